@@ -2,6 +2,8 @@
 
 use super::*;
 
+mod machines;
+
 pub(super) const TEMPLATE: &str = include_str!("../../../../template.yaml");
 pub(super) const TRANSFER: &str = include_str!("../../../../statemachine/transfer.asl.json");
 
@@ -188,67 +190,6 @@ fn variable_for_an_uncalled_resource_is_reported() {
 }
 
 #[test]
-fn task_timeout_not_above_the_function_timeout_is_reported() {
-    assert_violations(
-        &Project::unmodified()
-            .workflow("\"TimeoutSeconds\": 90", "\"TimeoutSeconds\": 60")
-            .workflow("\"TimeoutSeconds\": 930", "\"TimeoutSeconds\": 900"),
-        &[
-            "statemachine/transfer.asl.json: Push waits 60 s, not longer than the 60 s of PushFunction",
-            "statemachine/transfer.asl.json: Upload waits 900 s, not longer than the 900 s of UploadFunction",
-        ],
-    );
-}
-
-#[test]
-fn task_without_a_timeout_is_reported() {
-    let project = Project::unmodified().workflow("      \"TimeoutSeconds\": 930,\n", "");
-    assert!(
-        project
-            .violations()
-            .contains(&"statemachine/transfer.asl.json: Upload has no TimeoutSeconds".to_owned())
-    );
-}
-
-#[test]
-fn task_with_an_unknown_function_is_reported() {
-    assert_violations(
-        &Project::unmodified().template(
-            "PollFunctionArn: !GetAtt PollFunction.Arn",
-            "PollFunctionArn: !GetAtt Poll.Arn",
-        ),
-        &[
-            "statemachine/transfer.asl.json: Poll calls no function of the template",
-            "TransferStateMachineRole needlessly allows lambda:InvokeFunction on PollFunction",
-        ],
-    );
-    assert_violations(
-        &Project::unmodified()
-            .template("DefinitionUri: statemachine/transfer.asl.json", "DefinitionUri: gone.json"),
-        &[
-            "TransferStateMachine is defined by \"gone.json\", which does not exist",
-            "statemachine/transfer.asl.json is not the definition of exactly one state machine",
-        ],
-    );
-}
-
-#[test]
-fn missing_and_surplus_permissions_of_a_state_machine_are_reported() {
-    let poll = "                  - !GetAtt PollFunction.Arn\n";
-    assert_violations(
-        &Project::unmodified().template(poll, ""),
-        &["TransferStateMachineRole lacks lambda:InvokeFunction on PollFunction"],
-    );
-    assert_violations(
-        &Project::unmodified().template(poll, &poll.replace("Poll", "Sweep")),
-        &[
-            "TransferStateMachineRole lacks lambda:InvokeFunction on PollFunction",
-            "TransferStateMachineRole needlessly allows lambda:InvokeFunction on SweepFunction",
-        ],
-    );
-}
-
-#[test]
 fn function_without_a_log_group_is_reported() {
     assert_violations(
         &Project::unmodified()
@@ -299,61 +240,5 @@ fn shared_roles_and_policies_outside_roles_are_reported() {
             "      FunctionName: !Sub ${AWS::StackName}-poll\n      Policies: [AmazonS3FullAccess]\n",
         ),
         &["PollFunction has policies outside its role"],
-    );
-}
-
-/// A state machine that runs another one for each of several documents.
-const BATCH: &str = r#"{ "StartAt": "Each", "States": { "Each": {
-    "Type": "Map", "Comment": "One execution a document.", "MaxConcurrency": 4,
-    "ItemProcessor": { "StartAt": "One", "States": { "One": {
-        "Type": "Task", "Comment": "Runs and waits.", "TimeoutSeconds": 172800,
-        "Resource": "arn:aws:states:::states:startExecution.sync:2",
-        "Arguments": { "StateMachineArn": "${TransferStateMachineArn}" },
-        "Catch": [{ "ErrorEquals": ["States.ALL"], "Next": "Recorded" }], "End": true },
-      "Recorded": { "Type": "Pass", "Comment": "The record contains the outcome.", "End": true } } },
-    "Catch": [{ "ErrorEquals": ["States.ALL"], "Next": "Ended" }], "Next": "Ended" },
-  "Ended": { "Type": "Succeed", "Comment": "All documents have ended." } } }"#;
-
-const BATCH_RESOURCES: &str = r#"
-  BatchStateMachine:
-    Type: AWS::Serverless::StateMachine
-    Properties:
-      Name: !Sub ${AWS::StackName}-batch
-      DefinitionUri: statemachine/batch.asl.json
-      DefinitionSubstitutions: { TransferStateMachineArn: !Ref TransferStateMachine }
-      Role: !GetAtt BatchStateMachineRole.Arn
-      Tags: { project: docferry, environment: !Ref Environment }
-  BatchStateMachineRole:
-    Type: AWS::IAM::Role
-    Properties:
-      AssumeRolePolicyDocument:
-        Statement:
-          - { Effect: Allow, Principal: { Service: states.amazonaws.com }, Action: sts:AssumeRole }
-      Policies:
-        - PolicyName: batch
-          PolicyDocument:
-            Statement:
-              - { Effect: Allow, Action: states:StartExecution, Resource: !Ref TransferStateMachine }
-              - Effect: Allow
-                Action: [states:DescribeExecution, states:StopExecution]
-                Resource: !Sub arn:aws:states:x:1:execution:${AWS::StackName}-transfer:????????????????????????????????-?
-              - Effect: Allow
-                Action: [events:DescribeRule, events:PutRule, events:PutTargets]
-                Resource: !Sub arn:aws:events:x:1:rule/StepFunctionsGetEventsForStepFunctionsExecutionRule
-      Tags: [{ Key: project, Value: docferry }, { Key: environment, Value: !Ref Environment }]
-
-Outputs:"#;
-
-#[test]
-fn nested_state_machine_needs_permissions_to_start_and_wait() {
-    let mut project = Project::unmodified().template("\nOutputs:", BATCH_RESOURCES);
-    project.definitions.insert(0, ("statemachine/batch.asl.json", BATCH.to_owned()));
-    assert_violations(&project, &[]);
-    assert_violations(
-        &project
-            .template("[states:DescribeExecution, states:StopExecution]", "states:StopExecution"),
-        &[
-            "BatchStateMachineRole lacks states:DescribeExecution on TransferStateMachine/executions",
-        ],
     );
 }

@@ -3,6 +3,7 @@
 //!
 //! Both follow from the functions that the function's `main` can reach, wherever they are defined.
 
+mod bounds;
 mod graph;
 mod index;
 mod scope;

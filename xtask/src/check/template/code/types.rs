@@ -1,7 +1,6 @@
 //! Types of parameters, fields and results, as far as declarations state them.
 
-use syn::{Expr, FnArg, GenericArgument, GenericParam, Pat, PathArguments, Type, TypeParamBound};
-use syn::{Generics, WherePredicate};
+use syn::{Expr, FnArg, GenericArgument, Generics, Pat, PathArguments, Type};
 
 use super::index::{Function, Index, Key, key_of};
 use super::scope::Visible;
@@ -30,14 +29,14 @@ pub(super) struct Types<'a> {
 
 /// Where a type is written: the module, the generics, and the type `Self`.
 #[derive(Clone, Copy)]
-struct Scope<'s> {
-    module: ModuleId,
-    generics: &'s [&'s Generics],
+pub(super) struct Scope<'s> {
+    pub(super) module: ModuleId,
+    pub(super) generics: &'s [&'s Generics],
     owner: Option<&'s Key>,
 }
 
 impl<'s> Scope<'s> {
-    fn of(function: &'s Function<'_>) -> Self {
+    pub(super) fn of(function: &'s Function<'_>) -> Self {
         let Function { module, generics, owner, .. } = function;
         Self { module: *module, generics, owner: owner.as_ref() }
     }
@@ -170,75 +169,6 @@ impl Types<'_> {
             return inner.map_or(Kind::Foreign, |inner| self.of_type(scope, inner));
         }
         Kind::Foreign
-    }
-
-    fn is_parameter(&self, scope: Scope<'_>, name: &str) -> bool {
-        let mut parameters = scope.generics.iter().flat_map(|generics| generics.type_params());
-        parameters.any(|parameter| parameter.ident == name)
-    }
-
-    fn bounds_of_parameter(&self, scope: Scope<'_>, name: &str) -> Vec<Key> {
-        let mut found = Vec::new();
-        for generics in scope.generics {
-            for parameter in &generics.params {
-                if let GenericParam::Type(parameter) = parameter
-                    && parameter.ident == name
-                {
-                    found.extend(self.traits(scope.module, parameter.bounds.iter()));
-                }
-            }
-            let predicates = generics.where_clause.iter().flat_map(|clause| &clause.predicates);
-            for predicate in predicates {
-                if let WherePredicate::Type(predicate) = predicate
-                    && let Type::Path(path) = &predicate.bounded_ty
-                    && path.path.is_ident(name)
-                {
-                    found.extend(self.traits(scope.module, predicate.bounds.iter()));
-                }
-            }
-        }
-        found
-    }
-
-    fn of_bounds<'b>(
-        &self,
-        module: ModuleId,
-        bounds: impl Iterator<Item = &'b TypeParamBound>,
-    ) -> Kind {
-        Kind::Bounds(self.traits(module, bounds))
-    }
-
-    fn traits<'b>(
-        &self,
-        module: ModuleId,
-        bounds: impl Iterator<Item = &'b TypeParamBound>,
-    ) -> Vec<Key> {
-        let paths = bounds.filter_map(|bound| match bound {
-            TypeParamBound::Trait(bound) => Some(&bound.path),
-            _ => None,
-        });
-        paths.filter_map(|path| key_of(self.workspace, module, path)).collect()
-    }
-
-    /// Adds the supertraits of traits.
-    pub(super) fn with_supertraits(&self, mut traits: Vec<Key>) -> Vec<Key> {
-        let mut position = 0;
-        while let Some(key) = traits.get(position).cloned() {
-            if let Some(item) = self.index.traits.get(&key) {
-                for found in self.traits(key.0, item.supertraits.iter()) {
-                    if !traits.contains(&found) {
-                        traits.push(found);
-                    }
-                }
-            }
-            position += 1;
-        }
-        traits
-    }
-
-    /// Returns the traits that a type parameter of a function must implement.
-    pub(super) fn parameter_traits(&self, function: &Function<'_>, name: &str) -> Vec<Key> {
-        self.with_supertraits(self.bounds_of_parameter(Scope::of(function), name))
     }
 }
 
