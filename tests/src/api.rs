@@ -201,6 +201,6 @@ fn assert_conforms(method: &str, path: &str, answer: &Answer) {
     let description = DESCRIPTION.get_or_init(|| Description::of_project().unwrap());
     let (status, headers) = (answer.status, &answer.headers);
     let body = answer.text.as_bytes();
-    let complaints = description.complaints(&Described { method, path, status, headers, body });
-    assert!(complaints.is_empty(), "does not conform to openapi.yaml:\n{}", complaints.join("\n"));
+    let violations = description.violations(&Described { method, path, status, headers, body });
+    assert!(violations.is_empty(), "does not conform to openapi.yaml:\n{}", violations.join("\n"));
 }

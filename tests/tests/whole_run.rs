@@ -49,8 +49,9 @@ async fn logs_and_histories_contain_no_personal_data_or_secrets() {
 
     let executions = sandbox.cloud.executions().await;
     for execution in &executions {
-        let (id, attempt) = execution.split_once('-').unwrap();
-        let history = sandbox.cloud.history_of(id, attempt.parse().unwrap()).await.unwrap();
+        let (id, execution_number) = execution.split_once('-').unwrap();
+        let history =
+            sandbox.cloud.history_of(id, execution_number.parse().unwrap()).await.unwrap();
         search(execution, &history.text());
     }
     assert!(sandbox.cloud.history(&delivered).await.text().contains(&delivered));
@@ -76,8 +77,8 @@ async fn every_outcome_was_sent_to_the_audit_queue() {
     eventually("the outbox is empty", LONG_TIMEOUT, async || {
         // The sweeper sends messages that `notify` did not send.
         let outcomes = sandbox.cloud.sort_keys("OUTBOX#").await;
-        let notices = sandbox.cloud.sort_keys("NOTICE#").await;
-        (outcomes.is_empty() && notices.is_empty()).then_some(())
+        let notifications = sandbox.cloud.sort_keys("NOTICE#").await;
+        (outcomes.is_empty() && notifications.is_empty()).then_some(())
     })
     .await;
     for message in sandbox.cloud.audit_messages().await {
@@ -90,16 +91,16 @@ async fn every_outcome_was_sent_to_the_audit_queue() {
     messages.remove("0193a3e4c5d67e8f90a1b2c3d4e5f607/1");
     // Each transfer has a message for its last end and one for each end before a retry.
     let mut attempts = BTreeMap::<&str, Vec<u32>>::new();
-    for (transfer, attempt) in messages.keys().map(|id| split_id(id)) {
-        attempts.entry(transfer).or_default().push(attempt);
+    for (transfer, execution_number) in messages.keys().map(|id| split_id(id)) {
+        attempts.entry(transfer).or_default().push(execution_number);
     }
     let ended = sandbox.cloud.ended_transfers().await;
     assert_eq!(attempts.len(), ended.len());
     for (last, retries) in &ended {
-        let (transfer, attempt) = split_id(last);
+        let (transfer, execution_number) = split_id(last);
         let sent = &attempts[transfer];
         assert_eq!(sent.len(), retries + 1, "{last}: {sent:?}");
-        assert_eq!(sent.iter().max(), Some(&attempt), "{last}: {sent:?}");
+        assert_eq!(sent.iter().max(), Some(&execution_number), "{last}: {sent:?}");
     }
 
     let message = &messages[&format!("{delivered}/1")];
@@ -112,8 +113,8 @@ async fn every_outcome_was_sent_to_the_audit_queue() {
 
 /// Splits a message id into the transfer and its attempt.
 fn split_id(id: &str) -> (&str, u32) {
-    let (transfer, attempt) = id.split_once('/').unwrap();
-    (transfer, attempt.parse().unwrap())
+    let (transfer, execution_number) = id.split_once('/').unwrap();
+    (transfer, execution_number.parse().unwrap())
 }
 
 /// Returns up to 200 characters before the first hit. The hit itself is left out, because

@@ -96,17 +96,19 @@ pub(crate) async fn start_aws_with_dead_transfer() -> MockServer {
         "pk": {"S": "K#verdict.pdf"}, "sk": {"S": "REFS"}, "refs": {"SS": [TRANSFER_ID, "other"]},
     }});
     serve_aws_call(&server, "DynamoDB_20120810.GetItem", json_response(&references)).await;
-    let execution = |attempt: u32, status: &str| {
+    let execution = |execution_number: u32, status: &str| {
         json_response(&json!({
-            "executionArn": "x", "stateMachineArn": STATE_MACHINE, "name": format!("{TRANSFER_ID}-{attempt}"),
+            "executionArn": "x", "stateMachineArn": STATE_MACHINE, "name": format!("{TRANSFER_ID}-{execution_number}"),
             "status": status, "startDate": 1_795_424_400.0, "stopDate": 1_795_424_460.0,
             "error": "NotFinalized", "cause": "never shown",
         }))
     };
-    for (attempt, status) in [(1, "TIMED_OUT"), (2, "FAILED")] {
+    for (execution_number, status) in [(1, "TIMED_OUT"), (2, "FAILED")] {
         Mock::given(header("x-amz-target", "AWSStepFunctions.DescribeExecution"))
-            .and(body_string_contains(format!(":execution:d-transfer:{TRANSFER_ID}-{attempt}")))
-            .respond_with(execution(attempt, status))
+            .and(body_string_contains(format!(
+                ":execution:d-transfer:{TRANSFER_ID}-{execution_number}"
+            )))
+            .respond_with(execution(execution_number, status))
             .mount(&server)
             .await;
     }

@@ -9,7 +9,7 @@ use crate::ports::{
     ArtifactError, Cause, DirectoryError, DriveError, ExchangeError, QueueError, SealError,
     SourceError, StoreError, TransferStore, WorkflowError, WriteError,
 };
-use crate::trace::follow;
+use crate::trace::set_current;
 
 /// Input of every workflow step; all other data is read from the store.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -153,7 +153,7 @@ pub(crate) async fn load(
     task: &TaskInput,
 ) -> Result<Transfer, TaskError> {
     let transfer = store.get(&task.transfer_id).await?.ok_or(WriteError::NotFound)?;
-    follow(transfer.trace.as_ref());
+    set_current(transfer.trace.as_ref());
     Ok(transfer)
 }
 

@@ -14,7 +14,7 @@ tokio::task_local! {
     static CURRENT: RefCell<Option<TraceParent>>;
 }
 
-/// Runs `work` as part of a trace. With `None` it belongs to no trace until [`follow`] sets
+/// Runs `work` as part of a trace. With `None` it belongs to no trace until [`set_current`] sets
 /// one.
 pub fn within<F: Future>(trace: Option<TraceParent>, work: F) -> impl Future<Output = F::Output> {
     // A step is a large future; boxing avoids moving it.
@@ -22,7 +22,7 @@ pub fn within<F: Future>(trace: Option<TraceParent>, work: F) -> impl Future<Out
 }
 
 /// Sets the current trace of this task, or clears it. Does nothing outside of [`within`].
-pub(crate) fn follow(trace: Option<&TraceParent>) {
+pub(crate) fn set_current(trace: Option<&TraceParent>) {
     let _outside = CURRENT.try_with(|current| *current.borrow_mut() = trace.cloned());
 }
 

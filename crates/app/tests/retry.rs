@@ -198,7 +198,7 @@ async fn expired_job_is_refetched_on_retry() {
         assert!(world.state().delivery.objects.is_empty(), "an expired object was not deleted");
         assert!(matches!(
             retry(&runner, &id).await.unwrap(),
-            RetryResult::Promised { attempts: 2, .. }
+            RetryResult::Accepted { attempts: 2, .. }
         ));
         runner.run_all().await;
         runner.recover(2).await;
@@ -228,7 +228,7 @@ async fn late_cleanup_does_not_affect_the_next_run() {
             JobState::of(ended.phase, ended.retain_until, ended.created_at),
             JobState::Canceled
         );
-        assert!(matches!(retry(&runner, &id).await.unwrap(), RetryResult::Promised { .. }));
+        assert!(matches!(retry(&runner, &id).await.unwrap(), RetryResult::Accepted { .. }));
         let next = TaskInput { transfer_id: id.clone(), execution_number: 2 };
         // A push in the second of a deletion would have to be repeated.
         world.advance(SignedDuration::from_secs(1));
@@ -257,7 +257,7 @@ async fn late_copy_of_first_run_is_removed_if_retry_never_started() {
         assert_eq!(phase(&world, &id).await, Phase::Failed);
         // No slots are available.
         runner.limits = PoolLimits::new(0, 0).into();
-        assert!(matches!(retry(&runner, &id).await.unwrap(), RetryResult::Promised { .. }));
+        assert!(matches!(retry(&runner, &id).await.unwrap(), RetryResult::Accepted { .. }));
         let ids = std::slice::from_ref(&id);
         let scheduler = runner.scheduler();
         docferry_app::job::terminate(&scheduler, SETTINGS.record_ttl, "scv", ids).await.unwrap();
@@ -283,7 +283,7 @@ async fn document_is_canceled_while_another_of_its_batch_is_not_closed() {
     world.store().set(Transfer { closed: false, ..failed });
     // No slots are available.
     runner.limits = PoolLimits::new(0, 0).into();
-    assert!(matches!(retry(&runner, &job).await.unwrap(), RetryResult::Promised { .. }));
+    assert!(matches!(retry(&runner, &job).await.unwrap(), RetryResult::Accepted { .. }));
     let ids = [job.document(1), start_job(&runner, &world, 1, &target).await];
     let scheduler = runner.scheduler();
     docferry_app::job::terminate(&scheduler, SETTINGS.record_ttl, "scv", &ids).await.unwrap();
@@ -308,7 +308,7 @@ async fn batch_resumes_when_its_last_document_is_closed() {
         world.store().set(Transfer { closed: false, ..failed });
         add(&world, 0);
         add(&world, 1);
-        assert!(matches!(retry(&runner, &job).await.unwrap(), RetryResult::Promised { .. }));
+        assert!(matches!(retry(&runner, &job).await.unwrap(), RetryResult::Accepted { .. }));
         // The workflow or the sweeper repeats `finalize`, which closes the document.
         runner.execute(&task).await;
         runner.run_all().await;
@@ -332,7 +332,7 @@ async fn run_that_reuses_an_artifact_after_a_push_is_cleaned_up() {
     runner.recover(2).await;
     start_job(&runner, &world, 1, &target).await;
     runner.run_all().await;
-    assert!(matches!(retry(&runner, &first).await.unwrap(), RetryResult::Promised { .. }));
+    assert!(matches!(retry(&runner, &first).await.unwrap(), RetryResult::Accepted { .. }));
     runner.run_all().await;
     runner.recover(70).await;
     let retried = world.store().get(&first).await.unwrap().unwrap();
@@ -435,7 +435,7 @@ async fn retried_job_queues_behind_earlier_requests() {
             world.advance(SignedDuration::from_hours(1));
             let other = start_job(&runner, &world, 1, &target).await;
             world.advance(SignedDuration::from_secs(1));
-            assert!(matches!(retry(&runner, &job).await.unwrap(), RetryResult::Promised { .. }));
+            assert!(matches!(retry(&runner, &job).await.unwrap(), RetryResult::Accepted { .. }));
             world.advance(SignedDuration::from_secs(1));
             let last = start_job(&runner, &world, 1, &target).await;
             let queue = world.store().queue(target.pool(), None, 100).await.unwrap();

@@ -23,7 +23,7 @@ async fn unfinished(world: &World) -> usize {
 
 /// Fault F2: the process dies between the record and StartExecution.
 #[tokio::test(start_paused = true)]
-async fn sweep_starts_a_transfer_whose_start_was_lost() {
+async fn sweep_starts_a_transfer_that_lost_its_start() {
     for mode in [Mode::CrashBefore, Mode::ResponseLost] {
         let world = world_with(MB);
         world.inject(Fault { at: effect_index("start").await, mode });

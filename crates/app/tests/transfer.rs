@@ -128,8 +128,8 @@ async fn finalize_is_idempotent() {
     let runner = Runner::new(&world);
     runner.execute(&task).await;
     let before = record(&world, &task).await;
-    let again = runner.execute(&task).await;
-    assert_eq!(again.phase, Some(Phase::Completed));
+    let second = runner.execute(&task).await;
+    assert_eq!(second.phase, Some(Phase::Completed));
     assert_eq!(record(&world, &task).await, before);
     assert_invariants(&world, &task, &bytes(MB), "again").await;
 }
@@ -140,12 +140,12 @@ async fn repeated_request_after_lost_response_makes_no_second_copy() {
     let world = world_with(MB);
     world.inject(Fault { at: effect_index("enter").await, mode: Mode::ResponseLost });
     assert!(start_for(&world, "judge@court.example").await.is_err());
-    let again = start(&world).await;
+    let second = start(&world).await;
     let runner = Runner::new(&world);
     runner.run_all().await;
     runner.recover(3).await;
     let transfers = world.store().transfers();
     assert_eq!(transfers.len(), 2);
     assert!(transfers.iter().all(|transfer| transfer.phase == Phase::Completed));
-    assert_invariants(&world, &again, &bytes(MB), "requested twice").await;
+    assert_invariants(&world, &second, &bytes(MB), "requested twice").await;
 }

@@ -65,11 +65,11 @@ async fn start_job(runner: &Runner, world: &World, documents: u64) -> TransferId
 
 /// Notifications of a job in the webhook queue, without duplicates.
 fn queued_notices(world: &World, id: &TransferId) -> Vec<WebhookNotification> {
-    let mut notices = world.state().notices.clone();
-    notices.retain(|notice| notice.job_id == *id);
-    notices.sort_by_key(|notice| notice.end_number);
-    notices.dedup();
-    notices
+    let mut notifications = world.state().notifications.clone();
+    notifications.retain(|notification| notification.job_id == *id);
+    notifications.sort_by_key(|notification| notification.end_number);
+    notifications.dedup();
+    notifications
 }
 
 #[tokio::test(start_paused = true)]
@@ -91,7 +91,7 @@ async fn each_run_of_a_job_sends_one_webhook_notification() {
         let expected = [(Phase::Canceled, 1, documents), (Phase::Completed, 2, documents)];
         assert_eq!(ends, expected);
         assert_ne!(sent[0].message_id(), sent[1].message_id());
-        assert_eq!(world.state().notices.len(), 2, "there are more notifications");
+        assert_eq!(world.state().notifications.len(), 2, "there are more notifications");
     }
 }
 
@@ -160,7 +160,7 @@ async fn audit_and_webhook_queues_are_independent() {
         let id = start_job(&runner, &world, 1).await;
         runner.run_all().await;
         world.advance(SignedDuration::from_mins(5));
-        let outcomes = || world.state().told.len();
+        let outcomes = || world.state().sent_outcomes.len();
         let (expected_outcomes, expected_notices) = if webhooks_are_rejected {
             sweep_with(&world, (&world, &RejectingQueue)).await;
             (1, 0)
@@ -214,7 +214,7 @@ impl Redelivery for Endpoint {
 
 /// A message that has been received `tries` times.
 fn message(tries: u32) -> ReceivedNotification {
-    let notice = WebhookNotification {
+    let notification = WebhookNotification {
         job_id: TransferId::from_u128(7),
         end_number: 1,
         callback: callback(),
@@ -226,7 +226,7 @@ fn message(tries: u32) -> ReceivedNotification {
         ended_at: Timestamp::UNIX_EPOCH,
         trace: None,
     };
-    ReceivedNotification { notice, receipt: "receipt".into(), tries }
+    ReceivedNotification { notification, receipt: "receipt".into(), tries }
 }
 
 /// Handles one message.

@@ -84,7 +84,7 @@ impl Workflow for StepFunctionsWorkflow {
         }
     }
 
-    async fn look(
+    async fn execution_status(
         &self,
         transfer: &TransferId,
         execution_number: u32,

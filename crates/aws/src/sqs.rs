@@ -64,8 +64,11 @@ impl SqsWebhookQueue {
 }
 
 impl WebhookQueue for SqsWebhookQueue {
-    async fn queue_notification(&self, notice: &WebhookNotification) -> Result<(), QueueError> {
-        send(&self.client, &self.queue_url, notice).await
+    async fn queue_notification(
+        &self,
+        notification: &WebhookNotification,
+    ) -> Result<(), QueueError> {
+        send(&self.client, &self.queue_url, notification).await
     }
 }
 

@@ -31,7 +31,7 @@ async fn dynamodb_slot_outbox_batch_artifact_and_job_stores_conform() {
     docferry_testkit::conformance::slot_store(&TestTable::create(&emulator).await.store()).await;
     let table = TestTable::create(&emulator).await;
     docferry_testkit::conformance::outbox(&table.store()).await;
-    docferry_testkit::conformance::notices(&table.store()).await;
+    docferry_testkit::conformance::notifications(&table.store()).await;
     docferry_testkit::conformance::batch_store(&table.store()).await;
     docferry_testkit::conformance::artifact_store(&table.store()).await;
     docferry_testkit::conformance::job_store(&table.store()).await;

@@ -77,7 +77,7 @@ async fn caller_does_not_notice_a_lost_response_to_any_write() {
     let ended = with_lost_response!(store.finish(&read, Outcome::Completed, epoch()));
     assert_eq!((ended.phase, ended.bytes_done), (Phase::Completed, 1_000));
     assert!(with_lost_response!(store.outcome(id, 1)).is_some());
-    with_lost_response!(store.told(id, 1));
+    with_lost_response!(store.mark_sent(id, 1));
     assert_eq!(store.outcome(id, 1).await.unwrap(), None);
     assert_eq!(
         with_lost_response!(store.release_key(id, 1, &push.key, epoch(), later)),

@@ -37,12 +37,12 @@ async fn put(client: &aws_sdk_s3::Client, bucket: &str, key: &str, bytes: &[u8])
 }
 
 async fn read(
-    staging: &S3ExchangeStore,
+    exchange: &S3ExchangeStore,
     key: &str,
     etag: &str,
     range: std::ops::Range<u64>,
 ) -> Vec<u8> {
-    let stream = staging.read(key, etag, range).await.unwrap();
+    let stream = exchange.read(key, etag, range).await.unwrap();
     stream.map_ok(Vec::from).try_concat().await.unwrap()
 }
 
@@ -53,11 +53,11 @@ fn pattern(len: usize) -> Vec<u8> {
 #[tokio::test]
 async fn arrived_object_is_not_older_than_the_store_time_before() {
     let Some(emulator) = emulator() else { return };
-    let (staging, client, bucket) = bucket(&emulator).await;
-    assert_eq!(staging.head("a.pdf").await.unwrap(), None);
-    let before = staging.store_time().await.unwrap();
+    let (exchange, client, bucket) = bucket(&emulator).await;
+    assert_eq!(exchange.head("a.pdf").await.unwrap(), None);
+    let before = exchange.store_time().await.unwrap();
     put(&client, &bucket, "a.pdf", b"12345").await;
-    let head = staging.head("a.pdf").await.unwrap().unwrap();
+    let head = exchange.head("a.pdf").await.unwrap().unwrap();
     assert_eq!(head.size, 5);
     assert!(head.etag.starts_with('"'), "{}", head.etag);
     assert!(head.last_modified >= before, "{} < {before}", head.last_modified);
@@ -66,52 +66,55 @@ async fn arrived_object_is_not_older_than_the_store_time_before() {
 #[tokio::test]
 async fn exact_range_is_read_for_keys_with_special_characters() {
     let Some(emulator) = emulator() else { return };
-    let (staging, client, bucket) = bucket(&emulator).await;
+    let (exchange, client, bucket) = bucket(&emulator).await;
     let bytes = pattern(3_000_000);
     for key in ["plain.pdf", "a b/#1 + 50%?&=.pdf", "../up.pdf", "法廷 l'été.pdf"] {
         put(&client, &bucket, key, &bytes).await;
-        let etag = staging.head(key).await.unwrap().unwrap().etag;
-        assert_eq!(read(&staging, key, &etag, 0..3_000_000).await, bytes);
-        assert_eq!(read(&staging, key, &etag, 1..2).await, bytes[1..2]);
-        assert_eq!(read(&staging, key, &etag, 327_680..2_999_999).await, bytes[327_680..2_999_999]);
-        staging.delete(key).await.unwrap();
-        assert_eq!(staging.head(key).await.unwrap(), None);
+        let etag = exchange.head(key).await.unwrap().unwrap().etag;
+        assert_eq!(read(&exchange, key, &etag, 0..3_000_000).await, bytes);
+        assert_eq!(read(&exchange, key, &etag, 1..2).await, bytes[1..2]);
+        assert_eq!(
+            read(&exchange, key, &etag, 327_680..2_999_999).await,
+            bytes[327_680..2_999_999]
+        );
+        exchange.delete(key).await.unwrap();
+        assert_eq!(exchange.head(key).await.unwrap(), None);
     }
 }
 
 #[tokio::test]
 async fn replaced_shorter_and_deleted_objects_are_distinguished() {
     let Some(emulator) = emulator() else { return };
-    let (staging, client, bucket) = bucket(&emulator).await;
+    let (exchange, client, bucket) = bucket(&emulator).await;
     put(&client, &bucket, "k", b"12345").await;
-    let etag = staging.head("k").await.unwrap().unwrap().etag;
+    let etag = exchange.head("k").await.unwrap().unwrap().etag;
     for range in [3..9, 7..9] {
-        let shorter = staging.read("k", &etag, range).await.err();
+        let shorter = exchange.read("k", &etag, range).await.err();
         assert!(matches!(shorter, Some(ExchangeError::Gone)), "{shorter:?}");
     }
     put(&client, &bucket, "k", b"54321").await;
-    let replaced = staging.read("k", &etag, 0..5).await.err();
+    let replaced = exchange.read("k", &etag, 0..5).await.err();
     assert!(matches!(replaced, Some(ExchangeError::Changed)), "{replaced:?}");
-    staging.delete("k").await.unwrap();
-    let gone = staging.read("k", &etag, 0..5).await.err();
+    exchange.delete("k").await.unwrap();
+    let gone = exchange.read("k", &etag, 0..5).await.err();
     assert!(matches!(gone, Some(ExchangeError::Gone)), "{gone:?}");
 }
 
 #[tokio::test]
 async fn deleting_an_object_twice_succeeds() {
     let Some(emulator) = emulator() else { return };
-    let (staging, client, bucket) = bucket(&emulator).await;
+    let (exchange, client, bucket) = bucket(&emulator).await;
     put(&client, &bucket, "k", b"1").await;
-    staging.delete("k").await.unwrap();
-    staging.delete("k").await.unwrap();
+    exchange.delete("k").await.unwrap();
+    exchange.delete("k").await.unwrap();
 }
 
 #[tokio::test]
 async fn missing_bucket_is_not_reported_as_a_missing_object() {
     let Some(emulator) = emulator() else { return };
-    let staging = S3ExchangeStore::new(client(&settings(&emulator)), support::random_name("none"));
-    let time = staging.store_time().await;
+    let exchange = S3ExchangeStore::new(client(&settings(&emulator)), support::random_name("none"));
+    let time = exchange.store_time().await;
     assert!(matches!(time, Err(ExchangeError::Unavailable(_))), "{time:?}");
-    let read = staging.read("k", "\"e\"", 0..5).await.err();
+    let read = exchange.read("k", "\"e\"", 0..5).await.err();
     assert!(matches!(read, Some(ExchangeError::Unavailable(_))), "{read:?}");
 }

@@ -26,7 +26,7 @@ async fn store(bytes: Vec<u8>, stall: bool) -> (S3ExchangeStore, Arc<AtomicUsize
         async move { (bytes, if stall { Then::Stall } else { Then::Close }) }
     })
     .await;
-    (staging(url), count)
+    (exchange(url), count)
 }
 
 /// Returns a store whose server sends these responses one after another.
@@ -36,10 +36,10 @@ async fn store_with_responses(answers: Vec<Vec<u8>>) -> S3ExchangeStore {
         async move { (bytes, Then::Close) }
     })
     .await;
-    staging(url)
+    exchange(url)
 }
 
-fn staging(url: String) -> S3ExchangeStore {
+fn exchange(url: String) -> S3ExchangeStore {
     let settings = S3Settings {
         region: "us-east-1".into(),
         endpoint_url: Some(url),
@@ -79,17 +79,18 @@ async fn read_to_end(mut stream: ByteStream) -> (Vec<u8>, Option<ExchangeError>)
 
 #[tokio::test]
 async fn truncated_body_ends_the_stream_with_an_error() {
-    let (staging, _) =
+    let (exchange, _) =
         store(partial_response("content-range: bytes 10-19/100", "12345"), false).await;
-    let (bytes, error) = read_to_end(staging.read("k", "\"e\"", 10..20).await.unwrap()).await;
+    let (bytes, error) = read_to_end(exchange.read("k", "\"e\"", 10..20).await.unwrap()).await;
     assert_eq!(bytes, b"12345");
     assert!(matches!(error, Some(ExchangeError::Unavailable(_))), "{error:?}");
 }
 
 #[tokio::test]
 async fn stalled_body_yields_received_bytes_and_then_an_error() {
-    let (staging, _) = store(partial_response("content-range: bytes 10-19/100", "123"), true).await;
-    let (bytes, error) = read_to_end(staging.read("k", "\"e\"", 10..20).await.unwrap()).await;
+    let (exchange, _) =
+        store(partial_response("content-range: bytes 10-19/100", "123"), true).await;
+    let (bytes, error) = read_to_end(exchange.read("k", "\"e\"", 10..20).await.unwrap()).await;
     assert_eq!(bytes, b"123", "chunks are passed on as they arrive");
     assert!(matches!(error, Some(ExchangeError::Unavailable(_))), "{error:?}");
 }
@@ -97,16 +98,16 @@ async fn stalled_body_yields_received_bytes_and_then_an_error() {
 #[tokio::test]
 async fn complete_range_is_accepted_despite_a_whole_object_checksum() {
     let headers = "content-range: bytes 10-19/100\r\nx-amz-checksum-crc32: AAAAAA==";
-    let (staging, _) = store(partial_response(headers, "0123456789"), false).await;
-    let (bytes, error) = read_to_end(staging.read("k", "\"e\"", 10..20).await.unwrap()).await;
+    let (exchange, _) = store(partial_response(headers, "0123456789"), false).await;
+    let (bytes, error) = read_to_end(exchange.read("k", "\"e\"", 10..20).await.unwrap()).await;
     assert_eq!((bytes.as_slice(), error.is_none()), (b"0123456789".as_slice(), true));
 }
 
 #[tokio::test]
 async fn response_with_another_range_is_rejected() {
     for headers in ["content-range: bytes 0-9/100", "content-range: bytes 11-20/100", "x: y"] {
-        let (staging, _) = store(partial_response(headers, "0123456789"), false).await;
-        let result = staging.read("k", "\"e\"", 10..20).await.err();
+        let (exchange, _) = store(partial_response(headers, "0123456789"), false).await;
+        let result = exchange.read("k", "\"e\"", 10..20).await.err();
         assert!(matches!(result, Some(ExchangeError::Unavailable(_))), "{headers}: {result:?}");
     }
 }
@@ -114,8 +115,8 @@ async fn response_with_another_range_is_rejected() {
 #[tokio::test]
 async fn response_with_another_etag_means_a_changed_object() {
     let headers = "content-range: bytes 10-19/100\r\netag: \"f\"";
-    let (staging, _) = store(partial_response(headers, "0123456789"), false).await;
-    let result = staging.read("k", "\"e\"", 10..20).await.err();
+    let (exchange, _) = store(partial_response(headers, "0123456789"), false).await;
+    let result = exchange.read("k", "\"e\"", 10..20).await.err();
     assert!(matches!(result, Some(ExchangeError::Changed)), "{result:?}");
 }
 
@@ -124,8 +125,8 @@ async fn weak_and_unquoted_etags_identify_the_same_object() {
     for sent in ["\"e\"", "W/\"e\"", "e"] {
         let headers = format!("content-range: bytes 10-19/100\r\netag: {sent}");
         for known in ["\"e\"", "W/\"e\"", "e"] {
-            let (staging, _) = store(partial_response(&headers, "0123456789"), false).await;
-            let stream = staging.read("k", known, 10..20).await;
+            let (exchange, _) = store(partial_response(&headers, "0123456789"), false).await;
+            let stream = exchange.read("k", known, 10..20).await;
             assert!(stream.is_ok(), "{sent} {known}: {:?}", stream.err());
         }
     }
@@ -135,16 +136,16 @@ async fn weak_and_unquoted_etags_identify_the_same_object() {
 async fn range_error_for_a_replaced_object_is_reported_as_changed() {
     for status in ["416 Range Not Satisfiable", "412 Precondition Failed"] {
         let rejection = answer(status, "", "");
-        let staging = store_with_responses(vec![rejection.clone(), head_response("\"f\"")]).await;
-        let error = staging.read("k", "\"e\"", 10..20).await.err();
+        let exchange = store_with_responses(vec![rejection.clone(), head_response("\"f\"")]).await;
+        let error = exchange.read("k", "\"e\"", 10..20).await.err();
         assert!(matches!(error, Some(ExchangeError::Changed)), "{status}: {error:?}");
-        let staging = store_with_responses(vec![rejection, answer("404 Not Found", "", "")]).await;
-        let error = staging.read("k", "\"e\"", 10..20).await.err();
+        let exchange = store_with_responses(vec![rejection, answer("404 Not Found", "", "")]).await;
+        let error = exchange.read("k", "\"e\"", 10..20).await.err();
         assert!(matches!(error, Some(ExchangeError::Gone)), "{status}: {error:?}");
     }
     let shorter = answer("416 Range Not Satisfiable", "", "");
-    let staging = store_with_responses(vec![shorter, head_response("W/\"e\"")]).await;
-    let error = staging.read("k", "\"e\"", 10..20).await.err();
+    let exchange = store_with_responses(vec![shorter, head_response("W/\"e\"")]).await;
+    let error = exchange.read("k", "\"e\"", 10..20).await.err();
     assert!(matches!(error, Some(ExchangeError::Gone)), "{error:?}");
 }
 
@@ -153,32 +154,32 @@ async fn store_that_rejects_our_etag_form_is_read_unconditionally() {
     let headers = "content-range: bytes 10-19/100\r\netag: W/\"e\"";
     let whole = partial_response(headers, "0123456789");
     let rejection = answer("412 Precondition Failed", "", "");
-    let staging = store_with_responses(vec![rejection, head_response("W/\"e\""), whole]).await;
-    let (bytes, error) = read_to_end(staging.read("k", "W/\"e\"", 10..20).await.unwrap()).await;
+    let exchange = store_with_responses(vec![rejection, head_response("W/\"e\""), whole]).await;
+    let (bytes, error) = read_to_end(exchange.read("k", "W/\"e\"", 10..20).await.unwrap()).await;
     assert_eq!((bytes.as_slice(), error.is_none()), (b"0123456789".as_slice(), true));
 }
 
 #[tokio::test]
 async fn rejected_key_pair_is_unauthorized_in_every_call() {
     let body = "<Error><Code>AccessDenied</Code><Message>k of ada@court.example</Message></Error>";
-    let (staging, count) = store(answer("403 Forbidden", "", body), false).await;
-    let errors = [staging.delete("k").await.err(), staging.read("k", "\"e\"", 0..1).await.err()];
+    let (exchange, count) = store(answer("403 Forbidden", "", body), false).await;
+    let errors = [exchange.delete("k").await.err(), exchange.read("k", "\"e\"", 0..1).await.err()];
     for error in errors {
         assert!(matches!(error, Some(ExchangeError::Unauthorized)), "{error:?}");
     }
     assert_eq!(count.load(Ordering::SeqCst), 2, "not retried");
-    let (staging, _) = store(answer("403 Forbidden", "", ""), false).await;
-    let head = staging.head("k").await;
+    let (exchange, _) = store(answer("403 Forbidden", "", ""), false).await;
+    let head = exchange.head("k").await;
     assert!(matches!(head, Err(ExchangeError::Unauthorized)), "{head:?}");
-    let time = staging.store_time().await;
+    let time = exchange.store_time().await;
     assert!(matches!(time, Err(ExchangeError::Unauthorized)), "{time:?}");
 }
 
 #[tokio::test]
 async fn server_error_is_unavailable_after_three_tries_and_shows_only_its_code() {
     let body = "<Error><Code>SlowDown</Code><Message>k of ada@court.example</Message></Error>";
-    let (staging, count) = store(answer("503 Slow Down", "", body), false).await;
-    let Err(ExchangeError::Unavailable(cause)) = staging.read("k", "\"e\"", 0..1).await else {
+    let (exchange, count) = store(answer("503 Slow Down", "", body), false).await;
+    let Err(ExchangeError::Unavailable(cause)) = exchange.read("k", "\"e\"", 0..1).await else {
         panic!("the read succeeded");
     };
     assert_eq!(cause.to_string(), "S3 GetObject: SlowDown (status 503)");
@@ -188,16 +189,16 @@ async fn server_error_is_unavailable_after_three_tries_and_shows_only_its_code()
 #[tokio::test]
 async fn store_time_comes_from_the_date_header() {
     let date = "date: Sun, 06 Nov 1994 08:49:37 GMT\r\n";
-    let (staging, _) = store(answer("200 OK", date, ""), false).await;
-    assert_eq!(staging.store_time().await.unwrap().to_string(), "1994-11-06T08:49:37Z");
-    let (staging, _) = store(answer("200 OK", "", ""), false).await;
-    let time = staging.store_time().await;
+    let (exchange, _) = store(answer("200 OK", date, ""), false).await;
+    assert_eq!(exchange.store_time().await.unwrap().to_string(), "1994-11-06T08:49:37Z");
+    let (exchange, _) = store(answer("200 OK", "", ""), false).await;
+    let time = exchange.store_time().await;
     assert!(matches!(time, Err(ExchangeError::Unavailable(_))), "{time:?}");
 }
 
 #[tokio::test]
 async fn empty_range_is_never_requested() {
-    let (staging, count) = store(Vec::new(), false).await;
-    assert!(staging.read("k", "\"e\"", 5..5).await.is_err());
+    let (exchange, count) = store(Vec::new(), false).await;
+    assert!(exchange.read("k", "\"e\"", 5..5).await.is_err());
     assert_eq!(count.load(Ordering::SeqCst), 0);
 }

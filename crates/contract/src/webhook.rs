@@ -66,27 +66,27 @@ pub struct EndedJobError {
 }
 
 impl From<&WebhookNotification> for WebhookBody {
-    fn from(notice: &WebhookNotification) -> Self {
-        let kind = match notice.outcome {
+    fn from(notification: &WebhookNotification) -> Self {
+        let kind = match notification.outcome {
             Phase::Completed => WebhookKind::Completed,
             Phase::Canceled => WebhookKind::Canceled,
             _ => WebhookKind::Failed,
         };
-        let failure = notice.failure.filter(|_| kind == WebhookKind::Failed);
+        let failure = notification.failure.filter(|_| kind == WebhookKind::Failed);
         let error = failure.map(|code| EndedJobError {
             code: code.as_str().to_owned(),
             message: code.message().to_owned(),
         });
         Self {
             kind,
-            timestamp: time(notice.ended_at),
+            timestamp: time(notification.ended_at),
             data: EndedJob {
-                job_id: notice.job_id.to_string(),
-                status: notice.outcome.as_str().to_owned(),
-                attempts: notice.runs,
-                total_file_ids: notice.documents,
-                failed_items: notice.failed_documents,
-                completed_at: time(notice.ended_at),
+                job_id: notification.job_id.to_string(),
+                status: notification.outcome.as_str().to_owned(),
+                attempts: notification.runs,
+                total_file_ids: notification.documents,
+                failed_items: notification.failed_documents,
+                completed_at: time(notification.ended_at),
                 error,
             },
         }
@@ -104,7 +104,7 @@ mod tests {
 
     fn body(outcome: Phase, failure: Option<FailureCode>) -> serde_json::Value {
         let callback = CallbackUrl::parse("https://hooks.example.org/x", CallbackRule::Public);
-        let notice = WebhookNotification {
+        let notification = WebhookNotification {
             job_id: TransferId::from_u128(1),
             end_number: 4,
             callback: callback.unwrap(),
@@ -116,8 +116,8 @@ mod tests {
             ended_at: Timestamp::UNIX_EPOCH,
             trace: None,
         };
-        assert_eq!(notice.message_id(), "00000000000000000000000000000001-4");
-        serde_json::to_value(WebhookBody::from(&notice)).unwrap()
+        assert_eq!(notification.message_id(), "00000000000000000000000000000001-4");
+        serde_json::to_value(WebhookBody::from(&notification)).unwrap()
     }
 
     #[test]

@@ -8,7 +8,7 @@ use crate::ids::TransferId;
 /// it is the same at each call and practically random between transfers. So transfers that
 /// wait for the same moment do not all return in it.
 #[must_use]
-pub fn spread(id: &TransferId, within: Duration) -> Duration {
+pub fn jitter(id: &TransferId, within: Duration) -> Duration {
     // FNV-1a, then the finalizer of SplitMix64, because ids of one moment differ in few digits.
     let folded = id.as_str().bytes().fold(0xcbf2_9ce4_8422_2325_u64, |hash, byte| {
         (hash ^ u64::from(byte)).wrapping_mul(0x0000_0100_0000_01b3)
@@ -29,8 +29,8 @@ mod tests {
         let mut seconds = [0_u32; 30];
         for number in 0..1000 {
             let id = TransferId::from_u128(0x0193_5678_90ab_7000_8000_0000_0000_0000 + number);
-            let delay = spread(&id, Duration::from_secs(30));
-            assert_eq!(delay, spread(&id, Duration::from_secs(30)), "it is the same at each call");
+            let delay = jitter(&id, Duration::from_secs(30));
+            assert_eq!(delay, jitter(&id, Duration::from_secs(30)), "it is the same at each call");
             seconds[usize::try_from(delay.as_secs()).unwrap()] += 1;
         }
         // 33 on average.

@@ -98,7 +98,7 @@ async fn retry<P: SlotAdapters<Store: Store>>(
     api.ensure_not_draining()?;
     let RetrySettings { job, max_retries } = *settings;
     match retry_job(&api.scheduler(), job, max_retries, &owner, &id).await? {
-        RetryResult::Promised { job, attempts } => {
+        RetryResult::Accepted { job, attempts } => {
             tracing::info!(job.id = id.as_str(), job.attempts = attempts, "job retried");
             let answer = JobRetried {
                 job_id: id.to_string(),

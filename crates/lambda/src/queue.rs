@@ -63,7 +63,7 @@ where
     F: Fn(ReceivedNotification) -> Fut,
     Fut: Future<Output = NotificationResult>,
 {
-    let WebhookNotification { job_id, end_number, .. } = &notification.notice;
+    let WebhookNotification { job_id, end_number, .. } = &notification.notification;
     let (id, end_number, tries) = (job_id.to_string(), *end_number, notification.tries);
     match handler(notification).await {
         NotificationResult::Delivered => {
@@ -90,10 +90,10 @@ where
 
 /// Parses a message; `None` if it is malformed.
 fn parse(message: SqsMessage) -> Option<ReceivedNotification> {
-    let notice = serde_json::from_str(&message.body?).ok()?;
+    let notification = serde_json::from_str(&message.body?).ok()?;
     let tries = message.attributes.get(RECEIVE_COUNT).and_then(|count| count.parse().ok());
     Some(ReceivedNotification {
-        notice,
+        notification,
         receipt: message.receipt_handle?,
         tries: tries.unwrap_or(1),
     })
@@ -126,7 +126,7 @@ mod tests {
         let event: SqsEvent = serde_json::from_str(sample).unwrap();
         let parsed = event.records.into_iter().map(parse).collect::<Option<Vec<_>>>().unwrap();
         assert_eq!((parsed.len(), parsed[0].tries), (1, 2));
-        assert_eq!(parsed[0].notice.message_id(), "0193a3e4c5d67e8f90a1b2c3d4e5f607-1");
+        assert_eq!(parsed[0].notification.message_id(), "0193a3e4c5d67e8f90a1b2c3d4e5f607-1");
         let mut unreadable = SqsMessage::default();
         unreadable.body = Some("{}".to_owned());
         assert!(parse(unreadable).is_none());

@@ -19,7 +19,7 @@ const OUTCOME_PREFIX: &str = "OUTBOX#";
 const NOTIFICATION_PREFIX: &str = "NOTICE#";
 
 /// Serves the table's stream. Each new outcome record goes to the handler `outcomes`, in the order
-/// of the shard; each new webhook notification goes to the handler `notices`.
+/// of the shard; each new webhook notification goes to the handler `notifications`.
 ///
 /// If an outcome record fails, it is reported to Lambda as failed. Lambda delivers it again, with
 /// all records after it.
@@ -34,14 +34,14 @@ const NOTIFICATION_PREFIX: &str = "NOTICE#";
 ///
 /// # Errors
 /// Only errors of the Lambda runtime itself.
-pub async fn run_outbox_stream<O, OFut, N, NFut>(outcomes: O, notices: N) -> Result<(), Error>
+pub async fn run_outbox_stream<O, OFut, N, NFut>(outcomes: O, notifications: N) -> Result<(), Error>
 where
     O: Fn(OutcomeRecord) -> OFut,
     OFut: Future<Output = Result<(), TaskError>>,
     N: Fn(WebhookNotification) -> NFut,
     NFut: Future<Output = Result<(), TaskError>>,
 {
-    let (outcomes, notices) = (&outcomes, &notices);
+    let (outcomes, notifications) = (&outcomes, &notifications);
     lambda_runtime::run(service_fn(|event: LambdaEvent<Event>| async move {
         let mut response = DynamoDbEventResponse::default();
         let (outcome_records, other_records): (Vec<_>, Vec<_>) =
@@ -67,9 +67,9 @@ where
         let notification_records =
             other_records.into_iter().filter(|record| is_new(record, NOTIFICATION_PREFIX));
         for EventRecord { change, .. } in notification_records {
-            let Some(notice) = parse::<WebhookNotification>(change) else { continue };
-            let id = notice.job_id.to_string();
-            if let Err(error) = notices(notice).await {
+            let Some(notification) = parse::<WebhookNotification>(change) else { continue };
+            let id = notification.job_id.to_string();
+            if let Err(error) = notifications(notification).await {
                 tracing::warn!(
                     job.id = id,
                     error.code = error.code.as_str(),

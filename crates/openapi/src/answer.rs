@@ -38,35 +38,35 @@ impl Description {
     /// Returns the deviations of a response from the description, one message for each. Values of
     /// the body and the headers may be personal data, so no message repeats them.
     #[must_use]
-    pub fn complaints(&self, answer: &Answer<'_>) -> Vec<String> {
+    pub fn violations(&self, answer: &Answer<'_>) -> Vec<String> {
         if GATEWAY_STATUSES.contains(&answer.status.as_u16()) {
             return Vec::new();
         }
         let Some(operation) = self.operation(answer.method, answer.path) else {
             // CORS preflights are not part of the description.
             let is_preflight = answer.method == "OPTIONS" && answer.body.is_empty();
-            return if is_preflight { Vec::new() } else { self.undescribed_complaints(answer) };
+            return if is_preflight { Vec::new() } else { self.undescribed_violations(answer) };
         };
         let at = format!("{} answered {}", operation.route(), answer.status.as_u16());
-        let mut found = self.operation_complaints(operation, answer);
-        for complaint in &mut found {
-            complaint.insert_str(0, &format!("{at}: "));
+        let mut found = self.operation_violations(operation, answer);
+        for violation in &mut found {
+            violation.insert_str(0, &format!("{at}: "));
         }
         found
     }
 
-    fn operation_complaints(&self, operation: Operation<'_>, answer: &Answer<'_>) -> Vec<String> {
+    fn operation_violations(&self, operation: Operation<'_>, answer: &Answer<'_>) -> Vec<String> {
         let described = &operation.body["responses"][answer.status.as_str()];
         let described = self.resolve(described);
         if described.is_null() {
             return vec!["the status is not described".to_owned()];
         }
-        let mut found = self.header_complaints(&described["headers"], answer.headers);
-        found.extend(self.body_complaints(&described["content"], answer));
+        let mut found = self.header_violations(&described["headers"], answer.headers);
+        found.extend(self.body_violations(&described["content"], answer));
         found
     }
 
-    fn header_complaints(&self, described: &Value, headers: &HeaderMap) -> Vec<String> {
+    fn header_violations(&self, described: &Value, headers: &HeaderMap) -> Vec<String> {
         let mut found = Vec::new();
         for (name, header) in described.as_object().into_iter().flatten() {
             let header = self.resolve(header);
@@ -83,13 +83,13 @@ impl Description {
             let is_number = self.resolve(&header["schema"])["type"] == "integer";
             let number = sent.parse::<i64>().ok().filter(|_| is_number);
             let value = number.map_or_else(|| json!(sent), |number| json!(number));
-            let violations = self.schemas.complaints(&header["schema"], &value);
+            let violations = self.schemas.violations(&header["schema"], &value);
             found.extend(violations.iter().map(|violation| format!("header {name}, {violation}")));
         }
         found
     }
 
-    fn body_complaints(&self, described: &Value, answer: &Answer<'_>) -> Vec<String> {
+    fn body_violations(&self, described: &Value, answer: &Answer<'_>) -> Vec<String> {
         let Some(contents) = described.as_object() else {
             let is_empty = answer.body.is_empty();
             return if is_empty { Vec::new() } else { vec!["unexpected body".to_owned()] };
@@ -102,21 +102,21 @@ impl Description {
             return Vec::new();
         }
         match serde_json::from_slice::<Value>(answer.body) {
-            Ok(value) => self.schemas.complaints(&content["schema"], &value),
+            Ok(value) => self.schemas.violations(&content["schema"], &value),
             Err(_) => vec!["the body is not JSON".to_owned()],
         }
     }
 
     /// Checks a response to a method and path that are not described: it must be a problem
     /// document.
-    fn undescribed_complaints(&self, answer: &Answer<'_>) -> Vec<String> {
+    fn undescribed_violations(&self, answer: &Answer<'_>) -> Vec<String> {
         let status = answer.status.as_u16();
         if !UNDESCRIBED_STATUSES.contains(&status) {
             return vec![format!("undescribed method and path answered {status}")];
         }
         let problem = json!({ "schema": { "$ref": "#/components/schemas/Problem" } });
         let content = json!({ "application/problem+json": problem });
-        let violations = self.body_complaints(&content, answer);
+        let violations = self.body_violations(&content, answer);
         violations
             .iter()
             .map(|violation| format!("undescribed method and path: {violation}"))
@@ -146,7 +146,7 @@ mod tests {
         let body = if body.is_null() { Vec::new() } else { serde_json::to_vec(body).unwrap() };
         let status = StatusCode::from_u16(status).unwrap();
         let answer = Answer { method, path, status, headers: &map, body: &body };
-        Description::of_project().unwrap().complaints(&answer).join("\n")
+        Description::of_project().unwrap().violations(&answer).join("\n")
     }
 
     const JSON: [(&str, &str); 3] = [
@@ -190,9 +190,9 @@ mod tests {
             for (name, value) in change.as_object().unwrap() {
                 body[name] = value.clone();
             }
-            let complaint = check("GET", STATUS, 200, &JSON, &body);
+            let violation = check("GET", STATUS, 200, &JSON, &body);
             let expected = format!("GET /v1/download/status/{{jobId}} answered 200: {place}: ");
-            assert!(complaint.starts_with(&expected), "{complaint}");
+            assert!(violation.starts_with(&expected), "{violation}");
         }
 
         let mut less = body;

@@ -111,7 +111,7 @@ impl Description {
     /// message repeats the value.
     #[must_use]
     pub fn value_violations(&self, schema: &Value, value: &Value) -> Vec<String> {
-        self.schemas.complaints(schema, value)
+        self.schemas.violations(schema, value)
     }
 }
 

@@ -23,7 +23,7 @@ impl Schemas {
 
     /// Returns the violations of a schema by a value, one message for each. The value may be
     /// personal data, so no message repeats it.
-    pub(crate) fn complaints(&self, schema: &Value, value: &Value) -> Vec<String> {
+    pub(crate) fn violations(&self, schema: &Value, value: &Value) -> Vec<String> {
         let validator = match self.validator(schema) {
             Ok(validator) => validator,
             Err(error) => return vec![error],
@@ -115,7 +115,7 @@ mod tests {
     #[test]
     fn nullable_members_accept_null_and_formats_are_checked() {
         let person = json!({ "$ref": "#/components/schemas/Person" });
-        let violations = |value: Value| schemas().complaints(&person, &value);
+        let violations = |value: Value| schemas().violations(&person, &value);
         assert!(violations(json!({ "name": "a", "born": null, "mood": null })).is_empty());
         assert!(violations(json!({ "name": "a", "born": "2026-11-23T17:00:00.1Z" })).is_empty());
         assert_eq!(violations(json!({ "name": null })).len(), 1);
@@ -129,13 +129,13 @@ mod tests {
 
     #[test]
     fn violation_message_does_not_repeat_the_value() {
-        let complaints = schemas().complaints(&json!({ "type": "integer" }), &json!("secret"));
-        assert!(complaints.len() == 1 && !complaints[0].contains("secret"), "{complaints:?}");
+        let violations = schemas().violations(&json!({ "type": "integer" }), &json!("secret"));
+        assert!(violations.len() == 1 && !violations[0].contains("secret"), "{violations:?}");
     }
 
     #[test]
     fn reference_without_target_is_reported() {
         let nowhere = json!({ "$ref": "#/components/schemas/Missing" });
-        assert!(schemas().complaints(&nowhere, &json!(1))[0].contains("invalid schema"));
+        assert!(schemas().violations(&nowhere, &json!(1))[0].contains("invalid schema"));
     }
 }

@@ -113,7 +113,7 @@ as_effects! {
 
 as_effects! {
     JobStore:
-    restart_transfer(read: &Transfer, again: &Transfer, due: Timestamp) -> bool, StoreError, StoreError::Unavailable;
+    restart_transfer(read: &Transfer, restarted: &Transfer, due: Timestamp) -> bool, StoreError, StoreError::Unavailable;
     resume_batch(read: &Batch, retain_until: Timestamp, deadline: Timestamp, due: Timestamp) -> bool, StoreError, StoreError::Unavailable;
     mark_documents_resumed(id: &TransferId, retries: u32) -> (), StoreError, StoreError::Unavailable;
     extend_retention(id: &TransferId, retain_until: Timestamp, purge_at: Timestamp) -> (), StoreError, StoreError::Unavailable;
@@ -129,13 +129,13 @@ as_effects! {
 as_effects! {
     Outbox:
     outcome(id: &TransferId, execution_number: u32) -> Option<OutcomeRecord>, StoreError, StoreError::Unavailable;
-    told(id: &TransferId, execution_number: u32) -> (), StoreError, StoreError::Unavailable;
+    mark_sent(id: &TransferId, execution_number: u32) -> (), StoreError, StoreError::Unavailable;
     unsent(now: Timestamp, limit: usize) -> Vec<(TransferId, u32)>, StoreError, StoreError::Unavailable;
 }
 
 as_effects! {
     NotificationOutbox:
-    notice(job: &TransferId, execution_number: u32) -> Option<WebhookNotification>, StoreError, StoreError::Unavailable;
+    notification(job: &TransferId, execution_number: u32) -> Option<WebhookNotification>, StoreError, StoreError::Unavailable;
     remove_queued_notification(job: &TransferId, execution_number: u32) -> (), StoreError, StoreError::Unavailable;
     unsent_notifications(now: Timestamp, limit: usize) -> Vec<(TransferId, u32)>, StoreError, StoreError::Unavailable;
 }

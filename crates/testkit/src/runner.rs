@@ -259,8 +259,8 @@ impl Runner {
             let sent = notify(&self.world, &self.world, &record);
             let _sweep_retries_it = self.run_or_crash(sent).await;
         }
-        for notice in self.world.store().stored_notifications() {
-            let forwarded = forward(&self.world, &self.world, &notice);
+        for notification in self.world.store().stored_notifications() {
+            let forwarded = forward(&self.world, &self.world, &notification);
             let _sweep_retries_it = self.run_or_crash(forwarded).await;
         }
     }

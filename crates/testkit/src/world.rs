@@ -109,9 +109,9 @@ pub struct State {
     /// Names of the executions that have ended.
     pub closed: BTreeSet<String>,
     /// Messages sent to the audit queue, duplicates included.
-    pub told: Vec<OutcomeRecord>,
+    pub sent_outcomes: Vec<OutcomeRecord>,
     /// Messages sent to the webhook queue, duplicates included.
-    pub notices: Vec<WebhookNotification>,
+    pub notifications: Vec<WebhookNotification>,
     /// Names of all effects so far, in order.
     pub effects: Vec<&'static str>,
     /// Injected faults.

@@ -12,7 +12,7 @@ async fn in_memory_transfer_store_conforms_to_its_port() {
 async fn in_memory_slots_outbox_and_batches_conform_to_their_ports() {
     conformance::slot_store(&InMemoryTransferStore::default()).await;
     conformance::outbox(&InMemoryTransferStore::default()).await;
-    conformance::notices(&InMemoryTransferStore::default()).await;
+    conformance::notifications(&InMemoryTransferStore::default()).await;
     conformance::batch_store(&InMemoryTransferStore::default()).await;
 }
 

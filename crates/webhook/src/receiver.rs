@@ -87,16 +87,16 @@ impl<P: SecretProvider> HttpWebhookReceiver<P> {
 impl<P: SecretProvider> WebhookReceiver for HttpWebhookReceiver<P> {
     async fn deliver(
         &self,
-        notice: &WebhookNotification,
+        notification: &WebhookNotification,
         now: Timestamp,
     ) -> Result<(), ReceiverError> {
         // If the URL contains an IP address, the client does not call the resolver, so the
         // address is checked here.
-        let url = notice.callback.open(self.rule).map_err(|_| ReceiverError::Forbidden)?;
+        let url = notification.callback.open(self.rule).map_err(|_| ReceiverError::Forbidden)?;
         let secrets = self.provider.secrets().await.map_err(|cause| secret_error(&*cause))?;
-        let body = serde_json::to_string(&WebhookBody::from(notice))
+        let body = serde_json::to_string(&WebhookBody::from(notification))
             .map_err(|_| ReceiverError::Unreachable("the notification cannot be serialized"))?;
-        let (id, timestamp) = (notice.message_id(), now.as_second());
+        let (id, timestamp) = (notification.message_id(), now.as_second());
         let signature =
             sign(&secrets, &id, timestamp, &body).map_err(|error| secret_error(&error))?;
         let mut request = self
@@ -107,7 +107,7 @@ impl<P: SecretProvider> WebhookReceiver for HttpWebhookReceiver<P> {
             .header("webhook-timestamp", timestamp)
             .header("webhook-signature", signature)
             .body(body);
-        if let Some(trace) = &notice.trace {
+        if let Some(trace) = &notification.trace {
             request = request.header(TRACEPARENT, trace.as_str());
         }
         match request.send().await {

@@ -16,7 +16,7 @@ async fn main() -> Result<(), Error> {
     reader.finish()?;
     run_outbox_stream(
         async |record| notify(store, queue, &record).await,
-        async |notice| forward(store, webhooks, &notice).await,
+        async |notification| forward(store, webhooks, &notification).await,
     )
     .await
 }

@@ -41,7 +41,7 @@ async fn main() -> Result<(), Error> {
             swept.seen = swept.seen,
             swept.started = swept.started,
             swept.finalized = swept.finalized,
-            swept.outcomes_sent = swept.told,
+            swept.outcomes_sent = swept.sent,
             swept.forwarded = swept.forwarded,
             swept.reclaimed = swept.reclaimed,
             swept.failed = swept.failed,

@@ -53,9 +53,9 @@ pub(crate) async fn put(world: &World, id: &str, parts: &Parts, body: Body) -> R
                 // The connection is broken, so the result cannot be sent.
                 let _result = commit_draft(world, id, claim, draft, &extra);
             }
-            return call.end(sim_kit::break_connection());
+            return call.respond(sim_kit::break_connection());
         }
-        Err(ReceiveError::Disk(error)) => return call.end(error.into_response()),
+        Err(ReceiveError::Disk(error)) => return call.respond(error.into_response()),
     }
 
     let answer = match draft {
@@ -65,7 +65,7 @@ pub(crate) async fn put(world: &World, id: &str, parts: &Parts, body: Body) -> R
         Err(error) => Some(Err(error)),
     };
     let answer = answer.map(|answer| answer.unwrap_or_else(IntoResponse::into_response));
-    call.end(sim_kit::settle(rule.as_ref(), answer, error::scripted).await)
+    call.respond(sim_kit::apply_rule(rule.as_ref(), answer, error::scripted).await)
 }
 
 /// Limits the body where a rule resets the connection; reading beyond the limit fails.

@@ -42,15 +42,15 @@ pub(crate) async fn put(
     };
     match world.receive(body, &mut call, subject, sink, count).await {
         Ok(()) => {}
-        Err(ReceiveError::Broken) => return call.end(sim_kit::break_connection()),
-        Err(ReceiveError::Disk(error)) => return call.end(error.into_response()),
+        Err(ReceiveError::Broken) => return call.respond(sim_kit::break_connection()),
+        Err(ReceiveError::Disk(error)) => return call.respond(error.into_response()),
     }
     let answer = match &rule {
         Some(rule) if !rule.does_work() => None,
         _ => Some(prepared.and_then(|prepared| commit(world, prepared, rule.as_ref()))),
     };
     let answer = answer.map(|answer| answer.unwrap_or_else(IntoResponse::into_response));
-    call.end(sim_kit::settle(rule.as_ref(), answer, error::scripted).await)
+    call.respond(sim_kit::apply_rule(rule.as_ref(), answer, error::scripted).await)
 }
 
 /// A checked request whose body is being received.

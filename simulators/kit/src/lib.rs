@@ -26,4 +26,4 @@ pub use rule::{RetryAfter, Rule, part_of};
 pub use serve::{Running, StartError, data_dir, serve};
 pub use shape::Line;
 pub use shape::{Shape, Shaper};
-pub use stage::{Call, ErrorBody, Stage, settle};
+pub use stage::{Call, ErrorBody, Stage, apply_rule};

@@ -76,7 +76,7 @@ impl<X: Clone + Default + Serialize + DeserializeOwned> Stage<X> {
             Some(rule) if !rule.does_work() => None,
             _ => Some(work(rule.clone()).await),
         };
-        call.end(settle(rule.as_ref(), answer, error_body).await)
+        call.respond(apply_rule(rule.as_ref(), answer, error_body).await)
     }
 }
 
@@ -85,7 +85,7 @@ impl<X: Clone + Default + Serialize + DeserializeOwned> Stage<X> {
 ///
 /// An error of the work itself takes precedence over the rule's error. Injecting a fault into an
 /// invalid request would hide the client's mistake.
-pub async fn settle<X>(
+pub async fn apply_rule<X>(
     rule: Option<&Rule<X>>,
     answer: Option<Response>,
     error_body: ErrorBody,
@@ -148,7 +148,7 @@ impl Call {
     }
 
     /// Records the status and returns the response unchanged.
-    pub fn end(mut self, response: Response) -> Response {
+    pub fn respond(mut self, response: Response) -> Response {
         if response.extensions().get::<Broken>().is_none() {
             self.entry.status = Some(response.status().as_u16());
         }

@@ -41,11 +41,11 @@ pub(crate) async fn get(
     let rule = world.stage.faults.take(&["getObject"], key);
     world.stage.shaper.latency(key).await;
     if let Some(rule) = rule.as_ref().filter(|rule| !rule.does_work() || rule.drop_response) {
-        return call.end(sim_kit::settle(Some(rule), None, error::scripted).await);
+        return call.respond(sim_kit::apply_rule(Some(rule), None, error::scripted).await);
     }
     let (object, wanted) = match allowed.and_then(|()| find(world, key, headers)) {
         Ok(found) => found,
-        Err(refusal) => return call.end(refusal.into_response()),
+        Err(refusal) => return call.respond(refusal.into_response()),
     };
     let (start, end) = match wanted {
         Wanted::Part { start, end } => (start, end),

@@ -28,9 +28,9 @@ pub(crate) async fn run(client: &Client, args: &Retry, json: bool) -> Result<Exi
         let call = || client.retry_job(job_id);
         match retry_while(is_transient, &options, call, output::retrying).await {
             Ok(accepted) => {
-                let attempt =
+                let retry_number =
                     accepted.attempts.map_or_else(String::new, |n| format!(", attempt {n}"));
-                output::result(json, &accepted, &format!("{job_id}  retried{attempt}"))?;
+                output::result(json, &accepted, &format!("{job_id}  retried{retry_number}"))?;
                 running.push(job_id.clone());
             }
             Err(error) => {

@@ -42,11 +42,11 @@ pub struct NewBatch {
 
 /// Result of initiating a batch.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Initiated {
+pub enum CreateBatchResult {
     /// The batch is committed.
-    Promised(Batch),
+    Created(Batch),
     /// The request repeats an earlier one with the same idempotency key.
-    Before(IdempotencyRecord),
+    AlreadyExists(IdempotencyRecord),
 }
 
 /// Records a batch and its documents, and queues the documents.
@@ -63,7 +63,7 @@ pub async fn initiate_batch<P: SlotAdapters<Store: Store>>(
     batch_id: TransferId,
     new: NewBatch,
     request: Option<&IdempotencyRecord>,
-) -> Result<Initiated, TaskError> {
+) -> Result<CreateBatchResult, TaskError> {
     let (store, now) = (scheduler.store, scheduler.clock.now());
     let trace = trace::current();
     let count = u16::try_from(new.documents.len()).ok().filter(|n| (1..=MAX_DOCUMENTS).contains(n));
@@ -92,7 +92,7 @@ pub async fn initiate_batch<P: SlotAdapters<Store: Store>>(
     let deadline = saturating_add(now, settings.transfer_deadline);
     let purge_at = saturating_add(deadline, settings.record_ttl);
     if let CreateResult::Before(request) = store.record_batch(&batch, request).await? {
-        return Ok(Initiated::Before(request));
+        return Ok(CreateBatchResult::AlreadyExists(request));
     }
     let document = |(number, (guid, file_id)): (u16, &(ObjectGuid, Option<FileId>))| {
         let new_transfer = NewTransfer {
@@ -116,9 +116,9 @@ pub async fn initiate_batch<P: SlotAdapters<Store: Store>>(
     store.commit_batch(id).await?;
     if let Err(error) = start_documents(scheduler, settings.record_ttl, id, &documents).await {
         let code = error.code.as_str();
-        tracing::warn!(bundle.id = id.as_str(), error.code = code, "documents not queued");
+        tracing::warn!(batch.id = id.as_str(), error.code = code, "documents not queued");
     }
-    Ok(Initiated::Promised(Batch { phase: Phase::Uploading, ..batch }))
+    Ok(CreateBatchResult::Created(Batch { phase: Phase::Uploading, ..batch }))
 }
 
 /// Queues the documents of a batch that was just committed, or stops them if a cancel was

@@ -79,7 +79,7 @@ pub async fn terminate<P: SlotAdapters<Store: Store>>(
         if let Err(error) = Box::pin(advance_batch(scheduler, record_ttl, &batch)).await {
             // All cancel requests are recorded; `sweep` advances the batch later.
             let code = error.code.as_str();
-            tracing::warn!(bundle.id = batch.as_str(), error.code = code, "batch not advanced");
+            tracing::warn!(batch.id = batch.as_str(), error.code = code, "batch not advanced");
         }
     }
     Ok(())

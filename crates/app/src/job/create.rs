@@ -9,7 +9,7 @@ use docferry_domain::transfer::{NewTransfer, Target};
 use jiff::Timestamp;
 
 use super::idempotency::{Wanted, first_accepted_job, record_idempotent};
-use super::types::{IdempotencyKey, JobRejection, JobSettings, Promised};
+use super::types::{AcceptedJob, IdempotencyKey, JobRejection, JobSettings};
 use crate::TaskError;
 use crate::batch::NewBatch;
 use crate::ports::{Clock, DocumentIndex, SlotAdapters, Store};
@@ -50,7 +50,7 @@ pub async fn initiate_job<P: SlotAdapters<Store: Store>>(
     index: &impl DocumentIndex,
     settings: JobSettings,
     new: NewJob,
-) -> Result<Promised, JobRejection> {
+) -> Result<AcceptedJob, JobRejection> {
     let documents = match look_up(index, &new.files).await {
         Ok(documents) => documents,
         Err(unknown) => {
@@ -60,7 +60,7 @@ pub async fn initiate_job<P: SlotAdapters<Store: Store>>(
     };
     let now = scheduler.clock.now();
     let job_id = if new.is_single { new_id(now) } else { new_batch_id(now) };
-    let job = Promised { job_id, retain_until: saturating_add(now, settings.job_ttl) };
+    let job = AcceptedJob { job_id, retain_until: saturating_add(now, settings.job_ttl) };
     let name = new.name.clone();
     let record = build_record(settings.initiate, new, documents, &job, now);
     record_idempotent(scheduler, settings.initiate, &record, name.as_ref(), &job).await
@@ -71,7 +71,7 @@ fn build_record(
     settings: InitiateSettings,
     new: NewJob,
     mut documents: Vec<(ObjectGuid, Option<FileId>)>,
-    job: &Promised,
+    job: &AcceptedJob,
     now: Timestamp,
 ) -> Wanted {
     let NewJob { owner, on_behalf_of, target, priority, on_item_error, callback, .. } = new;

@@ -4,9 +4,9 @@ use docferry_domain::job::IdempotencyRecord;
 use docferry_domain::phase::Phase;
 use docferry_domain::transfer::{NewTransfer, Transfer};
 
-use super::types::{IdempotencyKey, JobRejection, Promised};
+use super::types::{AcceptedJob, IdempotencyKey, JobRejection};
 use crate::TaskError;
-use crate::batch::{Initiated, NewBatch, initiate_batch};
+use crate::batch::{CreateBatchResult, NewBatch, initiate_batch};
 use crate::ports::{BatchStore, Clock, CreateResult, JobStore as _, SlotAdapters, Store};
 use crate::slots::scheduler::SlotScheduler;
 use crate::time::saturating_add;
@@ -25,10 +25,10 @@ pub async fn initiate_idempotent<P: SlotAdapters<Store: Store>>(
     settings: InitiateSettings,
     new: NewTransfer,
     name: &IdempotencyKey,
-) -> Result<Promised, JobRejection> {
+) -> Result<AcceptedJob, JobRejection> {
     let now = scheduler.clock.now();
     let job =
-        Promised { job_id: new_id(now), retain_until: saturating_add(now, settings.record_ttl) };
+        AcceptedJob { job_id: new_id(now), retain_until: saturating_add(now, settings.record_ttl) };
     let new_record = Wanted::One(Box::new(new_transfer(settings, job.job_id.clone(), new, now)));
     record_idempotent(scheduler, settings, &new_record, Some(name), &job).await
 }
@@ -46,8 +46,8 @@ pub(super) async fn record_idempotent<P: SlotAdapters<Store: Store>>(
     settings: InitiateSettings,
     new_record: &Wanted,
     name: Option<&IdempotencyKey>,
-    job: &Promised,
-) -> Result<Promised, JobRejection> {
+    job: &AcceptedJob,
+) -> Result<AcceptedJob, JobRejection> {
     let request = name.cloned().map(|IdempotencyKey { key, fingerprint }| IdempotencyRecord {
         key,
         fingerprint,
@@ -75,7 +75,7 @@ pub(super) async fn record_idempotent<P: SlotAdapters<Store: Store>>(
 pub async fn first_accepted_job<P: SlotAdapters<Store: Store>>(
     scheduler: &SlotScheduler<'_, P>,
     name: Option<&IdempotencyKey>,
-) -> Result<Option<Promised>, JobRejection> {
+) -> Result<Option<AcceptedJob>, JobRejection> {
     let Some(IdempotencyKey { key, .. }) = name else { return Ok(None) };
     let (store, now) = (scheduler.store, scheduler.clock.now());
     match store.request(key, now).await.map_err(TaskError::from)? {
@@ -90,7 +90,7 @@ async fn first_response(
     store: &impl BatchStore,
     name: Option<&IdempotencyKey>,
     existing: &IdempotencyRecord,
-) -> Result<Option<Promised>, JobRejection> {
+) -> Result<Option<AcceptedJob>, JobRejection> {
     let batch = store.batch(&existing.job_id).await.map_err(TaskError::from)?;
     if batch.as_ref().is_some_and(|(batch, counts)| batch.was_abandoned(counts)) {
         return Ok(None);
@@ -101,7 +101,7 @@ async fn first_response(
     if batch.is_some_and(|(batch, _)| batch.phase == Phase::Accepted) {
         return Err(JobRejection::Pending);
     }
-    Ok(Some(Promised { job_id: existing.job_id.clone(), retain_until: existing.retain_until }))
+    Ok(Some(AcceptedJob { job_id: existing.job_id.clone(), retain_until: existing.retain_until }))
 }
 
 /// Records the job. Returns the idempotency record of an earlier request with that key, if
@@ -110,7 +110,7 @@ async fn record<P: SlotAdapters<Store: Store>>(
     scheduler: &SlotScheduler<'_, P>,
     settings: InitiateSettings,
     new_record: &Wanted,
-    job: &Promised,
+    job: &AcceptedJob,
     request: Option<&IdempotencyRecord>,
 ) -> Result<Option<IdempotencyRecord>, TaskError> {
     Ok(match new_record {
@@ -121,8 +121,8 @@ async fn record<P: SlotAdapters<Store: Store>>(
         Wanted::Many(batch) => {
             let (id, many) = (job.job_id.clone(), (**batch).clone());
             match initiate_batch(scheduler, settings, id, many, request).await? {
-                Initiated::Promised(_) => None,
-                Initiated::Before(existing) => Some(existing),
+                CreateBatchResult::Created(_) => None,
+                CreateBatchResult::AlreadyExists(existing) => Some(existing),
             }
         }
     })

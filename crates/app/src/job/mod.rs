@@ -12,4 +12,4 @@ pub use cancel::{CancelResult, cancel_job, terminate};
 pub use create::{NewJob, initiate_job};
 pub use get::{FetchableArtifact, Job, job_of};
 pub use idempotency::{first_accepted_job, initiate_idempotent};
-pub use types::{IdempotencyKey, JobRejection, JobSettings, Promised};
+pub use types::{AcceptedJob, IdempotencyKey, JobRejection, JobSettings};

@@ -4,7 +4,7 @@ use docferry_domain::ids::TransferId;
 use docferry_domain::transfer::Transfer;
 
 use super::get::{Job, job_without_documents};
-use super::types::{JobSettings, Promised};
+use super::types::{AcceptedJob, JobSettings};
 use crate::TaskError;
 use crate::batch::advance_batch;
 use crate::ports::{Clock, FIRST_CHECK_DELAY, JobStore as _, SlotAdapters, Store};
@@ -15,9 +15,9 @@ use crate::time::saturating_add;
 #[derive(Debug, Clone)]
 pub enum RetryResult {
     /// The job runs again.
-    Promised {
+    Accepted {
         /// The accepted job.
-        job: Promised,
+        job: AcceptedJob,
         /// Number of runs, including this one.
         attempts: u32,
     },
@@ -87,11 +87,11 @@ pub async fn retry_job<P: SlotAdapters<Store: Store>>(
         && let Err(error) = advance_batch(scheduler, ttl, id).await
     {
         let code = error.code.as_str();
-        tracing::warn!(bundle.id = id.as_str(), error.code = code, "batch only partly resumed");
+        tracing::warn!(batch.id = id.as_str(), error.code = code, "batch only partly resumed");
     }
     // Counts the first run and this one.
     let attempts = retries.saturating_add(2);
-    Ok(RetryResult::Promised { job: Promised { job_id: id.clone(), retain_until }, attempts })
+    Ok(RetryResult::Accepted { job: AcceptedJob { job_id: id.clone(), retain_until }, attempts })
 }
 
 /// Records the next run of a transfer and grants free slots.

@@ -26,7 +26,7 @@ pub struct JobSettings {
 
 /// An accepted job.
 #[derive(Debug, Clone)]
-pub struct Promised {
+pub struct AcceptedJob {
     /// Id of the job, for polling its state.
     pub job_id: TransferId,
     /// End of the retention of the job and its delivery.

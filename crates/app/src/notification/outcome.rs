@@ -20,7 +20,7 @@ pub async fn notify(
     record: &OutcomeRecord,
 ) -> Result<(), TaskError> {
     queue.send(record).await?;
-    Ok(outbox.told(&record.transfer_id, record.execution_number).await?)
+    Ok(outbox.mark_sent(&record.transfer_id, record.execution_number).await?)
 }
 
 /// Puts a webhook notification into the queue of the function `webhook`, and removes it from
@@ -30,10 +30,12 @@ pub async fn notify(
 /// As [`notify`]. A caller that also sends outcomes should not fail because of this error:
 /// `sweep` queues the notification again.
 pub async fn forward(
-    notices: &impl NotificationOutbox,
+    notifications: &impl NotificationOutbox,
     queue: &impl WebhookQueue,
-    notice: &WebhookNotification,
+    notification: &WebhookNotification,
 ) -> Result<(), TaskError> {
-    queue.queue_notification(notice).await?;
-    Ok(notices.remove_queued_notification(&notice.job_id, notice.end_number).await?)
+    queue.queue_notification(notification).await?;
+    Ok(notifications
+        .remove_queued_notification(&notification.job_id, notification.end_number)
+        .await?)
 }

@@ -3,7 +3,7 @@
 
 use std::time::Duration;
 
-use docferry_domain::jitter::spread;
+use docferry_domain::jitter::jitter;
 use docferry_domain::job::WebhookNotification;
 
 use crate::ports::{Clock, ReceiverError, Redelivery, WebhookReceiver};
@@ -39,7 +39,7 @@ impl WebhookSettings {
     #[must_use]
     pub fn pause(
         &self,
-        notice: &WebhookNotification,
+        notification: &WebhookNotification,
         tries: u32,
         requested: Option<Duration>,
     ) -> Duration {
@@ -49,7 +49,7 @@ impl WebhookSettings {
         let doublings = tries.saturating_sub(1).saturating_mul(2).min(30);
         let whole = self.first_pause.saturating_mul(1 << doublings).min(self.longest_pause);
         let half = whole / 2;
-        let jittered = half + spread(&notice.job_id, whole.saturating_sub(half));
+        let jittered = half + jitter(&notification.job_id, whole.saturating_sub(half));
         jittered.max(requested.unwrap_or_default()).min(self.longest_pause)
     }
 }
@@ -58,7 +58,7 @@ impl WebhookSettings {
 #[derive(Debug, Clone)]
 pub struct ReceivedNotification {
     /// The notification.
-    pub notice: WebhookNotification,
+    pub notification: WebhookNotification,
     /// The queue's receipt handle of this delivery.
     pub receipt: String,
     /// Number of deliveries, including this one.
@@ -96,7 +96,7 @@ pub async fn notify_receiver(
     settings: &WebhookSettings,
     given: &ReceivedNotification,
 ) -> NotificationResult {
-    let why = match receiver.deliver(&given.notice, clock.now()).await {
+    let why = match receiver.deliver(&given.notification, clock.now()).await {
         Ok(()) => return NotificationResult::Delivered,
         Err(ReceiverError::Gone) => return NotificationResult::Gone,
         Err(why) => why,
@@ -105,10 +105,10 @@ pub async fn notify_receiver(
         ReceiverError::Refused { retry_after, .. } => *retry_after,
         _ => None,
     };
-    let pause = settings.pause(&given.notice, given.tries, requested);
+    let pause = settings.pause(&given.notification, given.tries, requested);
     if let Err(error) = redelivery.delay_redelivery(&given.receipt, pause).await {
         // The queue's visibility time-out redelivers the message instead.
-        let (id, cause) = (given.notice.job_id.as_str(), error.0.to_string());
+        let (id, cause) = (given.notification.job_id.as_str(), error.0.to_string());
         tracing::warn!(job.id = id, error.cause = cause, "redelivery not delayed");
     }
     NotificationResult::NotYet { why, pause }

@@ -108,7 +108,7 @@ pub trait History: Send + Sync {
 ///
 /// Every write is conditional and can be repeated.
 pub trait JobStore: Send + Sync {
-    /// Starts another run of a transfer that has ended and is settled, as [`Transfer::again`]
+    /// Starts another run of a transfer that has ended and is settled, as [`Transfer::restarted`]
     /// describes. A transfer outside a batch is put into the queue. A document of a batch is no
     /// longer counted as ended there, and is not queued. The transfer is due for the sweeper at
     /// `due`.
@@ -118,7 +118,7 @@ pub trait JobStore: Send + Sync {
     fn restart_transfer(
         &self,
         read: &Transfer,
-        again: &Transfer,
+        restarted: &Transfer,
         due: Timestamp,
     ) -> impl Future<Output = Result<bool, StoreError>> + Send;
 

@@ -23,7 +23,7 @@ pub trait Outbox: Send + Sync {
     ) -> impl Future<Output = Result<Option<OutcomeRecord>, StoreError>> + Send;
 
     /// Removes a record that was sent. The call can be repeated.
-    fn told(
+    fn mark_sent(
         &self,
         id: &TransferId,
         execution_number: u32,

@@ -14,7 +14,7 @@ use super::{QueueError, StoreError};
 pub trait NotificationOutbox: Send + Sync {
     /// Returns the notification of one end of a job (`execution_number`); `None` when it was already
     /// queued.
-    fn notice(
+    fn notification(
         &self,
         job: &TransferId,
         execution_number: u32,
@@ -41,7 +41,7 @@ pub trait WebhookQueue: Send + Sync {
     /// Puts a notification into the queue.
     fn queue_notification(
         &self,
-        notice: &WebhookNotification,
+        notification: &WebhookNotification,
     ) -> impl Future<Output = Result<(), QueueError>> + Send;
 }
 
@@ -90,7 +90,7 @@ pub trait WebhookReceiver: Send + Sync {
     /// success status.
     fn deliver(
         &self,
-        notice: &WebhookNotification,
+        notification: &WebhookNotification,
         now: Timestamp,
     ) -> impl Future<Output = Result<(), ReceiverError>> + Send;
 }

@@ -43,7 +43,7 @@ pub trait Workflow: Send + Sync {
     ) -> impl Future<Output = Result<Start, WorkflowError>> + Send;
 
     /// Returns the status of the execution `{transfer}-{attempt}`.
-    fn look(
+    fn execution_status(
         &self,
         transfer: &TransferId,
         execution_number: u32,

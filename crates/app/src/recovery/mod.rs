@@ -27,7 +27,7 @@ use crate::slots::scheduler::SlotScheduler;
 use crate::time::saturating_add;
 use crate::{StepOutcome, TaskError};
 
-use outbox::{send_unsent_notifications, tell};
+use outbox::{send_unsent_notifications, send_unsent_outcomes};
 
 /// Number of work items that are listed, as a multiple of the transfers that are recovered, so
 /// that recovery also finds transfers listed behind those that only need clean-up.
@@ -87,7 +87,7 @@ pub struct Swept {
     /// Transfers ended, or cleaned up after.
     pub finalized: usize,
     /// Outcomes sent that `notify` had not sent.
-    pub told: usize,
+    pub sent: usize,
     /// Webhook notifications queued that `notify` had not queued.
     pub forwarded: usize,
     /// Slots freed that had no active holder.
@@ -134,7 +134,8 @@ pub async fn sweep<P: FinishAdapters>(
         sweeper.swept.reclaimed += reclaim(ports.store, *pool, settings.batch, started_at).await?;
         scheduler.fill_slots_best_effort(*pool).await;
     }
-    sweeper.swept.told += tell(ports, queues.audit, settings.batch, tenths(1)).await?;
+    sweeper.swept.sent +=
+        send_unsent_outcomes(ports, queues.audit, settings.batch, tenths(1)).await?;
     sweeper.swept.forwarded +=
         send_unsent_notifications(ports, queues.webhook, settings.batch, tenths(2)).await?;
     let due = ports.store.unfinished(started_at, settings.batch.saturating_mul(READ_AHEAD)).await?;
@@ -213,7 +214,7 @@ impl<P: FinishAdapters> Sweeper<'_, P> {
             if self.is_over(until) {
                 break;
             }
-            let done = self.end(&transfer, None).await;
+            let done = self.end_transfer(&transfer, None).await;
             self.record_result(&WorkItem::Transfer(transfer.transfer_id), done).await;
         }
     }

@@ -28,7 +28,7 @@ fn readable<T>(
 
 /// Sends outcomes that `notify` did not send. Stops at the first one that the queue does not
 /// accept, because the others would fail as well.
-pub(super) async fn tell<P: FinishAdapters>(
+pub(super) async fn send_unsent_outcomes<P: FinishAdapters>(
     ports: &FinishPorts<'_, P>,
     queue: &impl AuditQueue,
     limit: usize,
@@ -65,10 +65,12 @@ pub(super) async fn send_unsent_notifications<P: FinishAdapters>(
         if ports.clock.now() >= until {
             break;
         }
-        let Some(notice) = readable(&id, ports.store.notice(&id, execution_number).await)? else {
+        let Some(notification) =
+            readable(&id, ports.store.notification(&id, execution_number).await)?
+        else {
             continue;
         };
-        if let Err(error) = forward(ports.store, queue, &notice).await {
+        if let Err(error) = forward(ports.store, queue, &notification).await {
             let code = error.code.as_str();
             tracing::warn!(job.id = id.as_str(), error.code = code, "notification not queued");
             break;

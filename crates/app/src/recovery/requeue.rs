@@ -79,7 +79,7 @@ pub async fn requeue(
     let transfer = store.get(id).await?.ok_or(RequeueError::NotFound)?;
     ensure_unfinished(&transfer)?;
     let execution_number = transfer.execution_number;
-    match workflow.look(id, execution_number).await? {
+    match workflow.execution_status(id, execution_number).await? {
         Execution::Running => Err(RequeueError::Running(execution_number)),
         Execution::Missing
             if transfer.phase == Phase::Accepted && transfer.slot_state != SlotState::Holding =>

@@ -23,7 +23,7 @@ impl<P: FinishAdapters> Sweeper<'_, P> {
             (&transfer.transfer_id, transfer.execution_number, self.ports.clock.now());
         let last_moment = saturating_add(transfer.must_end_by(), self.settings.overtime);
         if now >= last_moment {
-            return self.end(transfer, Some(FailureCode::DeadlineExceeded)).await;
+            return self.end_transfer(transfer, Some(FailureCode::DeadlineExceeded)).await;
         }
         let stops =
             transfer.delivery.is_some() || transfer.ending.is_some() || transfer.cancel_requested;
@@ -31,7 +31,7 @@ impl<P: FinishAdapters> Sweeper<'_, P> {
         // Queue it again, in case its queue entry is missing.
         if transfer.phase == Phase::Accepted && transfer.slot_state != SlotState::Holding {
             if stops {
-                return self.end(transfer, None).await;
+                return self.end_transfer(transfer, None).await;
             }
             return match store.enqueue(transfer, last_moment).await {
                 Ok(()) => Ok(Done::Queued),
@@ -39,21 +39,23 @@ impl<P: FinishAdapters> Sweeper<'_, P> {
                 Err(error) => Err(error.into()),
             };
         }
-        match workflow.look(id, execution_number).await? {
+        match workflow.execution_status(id, execution_number).await? {
             Execution::Running => Ok(Done::Left(last_moment.min(self.look_again()))),
             // The transfer was being ended, or only its ending is missing.
-            Execution::Missing | Execution::Closed if stops => self.end(transfer, None).await,
+            Execution::Missing | Execution::Closed if stops => {
+                self.end_transfer(transfer, None).await
+            }
             // The record was written, but the start of the execution was lost.
             Execution::Missing => start(workflow, id, execution_number, now).await,
             Execution::Closed if transfer.executions() < self.settings.max_attempts => {
                 restart(store, workflow, transfer, now).await
             }
-            Execution::Closed => self.end(transfer, Some(FailureCode::Internal)).await,
+            Execution::Closed => self.end_transfer(transfer, Some(FailureCode::Internal)).await,
         }
     }
 
     /// Ends a transfer, or cleans up after one that has ended.
-    pub(super) async fn end(
+    pub(super) async fn end_transfer(
         &self,
         transfer: &Transfer,
         failure: Option<FailureCode>,

@@ -16,7 +16,7 @@ use crate::ports::{
 };
 use crate::task::ensure_active;
 use crate::time::saturating_add;
-use crate::trace::follow;
+use crate::trace::set_current;
 use crate::{RetryReason, StepOutcome, TaskError, TaskInput};
 
 /// OneDrive's largest file: 250 GB.
@@ -60,7 +60,7 @@ pub async fn push<P: PushAdapters>(
 ) -> Result<StepOutcome<()>, TaskError> {
     let &PushPorts { store, source, exchange, clock } = ports;
     let transfer = store.begin_push(&task.transfer_id, task.execution_number, clock.now()).await?;
-    follow(transfer.trace.as_ref());
+    set_current(transfer.trace.as_ref());
     let stop_code = ensure_active(&transfer, task.execution_number, clock.now()).err();
     if let Some(code) =
         stop_code.filter(|code| !(*code == FailureCode::Canceled && is_unnamed(&transfer)))
@@ -201,7 +201,7 @@ async fn reserve_name(
     let purge_at = saturating_add(pushed.pushed_at, NAME_TTL);
     for number in 0..u32::from(MAX_DOCUMENTS) {
         let name = pushed.name.numbered(number).map_err(|_| FailureCode::DestinationRefused)?;
-        drive.folder.admit(&name).map_err(|_| FailureCode::DestinationRefused)?;
+        drive.folder.check_path(&name).map_err(|_| FailureCode::DestinationRefused)?;
         if store.claim_name(&transfer.transfer_id, &name, purge_at).await? {
             return Ok(PushedSource { name, ..pushed });
         }
@@ -237,7 +237,7 @@ fn validated(
     }
     let name = DocumentName::adapted_from(&key).map_err(|_| FailureCode::SourceNameInvalid)?;
     if let Some(drive) = transfer.target.drive() {
-        drive.folder.admit(&name).map_err(|_| FailureCode::DestinationRefused)?;
+        drive.folder.check_path(&name).map_err(|_| FailureCode::DestinationRefused)?;
     }
     if answer.size > LARGEST_DOCUMENT_BYTES {
         return Err(FailureCode::DestinationRefused.into());

@@ -127,7 +127,7 @@ pub async fn assert_final_invariants(world: &World, context: &str) {
             assert_eq!(file.map(|f| &f.bytes), Some(source), "{context}: {id} at {path}");
             delivered.insert(path, id);
         }
-        let sent: Vec<_> = state.told.iter().filter(|r| r.transfer_id == *id).collect();
+        let sent: Vec<_> = state.sent_outcomes.iter().filter(|r| r.transfer_id == *id).collect();
         assert!(!sent.is_empty(), "{context}: the outcome of {id} was not sent");
         assert!(sent.iter().all(|r| *r == sent[0]), "{context}: duplicates differ");
         assert_eq!(sent[0].outcome, transfer.phase, "{context}");
@@ -148,7 +148,7 @@ pub async fn assert_final_invariants(world: &World, context: &str) {
         let belongs = |n: &&WebhookNotification| {
             n.job_id == transfer.transfer_id && n.end_number == transfer.execution_number
         };
-        let sent: Vec<_> = state.notices.iter().filter(belongs).collect();
+        let sent: Vec<_> = state.notifications.iter().filter(belongs).collect();
         assert_eq!(
             sent.is_empty(),
             transfer.callback.is_none(),

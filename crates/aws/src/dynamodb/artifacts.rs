@@ -18,7 +18,7 @@ use docferry_domain::ids::ObjectGuid;
 use jiff::{SignedDuration, Timestamp};
 
 use super::DynamoTransferStore;
-use super::change::{ConditionalUpdate, number};
+use super::conditional_update::{ConditionalUpdate, number};
 use super::items::{
     ARTIFACTS_SHARD, DUE, Item, artifact_key, corrupt, indexed, newest_artifact_key,
     parse_work_item, ttl, whole_item,

@@ -12,9 +12,9 @@ use docferry_domain::transfer::{ExchangeKey, OutstandingPush};
 use jiff::{SignedDuration, Timestamp};
 
 use super::DynamoTransferStore;
-use super::change::{ConditionalUpdate, number, string};
+use super::conditional_update::{ConditionalUpdate, number, string};
+use super::guards::{by_execution, contention_error, live};
 use super::items::{Item, corrupt, references_key, transfer_key, ttl};
-use super::standing::{by_execution, contention_error, live};
 use super::table::{ConditionResult, Table, WriteFailure};
 
 /// Time after which TTL removes an unreferenced key. It is far longer than a push may lag.

@@ -13,7 +13,7 @@ use docferry_domain::transfer::{SCHEMA_VERSION, Transfer};
 use jiff::{SignedDuration, Timestamp};
 use serde::Serialize;
 
-use super::change::{number, string};
+use super::conditional_update::{number, string};
 
 /// Item of the table, or the key of an item.
 pub(super) type Item = HashMap<String, AttributeValue>;

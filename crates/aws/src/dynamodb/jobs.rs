@@ -16,8 +16,8 @@ use docferry_domain::transfer::{Step, Transfer};
 use jiff::Timestamp;
 
 use super::DynamoTransferStore;
-use super::bundles;
-use super::change::{ConditionalUpdate, number, string};
+use super::batches;
+use super::conditional_update::{ConditionalUpdate, number, string};
 use super::items::{
     DUE, Item, SHARD, attribute, batch_key, corrupt, counts_key, queue_item, read_transfer,
     request_key, shard, transfer_key, ttl, whole_item,
@@ -54,7 +54,7 @@ fn read_order(text: &str) -> Option<JobPosition> {
 fn read_listed(item: Item) -> Result<HistoryEntry, StoreError> {
     let is_batch = item.get("sk").is_some_and(|sk| sk.as_s().is_ok_and(|sk| sk == "BUNDLE"));
     Ok(if is_batch {
-        HistoryEntry::Many(Box::new(bundles::read_batch(item)?))
+        HistoryEntry::Many(Box::new(batches::read_batch(item)?))
     } else {
         HistoryEntry::One(Box::new(read_transfer(item)?))
     })
@@ -136,7 +136,7 @@ impl JobStore for DynamoTransferStore {
     async fn restart_transfer(
         &self,
         read: &Transfer,
-        again: &Transfer,
+        next_run: &Transfer,
         due: Timestamp,
     ) -> Result<bool, StoreError> {
         let table = &self.table;
@@ -146,36 +146,36 @@ impl JobStore for DynamoTransferStore {
             .value("readAttempt", number(read.execution_number))
             .value("readPhase", string(read.phase.as_str()))
             .value("true", AttributeValue::Bool(true))
-            .set("attempt", number(again.execution_number))
-            .set("pastAttempts", number(again.past_executions))
-            .set("retries", number(again.retries))
-            .set("epoch", number(again.epoch))
-            .set("phase", string(again.phase.as_str()))
-            .set("turn", string(again.slot_state.as_str()))
+            .set("attempt", number(next_run.execution_number))
+            .set("pastAttempts", number(next_run.past_executions))
+            .set("retries", number(next_run.retries))
+            .set("epoch", number(next_run.epoch))
+            .set("phase", string(next_run.phase.as_str()))
+            .set("turn", string(next_run.slot_state.as_str()))
             .set("cancelRequested", AttributeValue::Bool(false))
             .set("bytesDone", number(0))
-            .set("deadline", attribute(&again.deadline)?)
+            .set("deadline", attribute(&next_run.deadline)?)
             .set(SHARD, string(shard(id)))
             .set(DUE, number(due.as_millisecond()))
             .remove(&RUN_ATTRIBUTES);
-        if let Some(until) = again.retain_until {
+        if let Some(until) = next_run.retain_until {
             restarted = restarted.set("keepUntil", attribute(&until)?);
         }
-        if !again.late_arrival_keys.is_empty() {
-            restarted = restarted.set("owedKeys", attribute(&again.late_arrival_keys)?);
+        if !next_run.late_arrival_keys.is_empty() {
+            restarted = restarted.set("owedKeys", attribute(&next_run.late_arrival_keys)?);
         }
-        if let Some(at) = again.queued_at {
+        if let Some(at) = next_run.queued_at {
             restarted = restarted.set("queuedAt", attribute(&at)?);
         }
         let mut actions = vec![table.update_action(transfer_key(id), restarted)?];
         match id.batch_and_number() {
-            None => actions.push(table.put_action(queue_item(again))?),
+            None => actions.push(table.put_action(queue_item(next_run))?),
             Some((batch, _)) => {
                 actions.push(decrement_counts(table, &batch, read)?);
                 let resuming = ConditionalUpdate::default()
                     .when("#resuming = :resuming AND #retries = :retries")
                     .value("resuming", AttributeValue::Bool(true))
-                    .value("retries", number(again.retries));
+                    .value("retries", number(next_run.retries));
                 actions.push(table.check_action(batch_key(&batch), resuming)?);
             }
         }
@@ -184,8 +184,8 @@ impl JobStore for DynamoTransferStore {
             // Our own first attempt may have written the new run already.
             Some(ConditionResult::Failed(Some(current))) => {
                 let current = read_transfer(current)?;
-                Ok(current.retries == again.retries
-                    && current.execution_number == again.execution_number)
+                Ok(current.retries == next_run.retries
+                    && current.execution_number == next_run.execution_number)
             }
             _ => Ok(false),
         }
@@ -225,7 +225,7 @@ impl JobStore for DynamoTransferStore {
         match failure.current_item()?.into_iter().next() {
             // Our own first attempt may have resumed the batch already.
             Some(ConditionResult::Failed(Some(current))) => {
-                let current = bundles::read_batch(current)?;
+                let current = batches::read_batch(current)?;
                 Ok(current.retries == retries && current.retain_until == Some(retain_until))
             }
             _ => Ok(false),

@@ -30,20 +30,20 @@
 //! index `jobs` (`jobOwner`, `jobOrder`; keys only) lists the jobs of each caller.
 
 mod artifacts;
-mod batch;
-mod bundles;
-mod change;
+mod batch_get;
+mod batches;
+mod conditional_update;
+mod document_index;
 mod exchange_keys;
-mod index;
+mod guards;
 mod items;
 mod jobs;
-mod notices;
+mod notifications;
 mod outbox;
 mod pushes;
 mod quota;
 mod recovery;
 mod slots;
-mod standing;
 mod table;
 mod throttle;
 mod transfers;
@@ -51,7 +51,7 @@ mod uploads;
 
 use aws_sdk_dynamodb::Client;
 
-pub use index::DynamoDocumentIndex;
+pub use document_index::DynamoDocumentIndex;
 pub use quota::DynamoQuota;
 use table::Table;
 

@@ -8,7 +8,7 @@ use docferry_domain::transfer::OutcomeRecord;
 use jiff::Timestamp;
 
 use super::DynamoTransferStore;
-use super::change::ConditionalUpdate;
+use super::conditional_update::ConditionalUpdate;
 use super::items::{
     Item, OUTBOX_SHARD, corrupt, indexed, outcome_key, read_outcome_key, whole_item,
 };
@@ -35,7 +35,7 @@ impl Outbox for DynamoTransferStore {
         table.get(outcome_key(id, execution_number)).await?.map(read_outcome).transpose()
     }
 
-    async fn told(&self, id: &TransferId, execution_number: u32) -> Result<(), StoreError> {
+    async fn mark_sent(&self, id: &TransferId, execution_number: u32) -> Result<(), StoreError> {
         let table = &self.table;
         match table.delete(outcome_key(id, execution_number), ConditionalUpdate::default()).await {
             Ok(()) => Ok(()),

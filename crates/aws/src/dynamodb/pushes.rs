@@ -14,12 +14,12 @@ use docferry_domain::transfer::{
 use jiff::{SignedDuration, Timestamp};
 
 use super::DynamoTransferStore;
-use super::change::{ConditionalUpdate, number, string};
+use super::conditional_update::{ConditionalUpdate, number, string};
 use super::exchange_keys::{ROUNDS, ignore_condition_failure, take_key};
+use super::guards::{by_execution, by_execution_in, contention_error, live};
 use super::items::{
     ANNOUNCEMENTS, Item, announcement_key, attribute, corrupt, references_key, transfer_key, ttl,
 };
-use super::standing::{by_execution, by_execution_in, contention_error, live};
 use super::table::{ConditionResult, Table};
 
 /// Time after which TTL removes an announcement that its transfer did not withdraw.

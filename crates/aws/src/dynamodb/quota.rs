@@ -4,7 +4,7 @@ use aws_sdk_dynamodb::Client;
 use docferry_app::ports::{CallCounter, StoreError};
 use jiff::{SignedDuration, Timestamp};
 
-use super::change::ConditionalUpdate;
+use super::conditional_update::ConditionalUpdate;
 use super::items::{corrupt, request_count_key, ttl};
 use super::table::Table;
 

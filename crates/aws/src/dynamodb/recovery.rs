@@ -11,11 +11,11 @@ use jiff::Timestamp;
 
 use super::DynamoTransferStore;
 use super::artifacts;
-use super::change::{ConditionalUpdate, number};
+use super::conditional_update::{ConditionalUpdate, number};
+use super::guards::{by_execution, contention_error, live, not_ending, open};
 use super::items::{
     DUE, SHARD, SHARDS, artifact_key, batch_key, parse_work_item, read_transfer, transfer_key, ttl,
 };
-use super::standing::{by_execution, contention_error, live, not_ending, open};
 use super::table::Table;
 
 impl RecoveryStore for DynamoTransferStore {

@@ -18,12 +18,12 @@ use docferry_domain::transfer::Transfer;
 use jiff::Timestamp;
 
 use super::DynamoTransferStore;
-use super::change::{ConditionalUpdate, number, string};
+use super::conditional_update::{ConditionalUpdate, number, string};
+use super::guards::{by_execution, live, running};
 use super::items::{
     DUE, SHARD, attribute, parse_queue_entry, place, queue_item, queue_key, queue_partition, shard,
     slots_key, transfer_key,
 };
-use super::standing::{by_execution, live, running};
 use super::table::{ConditionResult, Table, WriteFailure};
 
 /// Sort key after every entry of a queue: entries begin with digits, and `:` follows `9`.

@@ -20,8 +20,8 @@ use docferry_app::ports::StoreError;
 
 use crate::Fault;
 
-use super::batch::{self, MAX_KEYS};
-use super::change::{ConditionalUpdate, number, string};
+use super::batch_get::{self, MAX_KEYS};
+use super::conditional_update::{ConditionalUpdate, number, string};
 use super::items::{DUE, Item, SHARD, UNFINISHED, parse_index_entry};
 
 /// Handle to one DynamoDB table. It retries conflicts and throttled transactions, and
@@ -182,7 +182,9 @@ impl Table {
     pub(super) async fn batch(&self, keys: Vec<Item>) -> Result<Vec<Item>, StoreError> {
         let mut found = Vec::new();
         for chunk in keys.chunks(MAX_KEYS) {
-            found.extend(batch::batch_get(&self.client, &self.name, chunk.to_vec(), true).await?);
+            found.extend(
+                batch_get::batch_get(&self.client, &self.name, chunk.to_vec(), true).await?,
+            );
         }
         Ok(found)
     }

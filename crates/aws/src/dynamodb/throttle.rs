@@ -4,7 +4,7 @@ use aws_sdk_dynamodb::Client;
 use docferry_app::ports::{Pause, StoreError, ThrottleBudget};
 use jiff::{SignedDuration, Timestamp};
 
-use super::change::{ConditionalUpdate, number};
+use super::conditional_update::{ConditionalUpdate, number};
 use super::items::{Item, corrupt, pause_key, ttl};
 use super::table::{Table, WriteFailure};
 

@@ -17,18 +17,18 @@ use docferry_domain::transfer::{
 use jiff::Timestamp;
 
 use super::DynamoTransferStore;
-use super::change::{number, string};
+use super::conditional_update::{number, string};
+use super::guards::{
+    by_epoch, by_execution, by_execution_in, contention_error, held, live, not_ending, open,
+    running,
+};
 use super::items::{
     DUE, attribute, corrupt, first_check, indexed, queue_item, read_transfer, shard, transfer_item,
     transfer_key,
 };
 use super::slots::unchanged_since;
-use super::standing::{
-    by_epoch, by_execution, by_execution_in, contention_error, held, live, not_ending, open,
-    running,
-};
 use super::table::{ConditionResult, WriteFailure};
-use super::{bundles, jobs, notices, outbox, slots};
+use super::{batches, jobs, notifications, outbox, slots};
 
 impl TransferStore for DynamoTransferStore {
     /// Creates a transfer in one transaction with its slot or queue entry, and with the idempotency
@@ -311,9 +311,9 @@ impl TransferStore for DynamoTransferStore {
             table.put_action(outbox::item(&record)?)?,
         ];
         actions.extend(slots::release_action(table, read)?);
-        actions.extend(bundles::count_ended_action(table, &ended)?);
-        if let Some(notice) = WebhookNotification::of_transfer(&ended) {
-            actions.push(notices::put_action(table, &notice)?);
+        actions.extend(batches::count_ended_action(table, &ended)?);
+        if let Some(notification) = WebhookNotification::of_transfer(&ended) {
+            actions.push(notifications::put_action(table, &notification)?);
         }
         let Err(write_failure) = table.transact(&actions).await else { return Ok(ended) };
         match write_failure.current_item()?.into_iter().next() {

@@ -14,11 +14,11 @@ use crate::Fault;
 
 use super::DynamoTransferStore;
 use super::artifacts;
-use super::change::{ConditionalUpdate, number};
+use super::conditional_update::{ConditionalUpdate, number};
+use super::guards::{by_epoch, by_execution, contention_error, held, live, not_ending, open};
 use super::items::{
     Item, attribute, read_session, read_transfer, session_item, session_key, transfer_key,
 };
-use super::standing::{by_epoch, by_execution, contention_error, held, live, not_ending, open};
 use super::table::{ConditionResult, Table};
 
 impl UploadStore for DynamoTransferStore {

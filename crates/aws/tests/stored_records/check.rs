@@ -128,9 +128,10 @@ pub(crate) async fn check_message(what: &str, item: &Item, table: &FixtureTable)
         assert_nothing_lost(what, item, &record);
         assert_eq!(record.message_id(), format!("{}/{execution_number}", id(item)), "{what}");
     } else {
-        let notice = table.store().notice(&id(item), execution_number).await.unwrap().unwrap();
-        assert_nothing_lost(what, item, &notice);
-        assert_eq!(notice.message_id(), format!("{}-{execution_number}", id(item)), "{what}");
+        let notification =
+            table.store().notification(&id(item), execution_number).await.unwrap().unwrap();
+        assert_nothing_lost(what, item, &notification);
+        assert_eq!(notification.message_id(), format!("{}-{execution_number}", id(item)), "{what}");
     }
 }
 

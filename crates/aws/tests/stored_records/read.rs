@@ -68,11 +68,15 @@ async fn stored_transfers_of_earlier_versions_go_on() {
         assert_eq!(keys, ["docferry/order.pdf"], "{version}");
         let paused = read("uploading, paused").await;
         assert!(!paused.needs_push() && !paused.needs_source(), "{version}");
-        let again = read("accepted, second run").await;
-        assert!(again.needs_push() && again.needs_source(), "{version}");
-        assert_eq!((again.executions(), again.must_end_by()), (1, at(15_400)), "{version}");
+        let second_run = read("accepted, second run").await;
+        assert!(second_run.needs_push() && second_run.needs_source(), "{version}");
+        assert_eq!(
+            (second_run.executions(), second_run.must_end_by()),
+            (1, at(15_400)),
+            "{version}"
+        );
         let queue_time = if version == "v0.1.0" { at(0) } else { at(1_000) };
-        assert_eq!(again.queue_time(), queue_time, "{version}");
+        assert_eq!(second_run.queue_time(), queue_time, "{version}");
         let download = &records["transfers-download"]["completed, retained longer"];
         let retained = read_transfer(table, download).await;
         assert_eq!(retained.retained_until(), at(100_000), "{version}");

@@ -78,7 +78,7 @@ impl Writer {
         self.finish(&id.document(3), Outcome::Canceled).await;
         let (read, counts) = self.store.batch(&id).await.unwrap().unwrap();
         assert_eq!(counts.ended, 4);
-        self.end(&read, &counts).await;
+        self.end_batch(&read, &counts).await;
         self.keep("batches", "canceled", &pk, "BUNDLE").await;
         self.keep("batches", "counts of an ended batch", &pk, "COUNTS").await;
         self.keep("outbox", "webhook of a batch", &pk, "NOTICE#1").await;
@@ -88,7 +88,7 @@ impl Writer {
         self.keep("batches", "resuming", &pk, "BUNDLE").await;
     }
 
-    pub(crate) async fn end(&self, read: &Batch, counts: &BatchCounts) {
+    pub(crate) async fn end_batch(&self, read: &Batch, counts: &BatchCounts) {
         let outcome = read.outcome(counts).unwrap();
         assert_eq!(outcome, Outcome::Canceled);
         self.store.end_batch(read, counts, outcome, at(700), at(172_800)).await.unwrap();

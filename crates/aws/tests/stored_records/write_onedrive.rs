@@ -107,13 +107,13 @@ impl Writer {
         self.finish(&id, Outcome::Failed(FailureCode::QuotaExceeded)).await;
         self.store.mark_closed(&id, 1).await.unwrap();
         let read = self.get(&id).await;
-        let again = read.clone().for_retry_at(at(1_000), at(15_400), None);
-        assert!(self.store.restart_transfer(&read, &again, at(1_090)).await.unwrap());
+        let second_run = read.clone().for_retry_at(at(1_000), at(15_400), None);
+        assert!(self.store.restart_transfer(&read, &second_run, at(1_090)).await.unwrap());
         let owed = LateArrivalKey { key: "docferry/late.pdf".into(), requested_at: at(1_001) };
         self.store.record_owed_key(&id, 2, &owed).await.unwrap();
         self.keep_transfer("transfers-onedrive", "accepted, second run", &id).await;
         let pk = format!("Q#{}", Pool::Onedrive.as_str());
-        let sk = format!("{:013}#{id}", again.queue_entry().order);
+        let sk = format!("{:013}#{id}", second_run.queue_entry().order);
         self.keep("slots", "queue entry, second run", &pk, &sk).await;
     }
 

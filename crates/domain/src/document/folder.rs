@@ -28,7 +28,7 @@ impl DriveFolder {
     /// # Errors
     /// [`PathRule::PathTooLong`] or [`PathRule::FormsAtRoot`]. A name from a record of an
     /// older version may break any other rule.
-    pub fn admit(&self, name: &DocumentName) -> Result<(), PathRule> {
+    pub fn check_path(&self, name: &DocumentName) -> Result<(), PathRule> {
         check_segment(name.as_str(), self.0.is_empty())?;
         let folder: usize = self.0.iter().map(|s| utf16_len(s) + 1).sum();
         if folder + utf16_len(name.as_str()) > MAX_PATH {

@@ -111,8 +111,8 @@ impl QuickXorHash {
         let mut register = [0_u8; 20];
         for (position, column) in self.columns.0.iter().enumerate() {
             let bit = (position as u64 * SHIFT_BITS % WIDTH_BITS) as usize;
-            let spread = u16::from(*column) << (bit % 8);
-            let [low, high] = spread.to_le_bytes();
+            let shifted = u16::from(*column) << (bit % 8);
+            let [low, high] = shifted.to_le_bytes();
             register[bit / 8] ^= low;
             register[(bit / 8 + 1) % 20] ^= high;
         }

@@ -296,7 +296,7 @@ mod tests {
         #[test]
         fn adapted_name_is_always_allowed(foreign in "(\\PC|[\\x00-\\x20.]){0,300}") {
             if let Ok(name) = DocumentName::adapted_from(&foreign) {
-                prop_assert!(DriveFolder::default().admit(&name).is_ok());
+                prop_assert!(DriveFolder::default().check_path(&name).is_ok());
             }
         }
 
@@ -311,7 +311,7 @@ mod tests {
             let foreign = format!("{}{}", parts.concat().replace(['/', '\\'], ""), end);
             for foreign in [&foreign, &parts.concat(), &foreign[..foreign.len() - end.len()]] {
                 match DocumentName::adapted_from(foreign) {
-                    Ok(name) => prop_assert!(DriveFolder::default().admit(&name).is_ok()),
+                    Ok(name) => prop_assert!(DriveFolder::default().check_path(&name).is_ok()),
                     Err(rule) => prop_assert_eq!(rule, PathRule::Empty),
                 }
             }

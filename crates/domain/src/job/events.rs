@@ -174,10 +174,10 @@ mod tests {
         assert!(cursor.unwrap().has_seen_the_end(&failed));
         let expired = JobSnapshot { state: JobState::Expired, ..failed };
         assert_eq!(kinds(cursor, &expired), []);
-        let again =
+        let second_run =
             JobSnapshot { run_number: 2, state: JobState::Queued, percent: 0, bytes_done: 0 };
-        assert!(!cursor.unwrap().has_seen_the_end(&again));
-        assert_eq!(kinds(cursor, &again), [JobEvent::Status, JobEvent::Progress]);
+        assert!(!cursor.unwrap().has_seen_the_end(&second_run));
+        assert_eq!(kinds(cursor, &second_run), [JobEvent::Status, JobEvent::Progress]);
     }
 
     #[test]

@@ -268,7 +268,7 @@ mod tests {
     }
 
     #[test]
-    fn foreign_push_casts_doubt_until_its_arrival_deadline() {
+    fn foreign_push_makes_arrivals_uncertain_until_its_deadline() {
         assert_eq!(verdict(1000, 1010, 1020, 1030), Identity::Own, "written before it");
         assert_eq!(verdict(1000, 1010, 1005, 1030), Identity::Unknown);
         assert_eq!(

@@ -285,7 +285,7 @@ impl Transfer {
     /// Like [`Transfer::for_retry_at`], with a request time computed from the deadline: the new
     /// run has as much time until `deadline` as the last run had.
     #[must_use]
-    pub fn again(self, deadline: Timestamp, retain_until: Option<Timestamp>) -> Self {
+    pub fn for_retry_by(self, deadline: Timestamp, retain_until: Option<Timestamp>) -> Self {
         let allowed = self.deadline.duration_since(self.queue_time());
         let now = deadline.checked_sub(allowed).unwrap_or(deadline);
         self.for_retry_at(now, deadline, retain_until)
@@ -481,7 +481,7 @@ mod tests {
         let stored = serde_json::to_value(&second).unwrap();
         let read: Transfer = serde_json::from_value(stored).unwrap();
         assert_eq!(order(&read), order(&second));
-        let third = second.again(hour(100), None);
+        let third = second.for_retry_by(hour(100), None);
         assert_eq!(order(&third), Priority::Normal.order(hour(94)));
     }
 
@@ -502,7 +502,7 @@ mod tests {
         let ending = Some(crate::failure::FailureCode::Canceled);
         assert_eq!(seen(&Transfer { ending, ..moving.clone() }), 1);
         assert_eq!(seen(&Transfer { phase: Phase::Failed, ..moving.clone() }), 3);
-        assert_eq!(seen(&moving.again(Timestamp::UNIX_EPOCH, None)), 1);
+        assert_eq!(seen(&moving.for_retry_by(Timestamp::UNIX_EPOCH, None)), 1);
     }
 
     #[test]

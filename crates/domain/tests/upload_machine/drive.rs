@@ -174,7 +174,7 @@ impl Drive {
 
     /// Returns the files of the document's size that a lookup finds, and the result of the
     /// lookup.
-    pub(crate) fn look(&self, names: CandidateNames, total: u64) -> (Vec<File>, Occupancy) {
+    pub(crate) fn look_up(&self, names: CandidateNames, total: u64) -> (Vec<File>, Occupancy) {
         let shown: Vec<File> = match names {
             CandidateNames::One(number) => self.files.get(&number).copied().into_iter().collect(),
             CandidateNames::All => {

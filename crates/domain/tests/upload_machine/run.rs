@@ -122,7 +122,7 @@ pub(crate) struct Run {
     expected_range: Option<ExpectedRange>,
     acknowledged: u64,
     shown: Vec<File>,
-    answered: Option<File>,
+    result_of_last_byte: Option<File>,
     hash_of: Option<u32>,
     unclear_put: bool,
     late: Option<Late>,
@@ -153,7 +153,7 @@ impl Run {
             expected_range: None,
             acknowledged: 0,
             shown: Vec::new(),
-            answered: None,
+            result_of_last_byte: None,
             hash_of: None,
             unclear_put: false,
             late: None,
@@ -207,7 +207,7 @@ impl Run {
         let mut machine =
             UploadMachine::begin(self.case.total, self.rules, kept, self.session.is_some());
         self.hash_of = self.kept.as_ref().and_then(|(_, source)| *source);
-        (self.expected_range, self.unclear_put, self.answered) = (None, false, None);
+        (self.expected_range, self.unclear_put, self.result_of_last_byte) = (None, false, None);
         self.began_with = kept.map_or(0, |checkpoint| checkpoint.sessions);
         self.acknowledged = machine.offset().max(machine.hashed_to());
         loop {
@@ -405,7 +405,7 @@ impl Run {
         match command {
             Command::QuerySession => self.drive.ask(self.session.unwrap()),
             Command::LookUp(names) => {
-                let (shown, seen) = self.drive.look(names, total);
+                let (shown, seen) = self.drive.look_up(names, total);
                 self.shown = shown;
                 DriveEvent::Found(seen)
             }
@@ -432,7 +432,7 @@ impl Run {
                 let policy = if numbering { Policy::Fail } else { self.case.policy };
                 let size = if event == Event::WrongSize { total + 1 } else { total };
                 let answer = self.drive.put(number, size, source, policy);
-                self.answered = self.drive.files.get(&number).copied();
+                self.result_of_last_byte = self.drive.files.get(&number).copied();
                 answer
             }
             Command::SendFragment(range) => {
@@ -446,7 +446,8 @@ impl Run {
                 let answer = self.drive.send(session, range, kept, wrong, source, policy);
                 if answer == DriveEvent::Complete {
                     let size = total - u64::from(wrong);
-                    self.answered = Some(File { size, source: Some(source), ours: true });
+                    self.result_of_last_byte =
+                        Some(File { size, source: Some(source), ours: true });
                 }
                 answer
             }
@@ -455,7 +456,7 @@ impl Run {
                 DriveEvent::HashPending
             }
             Command::Verify { answers_last_byte } => {
-                let shown = match (answers_last_byte, self.answered) {
+                let shown = match (answers_last_byte, self.result_of_last_byte) {
                     (_, Some(file)) => vec![file],
                     (true, None) => self.drive.files.values().copied().collect(),
                     (false, None) => self.shown.clone(),
@@ -493,7 +494,7 @@ impl Run {
             }
             (Command::LookUp(_), DriveEvent::Found(_)) => {
                 self.unclear_put = false;
-                self.answered = None;
+                self.result_of_last_byte = None;
             }
             (Command::OpenSession, DriveEvent::Opened) => {
                 let (opened, renewals) =

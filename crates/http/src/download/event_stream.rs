@@ -7,7 +7,7 @@ use docferry_app::job::{Job, job_of};
 use docferry_app::ports::{BatchStore, Clock, Presigner, TransferStore};
 use docferry_contract::events::{ProgressEvent, ResultEvent, StatusEvent};
 use docferry_domain::ids::TransferId;
-use docferry_domain::jitter::spread;
+use docferry_domain::jitter::jitter;
 use docferry_domain::job::{Cursor, JobEvent, JobState, events_since};
 use serde::Serialize;
 use tokio::time::{Instant, sleep_until, timeout_at};
@@ -81,7 +81,7 @@ where
 
     /// Returns the first chunk: the reconnection time, and the events that are new already.
     pub(super) async fn first_chunk(&mut self, job: &Job) -> Result<String, ApiError> {
-        let retry = RECONNECT_AFTER + spread(&self.id, RECONNECT_AFTER);
+        let retry = RECONNECT_AFTER + jitter(&self.id, RECONNECT_AFTER);
         let events = self.new_events(job).await?;
         Ok(format!("retry: {}\n\n{events}", retry.as_millis()))
     }

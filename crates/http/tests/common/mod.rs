@@ -140,11 +140,11 @@ pub(crate) async fn send(router: Router, request: Request<Body>) -> (Response<()
         headers: &parts.headers,
         body: &bytes,
     };
-    let complaints = Description::of_project().unwrap().complaints(&answer);
+    let violations = Description::of_project().unwrap().violations(&answer);
     assert!(
-        complaints.is_empty(),
+        violations.is_empty(),
         "the response does not conform to openapi.yaml:\n{}",
-        complaints.join("\n")
+        violations.join("\n")
     );
     let value = serde_json::from_slice(&bytes)
         .unwrap_or_else(|_| Value::String(String::from_utf8_lossy(&bytes).into_owned()));

@@ -74,6 +74,6 @@ async fn completed_batch_reports_the_number_of_failed_documents() {
     let found = results["items"].as_array().unwrap().iter().map(|item| &item["file_id"]);
     assert_eq!(found.collect::<Vec<_>>(), [&json!(FIRST_FILE_ID), &json!(FIRST_FILE_ID + 2)]);
 
-    let notices = world.state().notices.clone();
-    assert_eq!(notices.iter().map(|n| n.failed_documents).collect::<Vec<_>>(), [Some(1)]);
+    let notifications = world.state().notifications.clone();
+    assert_eq!(notifications.iter().map(|n| n.failed_documents).collect::<Vec<_>>(), [Some(1)]);
 }

@@ -54,8 +54,8 @@ async fn idempotency_key_creates_one_job_until_it_expires(store: &impl Store) {
     assert_eq!(store.enter(&first, entry(&request)).await.unwrap(), CreateResult::Done, "repeated");
     assert_eq!(remembered(hours(23)).await, Some(request.clone()));
     assert_eq!(remembered(hours(24)).await, None, "the record has expired");
-    let again = IdempotencyRecord { job_id: second.transfer_id.clone(), ..request.clone() };
-    let before = store.enter(&second, entry(&again)).await.unwrap();
+    let next_run = IdempotencyRecord { job_id: second.transfer_id.clone(), ..request.clone() };
+    let before = store.enter(&second, entry(&next_run)).await.unwrap();
     assert_eq!(before, CreateResult::Before(request.clone()));
     assert_eq!(store.get(&second.transfer_id).await.unwrap(), None, "nothing is recorded");
     let many = batch(1);
@@ -63,11 +63,11 @@ async fn idempotency_key_creates_one_job_until_it_expires(store: &impl Store) {
     let before = store.record_batch(&many, Some(&for_many)).await.unwrap();
     assert_eq!(before, CreateResult::Before(request.clone()));
     // The record of another job is not deleted.
-    store.delete_idempotency_record(&again).await.unwrap();
-    assert_ne!(store.enter(&second, entry(&again)).await.unwrap(), CreateResult::Done);
+    store.delete_idempotency_record(&next_run).await.unwrap();
+    assert_ne!(store.enter(&second, entry(&next_run)).await.unwrap(), CreateResult::Done);
     store.delete_idempotency_record(&request).await.unwrap();
     store.delete_idempotency_record(&request).await.unwrap();
-    assert_eq!(store.enter(&second, entry(&again)).await.unwrap(), CreateResult::Done);
+    assert_eq!(store.enter(&second, entry(&next_run)).await.unwrap(), CreateResult::Done);
     // An expired record is ignored, even before it is deleted.
     let late = Transfer { created_at: hours(24), ..transfer() };
     let renewed = IdempotencyRecord { job_id: late.transfer_id.clone(), ..request };
@@ -103,21 +103,21 @@ async fn ended(store: &impl Store, outcome: Outcome) -> Transfer {
 async fn closed_transfer_runs_once_per_retry_request(store: &impl Store) {
     let read = ended(store, Outcome::Canceled).await;
     let id = &read.transfer_id;
-    let again = read.clone().again(hours(8), Some(hours(48)));
+    let next_run = read.clone().for_retry_by(hours(8), Some(hours(48)));
     assert!(
-        !store.restart_transfer(&read, &again, epoch()).await.unwrap(),
+        !store.restart_transfer(&read, &next_run, epoch()).await.unwrap(),
         "the transfer is not closed yet"
     );
     store.mark_closed(id, 2).await.unwrap();
     assert!(
-        !store.restart_transfer(&read, &again, epoch()).await.unwrap(),
+        !store.restart_transfer(&read, &next_run, epoch()).await.unwrap(),
         "another execution cannot close it"
     );
     store.mark_closed(id, 1).await.unwrap();
-    assert!(store.restart_transfer(&read, &again, epoch()).await.unwrap());
-    assert!(store.restart_transfer(&read, &again, epoch()).await.unwrap(), "repeated");
+    assert!(store.restart_transfer(&read, &next_run, epoch()).await.unwrap());
+    assert!(store.restart_transfer(&read, &next_run, epoch()).await.unwrap(), "repeated");
     let running = store.get(id).await.unwrap().unwrap();
-    assert_eq!(running, again);
+    assert_eq!(running, next_run);
     assert_eq!((running.execution_number, running.retries, running.executions()), (2, 1, 1));
     let late = store.request_cancel(id, "scv", 0).await.unwrap();
     let stored = store.get(id).await.unwrap().unwrap();
@@ -131,7 +131,7 @@ async fn closed_transfer_runs_once_per_retry_request(store: &impl Store) {
     store.mark_cleaned_up(id, 1, hours(9)).await.unwrap();
     assert!(
         !store
-            .restart_transfer(&ended, &ended.clone().again(hours(8), None), epoch())
+            .restart_transfer(&ended, &ended.clone().for_retry_by(hours(8), None), epoch())
             .await
             .unwrap()
     );
@@ -149,7 +149,10 @@ async fn late_key_release_of_an_earlier_run_is_ignored(store: &impl Store) {
     store.mark_released(id, &key, epoch()).await.unwrap();
     store.mark_closed(id, 1).await.unwrap();
     assert!(
-        store.restart_transfer(&read, &read.clone().again(hours(8), None), epoch()).await.unwrap()
+        store
+            .restart_transfer(&read, &read.clone().for_retry_by(hours(8), None), epoch())
+            .await
+            .unwrap()
     );
     store.begin_push(id, 2, epoch()).await.unwrap();
     let source =
@@ -217,11 +220,11 @@ async fn resumed_batch_runs_selected_documents_again(store: &impl Store) {
     store.mark_documents_resumed(id, 0).await.unwrap();
     assert_eq!(read().await.0, resumed);
     store.mark_closed(&failed.transfer_id, 1).await.unwrap();
-    let again = failed.clone().again(hours(8), Some(hours(48)));
-    let of_another_run = Transfer { retries: 2, ..again.clone() };
+    let next_run = failed.clone().for_retry_by(hours(8), Some(hours(48)));
+    let of_another_run = Transfer { retries: 2, ..next_run.clone() };
     assert!(!store.restart_transfer(&failed, &of_another_run, epoch()).await.unwrap());
     for _ in ["first request", "repetition"] {
-        assert!(store.restart_transfer(&failed, &again, epoch()).await.unwrap());
+        assert!(store.restart_transfer(&failed, &next_run, epoch()).await.unwrap());
     }
     assert_eq!(read().await.1.ended, 0, "the document is subtracted once");
     store.mark_documents_resumed(id, 1).await.unwrap();
@@ -230,8 +233,9 @@ async fn resumed_batch_runs_selected_documents_again(store: &impl Store) {
     let running = store.get(&failed.transfer_id).await.unwrap().unwrap();
     let failed = store.finish(&running, Outcome::Canceled, epoch()).await.unwrap();
     store.mark_closed(&failed.transfer_id, 2).await.unwrap();
-    let again = Transfer { retries: 1, ..failed.clone().again(hours(8), Some(hours(48))) };
-    assert!(!store.restart_transfer(&failed, &again, epoch()).await.unwrap());
+    let next_run =
+        Transfer { retries: 1, ..failed.clone().for_retry_by(hours(8), Some(hours(48))) };
+    assert!(!store.restart_transfer(&failed, &next_run, epoch()).await.unwrap());
     assert_eq!(store.get(&failed.transfer_id).await.unwrap().unwrap().phase, Phase::Canceled);
     assert_eq!(read().await.1.ended, 1);
 }

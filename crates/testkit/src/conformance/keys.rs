@@ -103,9 +103,9 @@ async fn lost_object_is_awaited_again_after_another_push(store: &impl Store) {
     assert!(lost.push_again && lost.object.is_none() && lost.phase == Phase::Uploading);
     store.record_arrival(&id, 1, &arrived()).await.unwrap();
     assert_eq!(get(store, &id).await.object, None, "another push has to come first");
-    let again = store.begin_push(&id, 1, seconds(1)).await.unwrap();
-    assert_eq!(again.pushes, lost.pushes + 1);
-    let source = again.source.unwrap();
+    let repeated = store.begin_push(&id, 1, seconds(1)).await.unwrap();
+    assert_eq!(repeated.pushes, lost.pushes + 1);
+    let source = repeated.source.unwrap();
     let source = docferry_domain::transfer::PushedSource {
         requested_at: source.requested_at + SignedDuration::from_secs(60),
         found: None,

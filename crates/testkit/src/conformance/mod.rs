@@ -5,10 +5,10 @@
 //! that need a store of their own say so.
 
 mod artifacts;
-mod bundles;
+mod batches;
 mod jobs;
 mod keys;
-mod notices;
+mod notifications;
 mod outbox;
 mod slots;
 mod throttle;
@@ -27,9 +27,9 @@ use jiff::{SignedDuration, Timestamp};
 use crate::builders::{arrived, checkpoint, epoch, pushed, transfer};
 
 pub use artifacts::artifact_store;
-pub use bundles::batch_store;
+pub use batches::batch_store;
 pub use jobs::job_store;
-pub use notices::notices;
+pub use notifications::notifications;
 pub use outbox::outbox;
 pub use slots::slot_store;
 
@@ -124,8 +124,8 @@ async fn phases_only_move_forward(store: &impl Store) {
     assert_eq!(record.phase, Phase::Uploading);
     assert_eq!(record.object, Some(arrived()));
     // Repeating earlier steps changes nothing.
-    let again = store.begin_push(&id, 1, seconds(9)).await.unwrap();
-    assert_eq!((again.phase, again.started_at), (Phase::Uploading, Some(seconds(1))));
+    let repeated = store.begin_push(&id, 1, seconds(9)).await.unwrap();
+    assert_eq!((repeated.phase, repeated.started_at), (Phase::Uploading, Some(seconds(1))));
     assert!(record_push(store, &id, 1, &pushed("other.pdf", 99)).await.unwrap());
     store.record_arrival(&id, 1, &arrived()).await.unwrap();
     assert_eq!(get(store, &id).await, record);
@@ -373,8 +373,8 @@ async fn next_execution_keeps_the_progress(store: &impl Store) {
     let before = get(store, &id).await;
     let next = store.next_execution(&id, 1).await.unwrap();
     assert_eq!(next, Transfer { execution_number: 2, ..before });
-    let again = store.next_execution(&id, 1).await;
-    assert!(matches!(again, Err(WriteError::Ended)), "{again:?}");
+    let repeated = store.next_execution(&id, 1).await;
+    assert!(matches!(repeated, Err(WriteError::Ended)), "{repeated:?}");
     let old = store.claim(&id, 1).await;
     assert!(matches!(old, Err(WriteError::Ended)), "{old:?}");
     assert!(store.claim(&id, 2).await.is_ok());
@@ -385,8 +385,8 @@ async fn no_work_starts_during_an_ending(store: &impl Store) {
     let other = store.begin_ending(&id, 2, FailureCode::Internal).await;
     assert!(matches!(other, Err(WriteError::Ended)), "{other:?}");
     store.begin_ending(&id, 1, FailureCode::QuotaExceeded).await.unwrap();
-    let again = store.begin_ending(&id, 1, FailureCode::Internal).await.unwrap();
-    assert_eq!(again.ending, Some(FailureCode::QuotaExceeded), "the first reason is kept");
+    let repeated = store.begin_ending(&id, 1, FailureCode::Internal).await.unwrap();
+    assert_eq!(repeated.ending, Some(FailureCode::QuotaExceeded), "the first reason is kept");
     let session = SealedSession { sealed_url: vec![1], expires_at: None };
     let rejected = [
         store.claim(&id, 1).await.err(),

@@ -29,8 +29,8 @@ pub async fn outbox(store: &impl Store) {
     let due = epoch() + OUTBOX_RESEND_DELAY;
     expect_listed(store, id, due - SignedDuration::from_secs(1), false).await;
     expect_listed(store, id, due + SignedDuration::from_secs(1), true).await;
-    store.told(id, 1).await.unwrap();
-    store.told(id, 1).await.unwrap();
+    store.mark_sent(id, 1).await.unwrap();
+    store.mark_sent(id, 1).await.unwrap();
     assert_eq!(store.outcome(id, 1).await.unwrap(), None);
     expect_listed(store, id, due + SignedDuration::from_secs(1), false).await;
 }

@@ -33,7 +33,7 @@ impl Tables {
     }
 
     /// Marks a transfer as closed if it has ended in this execution. Returns whether it has.
-    pub(super) fn settle(&mut self, id: &TransferId, execution_number: u32) -> bool {
+    pub(super) fn close(&mut self, id: &TransferId, execution_number: u32) -> bool {
         let ended = self.transfers.get_mut(id);
         let ended =
             ended.filter(|t| t.phase.is_terminal() && t.execution_number == execution_number);
@@ -56,7 +56,7 @@ impl JobStore for InMemoryTransferStore {
     async fn restart_transfer(
         &self,
         read: &Transfer,
-        again: &Transfer,
+        next_run: &Transfer,
         due: Timestamp,
     ) -> Result<bool, StoreError> {
         let mut tables = self.tables();
@@ -66,19 +66,19 @@ impl JobStore for InMemoryTransferStore {
             || stored.phase != read.phase
             || !stored.closed
         {
-            return Ok(stored.retries == again.retries
-                && stored.execution_number == again.execution_number);
+            return Ok(stored.retries == next_run.retries
+                && stored.execution_number == next_run.execution_number);
         }
         if let Some((batch, _)) = id.batch_and_number() {
             let batch = tables.batches.get(&batch).map(|(batch, _)| batch);
-            if batch.is_none_or(|it| !it.resuming || it.retries != again.retries) {
+            if batch.is_none_or(|it| !it.resuming || it.retries != next_run.retries) {
                 return Ok(false);
             }
         }
-        tables.transfers.insert(id.clone(), again.clone());
+        tables.transfers.insert(id.clone(), next_run.clone());
         tables.due.insert(WorkItem::Transfer(id.clone()), due);
         if id.batch_and_number().is_none() {
-            tables.queue.insert(place(again), again.queue_entry());
+            tables.queue.insert(place(next_run), next_run.queue_entry());
         } else {
             tables.subtract_ended_document(read);
         }

@@ -1,11 +1,11 @@
 //! In-memory implementation of the store ports.
 
 mod artifacts;
-mod bundles;
+mod batches;
 mod exchange_keys;
 mod guards;
 mod jobs;
-mod notices;
+mod notifications;
 mod pushes;
 mod recovery;
 mod slots;
@@ -60,7 +60,7 @@ struct Tables {
     outbox: BTreeMap<(TransferId, u32), (OutcomeRecord, Timestamp)>,
     /// Unsent webhook notifications by job and execution number, each with the time at which it is
     /// due.
-    notices: BTreeMap<(TransferId, u32), (WebhookNotification, Timestamp)>,
+    notifications: BTreeMap<(TransferId, u32), (WebhookNotification, Timestamp)>,
     batches: BTreeMap<TransferId, (Batch, BatchCounts)>,
     /// Artifacts by key in the delivery bucket.
     artifacts: BTreeMap<String, artifacts::StoredArtifact>,

@@ -29,7 +29,7 @@ impl RecoveryStore for InMemoryTransferStore {
     }
 
     async fn mark_closed(&self, id: &TransferId, execution_number: u32) -> Result<(), StoreError> {
-        self.tables().settle(id, execution_number);
+        self.tables().close(id, execution_number);
         Ok(())
     }
 
@@ -41,7 +41,7 @@ impl RecoveryStore for InMemoryTransferStore {
     ) -> Result<(), StoreError> {
         let mut tables = self.tables();
         let due = WorkItem::Transfer(id.clone());
-        if tables.due.contains_key(&due) && tables.settle(id, execution_number) {
+        if tables.due.contains_key(&due) && tables.close(id, execution_number) {
             tables.due.remove(&due);
         }
         Ok(())

@@ -122,7 +122,7 @@ impl Outbox for InMemoryTransferStore {
         Ok(found.map(|(record, _)| record))
     }
 
-    async fn told(&self, id: &TransferId, execution_number: u32) -> Result<(), StoreError> {
+    async fn mark_sent(&self, id: &TransferId, execution_number: u32) -> Result<(), StoreError> {
         self.tables().outbox.remove(&(id.clone(), execution_number));
         Ok(())
     }

@@ -25,7 +25,7 @@ use crate::ports::{
 };
 use crate::task::ensure_active;
 use crate::time::saturating_add;
-use crate::trace::follow;
+use crate::trace::set_current;
 use crate::{TaskError, TaskInput};
 
 /// Duration of the lease under which a small document is written with one PUT. A PUT of 4 MB
@@ -110,7 +110,7 @@ pub async fn upload<P: UploadAdapters>(
     let claim = ports.store.claim(&task.transfer_id, task.execution_number);
     let (transfer, shared) = futures::join!(claim, ports.budget.paused());
     let transfer = transfer?;
-    follow(transfer.trace.as_ref());
+    set_current(transfer.trace.as_ref());
     if transfer.delivery.is_some() {
         return Ok(Progress::Done);
     }
@@ -188,7 +188,7 @@ impl<'a, P: UploadAdapters> Run<'a, P> {
             let event = match command {
                 Command::End(outcome) => return self.finish_invocation(outcome).await,
                 Command::QuerySession => self.ask().await?,
-                Command::LookUp(names) => self.look(names).await,
+                Command::LookUp(names) => self.look_up(names).await,
                 Command::HashSource { until } => self.read_gap(until).await,
                 Command::LoadDocument => self.load().await,
                 Command::PutDocument { .. } if self.is_contested().await? => {

@@ -3,7 +3,7 @@
 
 use std::time::Duration;
 
-use docferry_domain::jitter::spread;
+use docferry_domain::jitter::jitter;
 use jiff::SignedDuration;
 
 use super::engine::Run;
@@ -31,7 +31,7 @@ impl<P: UploadAdapters> Run<'_, P> {
     ) -> Result<Progress, TaskError> {
         let wait = retry_after.unwrap_or(DEFAULT_WAIT).max(Duration::from_secs(1));
         if wait <= SHORT_WAIT && wait < self.time_left() {
-            tokio::time::sleep(wait + spread(&self.transfer.transfer_id, wait / 2)).await;
+            tokio::time::sleep(wait + jitter(&self.transfer.transfer_id, wait / 2)).await;
             return Ok(Progress::Continue);
         }
         if retry_after.is_some() {
@@ -44,7 +44,7 @@ impl<P: UploadAdapters> Run<'_, P> {
     pub(super) async fn wait_for(&mut self, wait: Duration) -> Result<Progress, TaskError> {
         let now = self.ports.clock.now();
         let id = &self.transfer.transfer_id;
-        let wait = wait.saturating_add(spread(id, wait.min(MAX_JITTER)));
+        let wait = wait.saturating_add(jitter(id, wait.min(MAX_JITTER)));
         let wait = SignedDuration::try_from(wait).unwrap_or(SignedDuration::MAX);
         let resume_at = now.checked_add(wait).unwrap_or_else(|_| self.transfer.must_end_by());
         self.ports.store.pause_until(id, self.transfer.epoch, resume_at).await?;
@@ -65,6 +65,6 @@ impl<P: UploadAdapters> Run<'_, P> {
     /// Adds jitter to a pause between two tries: half of it is fixed, the other half varies by
     /// transfer.
     pub(super) fn with_jitter(&self, pause: Duration) -> Duration {
-        pause / 2 + spread(&self.transfer.transfer_id, pause / 2)
+        pause / 2 + jitter(&self.transfer.transfer_id, pause / 2)
     }
 }

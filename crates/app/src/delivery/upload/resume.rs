@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use docferry_domain::ids::TransferId;
-use docferry_domain::jitter::spread;
+use docferry_domain::jitter::jitter;
 use jiff::{SignedDuration, Timestamp};
 
 use super::types::Progress;
@@ -24,7 +24,7 @@ pub(super) fn shared_pause(
     match shared {
         Ok(pause) => pause.map(|Pause { since, until }| {
             let length = Duration::try_from(until.duration_since(since)).unwrap_or_default();
-            let jitter = spread(id, length.min(MAX_JITTER));
+            let jitter = jitter(id, length.min(MAX_JITTER));
             saturating_add(until, SignedDuration::try_from(jitter).unwrap_or_default())
         }),
         Err(error) => {

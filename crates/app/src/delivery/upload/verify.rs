@@ -14,7 +14,7 @@ use crate::ports::{ConflictPolicy, Drive, DriveError, UploadAdapters, UploadStor
 impl<P: UploadAdapters> Run<'_, P> {
     /// Checks whether the document may already be at the destination. If a conflict was
     /// reported and no file is found, checks whether a file blocks the folder path.
-    pub(super) async fn look(&mut self, names: CandidateNames) -> DriveEvent {
+    pub(super) async fn look_up(&mut self, names: CandidateNames) -> DriveEvent {
         self.reader = None;
         match self.check_names(names).await {
             Ok(occupancy) => DriveEvent::Found(occupancy),

@@ -62,7 +62,7 @@ impl UploadMachine {
             return self.fail(FailureCode::DestinationLocked);
         }
         let wait = FIRST_WAIT * (1 << (self.counters.waits - 1).min(10));
-        self.end(InvocationOutcome::Blocked(wait.min(LONGEST_WAIT)));
+        self.end_invocation(InvocationOutcome::Blocked(wait.min(LONGEST_WAIT)));
         Persist::Before
     }
 

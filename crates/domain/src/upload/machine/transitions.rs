@@ -30,7 +30,7 @@ impl UploadMachine {
             (Command::End(_), _) => Persist::NotNeeded,
 
             // Results that any command can have.
-            (_, E::Throttled(after)) => self.end(InvocationOutcome::Wait(after)),
+            (_, E::Throttled(after)) => self.end_invocation(InvocationOutcome::Wait(after)),
             (Command::PutDocument { .. }, E::Refused(code)) => self.fail_put(code),
             (_, E::Refused(code)) => self.fail(code),
             (_, E::SourceChanged) => self.handle_source_change(),
@@ -86,7 +86,7 @@ impl UploadMachine {
                 self.look_up(Uncertainty::Conflict(Operation::Fragment))
             }
 
-            (Command::Verify { .. }, E::Verified) => self.end(InvocationOutcome::Done),
+            (Command::Verify { .. }, E::Verified) => self.end_invocation(InvocationOutcome::Done),
             (Command::Verify { .. }, E::OtherFile) => self.handle_other_file(),
             (Command::Verify { .. }, E::Unproven) => self.fail(FailureCode::DestinationRewritten),
             (Command::Verify { .. }, E::HashPending) => {
@@ -162,7 +162,7 @@ impl UploadMachine {
     /// Handles the end of the invocation's time. The next invocation continues, with
     /// smaller fragments if this one completed none.
     fn hand_over(&mut self, command: Command) -> Persist {
-        self.end(InvocationOutcome::HandOver);
+        self.end_invocation(InvocationOutcome::HandOver);
         if matches!(command, Command::SendFragment(_)) && self.bytes_sent == 0 {
             self.plan = self.plan.halved();
             return Persist::Before;
@@ -220,11 +220,11 @@ impl UploadMachine {
 
     /// Ends the invocation with a failure.
     pub(super) fn fail(&mut self, code: FailureCode) -> Persist {
-        self.end(InvocationOutcome::Failed(code))
+        self.end_invocation(InvocationOutcome::Failed(code))
     }
 
     /// Ends the invocation.
-    pub(super) fn end(&mut self, outcome: InvocationOutcome) -> Persist {
+    pub(super) fn end_invocation(&mut self, outcome: InvocationOutcome) -> Persist {
         self.step = Step::Ended(outcome);
         Persist::NotNeeded
     }

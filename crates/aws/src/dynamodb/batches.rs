@@ -11,14 +11,14 @@ use docferry_domain::transfer::{Failure, Outcome, SCHEMA_VERSION, Transfer};
 use jiff::Timestamp;
 
 use super::DynamoTransferStore;
-use super::change::{ConditionalUpdate, number, string};
+use super::conditional_update::{ConditionalUpdate, number, string};
+use super::guards::running;
 use super::items::{
     DUE, Item, SHARD, attribute, batch_key, corrupt, counts_key, document_sort_key, first_check,
     indexed, name_key, partition, read_transfer, shard, transfer_item, ttl, whole_item,
 };
-use super::standing::running;
 use super::table::Table;
-use super::{jobs, notices};
+use super::{jobs, notifications};
 
 /// Highest number of a document in a batch.
 const LAST_DOCUMENT: u16 = 9999;
@@ -257,8 +257,8 @@ impl BatchStore for DynamoTransferStore {
             table.update_action(batch_key(id), ended)?,
             table.update_action(counts_key(id), kept)?,
         ];
-        if let Some(notice) = WebhookNotification::of_batch(read, counts, outcome, ended_at) {
-            actions.push(notices::put_action(table, &notice)?);
+        if let Some(notification) = WebhookNotification::of_batch(read, counts, outcome, ended_at) {
+            actions.push(notifications::put_action(table, &notification)?);
         }
         match table.transact(&actions).await {
             Ok(()) => Ok(()),

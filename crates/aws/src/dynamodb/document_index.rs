@@ -8,8 +8,8 @@ use aws_sdk_dynamodb::types::{PutRequest, WriteRequest};
 use docferry_app::ports::{DocumentIndex, IndexedDocument, StoreError};
 use docferry_domain::ids::FileId;
 
-use super::batch::{self, MAX_KEYS};
-use super::change::{number, string};
+use super::batch_get::{self, MAX_KEYS};
+use super::conditional_update::{number, string};
 use super::items::Item;
 use crate::Fault;
 
@@ -75,7 +75,7 @@ impl DocumentIndex for DynamoDocumentIndex {
         for chunk in files.chunks(MAX_KEYS) {
             let key = |file: &FileId| Item::from([("fileId".to_owned(), number(file.get()))]);
             let keys = chunk.iter().map(key).collect();
-            for item in batch::batch_get(&self.client, &self.table, keys, false).await? {
+            for item in batch_get::batch_get(&self.client, &self.table, keys, false).await? {
                 known.extend(read(&item));
             }
         }

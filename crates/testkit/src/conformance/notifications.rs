@@ -14,7 +14,7 @@ use crate::builders::{callback, epoch, new_transfer, transfer};
 ///
 /// # Panics
 /// When the store breaks a rule of its port.
-pub async fn notices<S>(store: &S)
+pub async fn notifications<S>(store: &S)
 where
     S: Store,
 {
@@ -29,24 +29,25 @@ async fn ending_stores_a_notification_beside_the_outcome(store: &impl Store) {
     let id = &job.transfer_id;
     store.create(&job).await.unwrap();
     assert_eq!(store.get(id).await.unwrap().and_then(|read| read.callback), Some(callback()));
-    assert_eq!(store.notice(id, 1).await.unwrap(), None);
+    assert_eq!(store.notification(id, 1).await.unwrap(), None);
     let outcome = Outcome::Failed(FailureCode::QuotaExceeded);
     let ended = store.finish(&job, outcome, epoch()).await.unwrap();
-    let notice = store.notice(id, 1).await.unwrap().expect("the ending stores no notification");
-    assert_eq!(Some(notice.clone()), WebhookNotification::of_transfer(&ended));
-    assert_eq!(notice.failure, Some(FailureCode::QuotaExceeded));
+    let notification =
+        store.notification(id, 1).await.unwrap().expect("the ending stores no notification");
+    assert_eq!(Some(notification.clone()), WebhookNotification::of_transfer(&ended));
+    assert_eq!(notification.failure, Some(FailureCode::QuotaExceeded));
     // Ending the transfer again adds nothing.
     store.finish(&ended, Outcome::Canceled, epoch()).await.unwrap();
-    assert_eq!(store.notice(id, 1).await.unwrap(), Some(notice));
+    assert_eq!(store.notification(id, 1).await.unwrap(), Some(notification));
     let due = epoch() + OUTBOX_RESEND_DELAY;
     expect_listed(store, id, due - SignedDuration::from_secs(1), false).await;
     expect_listed(store, id, due + SignedDuration::from_secs(1), true).await;
     // The audit queue and the webhook queue are independent.
-    store.told(id, 1).await.unwrap();
-    assert!(store.notice(id, 1).await.unwrap().is_some());
+    store.mark_sent(id, 1).await.unwrap();
+    assert!(store.notification(id, 1).await.unwrap().is_some());
     store.remove_queued_notification(id, 1).await.unwrap();
     store.remove_queued_notification(id, 1).await.unwrap();
-    assert_eq!(store.notice(id, 1).await.unwrap(), None);
+    assert_eq!(store.notification(id, 1).await.unwrap(), None);
     expect_listed(store, id, due + SignedDuration::from_secs(1), false).await;
 }
 
@@ -54,7 +55,7 @@ async fn transfer_without_callback_has_no_notification(store: &impl Store) {
     let job = transfer();
     store.create(&job).await.unwrap();
     store.finish(&job, Outcome::Canceled, epoch()).await.unwrap();
-    assert_eq!(store.notice(&job.transfer_id, 1).await.unwrap(), None);
+    assert_eq!(store.notification(&job.transfer_id, 1).await.unwrap(), None);
 }
 
 fn batch() -> Batch {
@@ -90,7 +91,7 @@ async fn batch_stores_one_notification_per_run(store: &impl Store) {
     store.commit_batch(id).await.unwrap();
     store.finish(&document, Outcome::Canceled, epoch()).await.unwrap();
     assert_eq!(
-        store.notice(&document.transfer_id, 1).await.unwrap(),
+        store.notification(&document.transfer_id, 1).await.unwrap(),
         None,
         "a document of a batch has no notification of its own"
     );
@@ -100,7 +101,8 @@ async fn batch_stores_one_notification_per_run(store: &impl Store) {
     for _ in 0..2 {
         store.end_batch(&read, &counts, Outcome::Canceled, epoch(), epoch()).await.unwrap();
     }
-    let first = store.notice(id, 1).await.unwrap().expect("the ending stores no notification");
+    let first =
+        store.notification(id, 1).await.unwrap().expect("the ending stores no notification");
     assert_eq!((first.outcome, first.documents, first.runs), (Phase::Canceled, 1, 1));
     assert_eq!(first.failed_documents, Some(1));
     let (ended, _) = store.batch(id).await.unwrap().unwrap();
@@ -119,11 +121,12 @@ async fn batch_stores_one_notification_per_run(store: &impl Store) {
         .await
         .unwrap();
     assert_eq!(
-        store.notice(id, 1).await.unwrap(),
+        store.notification(id, 1).await.unwrap(),
         Some(first),
         "the notification of the first run is unchanged"
     );
-    let second = store.notice(id, 2).await.unwrap().expect("the second run stores no notification");
+    let second =
+        store.notification(id, 2).await.unwrap().expect("the second run stores no notification");
     assert_eq!((second.outcome, second.runs, second.failure), (Phase::Completed, 2, None));
 }
 
@@ -132,7 +135,7 @@ async fn uncommitted_batch_has_no_notification(store: &(impl BatchStore + Notifi
     store.create_batch(&job).await.unwrap();
     let failed = Outcome::Failed(FailureCode::Internal);
     store.end_batch(&job, &BatchCounts::default(), failed, epoch(), epoch()).await.unwrap();
-    assert_eq!(store.notice(&job.batch_id, 1).await.unwrap(), None);
+    assert_eq!(store.notification(&job.batch_id, 1).await.unwrap(), None);
 }
 
 /// Checks whether the sweeper would find the entry. The index is eventually consistent, so the

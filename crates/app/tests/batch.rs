@@ -246,7 +246,7 @@ async fn documents_canceled_before_queueing_can_be_retried() {
     assert_eq!(batch(&world, &id).await.0.phase, Phase::Canceled);
     let jobs = JobSettings { initiate: SETTINGS, job_ttl: SETTINGS.record_ttl };
     let retried = retry_job(&scheduler, jobs, 3, "scv", &id).await.unwrap();
-    assert!(matches!(retried, RetryResult::Promised { .. }), "{retried:?}");
+    assert!(matches!(retried, RetryResult::Accepted { .. }), "{retried:?}");
     runner.run_all().await;
     runner.recover(5).await;
     assert_eq!(batch(&world, &id).await.0.phase, Phase::Completed);

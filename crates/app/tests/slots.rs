@@ -197,7 +197,7 @@ fn retried_job_queues_at_the_time_of_its_retry() {
     let day = SignedDuration::from_hours(24);
     let next_day =
         Transfer { created_at: first.created_at + day, ..docferry_testkit::builders::transfer() };
-    let retried = first.clone().again(first.deadline + day + day, None);
+    let retried = first.clone().for_retry_by(first.deadline + day + day, None);
     let order = |waiting: QueueEntry| waiting.order;
     assert!(
         order(retried.queue_entry()) > order(next_day.queue_entry()),

@@ -9,10 +9,13 @@ use super::{InMemoryTransferStore, Tables};
 
 impl Tables {
     /// Stores a webhook notification, if there is one.
-    pub(super) fn store_notification(&mut self, notice: Option<WebhookNotification>) {
-        if let Some(notice) = notice {
-            let due = notice.ended_at + OUTBOX_RESEND_DELAY;
-            self.notices.insert((notice.job_id.clone(), notice.end_number), (notice, due));
+    pub(super) fn store_notification(&mut self, notification: Option<WebhookNotification>) {
+        if let Some(notification) = notification {
+            let due = notification.ended_at + OUTBOX_RESEND_DELAY;
+            self.notifications.insert(
+                (notification.job_id.clone(), notification.end_number),
+                (notification, due),
+            );
         }
     }
 }
@@ -21,18 +24,18 @@ impl InMemoryTransferStore {
     /// Webhook notifications that have not been queued yet.
     #[must_use]
     pub fn stored_notifications(&self) -> Vec<WebhookNotification> {
-        self.tables().notices.values().map(|(notice, _)| notice.clone()).collect()
+        self.tables().notifications.values().map(|(notification, _)| notification.clone()).collect()
     }
 }
 
 impl NotificationOutbox for InMemoryTransferStore {
-    async fn notice(
+    async fn notification(
         &self,
         job: &TransferId,
         execution_number: u32,
     ) -> Result<Option<WebhookNotification>, StoreError> {
-        let found = self.tables().notices.get(&(job.clone(), execution_number)).cloned();
-        Ok(found.map(|(notice, _)| notice))
+        let found = self.tables().notifications.get(&(job.clone(), execution_number)).cloned();
+        Ok(found.map(|(notification, _)| notification))
     }
 
     async fn remove_queued_notification(
@@ -40,7 +43,7 @@ impl NotificationOutbox for InMemoryTransferStore {
         job: &TransferId,
         execution_number: u32,
     ) -> Result<(), StoreError> {
-        self.tables().notices.remove(&(job.clone(), execution_number));
+        self.tables().notifications.remove(&(job.clone(), execution_number));
         Ok(())
     }
 
@@ -50,7 +53,8 @@ impl NotificationOutbox for InMemoryTransferStore {
         limit: usize,
     ) -> Result<Vec<(TransferId, u32)>, StoreError> {
         let tables = self.tables();
-        let mut found: Vec<_> = tables.notices.iter().filter(|(_, (_, due))| *due < now).collect();
+        let mut found: Vec<_> =
+            tables.notifications.iter().filter(|(_, (_, due))| *due < now).collect();
         found.sort_by_key(|(_, (_, due))| *due);
         Ok(found.into_iter().take(limit).map(|(key, _)| key.clone()).collect())
     }

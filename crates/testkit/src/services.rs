@@ -38,7 +38,7 @@ impl Sealer for World {
 impl AuditQueue for World {
     async fn send(&self, record: &OutcomeRecord) -> Result<(), QueueError> {
         self.effect("send", QueueError, async || {
-            self.state().told.push(record.clone());
+            self.state().sent_outcomes.push(record.clone());
             Ok(())
         })
         .await
@@ -46,9 +46,12 @@ impl AuditQueue for World {
 }
 
 impl WebhookQueue for World {
-    async fn queue_notification(&self, notice: &WebhookNotification) -> Result<(), QueueError> {
+    async fn queue_notification(
+        &self,
+        notification: &WebhookNotification,
+    ) -> Result<(), QueueError> {
         self.effect("queue_notification", QueueError, async || {
-            self.state().notices.push(notice.clone());
+            self.state().notifications.push(notification.clone());
             Ok(())
         })
         .await
@@ -78,7 +81,7 @@ impl Workflow for World {
         .await
     }
 
-    async fn look(
+    async fn execution_status(
         &self,
         transfer: &TransferId,
         execution_number: u32,

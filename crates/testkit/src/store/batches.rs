@@ -146,13 +146,13 @@ impl BatchStore for InMemoryTransferStore {
         if batch.phase.is_terminal() || batch.retries != read.retries || batch.resuming {
             return Ok(());
         }
-        let notice = WebhookNotification::of_batch(batch, counts, outcome, ended_at);
+        let notification = WebhookNotification::of_batch(batch, counts, outcome, ended_at);
         batch.phase = outcome.phase();
         batch.failure = outcome.failure().map(|code| Failure { code });
         batch.ended_at = Some(ended_at);
         batch.failed_documents = counts.failed();
         tables.due.remove(&WorkItem::Batch(id.clone()));
-        tables.store_notification(notice);
+        tables.store_notification(notification);
         Ok(())
     }
 }

@@ -11,7 +11,7 @@ use docferry_domain::transfer::Transfer;
 
 use crate::Fault;
 
-use super::change::{ConditionalUpdate, number};
+use super::conditional_update::{ConditionalUpdate, number};
 use super::items::{Item, read_transfer};
 
 /// Phases that are not terminal.

@@ -10,7 +10,7 @@ use docferry_domain::job::WebhookNotification;
 use jiff::Timestamp;
 
 use super::DynamoTransferStore;
-use super::change::ConditionalUpdate;
+use super::conditional_update::ConditionalUpdate;
 use super::items::{
     NOTIFICATIONS_SHARD, corrupt, indexed, notification_key, read_notice_key, whole_item,
 };
@@ -20,15 +20,16 @@ use super::table::Table;
 /// ends its job. It becomes due in the index after [`OUTBOX_RESEND_DELAY`].
 pub(super) fn put_action(
     table: &Table,
-    notice: &WebhookNotification,
+    notification: &WebhookNotification,
 ) -> Result<TransactWriteItem, StoreError> {
-    let key = notification_key(&notice.job_id, notice.end_number);
-    let due = notice.ended_at.saturating_add(OUTBOX_RESEND_DELAY).unwrap_or(notice.ended_at);
-    table.put_action(indexed(whole_item(notice, key, "notice")?, NOTIFICATIONS_SHARD, due))
+    let key = notification_key(&notification.job_id, notification.end_number);
+    let due =
+        notification.ended_at.saturating_add(OUTBOX_RESEND_DELAY).unwrap_or(notification.ended_at);
+    table.put_action(indexed(whole_item(notification, key, "notice")?, NOTIFICATIONS_SHARD, due))
 }
 
 impl NotificationOutbox for DynamoTransferStore {
-    async fn notice(
+    async fn notification(
         &self,
         job: &TransferId,
         end_number: u32,
