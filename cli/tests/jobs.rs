@@ -87,7 +87,8 @@ async fn retry_waits_for_cleanup_and_watches_the_job() {
     let accepted = json!({ "jobId": "j1", "status": "queued", "attempts": 2, "nextPollInMs": 100,
         "expiresAt": "2026-11-24T09:00:00.000Z" });
     // The last run is still being cleaned up.
-    let refusal_before_cleanup = json!({ "title": "Not yet", "status": 409, "code": "NOT_SETTLED" });
+    let refusal_before_cleanup =
+        json!({ "title": "Not yet", "status": 409, "code": "NOT_SETTLED" });
     download_request("POST", "retry/j1")
         .respond_with(problem_response(409, &refusal_before_cleanup))
         .up_to_n_times(2)

@@ -12,35 +12,8 @@ use docferry_domain::ids::FileId;
 use docferry_domain::person::Recipient;
 use jiff::{SignedDuration, Timestamp};
 
-use crate::World;
-
-/// A multipart upload in progress.
-#[derive(Debug, Clone)]
-pub struct Multipart {
-    /// Key of the object.
-    pub key: String,
-    /// Stored parts by part number.
-    pub parts: BTreeMap<u32, Bytes>,
-}
-
-/// State of the delivery bucket.
-#[derive(Debug, Default)]
-pub struct DeliveryBucket {
-    /// Objects by key.
-    pub objects: BTreeMap<String, Bytes>,
-    /// Multipart uploads in progress, by upload id.
-    pub uploads: BTreeMap<String, Multipart>,
-    /// Whether health checks fail.
-    pub down: bool,
-    /// Number of multipart uploads started so far; upload ids are made from it.
-    begun: u32,
-}
-
-impl DeliveryBucket {
-    fn upload(&mut self, id: &str) -> Result<&mut Multipart, ArtifactError> {
-        self.uploads.get_mut(id).ok_or(ArtifactError::UploadGone)
-    }
-}
+use crate::delivery_bucket::Multipart;
+use crate::world::World;
 
 fn stored((number, bytes): (&u32, &Bytes)) -> StoredPart {
     let (size, etag) = (bytes.len() as u64, format!("\"{number}\""));

@@ -1,8 +1,8 @@
-//! Clock, sealer, queues and workflow service of the [`World`].
+//! Clock, sealer, queues, throttle budget and workflow service of the [`World`].
 
 use docferry_app::ports::{
-    AuditQueue, Clock, Execution, QueueError, SealError, Sealer, Start, UploadUrl, WebhookQueue,
-    Workflow, WorkflowError,
+    AuditQueue, Clock, Execution, Pause, QueueError, SealError, Sealer, Start, StoreError,
+    ThrottleBudget, UploadUrl, WebhookQueue, Workflow, WorkflowError,
 };
 use docferry_domain::ids::TransferId;
 use docferry_domain::job::WebhookNotification;
@@ -98,5 +98,16 @@ impl Workflow for World {
             })
         })
         .await
+    }
+}
+
+impl ThrottleBudget for World {
+    async fn paused(&self) -> Result<Option<Pause>, StoreError> {
+        self.effect("paused", StoreError::Unavailable, async || self.budget.paused().await).await
+    }
+
+    async fn pause(&self, pause: Pause) -> Result<(), StoreError> {
+        self.effect("pause_all", StoreError::Unavailable, async || self.budget.pause(pause).await)
+            .await
     }
 }

@@ -1,10 +1,8 @@
-//! The throttle budget, in memory and as a port of the [`World`].
+//! The throttle budget, in memory.
 
 use std::sync::{Arc, Mutex};
 
 use docferry_app::ports::{Pause, StoreError, ThrottleBudget};
-
-use crate::World;
 
 /// In-memory [`ThrottleBudget`].
 #[derive(Debug, Clone, Default)]
@@ -21,16 +19,5 @@ impl ThrottleBudget for InMemoryThrottleBudget {
             *stored = Some(pause);
         }
         Ok(())
-    }
-}
-
-impl ThrottleBudget for World {
-    async fn paused(&self) -> Result<Option<Pause>, StoreError> {
-        self.effect("paused", StoreError::Unavailable, async || self.budget.paused().await).await
-    }
-
-    async fn pause(&self, pause: Pause) -> Result<(), StoreError> {
-        self.effect("pause_all", StoreError::Unavailable, async || self.budget.pause(pause).await)
-            .await
     }
 }

@@ -10,8 +10,8 @@ use docferry_domain::job::WebhookNotification;
 use docferry_domain::transfer::OutcomeRecord;
 use jiff::{SignedDuration, Timestamp};
 
-use crate::artifacts::DeliveryBucket;
-use crate::drive::DriveState;
+use crate::delivery_bucket::DeliveryBucket;
+use crate::drive_state::DriveState;
 use crate::interleave::yield_to_other_processes;
 use crate::store::InMemoryTransferStore;
 use crate::throttle::InMemoryThrottleBudget;

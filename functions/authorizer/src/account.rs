@@ -8,6 +8,9 @@ use docferry_aws::secrets::SecretError;
 use secrecy::SecretString;
 use serde::Deserialize;
 
+/// Principal id of the service account in records and policies.
+pub const SERVICE_PRINCIPAL: &str = "scv";
+
 /// Credentials of the service account; also the format of its secret, `{"username", "password"}`.
 #[derive(Debug, Deserialize)]
 pub struct Account {

@@ -10,10 +10,7 @@ mod bearer;
 mod decision;
 pub mod oidc;
 
-pub use account::{Account, Accounts, SecretAccounts};
+pub use account::{Account, Accounts, SERVICE_PRINCIPAL, SecretAccounts};
 pub use basic::Credentials;
 pub use bearer::bearer;
 pub use decision::{CredentialProblem, Refusal, decide};
-
-/// Principal id of the service account in records and policies.
-pub const SERVICE_PRINCIPAL: &str = "scv";

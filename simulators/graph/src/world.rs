@@ -13,7 +13,7 @@ use serde::{Deserialize, Serialize};
 use sim_kit::{Call, Stage};
 
 use crate::{
-    Config,
+    config::Config,
     content::Draft,
     drive::{Tree, User},
     error::GraphError,

@@ -15,10 +15,11 @@ use serde::{Deserialize, de::DeserializeOwned};
 use serde_json::{Map, Value, json};
 
 use crate::{
+    account::{Client, User},
     keys::{Algorithm, Key, encode},
     mint::{Claims, broken, common_claims, signed, unsigned, with_flipped_bit},
     refusal::Refusal,
-    world::{Client, User, World},
+    world::World,
 };
 
 pub(crate) fn routes(world: Arc<World>) -> Router {

@@ -13,8 +13,10 @@
 //! # }
 //! ```
 
+mod account;
 mod admin;
 mod authorize;
+mod config;
 mod discovery;
 mod keys;
 mod mint;
@@ -22,48 +24,19 @@ mod refusal;
 mod token;
 mod world;
 
-use std::{sync::Arc, time::Duration};
+use std::sync::Arc;
 
 use axum::{
     Router,
     routing::{get, post},
 };
 
+pub use account::{Client, Rights, User};
+pub use config::Config;
 pub use keys::Algorithm;
 pub use sim_kit::{Running, StartError};
-pub use world::{Client, Rights, User};
 
 use world::World;
-
-/// Configuration of a simulated provider.
-#[derive(Debug, Clone)]
-pub struct Config {
-    /// Port on 127.0.0.1; 0 selects a free one.
-    pub port: u16,
-    /// Audience of access tokens.
-    pub audience: String,
-    /// Lifetime of tokens.
-    pub token_lifetime: Duration,
-    /// Signature algorithm of tokens.
-    pub algorithm: Algorithm,
-    /// Clients that exist at the start.
-    pub clients: Vec<Client>,
-    /// Users that exist at the start.
-    pub users: Vec<User>,
-}
-
-impl Default for Config {
-    fn default() -> Self {
-        Self {
-            port: 0,
-            audience: "docferry".to_owned(),
-            token_lifetime: Duration::from_secs(300),
-            algorithm: Algorithm::Rs256,
-            clients: Vec::new(),
-            users: Vec::new(),
-        }
-    }
-}
 
 /// Starts a simulated provider in the current tokio runtime. Its URL is its issuer.
 ///

@@ -4,9 +4,10 @@ use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
 use serde_json::{Map, Value, json};
 
 use crate::{
+    account::{Rights, User},
     keys::{Key, encode},
     refusal::Refusal,
-    world::{Rights, User, World},
+    world::World,
 };
 
 pub(crate) type Claims = Map<String, Value>;

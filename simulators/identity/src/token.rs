@@ -16,10 +16,11 @@ use serde_json::{Value, json};
 use sha2::{Digest as _, Sha256};
 
 use crate::{
+    account::{Client, Rights},
     keys::encode,
     mint::{Claims, add_person, add_rights, common_claims, sign},
     refusal::{Refusal, scripted},
-    world::{Client, Rights, Rule, World},
+    world::{Rule, World},
 };
 
 type Form = HashMap<String, String>;

@@ -12,7 +12,7 @@ use aws_sdk_s3::{
 };
 use sim_kit::{Call, Line};
 
-use crate::{ExchangeConfig, source::Source};
+use crate::{config::ExchangeConfig, source::Source};
 
 /// Maximum size of a single PUT. Larger documents are sent in parts, so that at most one part is in
 /// memory.

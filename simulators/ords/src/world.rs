@@ -11,7 +11,7 @@ use serde::{Deserialize, Serialize};
 use sim_kit::Stage;
 use tokio::sync::mpsc::UnboundedSender;
 
-use crate::{Config, source::Source};
+use crate::{config::Config, source::Source};
 
 /// Operations that rules may name.
 pub(crate) const OPERATIONS: [&str; 3] = ["push", "ping", "move"];

@@ -14,6 +14,7 @@
 //! ```
 
 mod admin;
+mod config;
 mod error;
 mod list;
 mod object;
@@ -22,45 +23,14 @@ mod serve;
 mod service;
 mod world;
 
-use std::{fmt, sync::Arc};
+use std::sync::Arc;
 
 use axum::Router;
 
+pub use config::Config;
 pub use sim_kit::{Running, StartError};
 
 use world::World;
-
-/// Configuration of a simulated S3.
-#[derive(Clone)]
-pub struct Config {
-    /// Port on 127.0.0.1; 0 selects a free one.
-    pub port: u16,
-    /// Name of the only bucket.
-    pub bucket: String,
-    /// Access key that requests must be signed with. Signatures are not checked.
-    pub access_key: String,
-}
-
-impl Default for Config {
-    fn default() -> Self {
-        Self {
-            port: 0,
-            bucket: "simulated-bucket".to_owned(),
-            access_key: "simulated-key".to_owned(),
-        }
-    }
-}
-
-/// Omits the access key.
-impl fmt::Debug for Config {
-    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        formatter
-            .debug_struct("Config")
-            .field("port", &self.port)
-            .field("bucket", &self.bucket)
-            .finish_non_exhaustive()
-    }
-}
 
 /// Starts a simulated S3 in the current tokio runtime. It stops when the handle is dropped.
 ///

@@ -8,7 +8,7 @@ use std::{
 use serde::{Deserialize, Serialize};
 use sim_kit::Stage;
 
-use crate::{Config, object::Object};
+use crate::{config::Config, object::Object};
 
 /// Operations that rules may name.
 pub(crate) const OPERATIONS: [&str; 5] =

@@ -18,7 +18,7 @@ use super::items::{
     indexed, name_key, partition, read_transfer, shard, transfer_item, ttl, whole_item,
 };
 use super::table::Table;
-use super::{jobs, notifications};
+use super::{history_index, idempotency, notifications};
 
 /// Highest number of a document in a batch.
 const LAST_DOCUMENT: u16 = 9999;
@@ -98,7 +98,7 @@ impl BatchStore for DynamoTransferStore {
         let item = match batch.retain_until {
             Some(_) => {
                 let created_ms = batch.created_at.as_millisecond();
-                jobs::with_history_entry(
+                history_index::with_history_entry(
                     item,
                     &batch.owner,
                     &JobPosition { created_ms, id: id.clone() },
@@ -108,14 +108,14 @@ impl BatchStore for DynamoTransferStore {
         };
         let mut actions = vec![table.insert_action(item)?];
         if let Some(request) = request {
-            actions.push(jobs::idempotency_action(table, request, batch.created_at)?);
+            actions.push(idempotency::idempotency_action(table, request, batch.created_at)?);
         }
         let Err(failure) = table.transact(&actions).await else { return Ok(CreateResult::Done) };
         let check = failure.current_item()?.into_iter().nth(1);
         // Without an existing record, our own first attempt has created the batch.
         let existing =
-            request.map(|named| jobs::existing_request(check, named)).transpose()?.flatten();
-        Ok(jobs::create_result(existing))
+            request.map(|named| idempotency::existing_request(check, named)).transpose()?.flatten();
+        Ok(idempotency::create_result(existing))
     }
 
     async fn add_documents(

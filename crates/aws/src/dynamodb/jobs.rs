@@ -8,7 +8,7 @@
 //! through SCV's API. It projects keys only, so that progress is not replicated into it.
 
 use aws_sdk_dynamodb::types::{AttributeValue, TransactWriteItem};
-use docferry_app::ports::{CreateResult, History, HistoryEntry, JobPosition, JobStore, StoreError};
+use docferry_app::ports::{History, HistoryEntry, JobPosition, JobStore, StoreError};
 use docferry_domain::ids::TransferId;
 use docferry_domain::job::{Batch, IdempotencyRecord};
 use docferry_domain::phase::Phase;
@@ -18,37 +18,13 @@ use jiff::Timestamp;
 use super::DynamoTransferStore;
 use super::batches;
 use super::conditional_update::{ConditionalUpdate, number, string};
+use super::history_index::{JOBS, ORDER, OWNER, order, read_order};
+use super::idempotency::read_request;
 use super::items::{
-    DUE, Item, SHARD, attribute, batch_key, corrupt, counts_key, queue_item, read_transfer,
-    request_key, shard, transfer_key, ttl, whole_item,
+    DUE, Item, SHARD, attribute, batch_key, counts_key, queue_item, read_transfer, request_key,
+    shard, transfer_key, ttl,
 };
 use super::table::{ConditionResult, Table};
-
-/// Index of jobs by owner.
-pub(super) const JOBS: &str = "jobs";
-/// Partition key of the index `jobs`.
-pub(super) const OWNER: &str = "jobOwner";
-/// Sort key of the index `jobs`: creation time and id, see [`order`].
-pub(super) const ORDER: &str = "jobOrder";
-
-/// Adds a job to its owner's history, the index `jobs`.
-pub(super) fn with_history_entry(mut item: Item, owner: &str, place: &JobPosition) -> Item {
-    item.insert(OWNER.into(), string(owner));
-    item.insert(ORDER.into(), string(order(place)));
-    item
-}
-
-/// Sort key of a job in the index: creation time in milliseconds, then the id.
-fn order(place: &JobPosition) -> String {
-    // 13 digits hold milliseconds until the year 2286.
-    format!("{:013}#{}", place.created_ms.max(0), place.id)
-}
-
-/// Parses a sort key of the index.
-fn read_order(text: &str) -> Option<JobPosition> {
-    let (created_ms, id) = text.split_once('#')?;
-    Some(JobPosition { created_ms: created_ms.parse().ok()?, id: id.parse().ok()? })
-}
 
 /// Parses a job: a single transfer or a batch.
 fn read_listed(item: Item) -> Result<HistoryEntry, StoreError> {
@@ -58,36 +34,6 @@ fn read_listed(item: Item) -> Result<HistoryEntry, StoreError> {
     } else {
         HistoryEntry::One(Box::new(read_transfer(item)?))
     })
-}
-
-/// Returns a transaction action that writes an idempotency record, for the transaction that
-/// records its job. An expired record with the same key is replaced: TTL may delete it days
-/// after its expiry.
-pub(super) fn idempotency_action(
-    table: &Table,
-    request: &IdempotencyRecord,
-    now: Timestamp,
-) -> Result<TransactWriteItem, StoreError> {
-    let mut item = whole_item(request, request_key(&request.key), "request")?;
-    item.insert("expiresAt".into(), ttl(request.retain_until));
-    let free = ConditionalUpdate::default()
-        .when("attribute_not_exists(pk) OR #expiresAt <= :now")
-        .value("now", number(now.as_second()));
-    table.put_action_when(item, free)
-}
-
-/// Interprets the result of the action from [`remembering`]: returns the existing record of an
-/// earlier request, or `None` if there is none or our own first attempt wrote it.
-pub(super) fn existing_request(
-    check: Option<ConditionResult>,
-    ours: &IdempotencyRecord,
-) -> Result<Option<IdempotencyRecord>, StoreError> {
-    let Some(ConditionResult::Failed(Some(item))) = check else { return Ok(None) };
-    Ok(Some(read_request(item)?).filter(|existing| existing.job_id != ours.job_id))
-}
-
-fn read_request(item: Item) -> Result<IdempotencyRecord, StoreError> {
-    serde_dynamo::aws_sdk_dynamodb_1::from_item(item).map_err(|_| corrupt("request"))
 }
 
 /// Attributes that belong to one run and are removed when a retry begins.
@@ -125,11 +71,6 @@ fn decrement_counts(
         decremented
     };
     table.update_action(counts_key(batch), decremented)
-}
-
-/// Converts the existing idempotency record, if there is one, into the result of a creation.
-pub(super) fn create_result(before: Option<IdempotencyRecord>) -> CreateResult {
-    before.map_or(CreateResult::Done, CreateResult::Before)
 }
 
 impl JobStore for DynamoTransferStore {

@@ -36,6 +36,8 @@ mod conditional_update;
 mod document_index;
 mod exchange_keys;
 mod guards;
+mod history_index;
+mod idempotency;
 mod items;
 mod jobs;
 mod notifications;

@@ -28,7 +28,7 @@ use super::items::{
 };
 use super::slots::unchanged_since;
 use super::table::{ConditionResult, WriteFailure};
-use super::{batches, jobs, notifications, outbox, slots};
+use super::{batches, history_index, idempotency, notifications, outbox, slots};
 
 impl TransferStore for DynamoTransferStore {
     /// Creates a transfer in one transaction with its slot or queue entry, and with the idempotency
@@ -48,7 +48,7 @@ impl TransferStore for DynamoTransferStore {
         let item = match id.batch_and_number() {
             None => {
                 let created_ms = transfer.created_at.as_millisecond();
-                jobs::with_history_entry(
+                history_index::with_history_entry(
                     item,
                     &transfer.owner,
                     &JobPosition { created_ms, id: id.clone() },
@@ -64,7 +64,7 @@ impl TransferStore for DynamoTransferStore {
             None => table.put_action(queue_item(transfer))?,
         });
         if let Some(request) = entry.request {
-            actions.push(jobs::idempotency_action(table, request, transfer.created_at)?);
+            actions.push(idempotency::idempotency_action(table, request, transfer.created_at)?);
         }
         let checks = match table.transact(&actions).await {
             Ok(()) => return Ok(CreateResult::Done),
@@ -77,7 +77,7 @@ impl TransferStore for DynamoTransferStore {
         let mut checks = checks.into_iter();
         let (inserted, slot, request) = (checks.next(), checks.next(), checks.next());
         if let Some(named) = entry.request
-            && let Some(existing) = jobs::existing_request(request, named)?
+            && let Some(existing) = idempotency::existing_request(request, named)?
         {
             return Ok(CreateResult::Before(existing));
         }

@@ -7,7 +7,7 @@ use docferry_app::ports::ByteStream;
 use futures::StreamExt as _;
 use futures::stream;
 
-use super::unexpected;
+use super::failure::unexpected;
 
 const CALL: &str = "S3 GetObject";
 

@@ -3,19 +3,17 @@
 mod body;
 mod client;
 mod date;
+mod failure;
 mod tag;
 
 use std::ops::Range;
 
 use aws_sdk_s3::Client;
-use aws_smithy_runtime_api::client::orchestrator::HttpResponse;
-use aws_smithy_runtime_api::client::result::SdkError;
-use aws_smithy_types::error::metadata::ProvideErrorMetadata;
 use docferry_app::ports::{ByteStream, ExchangeError, ExchangeStore};
 use docferry_domain::transfer::ObjectHead;
 use jiff::Timestamp;
 
-use crate::Fault;
+use failure::{status, translate, unavailable, unexpected};
 
 pub use client::{S3Settings, client};
 
@@ -149,38 +147,4 @@ impl ExchangeStore for S3ExchangeStore {
             },
         }
     }
-}
-
-/// Translates the failure of a call about an object. It uses the HTTP status instead of the
-/// error code, because the response to a HEAD request has no body that could contain a code.
-fn translate<E: ProvideErrorMetadata>(
-    call: &'static str,
-    error: &SdkError<E, HttpResponse>,
-) -> ExchangeError {
-    match status(error) {
-        Some(404) if error.code() == Some("NoSuchBucket") => unavailable(call, error),
-        // 416: the object ends before the range begins.
-        Some(404 | 416) => ExchangeError::Gone,
-        Some(412) => ExchangeError::Changed,
-        Some(401 | 403) => ExchangeError::Unauthorized,
-        _ => unavailable(call, error),
-    }
-}
-
-/// Returns the HTTP status of the response, if there was one.
-fn status<E>(error: &SdkError<E, HttpResponse>) -> Option<u16> {
-    error.raw_response().map(|response| response.status().as_u16())
-}
-
-/// Error for a failed call of the SDK.
-fn unavailable<E: ProvideErrorMetadata>(
-    call: &'static str,
-    error: &SdkError<E, HttpResponse>,
-) -> ExchangeError {
-    ExchangeError::Unavailable(Box::new(Fault::of(call, error)))
-}
-
-/// Error for a problem that this adapter detected itself.
-fn unexpected(call: &'static str, reason: &'static str) -> ExchangeError {
-    ExchangeError::Unavailable(Box::new(Fault::new(call, reason)))
 }

@@ -6,7 +6,7 @@ use docferry_domain::ids::ObjectGuid;
 use docferry_domain::phase::Phase;
 use docferry_domain::transfer::Outcome;
 
-use super::{created, finish, get, seconds, uploading};
+use super::support::{created, finish, get, seconds, uploading};
 use crate::builders::{epoch, pushed};
 
 /// Runs every check of an [`ArtifactStore`].

@@ -9,7 +9,7 @@ use docferry_domain::slots::{Pool, SlotState};
 use docferry_domain::transfer::{Outcome, SCHEMA_VERSION, Transfer};
 use jiff::{SignedDuration, Timestamp};
 
-use super::delivery;
+use super::support::delivery;
 use crate::builders::{epoch, new_transfer, pushed, transfer};
 
 /// Runs every check.

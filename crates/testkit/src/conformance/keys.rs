@@ -6,7 +6,7 @@ use docferry_domain::phase::Phase;
 use docferry_domain::transfer::{LateArrivalKey, OutstandingPush, Transfer, UNNAMED_PUSH_TIMEOUT};
 use jiff::SignedDuration;
 
-use super::{get, seconds, uploading};
+use super::support::{get, seconds, uploading};
 use crate::builders::{arrived, pushed, transfer};
 
 const OTHER: &str = "b3RoZXI=";

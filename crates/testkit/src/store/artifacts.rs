@@ -5,19 +5,7 @@ use docferry_domain::document::ArtifactRecord;
 use docferry_domain::ids::ObjectGuid;
 use jiff::Timestamp;
 
-use super::{InMemoryTransferStore, Tables};
-
-/// Record of an object in the delivery bucket.
-#[derive(Debug, Clone)]
-pub(super) struct StoredArtifact {
-    record: ArtifactRecord,
-    /// End of the retention; it is never moved to an earlier time.
-    retain_until: Timestamp,
-    /// Whether a transfer has recorded its delivery, so that others may reuse it.
-    delivered: bool,
-    /// Whether its removal has begun; then it can neither be delivered nor retained.
-    given_up: bool,
-}
+use super::{InMemoryTransferStore, StoredArtifact, Tables};
 
 impl Tables {
     /// Marks an artifact as delivered, so that other transfers may reuse it.

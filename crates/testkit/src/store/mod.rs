@@ -39,6 +39,18 @@ struct ExchangeKeyState {
     released_at: Option<Timestamp>,
 }
 
+/// Record of an object in the delivery bucket.
+#[derive(Debug, Clone)]
+struct StoredArtifact {
+    record: ArtifactRecord,
+    /// End of the retention; it is never moved to an earlier time.
+    retain_until: Timestamp,
+    /// Whether a transfer has recorded its delivery, so that others may reuse it.
+    delivered: bool,
+    /// Whether its removal has begun; then it can neither be delivered nor retained.
+    given_up: bool,
+}
+
 /// Contents of the store.
 #[derive(Debug, Default)]
 struct Tables {
@@ -63,7 +75,7 @@ struct Tables {
     notifications: BTreeMap<(TransferId, u32), (WebhookNotification, Timestamp)>,
     batches: BTreeMap<TransferId, (Batch, BatchCounts)>,
     /// Artifacts by key in the delivery bucket.
-    artifacts: BTreeMap<String, artifacts::StoredArtifact>,
+    artifacts: BTreeMap<String, StoredArtifact>,
     /// Newest delivered artifact of each document, by document GUID.
     newest: BTreeMap<String, ArtifactRecord>,
     /// Idempotency records by key.
