@@ -138,7 +138,7 @@ async fn finalize_is_idempotent() {
 #[tokio::test(start_paused = true)]
 async fn repeated_request_after_lost_response_makes_no_second_copy() {
     let world = world_with(MB);
-    world.inject(Fault { at: effect_index("enter").await, mode: Mode::ResponseLost });
+    world.inject(Fault { at: effect_index("create_with").await, mode: Mode::ResponseLost });
     assert!(start_for(&world, "judge@court.example").await.is_err());
     let second = start(&world).await;
     let runner = Runner::new(&world);

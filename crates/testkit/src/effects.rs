@@ -1,10 +1,10 @@
 //! Store ports of the [`World`]: each method calls the in-memory store as one effect.
 
 use docferry_app::ports::{
-    ArtifactStore, BatchStore, CheckpointAck, CreateResult, Entry, ExchangeKeyStore, History,
-    HistoryEntry, JobPosition, JobStore, NotificationOutbox, Outbox, PushRecord, PushStore,
-    RecoveryStore, Release, SealedSession, SessionRecord, SlotStore, StoreError, TransferStore,
-    UploadStore, WorkItem, WriteError,
+    ArtifactStore, BatchStore, CheckpointAck, CreateOptions, CreateResult, ExchangeKeyStore,
+    History, HistoryEntry, JobPosition, JobStore, NotificationOutbox, Outbox, PushRecord,
+    PushStore, RecoveryStore, Release, SealedSession, SessionRecord, SlotStore, StoreError,
+    TransferStore, UploadStore, WorkItem, WriteError,
 };
 use docferry_domain::document::{Artifact, ArtifactRecord, DocumentName};
 use docferry_domain::failure::FailureCode;
@@ -38,7 +38,7 @@ fn lost_write(cause: docferry_app::ports::Cause) -> WriteError {
 
 as_effects! {
     TransferStore:
-    enter(transfer: &Transfer, entry: Entry<'_>) -> CreateResult, StoreError, StoreError::Unavailable;
+    create_with(transfer: &Transfer, options: CreateOptions<'_>) -> CreateResult, StoreError, StoreError::Unavailable;
     get(id: &TransferId) -> Option<Transfer>, StoreError, StoreError::Unavailable;
     begin_push(id: &TransferId, execution_number: u32, now: Timestamp) -> Transfer, WriteError, lost_write;
     record_reuse(id: &TransferId, execution_number: u32, source: &PushedSource, artifact: &Artifact) -> (), WriteError, lost_write;

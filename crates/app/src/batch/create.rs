@@ -91,7 +91,7 @@ pub async fn initiate_batch<P: SlotAdapters<Store: Store>>(
     let id = &batch.batch_id;
     let deadline = saturating_add(now, settings.transfer_deadline);
     let purge_at = saturating_add(deadline, settings.record_ttl);
-    if let CreateResult::Before(request) = store.record_batch(&batch, request).await? {
+    if let CreateResult::AlreadyExists(request) = store.record_batch(&batch, request).await? {
         return Ok(CreateBatchResult::AlreadyExists(request));
     }
     let document = |(number, (guid, file_id)): (u16, &(ObjectGuid, Option<FileId>))| {

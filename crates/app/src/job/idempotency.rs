@@ -114,8 +114,8 @@ async fn record<P: SlotAdapters<Store: Store>>(
     request: Option<&IdempotencyRecord>,
 ) -> Result<Option<IdempotencyRecord>, TaskError> {
     Ok(match new_record {
-        Wanted::One(transfer) => match scheduler.enter(transfer, request).await? {
-            CreateResult::Before(existing) => Some(existing),
+        Wanted::One(transfer) => match scheduler.create_transfer(transfer, request).await? {
+            CreateResult::AlreadyExists(existing) => Some(existing),
             CreateResult::Done | CreateResult::SlotsChanged => None,
         },
         Wanted::Many(batch) => {

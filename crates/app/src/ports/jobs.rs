@@ -12,7 +12,7 @@ use super::StoreError;
 
 /// Options of recording a new transfer; they apply in the same transaction.
 #[derive(Debug, Clone, Copy, Default)]
-pub struct Entry<'a> {
+pub struct CreateOptions<'a> {
     /// The request's idempotency record, if the caller sent a key.
     pub request: Option<&'a IdempotencyRecord>,
     /// Grants a slot from the start, provided that no slot was granted since the slots were
@@ -28,7 +28,7 @@ pub enum CreateResult {
     /// A slot was granted to another transfer meanwhile; nothing was recorded.
     SlotsChanged,
     /// An unexpired idempotency record with the same key exists; nothing was recorded.
-    Before(IdempotencyRecord),
+    AlreadyExists(IdempotencyRecord),
 }
 
 /// A job in its owner's history.

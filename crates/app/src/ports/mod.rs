@@ -43,7 +43,7 @@ pub use drive::{
     SessionStatus, UploadSession, UploadUrl,
 };
 pub use exchange::{ByteStream, ExchangeError, ExchangeStore};
-pub use jobs::{CreateResult, Entry, History, HistoryEntry, JobPosition, JobStore};
+pub use jobs::{CreateOptions, CreateResult, History, HistoryEntry, JobPosition, JobStore};
 pub use outbox::{AuditQueue, OUTBOX_RESEND_DELAY, Outbox, QueueError};
 pub use presigner::{PresignedUrl, Presigner};
 pub use probe::StorageProbe;

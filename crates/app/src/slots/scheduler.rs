@@ -11,7 +11,8 @@ use jiff::SignedDuration;
 
 use crate::TaskError;
 use crate::ports::{
-    Clock, CreateResult, Entry, MAX_GRANTS, SlotAdapters, SlotStore, Start, TransferStore, Workflow,
+    Clock, CreateOptions, CreateResult, MAX_GRANTS, SlotAdapters, SlotStore, Start, TransferStore,
+    Workflow,
 };
 use crate::time::saturating_add;
 
@@ -47,7 +48,7 @@ impl<P: SlotAdapters> SlotScheduler<'_, P> {
     /// # Errors
     /// Those of the store: the transfer is not accepted. If only the store's answer was lost,
     /// the transfer may run all the same.
-    pub(crate) async fn enter(
+    pub(crate) async fn create_transfer(
         &self,
         transfer: &Transfer,
         request: Option<&IdempotencyRecord>,
@@ -62,8 +63,8 @@ impl<P: SlotAdapters> SlotScheduler<'_, P> {
                 slot_granted_at: Some(self.clock.now()),
                 ..transfer.clone()
             };
-            let entry = Entry { request, slot: Some(slots.version) };
-            match self.store.enter(&holding, entry).await? {
+            let options = CreateOptions { request, slot: Some(slots.version) };
+            match self.store.create_with(&holding, options).await? {
                 CreateResult::SlotsChanged => {}
                 CreateResult::Done => {
                     self.start_workflow(&holding).await;
@@ -72,11 +73,12 @@ impl<P: SlotAdapters> SlotScheduler<'_, P> {
                 existing => return Ok(existing),
             }
         }
-        let entered = self.store.enter(transfer, Entry { request, slot: None }).await?;
-        if entered == CreateResult::Done {
+        let created =
+            self.store.create_with(transfer, CreateOptions { request, slot: None }).await?;
+        if created == CreateResult::Done {
             self.fill_slots_best_effort(pool).await;
         }
-        Ok(entered)
+        Ok(created)
     }
 
     /// Grants the free slots of a pool and starts the workflows of transfers that have not

@@ -36,7 +36,7 @@ pub async fn initiate<P: SlotAdapters>(
 ) -> Result<Transfer, TaskError> {
     let now = scheduler.clock.now();
     let transfer = new_transfer(settings, new_id(now), new, now);
-    scheduler.enter(&transfer, None).await?;
+    scheduler.create_transfer(&transfer, None).await?;
     Ok(transfer)
 }
 

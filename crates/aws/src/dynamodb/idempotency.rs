@@ -41,5 +41,5 @@ pub(super) fn read_request(item: Item) -> Result<IdempotencyRecord, StoreError> 
 
 /// Converts the existing idempotency record, if there is one, into the result of a creation.
 pub(super) fn create_result(before: Option<IdempotencyRecord>) -> CreateResult {
-    before.map_or(CreateResult::Done, CreateResult::Before)
+    before.map_or(CreateResult::Done, CreateResult::AlreadyExists)
 }

@@ -2,7 +2,7 @@
 
 use aws_sdk_dynamodb::types::AttributeValue;
 use docferry_app::ports::{
-    CreateResult, Entry, JobPosition, StoreError, TransferStore, WriteError,
+    CreateOptions, CreateResult, JobPosition, StoreError, TransferStore, WriteError,
 };
 use docferry_domain::document::Artifact;
 use docferry_domain::failure::FailureCode;
@@ -33,14 +33,14 @@ use super::{batches, history_index, idempotency, notifications, outbox, slots};
 impl TransferStore for DynamoTransferStore {
     /// Creates a transfer in one transaction with its slot or queue entry, and with the idempotency
     /// record of its request.
-    async fn enter(
+    async fn create_with(
         &self,
         transfer: &Transfer,
-        entry: Entry<'_>,
+        options: CreateOptions<'_>,
     ) -> Result<CreateResult, StoreError> {
         let table = &self.table;
         let id = &transfer.transfer_id;
-        let due = match entry.slot {
+        let due = match options.slot {
             Some(_) => first_check(transfer.created_at),
             None => transfer.must_end_by(),
         };
@@ -57,29 +57,29 @@ impl TransferStore for DynamoTransferStore {
             Some(_) => item,
         };
         let mut actions = vec![table.insert_action(item)?];
-        actions.push(match entry.slot {
+        actions.push(match options.slot {
             Some(version) => {
                 slots::take_slots_action(table, transfer.pool, version, &[transfer.queue_entry()])?
             }
             None => table.put_action(queue_item(transfer))?,
         });
-        if let Some(request) = entry.request {
+        if let Some(request) = options.request {
             actions.push(idempotency::idempotency_action(table, request, transfer.created_at)?);
         }
         let checks = match table.transact(&actions).await {
             Ok(()) => return Ok(CreateResult::Done),
             // Other transfers are taking slots at the same time: the caller then queues this one.
-            Err(WriteFailure::Conflict(_)) if entry.slot.is_some() => {
+            Err(WriteFailure::Conflict(_)) if options.slot.is_some() => {
                 return Ok(CreateResult::SlotsChanged);
             }
             Err(failure) => failure.current_item()?,
         };
         let mut checks = checks.into_iter();
         let (inserted, slot, request) = (checks.next(), checks.next(), checks.next());
-        if let Some(named) = entry.request
+        if let Some(named) = options.request
             && let Some(existing) = idempotency::existing_request(request, named)?
         {
-            return Ok(CreateResult::Before(existing));
+            return Ok(CreateResult::AlreadyExists(existing));
         }
         // An item with this id exists. It was written by our own first attempt and may have
         // progressed since, or it is another transfer, which means that an id was used twice.

@@ -1,7 +1,7 @@
 //! Reads of stored items by the production code.
 
 use docferry_app::ports::{
-    ArtifactStore as _, BatchStore as _, Entry, JobStore as _, TransferStore as _,
+    ArtifactStore as _, BatchStore as _, CreateOptions, JobStore as _, TransferStore as _,
 };
 
 use crate::fixtures::{Item, Records, UNRELEASED, load, plain_item, versions};
@@ -28,7 +28,11 @@ async fn stored_records_of_earlier_versions_are_read() {
                     "transfers-onedrive" | "transfers-download" => {
                         let transfer = read_transfer(table, item).await;
                         assert_nothing_lost(&what, item, &transfer);
-                        table.store().enter(&transfer, Entry::default()).await.unwrap();
+                        table
+                            .store()
+                            .create_with(&transfer, CreateOptions::default())
+                            .await
+                            .unwrap();
                         let rewritten = plain_item(&table.take_written()[0]);
                         assert_nothing_lost(&format!("{what}, rewritten"), item, &rewritten);
                     }

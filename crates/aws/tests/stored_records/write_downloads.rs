@@ -1,7 +1,7 @@
 //! Writes downloads and their artifacts.
 
 use docferry_app::ports::{
-    ArtifactStore as _, Entry, JobStore as _, RecoveryStore as _, TransferStore as _,
+    ArtifactStore as _, CreateOptions, JobStore as _, RecoveryStore as _, TransferStore as _,
     UploadStore as _,
 };
 use docferry_domain::document::{Artifact, ArtifactRecord, QuickXorHash};
@@ -25,8 +25,8 @@ impl Writer {
                 job_id: id.clone(),
                 retain_until: at(86_400),
             };
-            let entry = Entry { request: Some(&named), slot: None };
-            self.store.enter(&download(id.clone()), entry).await.unwrap();
+            let entry = CreateOptions { request: Some(&named), slot: None };
+            self.store.create_with(&download(id.clone()), entry).await.unwrap();
         }
         self.keep_transfer(KIND, "accepted, queued", &ids[0]).await;
         let request = format!("I#hash-of-{}", ids[0]);

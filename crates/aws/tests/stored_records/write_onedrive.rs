@@ -1,7 +1,7 @@
 //! Writes transfers into OneDrives, slots and counters.
 
 use docferry_app::ports::{
-    CallCounter as _, Entry, ExchangeKeyStore as _, JobStore as _, Pause, PushStore as _,
+    CallCounter as _, CreateOptions, ExchangeKeyStore as _, JobStore as _, Pause, PushStore as _,
     RecoveryStore as _, SealedSession, SlotStore as _, ThrottleBudget as _, TransferStore as _,
     UploadStore as _,
 };
@@ -24,7 +24,7 @@ impl Writer {
         for (id, number) in ids.iter().zip(1..) {
             let version = self.store.slots(Pool::Onedrive).await.unwrap().version;
             let slot = (id != &ids[0]).then_some(version);
-            let entry = Entry { slot, ..Entry::default() };
+            let entry = CreateOptions { slot, ..CreateOptions::default() };
             let transfer = match slot {
                 Some(_) => Transfer {
                     slot_state: SlotState::Holding,
@@ -33,7 +33,7 @@ impl Writer {
                 },
                 None => onedrive(number),
             };
-            self.store.enter(&transfer, entry).await.unwrap();
+            self.store.create_with(&transfer, entry).await.unwrap();
         }
         self.keep_transfer(KIND, "accepted, queued", &ids[0]).await;
         let id = &ids[1];

@@ -1,7 +1,7 @@
 //! Checks of every [`JobStore`] and [`History`].
 
 use crate::builders::record_push;
-use docferry_app::ports::{CreateResult, Entry, History, HistoryEntry, JobPosition, Store};
+use docferry_app::ports::{CreateOptions, CreateResult, History, HistoryEntry, JobPosition, Store};
 use docferry_domain::ids::TransferId;
 use docferry_domain::job::{Batch, BatchCounts, IdempotencyRecord, OnItemError};
 use docferry_domain::phase::Phase;
@@ -41,8 +41,8 @@ fn named(job: &TransferId) -> IdempotencyRecord {
     }
 }
 
-fn entry(request: &IdempotencyRecord) -> Entry<'_> {
-    Entry { request: Some(request), slot: None }
+fn entry(request: &IdempotencyRecord) -> CreateOptions<'_> {
+    CreateOptions { request: Some(request), slot: None }
 }
 
 async fn idempotency_key_creates_one_job_until_it_expires(store: &impl Store) {
@@ -50,38 +50,42 @@ async fn idempotency_key_creates_one_job_until_it_expires(store: &impl Store) {
     let request = named(&first.transfer_id);
     let remembered = async |now| store.request(&request.key, now).await.unwrap();
     assert_eq!(remembered(hours(0)).await, None);
-    assert_eq!(store.enter(&first, entry(&request)).await.unwrap(), CreateResult::Done);
-    assert_eq!(store.enter(&first, entry(&request)).await.unwrap(), CreateResult::Done, "repeated");
+    assert_eq!(store.create_with(&first, entry(&request)).await.unwrap(), CreateResult::Done);
+    assert_eq!(
+        store.create_with(&first, entry(&request)).await.unwrap(),
+        CreateResult::Done,
+        "repeated"
+    );
     assert_eq!(remembered(hours(23)).await, Some(request.clone()));
     assert_eq!(remembered(hours(24)).await, None, "the record has expired");
     let next_run = IdempotencyRecord { job_id: second.transfer_id.clone(), ..request.clone() };
-    let before = store.enter(&second, entry(&next_run)).await.unwrap();
-    assert_eq!(before, CreateResult::Before(request.clone()));
+    let before = store.create_with(&second, entry(&next_run)).await.unwrap();
+    assert_eq!(before, CreateResult::AlreadyExists(request.clone()));
     assert_eq!(store.get(&second.transfer_id).await.unwrap(), None, "nothing is recorded");
     let many = batch(1);
     let for_many = IdempotencyRecord { job_id: many.batch_id.clone(), ..request.clone() };
     let before = store.record_batch(&many, Some(&for_many)).await.unwrap();
-    assert_eq!(before, CreateResult::Before(request.clone()));
+    assert_eq!(before, CreateResult::AlreadyExists(request.clone()));
     // The record of another job is not deleted.
     store.delete_idempotency_record(&next_run).await.unwrap();
-    assert_ne!(store.enter(&second, entry(&next_run)).await.unwrap(), CreateResult::Done);
+    assert_ne!(store.create_with(&second, entry(&next_run)).await.unwrap(), CreateResult::Done);
     store.delete_idempotency_record(&request).await.unwrap();
     store.delete_idempotency_record(&request).await.unwrap();
-    assert_eq!(store.enter(&second, entry(&next_run)).await.unwrap(), CreateResult::Done);
+    assert_eq!(store.create_with(&second, entry(&next_run)).await.unwrap(), CreateResult::Done);
     // An expired record is ignored, even before it is deleted.
     let late = Transfer { created_at: hours(24), ..transfer() };
     let renewed = IdempotencyRecord { job_id: late.transfer_id.clone(), ..request };
-    assert_eq!(store.enter(&late, entry(&renewed)).await.unwrap(), CreateResult::Done);
+    assert_eq!(store.create_with(&late, entry(&renewed)).await.unwrap(), CreateResult::Done);
 }
 
 async fn new_transfer_can_take_a_free_slot(store: &impl Store) {
     let made = Transfer { slot_state: SlotState::Holding, ..transfer() };
     let id = &made.transfer_id;
     let version = store.slots(made.pool).await.unwrap().version;
-    let entry = |version| Entry { request: None, slot: Some(version) };
-    let outdated = store.enter(&made, entry(version + 1)).await.unwrap();
+    let entry = |version| CreateOptions { request: None, slot: Some(version) };
+    let outdated = store.create_with(&made, entry(version + 1)).await.unwrap();
     assert_eq!((outdated, store.get(id).await.unwrap()), (CreateResult::SlotsChanged, None));
-    assert_eq!(store.enter(&made, entry(version)).await.unwrap(), CreateResult::Done);
+    assert_eq!(store.create_with(&made, entry(version)).await.unwrap(), CreateResult::Done);
     let slots = store.slots(made.pool).await.unwrap();
     assert!(slots.holders.contains_key(id) && slots.version > version);
     let queue = store.queue(made.pool, None, 1000).await.unwrap();

@@ -46,7 +46,7 @@ impl BatchStore for InMemoryTransferStore {
         let mut tables = self.tables();
         let id = &batch.batch_id;
         if let Some(before) = tables.before(request, batch.created_at) {
-            return Ok(CreateResult::Before(before));
+            return Ok(CreateResult::AlreadyExists(before));
         }
         if !tables.batches.contains_key(id) {
             tables.remember(request);

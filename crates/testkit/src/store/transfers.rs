@@ -1,7 +1,7 @@
 //! In-memory `TransferStore`.
 
 use docferry_app::ports::{
-    CreateResult, Entry, FIRST_CHECK_DELAY, StoreError, TransferStore, WorkItem, WriteError,
+    CreateOptions, CreateResult, FIRST_CHECK_DELAY, StoreError, TransferStore, WorkItem, WriteError,
 };
 use docferry_domain::document::Artifact;
 use docferry_domain::failure::FailureCode;
@@ -18,20 +18,20 @@ use super::guards::{not_ending, same_attempt, same_epoch};
 use super::{InMemoryTransferStore, place};
 
 impl TransferStore for InMemoryTransferStore {
-    async fn enter(
+    async fn create_with(
         &self,
         transfer: &Transfer,
-        entry: Entry<'_>,
+        options: CreateOptions<'_>,
     ) -> Result<CreateResult, StoreError> {
         let mut tables = self.tables();
         let id = &transfer.transfer_id;
-        if let Some(before) = tables.before(entry.request, transfer.created_at) {
-            return Ok(CreateResult::Before(before));
+        if let Some(before) = tables.before(options.request, transfer.created_at) {
+            return Ok(CreateResult::AlreadyExists(before));
         }
         if tables.transfers.contains_key(id) {
             return Ok(CreateResult::Done);
         }
-        match entry.slot {
+        match options.slot {
             Some(version) => {
                 let slots = tables.slots.entry(transfer.pool).or_default();
                 if slots.version != version {
@@ -44,9 +44,9 @@ impl TransferStore for InMemoryTransferStore {
                 tables.queue.insert(place(transfer), transfer.queue_entry());
             }
         }
-        tables.remember(entry.request);
+        tables.remember(options.request);
         tables.transfers.insert(id.clone(), transfer.clone());
-        let due = match entry.slot {
+        let due = match options.slot {
             Some(_) => transfer.created_at + FIRST_CHECK_DELAY,
             None => transfer.must_end_by(),
         };

@@ -10,7 +10,7 @@ use docferry_domain::transfer::{
 };
 use jiff::Timestamp;
 
-use crate::ports::{CreateResult, Entry, StoreError, WriteError};
+use crate::ports::{CreateOptions, CreateResult, StoreError, WriteError};
 
 /// Transfer records, from creation to the terminal phase.
 ///
@@ -19,17 +19,17 @@ use crate::ports::{CreateResult, Entry, StoreError, WriteError};
 /// of `upload`. A transfer that has ended is not changed any more ([`WriteError::Ended`]).
 /// Reads are strongly consistent: they see every write that was acknowledged before.
 pub trait TransferStore: Send + Sync {
-    /// Adds a new transfer, together with its [`Entry`], in one transaction. The call can be
+    /// Adds a new transfer, together with its [`CreateOptions`], in one transaction. The call can be
     /// repeated.
-    fn enter(
+    fn create_with(
         &self,
         transfer: &Transfer,
-        entry: Entry<'_>,
+        options: CreateOptions<'_>,
     ) -> impl Future<Output = Result<CreateResult, StoreError>> + Send;
 
     /// Adds a new transfer and puts it into the queue for a slot. The call can be repeated.
     fn create(&self, transfer: &Transfer) -> impl Future<Output = Result<(), StoreError>> + Send {
-        async move { self.enter(transfer, Entry::default()).await.map(drop) }
+        async move { self.create_with(transfer, CreateOptions::default()).await.map(drop) }
     }
 
     /// Returns the transfer, or `None`.
