@@ -1,4 +1,5 @@
-//! Credentials of the client, and their use in requests.
+//! Credentials of the client: a service account, a bearer token or an OAuth client. The [`Signer`]
+//! adds them to requests.
 
 use std::sync::Arc;
 
@@ -7,7 +8,7 @@ use secrecy::{ExposeSecret as _, SecretString};
 use url::Url;
 
 use crate::error::ClientError;
-use crate::token_source::{ClientCredentials, TokenSource};
+use crate::token_source::{ClientCredentials, TokenSource, TokenUse};
 
 /// Credentials of the caller. `Debug` output shows no password, token or secret.
 #[derive(Debug, Clone)]
@@ -53,15 +54,14 @@ impl Signer {
         })
     }
 
-    /// Adds credentials to the request. With `refused`, the current token was refused, so a
-    /// new one is requested.
+    /// Adds credentials to the request.
     ///
     /// # Errors
     /// The error of the token endpoint.
     pub(crate) async fn sign(
         &self,
         request: RequestBuilder,
-        refused: bool,
+        token_use: TokenUse,
     ) -> Result<RequestBuilder, ClientError> {
         Ok(match self {
             Self::Account { username, password } => {
@@ -69,7 +69,7 @@ impl Signer {
             }
             Self::Token(token) => request.bearer_auth(token.expose_secret()),
             Self::Client(source) => {
-                request.bearer_auth(source.token(refused).await?.expose_secret())
+                request.bearer_auth(source.token(token_use).await?.expose_secret())
             }
         })
     }

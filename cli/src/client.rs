@@ -1,4 +1,5 @@
-//! HTTP client of the public API.
+//! HTTP client of docferry's public API: the calls for transfers, and the parts that all calls
+//! share. (`downloads.rs` has the calls for jobs.)
 
 use std::time::Duration;
 
@@ -10,11 +11,13 @@ use crate::auth::{Credentials, Signer};
 use crate::error::ClientError;
 use crate::http::http_for;
 use crate::response::BufferedResponse;
+use crate::token_source::TokenUse;
 use crate::wire::{Accepted, NewTransfer, Terminate, TerminateAccepted, TransferStatus};
 
-/// Longer than API Gateway's own timeout of 29 s.
+/// Timeout of a request. It is longer than API Gateway's own timeout of 29 s.
 const REQUEST_TIMEOUT: Duration = Duration::from_secs(35);
-/// A status document, and the pause before the next poll.
+
+/// Result of a poll: a status document, and the pause before the next poll.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Polled<S = TransferStatus> {
     /// The status document.
@@ -63,7 +66,7 @@ impl Client {
     /// may have been created, and its id is unknown.
     pub async fn upload(&self, transfer: &NewTransfer) -> Result<Accepted, ClientError> {
         let request = self.request(Method::POST, &["document", "upload"])?.json(transfer);
-        Ok(self.exchange(request).await?.0)
+        self.request_document(request).await
     }
 
     /// Like [`Client::upload`], with an `Idempotency-Key`: repeating the call with the same
@@ -71,22 +74,22 @@ impl Client {
     ///
     /// # Errors
     /// [`ClientError::Rejected`] with status 409 while the first call with that key is
-    /// still being recorded, and with 422 when the key was used for another transfer.
-    /// Otherwise as [`Client::upload`].
+    /// still being recorded, and with 422 when the key was used for another transfer. All other
+    /// errors are those of [`Client::upload`].
     pub async fn upload_once(
         &self,
         transfer: &NewTransfer,
         key: &str,
     ) -> Result<Accepted, ClientError> {
         let request = self.request(Method::POST, &["document", "upload"])?;
-        Ok(self.exchange(request.header("Idempotency-Key", key).json(transfer)).await?.0)
+        self.request_document(request.header("Idempotency-Key", key).json(transfer)).await
     }
 
     /// Returns the status of a transfer.
     ///
     /// # Errors
-    /// [`ClientError::NotFound`] when the id is unknown or expired; otherwise see
-    /// [`ClientError`].
+    /// [`ClientError::NotFound`] when the id is unknown or expired. See [`ClientError`] for all
+    /// other errors.
     pub async fn status(&self, transfer_id: &str) -> Result<TransferStatus, ClientError> {
         Ok(self.poll(transfer_id).await?.status)
     }
@@ -94,11 +97,10 @@ impl Client {
     /// Like [`Client::status`], with the pause that the service asks for.
     ///
     /// # Errors
-    /// As [`Client::status`].
+    /// The errors of [`Client::status`].
     pub async fn poll(&self, transfer_id: &str) -> Result<Polled, ClientError> {
         let request = self.request(Method::GET, &["document", "status", transfer_id])?;
-        let (status, retry_after) = self.exchange(request).await?;
-        Ok(Polled { status, retry_after })
+        self.request_status(request).await
     }
 
     /// Requests the cancellation of transfers. The call is idempotent.
@@ -113,12 +115,14 @@ impl Client {
     pub async fn terminate(&self, transfer_ids: &[String]) -> Result<(), ClientError> {
         for transfer_ids in transfer_ids.chunks(Self::MAX_IDS_PER_TERMINATE) {
             let request = self.request(Method::POST, &["document", "terminate"])?;
-            let _accepted: (TerminateAccepted, _) =
-                self.exchange(request.json(&Terminate { transfer_ids })).await?;
+            let _accepted: TerminateAccepted =
+                self.request_document(request.json(&Terminate { transfer_ids })).await?;
         }
         Ok(())
     }
 
+    /// Returns a request to the API without credentials. Each element of `path` is encoded as one
+    /// segment.
     pub(crate) fn request(
         &self,
         method: Method,
@@ -132,15 +136,22 @@ impl Client {
         Ok(self.http.request(method, url))
     }
 
-    /// Sends a request and parses the document of a successful response. Also returns the
-    /// pause from `Retry-After`, if any.
-    pub(crate) async fn exchange<T: DeserializeOwned>(
+    /// Sends a request and parses the document of a successful response.
+    pub(crate) async fn request_document<T: DeserializeOwned>(
         &self,
         request: RequestBuilder,
-    ) -> Result<(T, Option<Duration>), ClientError> {
+    ) -> Result<T, ClientError> {
+        self.send(request).await?.into_document()
+    }
+
+    /// Sends a request for a status document. Returns it with the pause from `Retry-After`.
+    pub(crate) async fn request_status<S: DeserializeOwned>(
+        &self,
+        request: RequestBuilder,
+    ) -> Result<Polled<S>, ClientError> {
         let response = self.send(request).await?;
         let retry_after = response.retry_after;
-        Ok((response.into_document()?, retry_after))
+        Ok(Polled { status: response.into_document()?, retry_after })
     }
 
     /// Sends a request with credentials and returns the response, whatever its status.
@@ -151,13 +162,14 @@ impl Client {
         &self,
         request: RequestBuilder,
     ) -> Result<BufferedResponse, ClientError> {
-        let second_try = request.try_clone().filter(|_| self.signer.can_renew());
-        let request = self.signer.sign(request, false).await?;
+        let retry_request = request.try_clone().filter(|_| self.signer.can_renew());
+        let request = self.signer.sign(request, TokenUse::Cached).await?;
         let response = BufferedResponse::read(request.send().await?).await?;
-        match second_try {
-            // The token may have been revoked. A call that was refused had no effect.
+        match retry_request {
+            // The token may have been revoked. The refused request had no effect, so it is safe to
+            // repeat it.
             Some(request) if response.status == StatusCode::UNAUTHORIZED => {
-                let request = self.signer.sign(request, true).await?;
+                let request = self.signer.sign(request, TokenUse::Renewed).await?;
                 BufferedResponse::read(request.send().await?).await
             }
             _ => Ok(response),
@@ -165,6 +177,7 @@ impl Client {
     }
 }
 
+/// Parses the address of the API.
 fn parse_base(base: &str) -> Result<Url, ClientError> {
     let refuse = |reason: &str| ClientError::BaseUrl { reason: reason.into() };
     let url = Url::parse(base).map_err(|error| refuse(&error.to_string()))?;
@@ -184,10 +197,6 @@ fn parse_base(base: &str) -> Result<Url, ClientError> {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    fn account(password: &str) -> Credentials {
-        Credentials::Account { username: "u".into(), password: password.into() }
-    }
 
     #[test]
     fn api_addresses_with_credentials_or_query_are_refused() {
@@ -211,7 +220,7 @@ mod tests {
 
     #[test]
     fn debug_output_of_the_client_shows_no_password() {
-        let credentials = account("hunter2");
+        let credentials = Credentials::Account { username: "u".into(), password: "hunter2".into() };
         let client = Client::new("http://localhost/", credentials).unwrap();
         assert!(!format!("{client:?}").contains("hunter2"));
     }

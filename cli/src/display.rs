@@ -1,4 +1,5 @@
-//! Display of progress for people: progress bars on a terminal, plain lines elsewhere.
+//! Display of the progress of transfers, jobs and downloads: progress bars on a terminal, and plain
+//! lines in a log or a pipe.
 
 mod bars;
 mod lines;
@@ -6,4 +7,4 @@ mod text;
 
 pub use bars::{Bar, bar};
 pub use lines::Lines;
-pub use text::{clean, describe_end, describe_progress, short_duration, size};
+pub use text::{describe_end, describe_progress, make_printable, short_duration, size};

@@ -1,4 +1,5 @@
-//! Calls of the downloads API.
+//! The client's calls of the downloads API, which manages jobs. A job makes documents available for
+//! download from the delivery bucket.
 
 use reqwest::{Method, StatusCode, header};
 
@@ -16,10 +17,10 @@ impl Client {
     ///
     /// # Errors
     /// [`ClientError::Rejected`] with status 409 while the first call with that key is
-    /// still being recorded; otherwise see [`ClientError`].
+    /// still being recorded. See [`ClientError`] for all other errors.
     pub async fn initiate(&self, job: &NewJob, key: &str) -> Result<JobAccepted, ClientError> {
         let request = self.request(Method::POST, &["v1", "download", "initiate"])?;
-        Ok(self.exchange(request.header("Idempotency-Key", key).json(job)).await?.0)
+        self.request_document(request.header("Idempotency-Key", key).json(job)).await
     }
 
     /// Returns the file name of a document, if the index of documents has it.
@@ -29,30 +30,30 @@ impl Client {
     pub async fn document_name(&self, file_id: u64) -> Result<Option<String>, ClientError> {
         let request = self.request(Method::POST, &["v1", "download", "check"])?;
         let request = request.json(&serde_json::json!({ "file_id": file_id }));
-        let known: KnownDocument = self.exchange(request).await?.0;
+        let known: KnownDocument = self.request_document(request).await?;
         Ok(known.file_name)
     }
 
     /// Returns the status of a job, with the pause that the service asks for.
     ///
     /// # Errors
-    /// [`ClientError::NotFound`] when the id is unknown or expired; otherwise see
-    /// [`ClientError`].
+    /// [`ClientError::NotFound`] when the id is unknown or expired. See [`ClientError`] for all
+    /// other errors.
     pub async fn poll_job(&self, job_id: &str) -> Result<Polled<JobStatus>, ClientError> {
         let request = self.request(Method::GET, &["v1", "download", "status", job_id])?;
-        let (status, retry_after) = self.exchange(request).await?;
-        Ok(Polled { status, retry_after })
+        self.request_status(request).await
     }
 
-    /// Whether an id belongs to a job, not to a transfer of the older API. Documents of
-    /// such a transfer have no number.
+    /// Whether an id belongs to a job, and not to a transfer of the older API. The downloads API
+    /// reports such a transfer, too, but its document has no file id.
     ///
     /// # Errors
     /// See [`ClientError`]. For an unknown id the result is `false`.
     pub async fn is_job(&self, id: &str) -> Result<bool, ClientError> {
         match self.poll_job(id).await {
             Ok(Polled { status, .. }) => Ok(status.items.iter().any(|item| item.file_id.is_some())),
-            // 403: a caller without access to jobs may have access to transfers.
+            // After a 403, the id may still belong to a transfer, because a caller without access
+            // to jobs may have access to transfers.
             Err(ClientError::NotFound(_) | ClientError::Unauthorized { status: 403, .. }) => {
                 Ok(false)
             }
@@ -64,8 +65,8 @@ impl Client {
     /// new URL.
     ///
     /// # Errors
-    /// [`ClientError::Rejected`] with status 410 when the document has expired; otherwise
-    /// see [`ClientError`].
+    /// [`ClientError::Rejected`] with status 410 when the document has expired. See
+    /// [`ClientError`] for all other errors.
     pub async fn fetch_url(&self, job_id: &str) -> Result<FetchResponse, ClientError> {
         let request = self.request(Method::GET, &["v1", "download", job_id])?;
         let response = self.send(request.header(header::ACCEPT, "application/json")).await?;
@@ -79,11 +80,11 @@ impl Client {
     /// Requests the cancellation of a job. The call is idempotent.
     ///
     /// # Errors
-    /// [`ClientError::Rejected`] with status 409 when the job has ended; otherwise see
-    /// [`ClientError`].
+    /// [`ClientError::Rejected`] with status 409 when the job has ended. See [`ClientError`] for
+    /// all other errors.
     pub async fn cancel_job(&self, job_id: &str) -> Result<(), ClientError> {
         let request = self.request(Method::POST, &["v1", "download", "cancel", job_id])?;
-        let _accepted: (JobCanceling, _) = self.exchange(request).await?;
+        let _accepted: JobCanceling = self.request_document(request).await?;
         Ok(())
     }
 
@@ -91,28 +92,28 @@ impl Client {
     /// its id.
     ///
     /// # Errors
-    /// [`ClientError::Rejected`] with status 409 when the job cannot be retried; otherwise
-    /// see [`ClientError`].
+    /// [`ClientError::Rejected`] with status 409 when the job cannot be retried. See
+    /// [`ClientError`] for all other errors.
     pub async fn retry_job(&self, job_id: &str) -> Result<JobAccepted, ClientError> {
         let request = self.request(Method::POST, &["v1", "download", "retry", job_id])?;
-        Ok(self.exchange(request).await?.0)
+        self.request_document(request).await
     }
 
-    /// Returns a page of jobs, newest first. `token` is [`JobPage::next_page_token`] of the
-    /// previous page, or `None` for the first page.
+    /// Returns a page of jobs, newest first. `page_token` is [`JobPage::next_page_token`] of
+    /// the previous page, or `None` for the first page.
     ///
     /// # Errors
     /// See [`ClientError`].
     pub async fn jobs(
         &self,
         filter: &JobFilter,
-        token: Option<&str>,
+        page_token: Option<&str>,
     ) -> Result<JobPage, ClientError> {
-        // `jobs` is the call for jobs in one state, `history` the call for all jobs.
-        let call = if filter.status.is_some() { "jobs" } else { "history" };
-        let request = self.request(Method::GET, &["v1", "download", call])?;
-        let request = request.query(filter).query(&[("pageToken", token)]);
-        let mut page: JobPage = self.exchange(request).await?.0;
+        // The path `jobs` lists jobs in one state, and the path `history` lists all jobs.
+        let path = if filter.status.is_some() { "jobs" } else { "history" };
+        let request = self.request(Method::GET, &["v1", "download", path])?;
+        let request = request.query(filter).query(&[("pageToken", page_token)]);
+        let mut page: JobPage = self.request_document(request).await?;
         for job in &mut page.items {
             // Lists are printed and stored, so presigned URLs must not be in them.
             job.more.retain(|name, _| !matches!(name.as_str(), "url" | "result"));

@@ -1,4 +1,5 @@
-//! Errors of calls to the service. There is one variant for each reaction of the caller.
+//! Errors of calls to docferry's API. Each variant stands for one reaction of the caller, such as a
+//! retry or a request for other credentials.
 
 use std::time::Duration;
 
@@ -48,8 +49,8 @@ pub enum ClientError {
         problem: Box<Problem>,
     },
 
-    /// The id is unknown or has expired. If there is no problem document, the address may
-    /// also belong to another service.
+    /// The id is unknown or has expired. A response without a problem document may also mean that
+    /// the address belongs to another service.
     #[error("not found (HTTP 404): {0}")]
     #[diagnostic(
         code(docferry::not_found),
@@ -65,7 +66,7 @@ pub enum ClientError {
     #[error("the service refused the request (HTTP {status}): {problem}")]
     #[diagnostic(code(docferry::refused))]
     Rejected {
-        /// HTTP status: any other 4xx.
+        /// HTTP status: a 4xx that has no variant of its own.
         status: u16,
         /// Time until the same request may succeed, if the response has `Retry-After`.
         retry_after: Option<Duration>,
@@ -106,7 +107,7 @@ pub enum ClientError {
              come from a proxy"
         )
     )]
-    InvalidAnswer {
+    InvalidResponse {
         /// HTTP status of the response.
         status: u16,
         /// Why the response is not docferry's.
@@ -115,13 +116,13 @@ pub enum ClientError {
 }
 
 impl ClientError {
-    /// Whether a retry of the same call may succeed. That includes responses of other
-    /// servers: a proxy or a maintenance page may replace the service for a short time.
+    /// Whether a retry of the same call may succeed. A response that does not come from docferry
+    /// is transient, too: a proxy or a maintenance page may replace the service for a short time.
     #[must_use]
     pub fn is_transient(&self) -> bool {
         matches!(
             self,
-            Self::Unavailable { .. } | Self::Unreachable { .. } | Self::InvalidAnswer { .. }
+            Self::Unavailable { .. } | Self::Unreachable { .. } | Self::InvalidResponse { .. }
         )
     }
 
@@ -142,7 +143,7 @@ impl ClientError {
     pub fn may_have_taken_effect(&self) -> bool {
         match self {
             Self::Unavailable { .. } | Self::Unreachable { .. } => !self.had_no_effect(),
-            Self::InvalidAnswer { status, .. } => (200..300).contains(status),
+            Self::InvalidResponse { status, .. } => (200..300).contains(status),
             // The first request under the same Idempotency-Key is still being recorded.
             Self::Rejected { status, .. } => *status == 409,
             _ => false,
@@ -162,8 +163,8 @@ impl ClientError {
         self.has_code("NOT_SETTLED")
     }
 
-    /// Whether this is a 404 without a problem document. The contract allows it, and any
-    /// other server may send it too.
+    /// Whether this is a 404 without a problem document. The contract allows such a response, but
+    /// it may also come from another server than docferry.
     #[must_use]
     pub fn is_empty_not_found(&self) -> bool {
         matches!(self, Self::NotFound(problem) if **problem == Problem::default())
@@ -173,7 +174,7 @@ impl ClientError {
         self.problem().is_some_and(|problem| problem.code.as_deref() == Some(code))
     }
 
-    /// The pause that the service asked for.
+    /// The pause that the service asked for in `Retry-After`, if any.
     #[must_use]
     pub fn retry_after(&self) -> Option<Duration> {
         match self {
@@ -184,7 +185,7 @@ impl ClientError {
         }
     }
 
-    /// The problem document of the response, if there was a response of docferry.
+    /// The problem document of the response. `None` if docferry sent no response.
     #[must_use]
     pub fn problem(&self) -> Option<&Problem> {
         match self {
@@ -196,8 +197,8 @@ impl ClientError {
         }
     }
 
-    /// Converts the error to a problem document: the service's own, or else one with the
-    /// text of this error.
+    /// Converts the error to a problem document. If the service sent none, the document contains
+    /// the text of this error.
     #[must_use]
     pub fn to_problem(&self) -> Problem {
         match self.problem() {

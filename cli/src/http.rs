@@ -1,4 +1,5 @@
-//! HTTP settings and parts of responses that all calls of the client share.
+//! HTTP helpers that all calls of the client share: the settings of connections, the `Retry-After`
+//! header, and response bodies.
 
 use std::time::Duration;
 
@@ -9,7 +10,8 @@ use url::{Host, Url};
 use crate::error::ClientError;
 
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
-/// Maximum size of a response body. Every document of this API is far smaller; a longer
+
+/// Maximum size of a response body. Every document of docferry's API is far smaller, so a longer
 /// body comes from another server.
 const MAX_RESPONSE_BYTES: usize = 1024 * 1024;
 
@@ -51,7 +53,7 @@ pub(crate) async fn read_body(mut response: Response) -> Result<Vec<u8>, ClientE
     let mut body = Vec::new();
     while let Some(chunk) = response.chunk().await? {
         if body.len() + chunk.len() > MAX_RESPONSE_BYTES {
-            return Err(ClientError::InvalidAnswer {
+            return Err(ClientError::InvalidResponse {
                 status: response.status().as_u16(),
                 reason: "the body is too long".into(),
             });
@@ -66,7 +68,7 @@ mod tests {
     use super::*;
 
     fn headers(pairs: &[(&'static str, &'static str)]) -> HeaderMap {
-        pairs.iter().map(|(k, v)| (k.parse().unwrap(), v.parse().unwrap())).collect()
+        pairs.iter().map(|(name, value)| (name.parse().unwrap(), value.parse().unwrap())).collect()
     }
 
     #[test]

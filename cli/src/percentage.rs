@@ -1,4 +1,5 @@
-//! Conversion between the reported percentage and bytes.
+//! Conversion of a transfer's reported percentage to bytes. The service reports no bytes of a
+//! transfer.
 
 /// Percentage at which the upload to the destination starts. Below it, the document is on
 /// its way from the object store.

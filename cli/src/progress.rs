@@ -1,4 +1,5 @@
-//! Bytes, throughput and remaining time, computed from the reported percentage.
+//! Progress of a transfer or job for display: bytes, throughput and remaining time, computed from
+//! the status documents that were polled.
 
 use std::collections::VecDeque;
 use std::time::{Duration, Instant};
@@ -11,22 +12,29 @@ pub use crate::percentage::bytes_at;
 /// Time window over which the throughput is measured.
 const RATE_WINDOW: Duration = Duration::from_secs(15);
 
-/// Progress of one transfer, accumulated from its status documents.
+/// Progress of one transfer or job, accumulated from its status documents.
 ///
-/// The percentage and the bytes never decrease, in whatever order responses arrive.
+/// The percentage and the bytes never decrease, even if responses arrive out of order.
 #[derive(Debug, Default)]
 pub struct Progress {
     percent: u8,
     size: Option<u64>,
     bytes: u64,
     name: Option<String>,
-    /// Times at which the number of bytes changed, and the new numbers; oldest first.
-    samples: VecDeque<(Instant, u64)>,
+    /// Changes of the number of bytes, oldest first.
+    samples: VecDeque<Sample>,
+}
+
+/// Number of bytes at a point in time.
+#[derive(Debug, Clone, Copy)]
+struct Sample {
+    time: Instant,
+    bytes: u64,
 }
 
 impl Progress {
-    /// Adds a status document received at `at`. Returns whether anything changed.
-    pub fn observe(&mut self, status: &impl StatusDocument, at: Instant) -> bool {
+    /// Adds a status document that was received at `now`. Returns whether anything changed.
+    pub fn observe(&mut self, status: &impl StatusDocument, now: Instant) -> bool {
         let before = (self.percent, self.size, self.bytes, self.name.is_some());
         self.percent = self.percent.max(status.percent().min(100));
         self.size = self.size.max(status.size());
@@ -37,19 +45,21 @@ impl Progress {
             self.name.get_or_insert_with(|| name.to_owned());
         }
         if self.percent >= PERCENT_AT_UPLOAD_START {
-            self.sample(at);
+            self.add_sample(now);
         }
         before != (self.percent, self.size, self.bytes, self.name.is_some())
     }
 
-    fn sample(&mut self, at: Instant) {
+    /// Records the number of bytes if it has changed, and removes old samples.
+    fn add_sample(&mut self, now: Instant) {
         let bytes = self.bytes();
-        if self.samples.back().is_none_or(|(_, last)| *last != bytes) {
-            self.samples.push_back((at, bytes));
+        if self.samples.back().is_none_or(|last| last.bytes != bytes) {
+            self.samples.push_back(Sample { time: now, bytes });
         }
-        // One sample from before the window stays: progress comes in steps, and the start
-        // of a step is needed to measure its throughput.
-        while self.samples.get(1).is_some_and(|(t, _)| at.duration_since(*t) > RATE_WINDOW) {
+        // The last sample before the window is retained. Progress comes in steps, and the start of
+        // a step is needed to measure its throughput.
+        let is_outside_window = |sample: &Sample| now.duration_since(sample.time) > RATE_WINDOW;
+        while self.samples.get(1).is_some_and(is_outside_window) {
             self.samples.pop_front();
         }
     }
@@ -82,10 +92,10 @@ impl Progress {
     /// bytes.
     #[must_use]
     pub fn rate(&self, now: Instant) -> Option<u64> {
-        let (since, from) = self.samples.front()?;
-        let (_, to) = self.samples.back()?;
-        let seconds = now.duration_since(*since).as_secs_f64();
-        let bytes = to.saturating_sub(*from);
+        let oldest = self.samples.front()?;
+        let newest = self.samples.back()?;
+        let seconds = now.duration_since(oldest.time).as_secs_f64();
+        let bytes = newest.bytes.saturating_sub(oldest.bytes);
         (bytes > 0 && seconds > 0.0).then(|| (bytes as f64 / seconds) as u64)
     }
 
@@ -114,14 +124,14 @@ mod tests {
     fn observed_percent_and_bytes_never_decrease() {
         let mut progress = Progress::default();
         let start = Instant::now();
-        let mut last = (0, 0);
+        let mut previous = (0, 0);
         for (second, percent) in [0, 10, 30, 20, 55, 10, 54, 100].into_iter().enumerate() {
             progress.observe(&status(percent, 900), start + Duration::from_secs(second as u64));
-            let now = (progress.percent(), progress.bytes());
-            assert!(now >= last, "{now:?} after {last:?}");
-            last = now;
+            let current = (progress.percent(), progress.bytes());
+            assert!(current >= previous, "{current:?} after {previous:?}");
+            previous = current;
         }
-        assert_eq!(last, (100, 900));
+        assert_eq!(previous, (100, 900));
     }
 
     #[test]
@@ -149,6 +159,7 @@ mod tests {
         progress.observe(&status(0, 0), Instant::now());
         assert_eq!(progress.size(), None);
         progress.observe(&status(100, 0), Instant::now());
-        assert_eq!((progress.size(), progress.bytes()), (Some(0), 0));
+        assert_eq!(progress.size(), Some(0));
+        assert_eq!(progress.bytes(), 0);
     }
 }

@@ -1,4 +1,4 @@
-//! Responses of the service, and their conversion to documents and errors.
+//! HTTP responses of docferry's API, and their conversion to documents and errors.
 
 use std::time::Duration;
 
@@ -33,7 +33,8 @@ impl BufferedResponse {
         })
     }
 
-    /// Parses the document of a successful response; any other status is an error.
+    /// Parses the document of a successful response. Converts a response with another status to an
+    /// error.
     pub(crate) fn into_document<T: DeserializeOwned>(self) -> Result<T, ClientError> {
         if self.status.is_success() {
             return self.document();
@@ -42,16 +43,16 @@ impl BufferedResponse {
             self.is_json.then(|| serde_json::from_slice(&self.body).ok()).flatten();
         if self.is_foreign(problem.as_ref()) {
             let reason = "the body is not a problem document of docferry".into();
-            return Err(ClientError::InvalidAnswer { status: self.status.as_u16(), reason });
+            return Err(ClientError::InvalidResponse { status: self.status.as_u16(), reason });
         }
-        Err(failure(self.status, self.retry_after, problem.unwrap_or_default()))
+        Err(response_error(self.status, self.retry_after, problem.unwrap_or_default()))
     }
 
     /// Whether an error response comes from another server than docferry.
     ///
-    /// API Gateway's own errors are JSON without a code. It never sends a 404; for an
-    /// unknown path it sends a 403 with the text "Missing Authentication Token". An empty
-    /// body says nothing about its origin and counts as docferry's.
+    /// The errors that API Gateway itself sends are JSON without a code. For an unknown path it
+    /// sends a 403 with the text "Missing Authentication Token", and never a 404. An empty body
+    /// says nothing about its origin, so it counts as docferry's.
     fn is_foreign(&self, problem: Option<&Problem>) -> bool {
         let is_refusal =
             self.status.is_client_error() && !matches!(self.status.as_u16(), 408 | 429);
@@ -71,16 +72,21 @@ impl BufferedResponse {
     pub(crate) fn document<T: DeserializeOwned>(&self) -> Result<T, ClientError> {
         serde_json::from_slice(&self.body).map_err(|error| {
             let message = error.to_string();
-            // For a wrong value, serde quotes the value, which may be a presigned URL.
-            let is_harmless = message.starts_with("missing field") || !error.is_data();
-            let reason = if is_harmless { message } else { "a field has the wrong type".into() };
-            ClientError::InvalidAnswer { status: self.status.as_u16(), reason }
+            // The message about a wrong value quotes the value, which may be a presigned URL.
+            let quotes_no_value = message.starts_with("missing field") || !error.is_data();
+            let reason =
+                if quotes_no_value { message } else { "a field has the wrong type".into() };
+            ClientError::InvalidResponse { status: self.status.as_u16(), reason }
         })
     }
 }
 
-/// Converts an error response of docferry.
-fn failure(status: StatusCode, retry_after: Option<Duration>, problem: Problem) -> ClientError {
+/// Converts an error response of docferry to an error of the client.
+fn response_error(
+    status: StatusCode,
+    retry_after: Option<Duration>,
+    problem: Problem,
+) -> ClientError {
     let problem = Box::new(problem);
     let code = status.as_u16();
     match code {
@@ -88,7 +94,7 @@ fn failure(status: StatusCode, retry_after: Option<Duration>, problem: Problem) 
         404 => ClientError::NotFound(problem),
         408 | 429 | 500..=599 => ClientError::Unavailable { status: code, retry_after, problem },
         400..=499 => ClientError::Rejected { status: code, retry_after, problem },
-        _ => ClientError::InvalidAnswer {
+        _ => ClientError::InvalidResponse {
             status: code,
             reason: "neither success nor an error; redirects are not followed".into(),
         },
@@ -101,5 +107,5 @@ fn is_json(headers: &HeaderMap) -> bool {
         .get(CONTENT_TYPE)
         .and_then(|value| value.to_str().ok())
         .and_then(|value| value.split(';').next())
-        .is_some_and(|kind| kind.trim().ends_with("json"))
+        .is_some_and(|media_type| media_type.trim().ends_with("json"))
 }

@@ -1,4 +1,4 @@
-//! Retries of idempotent calls, and pauses between calls.
+//! Retries of calls to docferry's API after transient failures, and the pauses between calls.
 
 use std::time::{Duration, Instant};
 
@@ -12,17 +12,16 @@ pub(crate) const MIN_PAUSE: Duration = Duration::from_millis(500);
 /// Longest backoff after failures.
 const MAX_BACKOFF: Duration = Duration::from_secs(10);
 
-/// Lower limit for a pause that the service asks for, so that polling never becomes a busy
-/// loop.
+/// Minimum for a pause that the service asks for. It prevents that polling becomes a busy loop.
 const MIN_REQUESTED_PAUSE: Duration = Duration::from_millis(100);
 
-/// Upper limit for a pause that the service asks for, so that an end is noticed.
+/// Maximum for a pause that the service asks for. It limits the delay until an end is noticed.
 const MAX_REQUESTED_PAUSE: Duration = Duration::from_secs(60);
 
 /// Limits of watching and of retries.
 #[derive(Debug, Clone)]
 pub struct Options {
-    /// How long to wait for the end.
+    /// Maximum time to wait for the end of a transfer or job.
     pub timeout: Duration,
     /// Maximum number of retries of one call after transient failures.
     pub retries: usize,
@@ -36,8 +35,8 @@ impl Default for Options {
     }
 }
 
-/// Returns the pause that the service `requested`, clamped to 100 ms and 60 s, or else
-/// `default`.
+/// Returns the pause that the service `requested`, limited to between 100 ms and 60 s. Returns
+/// `default` if the service requested none.
 #[must_use]
 pub fn clamp_pause(requested: Option<Duration>, default: Duration) -> Duration {
     requested.map_or(default, |pause| pause.clamp(MIN_REQUESTED_PAUSE, MAX_REQUESTED_PAUSE))
@@ -59,7 +58,8 @@ pub async fn retry_transient<T, F: Future<Output = Result<T, ClientError>>>(
 /// Like [`retry_transient`], where `is_transient` decides which failures are retried.
 ///
 /// # Errors
-/// As [`retry_transient`]. A pause that would end after [`Options::timeout`] is not started.
+/// The errors of [`retry_transient`]. A failure is also returned when the pause before its retry
+/// would end after [`Options::timeout`].
 pub async fn retry_while<T, F: Future<Output = Result<T, ClientError>>>(
     is_transient: impl FnMut(&ClientError) -> bool,
     options: &Options,
@@ -105,9 +105,10 @@ mod tests {
     #[test]
     fn requested_pause_is_clamped_to_limits() {
         let default = Duration::from_secs(2);
-        let clamped = |requested| clamp_pause(Some(Duration::from_millis(requested)), default);
+        let clamp_millis = |millis| clamp_pause(Some(Duration::from_millis(millis)), default);
         assert_eq!(clamp_pause(None, default), default);
-        assert_eq!(clamped(1500), Duration::from_millis(1500));
-        assert_eq!((clamped(0), clamped(u64::MAX)), (MIN_REQUESTED_PAUSE, MAX_REQUESTED_PAUSE));
+        assert_eq!(clamp_millis(1500), Duration::from_millis(1500));
+        assert_eq!(clamp_millis(0), MIN_REQUESTED_PAUSE);
+        assert_eq!(clamp_millis(u64::MAX), MAX_REQUESTED_PAUSE);
     }
 }

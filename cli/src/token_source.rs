@@ -1,4 +1,5 @@
-//! Access tokens by the client credentials grant of OAuth 2.0.
+//! Access tokens for an OAuth client. They are requested from the issuer's token endpoint with the
+//! client credentials grant of OAuth 2.0, and cached until shortly before they expire.
 
 use std::fmt;
 use std::time::{Duration, Instant};
@@ -18,7 +19,7 @@ const RENEWAL_MARGIN: Duration = Duration::from_secs(60);
 /// Lifetime of a token without `expires_in`, which is optional in RFC 6749.
 const DEFAULT_LIFETIME: Duration = Duration::from_secs(300);
 
-/// The client credentials grant of OAuth 2.0 (RFC 6749, section 4.4).
+/// Credentials of an OAuth client for the client credentials grant (RFC 6749, section 4.4).
 #[derive(Debug, Clone)]
 pub struct ClientCredentials {
     /// Token endpoint of the issuer: `https`, or `http` on a loopback address.
@@ -29,6 +30,15 @@ pub struct ClientCredentials {
     pub client_secret: SecretString,
     /// Scopes to request, separated by spaces; `None` requests the issuer's default.
     pub scope: Option<String>,
+}
+
+/// Token that a request is to carry, if the credentials are those of an OAuth client.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum TokenUse {
+    /// The cached token, unless it expires soon.
+    Cached,
+    /// A new token, because the service refused the cached one.
+    Renewed,
 }
 
 /// Requests access tokens from the token endpoint and caches the current one.
@@ -82,12 +92,15 @@ impl TokenSource {
         Ok(Self { http: http(&url)?, url, credentials, current: None.into() })
     }
 
-    /// Returns the cached token, or requests a new one if it expires soon or was `refused`.
-    pub(crate) async fn token(&self, refused: bool) -> Result<SecretString, ClientError> {
+    /// Returns the cached token. Requests a new token if the cached one expires soon, or if
+    /// `token_use` is [`TokenUse::Renewed`].
+    pub(crate) async fn token(&self, token_use: TokenUse) -> Result<SecretString, ClientError> {
         // The lock is held during the request, so that concurrent calls request one token.
         let mut current = self.current.lock().await;
-        let valid = current.as_ref().filter(|token| !refused && Instant::now() < token.renew_at);
-        if let Some(token) = valid {
+        let usable = current
+            .as_ref()
+            .filter(|token| token_use == TokenUse::Cached && Instant::now() < token.renew_at);
+        if let Some(token) = usable {
             return Ok(token.value.clone());
         }
         let token = self.request_token().await?;
@@ -101,14 +114,14 @@ impl TokenSource {
         let ClientCredentials { client_id, client_secret, scope, .. } = &self.credentials;
         let mut form = vec![("grant_type", "client_credentials")];
         form.extend(scope.as_deref().map(|scope| ("scope", scope)));
-        // RFC 6749 requires both to be encoded before they are joined by a colon.
-        let encoded = |text| url::form_urlencoded::byte_serialize(text).collect::<String>();
+        // RFC 6749 requires that id and secret are each encoded before they are joined by a colon.
+        let form_encode = |text| url::form_urlencoded::byte_serialize(text).collect::<String>();
         let request = self
             .http
             .post(self.url.clone())
             .basic_auth(
-                encoded(client_id.as_bytes()),
-                Some(encoded(client_secret.expose_secret().as_bytes())),
+                form_encode(client_id.as_bytes()),
+                Some(form_encode(client_secret.expose_secret().as_bytes())),
             )
             .header(header::ACCEPT, "application/json")
             .form(&form);
@@ -118,23 +131,27 @@ impl TokenSource {
         let body = read_body(response).await?;
         if !status.is_success() {
             let error = serde_json::from_slice(&body).unwrap_or_default();
-            return Err(refusal(status, retry_after, error));
+            return Err(token_endpoint_error(status, retry_after, error));
         }
-        let granted: TokenResponse =
-            serde_json::from_slice(&body).map_err(|_| ClientError::InvalidAnswer {
+        let token_response: TokenResponse =
+            serde_json::from_slice(&body).map_err(|_| ClientError::InvalidResponse {
                 status: status.as_u16(),
                 reason: "the response of the token endpoint has no token".into(),
             })?;
-        let lifetime = granted.expires_in.map_or(DEFAULT_LIFETIME, Duration::from_secs);
-        // For a short lifetime the margin is a fifth of it; otherwise a token that lives
-        // shorter than the margin could never be used.
+        let lifetime = token_response.expires_in.map_or(DEFAULT_LIFETIME, Duration::from_secs);
+        // The margin is at most a fifth of the lifetime, so that a token with a lifetime below the
+        // margin can be used at all.
         let renew_at = requested_at + lifetime.saturating_sub(RENEWAL_MARGIN.min(lifetime / 5));
-        Ok(Token { value: granted.access_token, renew_at })
+        Ok(Token { value: token_response.access_token, renew_at })
     }
 }
 
-/// Converts an error response of the token endpoint.
-fn refusal(status: StatusCode, retry_after: Option<Duration>, error: TokenError) -> ClientError {
+/// Converts an error response of the token endpoint to an error of the client.
+fn token_endpoint_error(
+    status: StatusCode,
+    retry_after: Option<Duration>,
+    error: TokenError,
+) -> ClientError {
     let problem = Box::new(Problem {
         title: Some("the token endpoint issued no token".into()),
         detail: error.error_description,

@@ -1,4 +1,5 @@
-//! Watching transfers and jobs: polling their status until they end.
+//! Watches transfers and jobs: polls their status until they end, and reports progress to an
+//! [`Observer`].
 
 use std::time::{Duration, Instant};
 
@@ -16,15 +17,16 @@ pub use crate::retry::{Options, clamp_pause, retry_transient, retry_while};
 
 /// Longest pause between polls while the status does not change.
 const MAX_PAUSE: Duration = Duration::from_secs(2);
+
 /// Result of watching one transfer or job.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Outcome<S = TransferStatus> {
-    /// Delivered and verified.
+    /// The transfer or job was delivered and verified.
     Completed(S),
-    /// Ended without delivery.
+    /// The transfer or job ended without delivery.
     Failed(S),
-    /// Still running when the timeout expired. Holds the last status document, or `None`
-    /// if the service never responded.
+    /// The transfer or job was still running when the timeout expired. Holds the last status
+    /// document, or `None` if the service never responded.
     TimedOut(Option<S>),
 }
 
@@ -39,7 +41,7 @@ impl<S> Outcome<S> {
     }
 }
 
-/// End of a watch, for display, whatever was watched.
+/// End of a watch, for display. It is the same type for transfers, jobs and downloads.
 #[derive(Debug)]
 pub enum End<'a> {
     /// Delivered and verified; holds the number of bytes.
@@ -121,7 +123,7 @@ pub async fn watch(
 /// asks for.
 ///
 /// # Errors
-/// As [`watch`].
+/// The errors of [`watch`].
 pub async fn watch_job(
     client: &Client,
     job_id: &str,
@@ -131,9 +133,10 @@ pub async fn watch_job(
     watch_status(job_id, options, observer, || client.poll_job(job_id)).await
 }
 
-/// Watches several transfers concurrently; the results are in the order of the ids.
+/// Watches several transfers concurrently. The results have the order of `watched`, which contains
+/// the id of each transfer and its observer.
 ///
-/// A failed transfer does not end the watch of the others.
+/// The failure of one transfer does not end the watch of another one.
 pub async fn watch_all<O: Observer>(
     client: &Client,
     watched: &[(String, O)],
@@ -142,7 +145,8 @@ pub async fn watch_all<O: Observer>(
     join_all(watched.iter().map(|(id, observer)| watch(client, id, options, observer))).await
 }
 
-/// Watches whatever `poll` returns the status of, with the timeout of `options`.
+/// Watches the transfer or job whose status `poll` returns, until its end or until the timeout of
+/// `options`.
 async fn watch_status<S: StatusDocument, F: Future<Output = Result<Polled<S>, ClientError>>>(
     id: &str,
     options: &Options,
@@ -150,46 +154,47 @@ async fn watch_status<S: StatusDocument, F: Future<Output = Result<Polled<S>, Cl
     poll: impl FnMut() -> F,
 ) -> Result<Outcome<S>, ClientError> {
     let start = Instant::now();
-    let mut last = None;
-    let polling = poll_until_end(id, options, observer, poll, &mut last);
+    let mut last_status = None;
+    let polling = poll_until_end(id, options, observer, poll, &mut last_status);
     let result = match tokio::time::timeout(options.timeout, polling).await {
         Ok(result) => result,
-        Err(_) => Ok(Outcome::TimedOut(last)),
+        Err(_) => Ok(Outcome::TimedOut(last_status)),
     };
     observer.ended(&End::of(&result), start.elapsed());
     result
 }
 
-/// Polls until the transfer or job ends. Stores each status of a running one in `last`, so
-/// that it is still known when the timeout drops this future.
+/// Polls until the transfer or job ends. Stores each status that says it is running in
+/// `last_status`, so that the status is still known when the timeout drops this future.
 async fn poll_until_end<S: StatusDocument, F: Future<Output = Result<Polled<S>, ClientError>>>(
     id: &str,
     options: &Options,
     observer: &dyn Observer,
     mut poll: impl FnMut() -> F,
-    last: &mut Option<S>,
+    last_status: &mut Option<S>,
 ) -> Result<Outcome<S>, ClientError> {
     let mut progress = Progress::default();
     let mut pause = MIN_PAUSE;
     loop {
         let notify = |error: &ClientError, pause| observer.retrying(error, pause);
-        // A 404 without a body for an id that existed a moment ago probably comes from
-        // another server, such as a proxy.
-        let was_seen = last.is_some();
-        let is_transient =
-            |error: &ClientError| error.is_transient() || was_seen && error.is_empty_not_found();
+        // If the id existed a moment ago, a 404 without a body probably comes from another server,
+        // such as a proxy.
+        let was_found_before = last_status.is_some();
+        let is_transient = |error: &ClientError| {
+            error.is_transient() || was_found_before && error.is_empty_not_found()
+        };
         let polled = retry_with_backoff(is_transient, options, None, &mut poll, notify);
         let Polled { status, retry_after } = polled.await?;
         let now = Instant::now();
-        let changed = progress.observe(&status, now) || last.is_none();
+        let changed = progress.observe(&status, now) || last_status.is_none();
         observer.progress(&view(id, &progress, now, changed));
         let requested_pause = retry_after.or(status.next_poll());
         match status.state() {
             TransferState::Completed => return Ok(Outcome::Completed(status)),
             TransferState::Failed => return Ok(Outcome::Failed(status)),
-            TransferState::Running => *last = Some(status),
+            TransferState::Running => *last_status = Some(status),
         }
-        // Without a request from the service: poll often while the status changes, and less
+        // If the service asks for no pause, the status is polled often while it changes, and less
         // often while it does not.
         pause = if changed { MIN_PAUSE } else { pause.mul_f64(1.5).min(MAX_PAUSE) };
         tokio::time::sleep(clamp_pause(requested_pause, pause)).await;

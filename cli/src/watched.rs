@@ -1,4 +1,4 @@
-//! Common view of the two kinds of status documents: of transfers and of jobs.
+//! [`StatusDocument`], the common view of the status of a transfer and the status of a job.
 
 use std::time::Duration;
 

@@ -1,4 +1,5 @@
-//! JSON types of the public API, spelled as in the contract.
+//! JSON types of docferry's older API, whose transfers deliver one document to one person's drive.
+//! Their members are spelled as in the contract, `openapi.yaml`.
 
 use std::fmt;
 
@@ -73,14 +74,14 @@ pub struct TransferStatus {
     pub mime: Option<String>,
 }
 
-/// State of a transfer or job, as far as a client needs it.
+/// State of a transfer or job, reduced to the distinctions that a client makes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum TransferState {
-    /// Has not ended.
+    /// The transfer or job has not ended.
     Running,
-    /// Delivered and verified.
+    /// The transfer or job was delivered and verified.
     Completed,
-    /// Ended without delivery.
+    /// The transfer or job ended without delivery.
     Failed,
 }
 
@@ -186,31 +187,37 @@ impl fmt::Display for Problem {
 mod tests {
     use super::*;
 
-    fn status(percent: u8, ended: bool, error: bool) -> TransferStatus {
+    /// Returns the status of a running transfer at this percentage.
+    fn running(percent: u8) -> TransferStatus {
         serde_json::from_value(serde_json::json!({
-            "transferId": "t", "percentTransfered": percent, "error": error, "fileSize": 0,
-            "endDeliveryDtm": ended.then_some("2026-11-23T09:00:00+00:00"),
+            "transferId": "t", "percentTransfered": percent, "error": false, "fileSize": 0,
         }))
         .unwrap()
     }
 
+    /// Returns the status of a transfer that ended at this percentage.
+    fn ended(percent: u8, error: bool) -> TransferStatus {
+        let end_delivery_dtm = Some("2026-11-23T09:00:00+00:00".to_owned());
+        TransferStatus { error, end_delivery_dtm, ..running(percent) }
+    }
+
     #[test]
     fn status_is_completed_only_at_100_percent_without_error() {
-        assert_eq!(status(100, true, false).state(), TransferState::Completed);
-        assert_eq!(status(99, false, false).state(), TransferState::Running);
-        assert_eq!(status(100, true, true).state(), TransferState::Failed);
-        assert_eq!(status(40, true, false).state(), TransferState::Failed);
+        assert_eq!(ended(100, false).state(), TransferState::Completed);
+        assert_eq!(running(99).state(), TransferState::Running);
+        assert_eq!(ended(100, true).state(), TransferState::Failed);
+        assert_eq!(ended(40, false).state(), TransferState::Failed);
     }
 
     #[test]
     fn termination_is_recognized_by_the_message_of_the_contract() {
-        let with = |message: Option<&str>| TransferStatus {
+        let failed_with = |message: Option<&str>| TransferStatus {
             last_error_message: message.map(str::to_owned),
-            ..status(40, true, true)
+            ..ended(40, true)
         };
-        assert!(with(Some("Terminated by request")).was_terminated());
-        assert!(!with(Some("The recipient's OneDrive is full.")).was_terminated());
-        assert!(!with(None).was_terminated());
+        assert!(failed_with(Some("Terminated by request")).was_terminated());
+        assert!(!failed_with(Some("The recipient's OneDrive is full.")).was_terminated());
+        assert!(!failed_with(None).was_terminated());
     }
 
     #[test]

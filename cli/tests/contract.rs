@@ -1,4 +1,5 @@
-//! Tests of the client against the contract, field by field.
+//! Tests of the library's `Client` against the contract of the older API, field by field: the
+//! requests that it sends, and the responses and errors that it reads.
 
 mod support;
 
@@ -13,11 +14,12 @@ use support::{
 use wiremock::matchers::{body_json, method, path};
 use wiremock::{Mock, MockServer, ResponseTemplate};
 
-fn new_transfer(path: Option<&str>) -> NewTransfer {
+/// Returns a transfer into this folder of the recipient's drive.
+fn new_transfer(folder: Option<&str>) -> NewTransfer {
     NewTransfer {
         obj_guid: "q83vASNFZ4k=".into(),
         email: "judge@example.test".into(),
-        file_path: path.map(str::to_owned),
+        file_path: folder.map(str::to_owned),
     }
 }
 
@@ -76,46 +78,52 @@ async fn status_reads_the_fields_of_the_contract() {
         .respond_with(ResponseTemplate::new(200).set_body_json(transfer_status(100)))
         .mount(&server)
         .await;
-    let read = client(&server).status("t1").await.unwrap();
-    assert_eq!(read.percent_transfered, 100);
-    assert_eq!(read.file_size, 9_000_000);
-    assert_eq!(read.file_name.as_deref(), Some("Ōtāhuhu #3.pdf"));
-    assert_eq!(read.file_path.as_deref(), Some("Court Lists/2026-11-23"));
-    assert_eq!(read.mime.as_deref(), Some("application/pdf"));
-    assert_eq!(read.end_delivery_dtm.as_deref(), Some("2026-11-23T09:01:00+00:00"));
-    // Serialized again, it is the same document: no field is lost, renamed or added.
-    assert_eq!(serde_json::to_value(&read).unwrap(), transfer_status(100));
+
+    let status = client(&server).status("t1").await.unwrap();
+
+    assert_eq!(status.percent_transfered, 100);
+    assert_eq!(status.file_size, 9_000_000);
+    assert_eq!(status.file_name.as_deref(), Some("Ōtāhuhu #3.pdf"));
+    assert_eq!(status.file_path.as_deref(), Some("Court Lists/2026-11-23"));
+    assert_eq!(status.mime.as_deref(), Some("application/pdf"));
+    assert_eq!(status.end_delivery_dtm.as_deref(), Some("2026-11-23T09:01:00+00:00"));
+    // The serialized status equals the response, so no field is lost, renamed or added.
+    assert_eq!(serde_json::to_value(&status).unwrap(), transfer_status(100));
 }
 
 #[tokio::test]
 async fn corrected_spelling_of_percent_transfered_is_refused() {
     let server = MockServer::start().await;
-    let mut wrong = transfer_status(50);
-    wrong["percentTransferred"] =
-        wrong.as_object_mut().unwrap().remove("percentTransfered").unwrap();
+    let mut misspelled = transfer_status(50);
+    misspelled["percentTransferred"] =
+        misspelled.as_object_mut().unwrap().remove("percentTransfered").unwrap();
     transfer_status_request("t1")
-        .respond_with(ResponseTemplate::new(200).set_body_json(wrong))
+        .respond_with(ResponseTemplate::new(200).set_body_json(misspelled))
         .mount(&server)
         .await;
+
     let error = client(&server).status("t1").await.unwrap_err();
-    assert!(matches!(error, ClientError::InvalidAnswer { .. }), "{error}");
+
+    assert!(matches!(error, ClientError::InvalidResponse { .. }), "{error}");
 }
 
 #[tokio::test]
 async fn http_statuses_map_to_client_errors() {
     let server = MockServer::start().await;
-    for code in [400, 401, 403, 404, 413, 422, 429, 500, 502, 503, 504, 302] {
-        let id = format!("s{code}");
-        transfer_status_request(&id).respond_with(ResponseTemplate::new(code)).mount(&server).await;
+    for http_status in [400, 401, 403, 404, 413, 422, 429, 500, 502, 503, 504, 302] {
+        let id = format!("s{http_status}");
+        let response = ResponseTemplate::new(http_status);
+        transfer_status_request(&id).respond_with(response).mount(&server).await;
+
         let error = client(&server).status(&id).await.unwrap_err();
-        let is_expected = match code {
+        let is_expected = match http_status {
             401 | 403 => matches!(error, ClientError::Unauthorized { .. }),
             404 => matches!(error, ClientError::NotFound(_)),
             429 | 500.. => matches!(error, ClientError::Unavailable { .. }) && error.is_transient(),
-            302 => matches!(error, ClientError::InvalidAnswer { .. }),
+            302 => matches!(error, ClientError::InvalidResponse { .. }),
             _ => matches!(error, ClientError::Rejected { .. }) && !error.is_transient(),
         };
-        assert!(is_expected, "{code}: {error:?}");
+        assert!(is_expected, "{http_status}: {error:?}");
     }
 }
 
@@ -128,7 +136,9 @@ async fn problem_document_and_retry_after_are_returned() {
         .respond_with(problem_response(503, &body).insert_header("retry-after", "7"))
         .mount(&server)
         .await;
+
     let error = client(&server).status("t1").await.unwrap_err();
+
     assert_eq!(error.retry_after(), Some(Duration::from_secs(7)));
     assert_eq!(error.problem().unwrap().code.as_deref(), Some("SOURCE_UNAVAILABLE"));
     assert!(error.to_string().contains("Busy: The object store does not answer."), "{error}");
@@ -138,7 +148,9 @@ async fn problem_document_and_retry_after_are_returned() {
         .respond_with(problem_response(409, &body).insert_header("retry-after", "5"))
         .mount(&server)
         .await;
+
     let error = client(&server).status("t2").await.unwrap_err();
+
     assert!(error.is_not_cleaned_up(), "{error:?}");
     assert_eq!(error.retry_after(), Some(Duration::from_secs(5)));
 }
@@ -150,8 +162,10 @@ async fn web_page_with_200_is_an_invalid_response() {
         .respond_with(ResponseTemplate::new(200).set_body_raw("<html>hello</html>", "text/html"))
         .mount(&server)
         .await;
+
     let error = client(&server).status("t1").await.unwrap_err();
-    assert!(matches!(error, ClientError::InvalidAnswer { status: 200, .. }), "{error:?}");
+
+    assert!(matches!(error, ClientError::InvalidResponse { status: 200, .. }), "{error:?}");
 }
 
 #[tokio::test]

@@ -1,4 +1,5 @@
-//! Tests of the binary, run as people and scripts run it.
+//! Tests of the exit codes and the output of `docferry send` and `docferry watch`. They run the
+//! real binary against a mock of the service.
 
 mod support;
 
@@ -11,7 +12,8 @@ use support::{
 use wiremock::matchers::{any, body_partial_json};
 use wiremock::{Mock, MockServer, ResponseTemplate};
 
-async fn accept(server: &MockServer, obj_guid: &str, transfer_id: &str) {
+/// Accepts the document `obj_guid` as the transfer `transfer_id`.
+async fn accept_document(server: &MockServer, obj_guid: &str, transfer_id: &str) {
     upload_request()
         .and(body_partial_json(json!({"objGuid": obj_guid, "email": "judge@example.test"})))
         .respond_with(
@@ -25,19 +27,19 @@ async fn accept(server: &MockServer, obj_guid: &str, transfer_id: &str) {
 #[tokio::test]
 async fn send_prints_transfer_ids_and_exits_0() {
     let server = MockServer::start().await;
-    accept(&server, "QQ==", "id-a").await;
-    accept(&server, "Qg==", "id-b").await;
+    accept_document(&server, "QQ==", "id-a").await;
+    accept_document(&server, "Qg==", "id-b").await;
+
     let args = ["send", "QQ==", "Qg==", "--email", "judge@example.test", "--path", "Lists/A B"];
     let output = run_docferry(&api_url(&server), PASSWORD, &args).await;
+
     assert_eq!(stdout(&output), "id-a  QQ==\nid-b  Qg==\n", "{}", stderr(&output));
     assert_exit_code(&output, 0);
 
-    let bodies = server.received_requests().await.unwrap();
-    assert!(
-        bodies
-            .iter()
-            .all(|r| r.body_json::<serde_json::Value>().unwrap()["filePath"] == "Lists/A B")
-    );
+    let requests = server.received_requests().await.unwrap();
+    assert!(requests.iter().all(
+        |request| request.body_json::<serde_json::Value>().unwrap()["filePath"] == "Lists/A B"
+    ));
 }
 
 #[tokio::test]
@@ -53,9 +55,11 @@ async fn send_shows_invalid_fields_and_continues_with_other_documents() {
         .respond_with(problem_response(400, &body))
         .mount(&server)
         .await;
-    accept(&server, "Qg==", "id-b").await;
+    accept_document(&server, "Qg==", "id-b").await;
+
     let args = ["send", "???", "Qg==", "--email", "judge@example.test"];
     let output = run_docferry(&api_url(&server), PASSWORD, &args).await;
+
     assert_exit_code(&output, 1);
     assert_eq!(stdout(&output), "id-b  Qg==\n");
 
@@ -73,10 +77,12 @@ async fn send_shows_invalid_fields_and_continues_with_other_documents() {
 #[tokio::test]
 async fn send_with_watch_prints_json_lines() {
     let server = MockServer::start().await;
-    accept(&server, "QQ==", "t1").await;
+    accept_document(&server, "QQ==", "t1").await;
     serve_transfer_status(&server, "t1", transfer_status_responses(&[10, 100])).await;
+
     let args = ["--json", "send", "QQ==", "--email", "judge@example.test", "--watch"];
     let output = run_docferry(&api_url(&server), PASSWORD, &args).await;
+
     assert_exit_code(&output, 0);
     let expected = [json!({"objGuid": "QQ==", "transferId": "t1"}), transfer_status(100)];
     assert_eq!(json_lines(&output), expected);
@@ -86,24 +92,24 @@ async fn send_with_watch_prints_json_lines() {
 async fn watch_exits_2_and_prints_the_reason_of_a_failed_transfer() {
     let server = MockServer::start().await;
     let message = "The document is not in the object store. Check its GUID.";
-    serve_transfer_status(
-        &server,
-        "t1",
-        vec![ResponseTemplate::new(200).set_body_json(failed_transfer_status(0, message))],
-    )
-    .await;
+    let failed = ResponseTemplate::new(200).set_body_json(failed_transfer_status(0, message));
+    serve_transfer_status(&server, "t1", vec![failed]).await;
     serve_transfer_status(&server, "t2", transfer_status_responses(&[100])).await;
+
     let output = run_docferry(&api_url(&server), PASSWORD, &["watch", "t1", "t2"]).await;
+
     assert_exit_code(&output, 2);
     assert!(stdout(&output).contains(message), "{}", stdout(&output));
 }
 
 #[tokio::test]
-async fn watch_exits_3_after_the_timeout() {
+async fn watch_exits_3_when_the_transfer_runs_beyond_the_timeout() {
     let server = MockServer::start().await;
     serve_transfer_status(&server, "t1", transfer_status_responses(&[42])).await;
+
     let args = ["watch", "t1", "--timeout", "5", "--json"];
     let output = run_docferry(&api_url(&server), PASSWORD, &args).await;
+
     assert_exit_code(&output, 3);
     assert_eq!(json_lines(&output), [transfer_status(42)]);
 }
@@ -143,8 +149,10 @@ async fn unreachable_service_exits_5() {
 async fn persistent_503_exits_5_after_all_retries() {
     let server = MockServer::start().await;
     Mock::given(any()).respond_with(ResponseTemplate::new(503)).mount(&server).await;
+
     let args = ["send", "QQ==", "--email", "judge@example.test", "--retries", "1"];
     let output = run_docferry(&api_url(&server), PASSWORD, &args).await;
+
     assert_exit_code(&output, 5);
     assert_eq!(server.received_requests().await.unwrap().len(), 2);
 }
@@ -152,23 +160,26 @@ async fn persistent_503_exits_5_after_all_retries() {
 #[tokio::test]
 async fn wrong_usage_and_unknown_ids_exit_1() {
     let server = MockServer::start().await;
-    let api = api_url(&server);
-    for args in [&["send"][..], &["fly"], &["watch"], &["watch", "unknown"]] {
-        let output = run_docferry(&api, PASSWORD, args).await;
+    // Two commands without their arguments, an unknown command, and an unknown transfer.
+    for args in [&["send"][..], &["watch"], &["fly"], &["watch", "unknown"]] {
+        let output = run_docferry(&api_url(&server), PASSWORD, args).await;
         assert_eq!(output.status.code(), Some(1), "{args:?}: {}", stderr(&output));
     }
-    let output = run_docferry("", PASSWORD, &["watch", "t1"]).await;
-    assert_exit_code(&output, 1);
+
+    let without_api_address = run_docferry("", PASSWORD, &["watch", "t1"]).await;
+    assert_exit_code(&without_api_address, 1);
 }
 
 #[tokio::test]
-async fn password_is_read_from_a_file() {
+async fn password_file_has_priority_over_the_environment() {
     let server = MockServer::start().await;
     serve_transfer_status(&server, "t1", transfer_status_responses(&[100])).await;
     let file = std::env::temp_dir().join(format!("docferry-password-{}", std::process::id()));
     std::fs::write(&file, format!("{PASSWORD}\n")).unwrap();
     let args = ["watch", "t1", "--password-file", file.to_str().unwrap()];
-    let output = run_docferry(&api_url(&server), "from-the-environment", &args).await;
+
+    let output = run_docferry(&api_url(&server), "wrong-password-in-the-environment", &args).await;
+
     std::fs::remove_file(&file).unwrap();
     assert_exit_code(&output, 0);
 }

@@ -1,4 +1,5 @@
-//! Tests that responses of other servers, such as proxies, are not taken for those of the service.
+//! Tests of foreign responses: responses that come from another server, such as a proxy, and not
+//! from the service. The command must not mistake them for responses of the service.
 #![allow(clippy::unwrap_used, reason = "tests")]
 
 mod support;
@@ -8,8 +9,8 @@ use wiremock::matchers::any;
 use wiremock::{Mock, MockServer, ResponseTemplate};
 
 use support::{
-    PASSWORD, api_url, assert_exit_code, assert_stderr_lacks, run_docferry, serve_transfer_status,
-    stderr, transfer_status_responses,
+    PASSWORD, api_url, assert_exit_code, assert_stderr_contains, assert_stderr_lacks, run_docferry,
+    serve_transfer_status, stderr, transfer_status_responses,
 };
 
 /// Returns a response with an HTML page.
@@ -19,7 +20,7 @@ fn web_page(status: u16) -> ResponseTemplate {
 
 #[tokio::test]
 async fn responses_of_another_host_are_recognized() {
-    let foreign = [
+    let foreign_responses = [
         web_page(404),
         web_page(403),
         ResponseTemplate::new(404).set_body_json(json!({ "message": "Not Found" })),
@@ -28,9 +29,9 @@ async fn responses_of_another_host_are_recognized() {
             .set_body_json(json!({ "message": "Missing Authentication Token" })),
         ResponseTemplate::new(404),
     ];
-    for (at, answer) in foreign.into_iter().enumerate() {
+    for (position, foreign_response) in foreign_responses.into_iter().enumerate() {
         let server = MockServer::start().await;
-        Mock::given(any()).respond_with(answer).mount(&server).await;
+        Mock::given(any()).respond_with(foreign_response).mount(&server).await;
         for args in [
             &["watch", "t1", "--retries=0"][..],
             &["cancel", "t1", "--retries=0"],
@@ -39,9 +40,10 @@ async fn responses_of_another_host_are_recognized() {
             &["send", "QQ==", "--email=judge@example.test", "--retries=0"],
         ] {
             let output = run_docferry(&api_url(&server), PASSWORD, args).await;
-            assert_eq!(output.status.code(), Some(1), "{at} {args:?}: {}", stderr(&output));
-            assert!(stderr(&output).contains("--api"), "{at} {args:?}: {}", stderr(&output));
-            assert!(!stderr(&output).contains("forgotten"), "{at} {args:?}: {}", stderr(&output));
+            let shown = stderr(&output);
+            assert_eq!(output.status.code(), Some(1), "{position} {args:?}: {shown}");
+            assert!(shown.contains("--api"), "{position} {args:?}: {shown}");
+            assert!(!shown.contains("forgotten"), "{position} {args:?}: {shown}");
         }
     }
 }
@@ -50,10 +52,10 @@ async fn responses_of_another_host_are_recognized() {
 async fn unknown_host_name_is_reported() {
     let args = ["watch", "t1", "--retries=0"];
     let output = run_docferry("http://no-such-host.invalid/local", PASSWORD, &args).await;
+
     assert_exit_code(&output, 5);
-    assert!(
-        stderr(&output).contains("could not be reached") && stderr(&output).contains("host name")
-    );
+    assert_stderr_contains(&output, "could not be reached");
+    assert_stderr_contains(&output, "host name");
     assert_stderr_lacks(&output, "forgotten");
 }
 
@@ -64,7 +66,9 @@ async fn foreign_responses_do_not_end_a_watch() {
     responses.extend([web_page(200), web_page(403), ResponseTemplate::new(404)]);
     responses.extend(transfer_status_responses(&[100]));
     serve_transfer_status(&server, "t1", responses).await;
+
     let output = run_docferry(&api_url(&server), PASSWORD, &["watch", "t1"]).await;
+
     assert_exit_code(&output, 0);
 }
 
@@ -72,7 +76,9 @@ async fn foreign_responses_do_not_end_a_watch() {
 async fn persistent_foreign_responses_end_a_watch_after_retries() {
     let server = MockServer::start().await;
     serve_transfer_status(&server, "t1", vec![web_page(200)]).await;
+
     let output = run_docferry(&api_url(&server), PASSWORD, &["watch", "t1", "--retries=2"]).await;
+
     assert_exit_code(&output, 1);
     let requests = server.received_requests().await.unwrap();
     let polls = requests.iter().filter(|request| request.url.path().contains("/document/status"));

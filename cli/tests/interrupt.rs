@@ -1,4 +1,5 @@
-//! Test of Ctrl-C during a download.
+//! Test of Ctrl-C during a download with `docferry get`: the partial file stays, and the command
+//! prints how to resume.
 #![cfg(unix)]
 #![allow(clippy::unwrap_used, reason = "test helpers")]
 
@@ -7,36 +8,42 @@ mod support;
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
-use support::bucket::{Bucket, Fault, document};
-use support::jobs::{accept_job, job_status, serve_job_status, serve_presigned_url};
-use support::{PASSWORD, api_url, docferry_command, run_command};
+use support::bucket::{Bucket, Document, Fault};
+use support::jobs::{
+    FIRST_FILE, JobDocument, accept_job, completed_job_status, serve_job_status,
+    serve_presigned_url,
+};
+use support::{PASSWORD, api_url, docferry_command, run_printed_command};
 use tempfile::TempDir;
 use wiremock::MockServer;
 
-const BOUND: Duration = Duration::from_secs(30);
+/// Maximum time until the first bytes of the document are in the partial file.
+const MAX_WAIT: Duration = Duration::from_secs(30);
 
 #[tokio::test]
 async fn ctrl_c_keeps_the_partial_file_and_prints_how_to_resume() {
     let server = MockServer::start().await;
-    let whole = document(3_000_000, "\"a\"", "order.pdf");
-    let store = Bucket::start(whole.clone(), &[Fault::StallAfter(1_000_000)]).await;
+    let document = Document::of_size(3_000_000);
+    let bucket = Bucket::start(document.clone(), &[Fault::StallAfter(1_000_000)]).await;
     accept_job(&server, "j1").await;
     serve_job_status(
         &server,
         "j1",
-        &[job_status("j1", "completed", &[(10_001, "completed", 3_000_000)])],
+        &[completed_job_status("j1", &[JobDocument::completed(FIRST_FILE, 3_000_000)])],
     )
     .await;
-    serve_presigned_url(&server, "j1_10001", &store.url("one")).await;
+    serve_presigned_url(&server, "j1_10001", &bucket.url("one")).await;
     let folder = TempDir::new().unwrap();
-    let to = folder.path().join("it's mine");
-    let args = ["get", "10001", "--output", &format!("{}/", to.display())];
-    let mut first = docferry_command(&api_url(&server), PASSWORD, &args);
-    let child = first.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
-    let part = to.join("document-10001.part");
+    let target = folder.path().join("it's mine");
+
+    // The first run has received 1 MB when it is interrupted.
+    let args = ["get", "10001", "--output", &format!("{}/", target.display())];
+    let mut first_run = docferry_command(&api_url(&server), PASSWORD, &args);
+    let child = first_run.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+    let partial_file = target.join("document-10001.part");
     let start = Instant::now();
-    while part.metadata().map_or(0, |part| part.len()) < 1_000_000 {
-        assert!(start.elapsed() < BOUND, "no bytes arrived");
+    while partial_file.metadata().map_or(0, |metadata| metadata.len()) < 1_000_000 {
+        assert!(start.elapsed() < MAX_WAIT, "no bytes arrived");
         tokio::time::sleep(Duration::from_millis(20)).await;
     }
     let pid = child.id().to_string();
@@ -46,17 +53,10 @@ async fn ctrl_c_keeps_the_partial_file_and_prints_how_to_resume() {
     let shown = String::from_utf8(output.stderr).unwrap();
     assert_eq!(output.status.code(), Some(130), "{shown}");
 
-    let line = shown.lines().find_map(|line| line.trim().strip_prefix("docferry ")).unwrap();
-
-    // Runs the printed command in a shell.
-    let plain = docferry_command(&api_url(&server), PASSWORD, &[]);
-    let program = plain.get_program().to_owned();
-    let mut shell = Command::new("sh");
-    shell.args(["-c", &format!("\"$0\" {line}")]).arg(program);
-    shell.envs(plain.get_envs().filter_map(|(name, value)| Some((name, value?))));
-    let output = run_command(shell).await;
+    // The printed command resumes the download.
+    let output = run_printed_command(&api_url(&server), &shown).await;
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
-    assert_eq!(store.requests()[1].header("range"), Some("bytes=1000000-"));
-    assert!(std::fs::read(to.join("order.pdf")).unwrap() == whole.bytes);
-    assert!(!part.exists());
+    assert_eq!(bucket.requests()[1].header("range"), Some("bytes=1000000-"));
+    assert!(std::fs::read(target.join("order.pdf")).unwrap() == document.bytes);
+    assert!(!partial_file.exists());
 }

@@ -1,9 +1,10 @@
-"""Changes generated requests so that they use existing documents and jobs, and limits the
-number of jobs and transfers.
+"""Hooks of Schemathesis, the program that tests the API with generated requests. They change
+generated requests so that the requests use existing documents and jobs, and limit the number of
+jobs and transfers.
 
-Generated numbers and ids are almost always unknown, so that all responses would be 400 or
-404. Therefore some requests get a known number or id. The choice depends on counters and not
-on chance, so that a run with the same seed is repeatable.
+Almost all generated numbers and ids are unknown, so almost all responses would be 400 or 404.
+Therefore the hooks put a known number or id into some requests. Counters determine these requests,
+and not chance, so that a run with the same seed is repeatable.
 """
 
 import collections
@@ -11,7 +12,7 @@ import os
 
 import schemathesis
 
-# Numbers of documents in the index.
+# Numbers of documents that are in the index of documents.
 FILES = [int(number) for number in os.environ["DOCFERRY_API_FILES"].split(",")]
 
 # A number that is not in the index.
@@ -24,11 +25,14 @@ CREATING = {"uploadDocument": "transferId", "initiateDownload": "jobId", "startD
 # because their documents do not exist.
 LIMITS = {"transferId": 20, "jobId": 60}
 
-# Every how many calls an existing id is used (default 2). Streams last for seconds, and jobs
-# that are canceled immediately never reach their later states, so both are used less often.
+# An existing id is used in every n-th call of an operation; n is 2 by default. It is higher for
+# streams, which last for seconds, and for cancel requests, because canceled jobs never reach their
+# later states.
 INTERVALS = {"subscribeToJob": 20, "cancelJob": 6}
 
+# Number of calls by operation.
 calls = collections.Counter()
+
 # Known ids by the name of their path parameter.
 known = {"jobId": [], "transferId": []}
 
@@ -50,15 +54,16 @@ def before_call(context, case, kwargs):
 
 
 def prepare_document_request(operation, case):
+    """Makes a request that names documents useful and harmless."""
     body = case.body
     if not isinstance(body, dict):
         return
     if str(body.get("callbackUrl", "")).lower().startswith("https:"):
-        # No process listens there, and no other host is called.
+        # No process listens on this port, so no real host is called.
         body["callbackUrl"] = "https://127.0.0.1:9/ended"
-    made = CREATING.get(operation)
-    if made and len(known[made]) >= LIMITS[made]:
-        # The limit is reached: the request is made invalid, so that it creates nothing.
+    id_name = CREATING.get(operation)
+    if id_name and len(known[id_name]) >= LIMITS[id_name]:
+        # The limit is reached, so the request is made invalid and creates nothing.
         body.pop("file_ids", None)
         body.update({"objGuid": "!"} if operation == "uploadDocument" else {"file_id": NO_FILE})
     elif operation != "uploadDocument" and calls[operation] % 4 == 0:
@@ -68,6 +73,6 @@ def prepare_document_request(operation, case):
 
 @schemathesis.hook
 def after_call(context, case, response):
-    made = CREATING.get(operation_id(case))
-    if made and response.status_code == 202:
-        known[made].append(response.json()[made])
+    id_name = CREATING.get(operation_id(case))
+    if id_name and response.status_code == 202:
+        known[id_name].append(response.json()[id_name])

@@ -1,19 +1,20 @@
-//! Client of the public API that checks each response against `openapi.yaml`.
+//! Client of docferry's public HTTP API. It fails the test if a response does not conform to
+//! `openapi.yaml`.
 
 use std::sync::OnceLock;
 
-use docferry_openapi::{Answer as Described, Description};
+use docferry_openapi::{ApiResponse as ResponseToCheck, Description};
 use reqwest::{Method, StatusCode, header::HeaderMap};
 use serde::Deserialize;
 use serde_json::Value;
 
 use crate::{SHORT_TIMEOUT, Stack, eventually};
 
-/// Client of the public API, as SCV uses it.
+/// Client of the public API. Without other credentials it calls as SCV, the court viewer.
 #[derive(Debug, Clone)]
 pub struct Api {
     http: reqwest::Client,
-    /// Base URL, with the stage.
+    /// Base URL, which ends with the stage of API Gateway.
     base_url: String,
     credentials: Credentials,
 }
@@ -25,9 +26,9 @@ enum Credentials {
     Bearer(String),
 }
 
-/// An HTTP response, whatever its status.
+/// An HTTP response with any status.
 #[derive(Debug)]
-pub struct Answer {
+pub struct ApiResponse {
     /// HTTP status.
     pub status: StatusCode,
     /// HTTP headers.
@@ -36,7 +37,7 @@ pub struct Answer {
     pub text: String,
 }
 
-impl Answer {
+impl ApiResponse {
     /// The body as JSON, or null when it is not JSON.
     #[must_use]
     pub fn json(&self) -> Value {
@@ -51,8 +52,8 @@ impl Answer {
     }
 }
 
-/// The status of a transfer, exactly as in the contract: a missing or additional field is an
-/// error.
+/// The status of a transfer in the format of the contract with SCV. A missing or additional
+/// field is an error.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 #[expect(missing_docs, reason = "the contract with SCV describes them")]
@@ -84,7 +85,7 @@ impl Status {
 }
 
 impl Api {
-    /// Creates a client with the service account's credentials.
+    /// Creates a client that uses the Basic credentials of SCV's service account.
     #[must_use]
     pub fn new(stack: &Stack) -> Self {
         let login = &stack.scv;
@@ -95,7 +96,8 @@ impl Api {
         }
     }
 
-    /// Returns a client with other Basic credentials, or none.
+    /// Returns a client that uses these Basic credentials (user name and password), or that sends
+    /// no credentials.
     #[must_use]
     pub fn with_credentials(&self, credentials: Option<(&str, &str)>) -> Self {
         let credentials = credentials.map_or(Credentials::None, |(user, password)| {
@@ -104,13 +106,13 @@ impl Api {
         Self { credentials, ..self.clone() }
     }
 
-    /// Returns a client with a bearer token.
+    /// Returns a client that uses a bearer token.
     #[must_use]
     pub fn with_token(&self, token: &str) -> Self {
         Self { credentials: Credentials::Bearer(token.to_owned()), ..self.clone() }
     }
 
-    /// Returns a client whose requests are part of a trace.
+    /// Returns a client that sends this `traceparent` header with each request.
     #[must_use]
     pub fn within_trace(&self, traceparent: &str) -> Self {
         self.with_header("traceparent", traceparent)
@@ -124,37 +126,38 @@ impl Api {
 
     fn with_header(&self, name: &str, value: &str) -> Self {
         let header = (name.parse().unwrap(), value.parse().unwrap());
-        let client = reqwest::Client::builder().no_proxy();
-        let http = client.default_headers([header].into_iter().collect()).build().unwrap();
+        let builder = reqwest::Client::builder().no_proxy();
+        let http = builder.default_headers([header].into_iter().collect()).build().unwrap();
         Self { http, ..self.clone() }
     }
 
-    /// Sends a request. A body is sent unchanged, with the media type of JSON.
+    /// Sends a request. A body is sent unchanged, with the media type `application/json`.
     ///
     /// # Panics
     /// If the response does not conform to `openapi.yaml`.
-    pub async fn request(&self, method: Method, path: &str, body: Option<&str>) -> Answer {
-        self.request_with_last_id(method, path, body, None).await
+    pub async fn request(&self, method: Method, path: &str, body: Option<&str>) -> ApiResponse {
+        self.request_after_event(method, path, body, None).await
     }
 
-    /// Requests the events of a job after the event `last_id`, or all. Repeats the request
-    /// while the API limits its callers.
-    pub async fn events(&self, job_id: &str, last_id: Option<&str>) -> Answer {
+    /// Requests the events of a job that follow the event `last_event_id`, or all events without
+    /// such an id. Repeats the request while the API throttles it.
+    pub async fn events(&self, job_id: &str, last_event_id: Option<&str>) -> ApiResponse {
         let path = format!("/v1/download/subscribe/{job_id}");
         eventually("the request is not throttled", SHORT_TIMEOUT, async || {
-            let answer = self.request_with_last_id(Method::GET, &path, None, last_id).await;
-            (answer.status != StatusCode::TOO_MANY_REQUESTS).then_some(answer)
+            let response = self.request_after_event(Method::GET, &path, None, last_event_id).await;
+            (response.status != StatusCode::TOO_MANY_REQUESTS).then_some(response)
         })
         .await
     }
 
-    async fn request_with_last_id(
+    /// Sends a request, with a `Last-Event-ID` header if `last_event_id` is given.
+    async fn request_after_event(
         &self,
         method: Method,
         path: &str,
         body: Option<&str>,
-        last_id: Option<&str>,
-    ) -> Answer {
+        last_event_id: Option<&str>,
+    ) -> ApiResponse {
         let url = format!("{}{path}", self.base_url);
         let mut request = self.http.request(method.clone(), url);
         request = match &self.credentials {
@@ -165,42 +168,45 @@ impl Api {
         if let Some(body) = body {
             request = request.header("content-type", "application/json").body(body.to_owned());
         }
-        if let Some(id) = last_id {
+        if let Some(id) = last_event_id {
             request = request.header("last-event-id", id);
         }
         let response = request.send().await.unwrap();
         let (status, headers) = (response.status(), response.headers().clone());
-        let answer = Answer { status, headers, text: response.text().await.unwrap() };
-        assert_conforms(method.as_str(), path, &answer);
-        answer
+        let text = response.text().await.unwrap();
+        let api_response = ApiResponse { status, headers, text };
+        assert_conforms(method.as_str(), path, &api_response);
+        api_response
     }
 
-    /// Sends a GET request, and repeats it while the API limits its callers, because many
-    /// tests run at the same time.
-    pub async fn get(&self, path: &str) -> Answer {
+    /// Sends a GET request, and repeats it while the API throttles it, because many tests run at
+    /// the same time.
+    pub async fn get(&self, path: &str) -> ApiResponse {
         self.request_unthrottled(Method::GET, path, None).await
     }
 
     /// Sends `POST /document/upload`.
-    pub async fn post(&self, body: &Value) -> Answer {
+    pub async fn post(&self, body: &Value) -> ApiResponse {
         self.request(Method::POST, "/document/upload", Some(&body.to_string())).await
     }
 
     /// Returns the status of an existing transfer.
     pub async fn status(&self, transfer_id: &str) -> Status {
-        let answer = self.get(&format!("/document/status/{transfer_id}")).await;
-        assert_eq!(answer.status, StatusCode::OK, "{}", answer.text);
-        serde_json::from_str(&answer.text).unwrap_or_else(|e| panic!("{e}: {}", answer.text))
+        let response = self.get(&format!("/document/status/{transfer_id}")).await;
+        assert_eq!(response.status, StatusCode::OK, "{}", response.text);
+        serde_json::from_str(&response.text)
+            .unwrap_or_else(|error| panic!("{error}: {}", response.text))
     }
 }
 
-/// Fails unless the response conforms to `openapi.yaml`. So each test that calls the API
-/// checks the description as well.
-fn assert_conforms(method: &str, path: &str, answer: &Answer) {
+/// Fails unless the response conforms to `openapi.yaml`. So each test that calls the API also
+/// checks that `openapi.yaml` describes the API correctly.
+fn assert_conforms(method: &str, path: &str, response: &ApiResponse) {
     static DESCRIPTION: OnceLock<Description> = OnceLock::new();
     let description = DESCRIPTION.get_or_init(|| Description::of_project().unwrap());
-    let (status, headers) = (answer.status, &answer.headers);
-    let body = answer.text.as_bytes();
-    let violations = description.violations(&Described { method, path, status, headers, body });
+    let (status, headers) = (response.status, &response.headers);
+    let body = response.text.as_bytes();
+    let response = ResponseToCheck { method, path, status, headers, body };
+    let violations = description.violations(&response);
     assert!(violations.is_empty(), "does not conform to openapi.yaml:\n{}", violations.join("\n"));
 }

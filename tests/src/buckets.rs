@@ -1,4 +1,5 @@
-//! Objects in the exchange bucket and the delivery bucket.
+//! Objects in the two S3 buckets: the document source copies documents to the exchange bucket, and
+//! docferry puts downloads into the delivery bucket.
 
 use sha2::Digest as _;
 
@@ -10,13 +11,15 @@ impl Cloud {
         let request = self.exchange.head_object().bucket(&self.stack.exchange.bucket).key(key);
         match request.send().await {
             Ok(head) => head.content_length(),
-            Err(error) if error.as_service_error().is_some_and(|e| e.is_not_found()) => None,
+            Err(error) if error.as_service_error().is_some_and(|error| error.is_not_found()) => {
+                None
+            }
             Err(error) => panic!("{error:?}"),
         }
     }
 
-    /// Puts an object into the exchange bucket. Returns its time by the store's clock, in
-    /// seconds since 1970.
+    /// Puts an object into the exchange bucket. Returns its time of modification in seconds since
+    /// 1970, by the clock of the bucket.
     pub async fn put_exchange_object(&self, key: &str, bytes: Vec<u8>) -> i64 {
         let bucket = &self.stack.exchange.bucket;
         let request = self.exchange.put_object().bucket(bucket).key(key).body(bytes.into());
@@ -25,7 +28,8 @@ impl Cloud {
         head.last_modified().unwrap().secs()
     }
 
-    /// Returns the size and SHA-256 of an object in the delivery bucket, if it exists.
+    /// Returns the size in bytes and the hexadecimal SHA-256 of an object in the delivery bucket,
+    /// if the object exists.
     pub async fn delivered_object(&self, key: &str) -> Option<(u64, String)> {
         let request = self.delivery.get_object().bucket(&self.stack.delivery_bucket).key(key);
         let bytes = request.send().await.ok()?.body.collect().await.unwrap().into_bytes();
@@ -47,12 +51,12 @@ impl Cloud {
         let bucket = &self.stack.exchange.bucket;
         let request = self.exchange.list_objects_v2().bucket(bucket).prefix(prefix);
         let mut pages = request.into_paginator().send();
-        let mut found = Vec::new();
+        let mut objects = Vec::new();
         while let Some(page) = pages.next().await {
             for object in page.unwrap().contents.unwrap_or_default() {
-                found.push((object.key.unwrap(), object.last_modified.unwrap().secs()));
+                objects.push((object.key.unwrap(), object.last_modified.unwrap().secs()));
             }
         }
-        found
+        objects
     }
 }

@@ -1,4 +1,5 @@
-//! Operator's access to the cloud: clients, items of the table, and messages in queues.
+//! Access of an operator to docferry's AWS resources: the clients, the items of the DynamoDB table
+//! of transfers, and the messages in SQS queues.
 
 use std::collections::{BTreeMap, HashMap};
 
@@ -12,7 +13,7 @@ use serde_json::Value;
 
 use crate::Stack;
 
-/// An item of the table.
+/// An item of the table of transfers.
 pub type Item = HashMap<String, AttributeValue>;
 
 /// The AWS resources of the service, as its operator sees them.
@@ -28,17 +29,24 @@ pub struct Cloud {
     sqs: sqs::Client,
 }
 
-/// Returns a string attribute.
-fn text(item: &Item, name: &str) -> Option<String> {
+/// Returns a string attribute of an item, if the item has it.
+fn string_attribute(item: &Item, name: &str) -> Option<String> {
     item.get(name)?.as_s().ok().cloned()
 }
 
+/// Returns a builder of the configuration of one SDK client.
 macro_rules! config {
-    ($sdk:ident, $stack:expr, $endpoint:expr, $id:expr, $key:expr) => {
+    ($sdk:ident, $stack:expr, $endpoint:expr, $access_key_id:expr, $secret_access_key:expr) => {
         $sdk::Config::builder()
             .behavior_version($sdk::config::BehaviorVersion::latest())
             .region($sdk::config::Region::new($stack.region.clone()))
-            .credentials_provider($sdk::config::Credentials::new($id, $key, None, None, "tests"))
+            .credentials_provider($sdk::config::Credentials::new(
+                $access_key_id,
+                $secret_access_key,
+                None,
+                None,
+                "tests",
+            ))
             .endpoint_url($endpoint)
     };
 }
@@ -47,11 +55,11 @@ impl Cloud {
     /// Creates clients with the root credentials of the emulator.
     #[must_use]
     pub fn new(stack: &Stack) -> Self {
-        let root = &stack.emulator;
+        let endpoint = &stack.emulator;
         let exchange = &stack.exchange;
         Self {
             dynamodb: dynamodb::Client::from_conf(
-                config!(dynamodb, stack, root, "test", "test").build(),
+                config!(dynamodb, stack, endpoint, "test", "test").build(),
             ),
             exchange: s3::Client::from_conf(
                 config!(
@@ -65,17 +73,17 @@ impl Cloud {
                 .build(),
             ),
             delivery: s3::Client::from_conf(
-                config!(s3, stack, root, "test", "test").force_path_style(true).build(),
+                config!(s3, stack, endpoint, "test", "test").force_path_style(true).build(),
             ),
-            logs: logs::Client::from_conf(config!(logs, stack, root, "test", "test").build()),
-            sfn: sfn::Client::from_conf(config!(sfn, stack, root, "test", "test").build()),
-            sqs: sqs::Client::from_conf(config!(sqs, stack, root, "test", "test").build()),
+            logs: logs::Client::from_conf(config!(logs, stack, endpoint, "test", "test").build()),
+            sfn: sfn::Client::from_conf(config!(sfn, stack, endpoint, "test", "test").build()),
+            sqs: sqs::Client::from_conf(config!(sqs, stack, endpoint, "test", "test").build()),
             http: reqwest::Client::builder().no_proxy().build().unwrap(),
             stack: stack.clone(),
         }
     }
 
-    /// Reads an item with a consistent read.
+    /// Returns the item with these keys, by a consistent read.
     async fn item(&self, pk: String, sk: &str) -> Option<Item> {
         let request = self.dynamodb.get_item().table_name(&self.stack.table).consistent_read(true);
         let request = request.key("pk", AttributeValue::S(pk));
@@ -116,23 +124,23 @@ impl Cloud {
 
     /// Returns all sort keys of the table that start with `prefix`.
     pub async fn sort_keys(&self, prefix: &str) -> Vec<String> {
-        let keys = self.items().await.into_iter().filter_map(|item| text(&item, "sk"));
+        let keys = self.items().await.into_iter().filter_map(|item| string_attribute(&item, "sk"));
         keys.filter(|key| key.starts_with(prefix)).collect()
     }
 
-    /// Returns all transfers that have ended, as `{transferId}/{attempt}`, with their number
-    /// of earlier ends (retries of the owner). For a document of a batch that number is an
-    /// upper bound, because a document may take no part in a retry.
+    /// Returns all transfers that have ended, as `{transferId}/{attempt}`, each with the number of
+    /// retries that its owner requested. For a document of a batch the number is an upper bound of
+    /// the retries of this document, because a retry of the batch may leave the document out.
     pub async fn ended_transfers(&self) -> BTreeMap<String, usize> {
         let last_end = |item: &Item| {
-            text(item, "endedAt")?;
+            string_attribute(item, "endedAt")?;
             let number = |name: &str| item.get(name)?.as_n().ok()?.parse::<usize>().ok();
-            let end = format!("{}/{}", text(item, "transferId")?, number("attempt")?);
+            let end = format!("{}/{}", string_attribute(item, "transferId")?, number("attempt")?);
             Some((end, number("retries").unwrap_or(0)))
         };
         let items = self.items().await;
         let transfers = items.iter().filter(|item| {
-            text(item, "sk").is_some_and(|sk| sk == "META" || sk.starts_with("DOC#"))
+            string_attribute(item, "sk").is_some_and(|sk| sk == "META" || sk.starts_with("DOC#"))
         });
         transfers.filter_map(last_end).collect()
     }
@@ -143,10 +151,11 @@ impl Cloud {
     }
 
     /// Receives and deletes all messages of a queue.
-    async fn drain_queue(&self, queue: &str) -> Vec<Value> {
+    async fn drain_queue(&self, queue_url: &str) -> Vec<Value> {
         let mut messages = Vec::new();
         loop {
-            let request = self.sqs.receive_message().queue_url(queue).max_number_of_messages(10);
+            let request =
+                self.sqs.receive_message().queue_url(queue_url).max_number_of_messages(10);
             let received = request.send().await.unwrap().messages.unwrap_or_default();
             if received.is_empty() {
                 return messages;
@@ -154,13 +163,14 @@ impl Cloud {
             for message in received {
                 messages.push(serde_json::from_str(message.body().unwrap()).unwrap());
                 let handle = message.receipt_handle().unwrap();
-                let delete = self.sqs.delete_message().queue_url(queue).receipt_handle(handle);
+                let delete = self.sqs.delete_message().queue_url(queue_url).receipt_handle(handle);
                 delete.send().await.unwrap();
             }
         }
     }
 
-    /// Whether an outcome was sent to the audit queue. Until then it is in the outbox.
+    /// Whether the outcome of an execution was sent to the audit queue. The outbox contains the
+    /// outcome until it is sent.
     pub async fn is_sent_to_audit(&self, transfer_id: &str, execution_number: u32) -> bool {
         self.item(format!("T#{transfer_id}"), &format!("OUTBOX#{execution_number}")).await.is_none()
     }
@@ -170,14 +180,14 @@ impl Cloud {
         self.drain_queue(&self.stack.webhook_dead_letter_queue_url).await
     }
 
-    /// Adds a document to the index of documents under a number.
+    /// Adds a document to the index that maps document numbers to GUIDs.
     pub async fn index_document(&self, file_id: u64, guid: &str) {
         let request = self.dynamodb.put_item().table_name(&self.stack.documents_table);
         let request = request.item("fileId", AttributeValue::N(file_id.to_string()));
         request.item("objectGuid", AttributeValue::S(guid.to_owned())).send().await.unwrap();
     }
 
-    /// Adds a document and its size to the index of documents under a number.
+    /// Adds a document with its size to the index that maps document numbers to GUIDs.
     pub async fn index_document_with_size(&self, file_id: u64, guid: &str, size: u64) {
         let request = self.dynamodb.put_item().table_name(&self.stack.documents_table);
         let request = request

@@ -1,4 +1,4 @@
-//! Running the `docferry` command against the deployed system.
+//! Runs the command-line program `docferry` against the deployed system.
 
 use std::path::PathBuf;
 use std::process::{Command, Output, Stdio};
@@ -7,8 +7,8 @@ use serde_json::Value;
 
 use crate::Stack;
 
-/// Returns the folder of the project's program_folder, which is the parent of the folder of the
-/// test binaries.
+/// Returns the folder that contains the project's compiled programs. It is the parent of the folder
+/// of the test binaries.
 ///
 /// # Panics
 /// If the path of the test binary is not known.
@@ -21,10 +21,10 @@ pub fn program_folder() -> PathBuf {
 ///
 /// # Panics
 /// If the command cannot be run.
-pub async fn docferry(stack: &Stack, args: &[&str]) -> Output {
+pub async fn docferry(stack: &Stack, arguments: &[&str]) -> Output {
     let mut command = Command::new(program_folder().join("docferry"));
     command
-        .args(args)
+        .args(arguments)
         .env_clear()
         .env("DOCFERRY_API", &stack.api)
         .env("DOCFERRY_USERNAME", &stack.scv.username)

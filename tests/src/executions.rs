@@ -1,4 +1,5 @@
-//! Executions of the state machine, and their histories.
+//! Executions of the Step Functions state machine that runs transfers, and the histories of the
+//! executions.
 
 use aws_sdk_sfn as sfn;
 use serde_json::{Value, json};
@@ -12,10 +13,13 @@ pub struct History {
 }
 
 impl History {
-    /// Names of the states that were entered, in order.
+    /// Names of the states in the order in which they were entered.
     #[must_use]
     pub fn states(&self) -> Vec<&str> {
-        self.events.iter().filter_map(|e| e["stateEnteredEventDetails"]["name"].as_str()).collect()
+        self.events
+            .iter()
+            .filter_map(|event| event["stateEnteredEventDetails"]["name"].as_str())
+            .collect()
     }
 
     /// Number of times that a state was entered.
@@ -24,7 +28,7 @@ impl History {
         self.states().iter().filter(|name| **name == state).count()
     }
 
-    /// Outputs of a state, in order.
+    /// Outputs of all runs of a state, in order.
     #[must_use]
     pub fn outputs(&self, state: &str) -> Vec<Value> {
         let details = self.events.iter().map(|event| &event["stateExitedEventDetails"]);
@@ -37,13 +41,16 @@ impl History {
     /// Error names of failed function calls, in order.
     #[must_use]
     pub fn errors(&self) -> Vec<&str> {
-        self.events.iter().filter_map(|e| e["taskFailedEventDetails"]["error"].as_str()).collect()
+        self.events
+            .iter()
+            .filter_map(|event| event["taskFailedEventDetails"]["error"].as_str())
+            .collect()
     }
 
     /// Times at which functions crashed, in milliseconds since 1970.
     #[must_use]
     pub fn crashes(&self) -> Vec<i64> {
-        // `ExitError`: during the invocation. `Unknown`: during the start of the process.
+        // `ExitError`: the process died during an invocation. `Unknown`: it died while it started.
         let is_crash = |event: &&Value| {
             let error = &event["taskFailedEventDetails"]["error"];
             error == "Runtime.ExitError" || error == "Runtime.Unknown"
@@ -70,8 +77,8 @@ impl Cloud {
         format!("{arn}:{transfer_id}-{execution_number}")
     }
 
-    /// Stops an execution of a transfer from outside. No other state is entered, not even
-    /// the one that would end the transfer. Returns the time of the stop in milliseconds
+    /// Stops an execution of a transfer from outside. A stopped execution enters no further state,
+    /// so it does not record the end of the transfer. Returns the time of the stop in milliseconds
     /// since 1970, or `None` if the execution was not running.
     pub async fn stop_execution(&self, transfer_id: &str, execution_number: u32) -> Option<i64> {
         let arn = self.execution_arn(transfer_id, execution_number);
@@ -107,13 +114,14 @@ impl Cloud {
 
     /// Returns the history of the first execution of a transfer.
     ///
-    /// It is the raw JSON of the service, so that its whole text can be searched: the `Debug`
-    /// output of the SDK's types hides inputs and outputs.
+    /// The history is the raw JSON of the service, so that tests can search its whole text. The
+    /// `Debug` output of the SDK's types hides inputs and outputs.
     pub async fn history(&self, transfer_id: &str) -> History {
         self.history_of(transfer_id, 1).await.expect("no such execution")
     }
 
-    /// Returns the history of any execution of a transfer, if it was ever started.
+    /// Returns the history of an execution of a transfer, or `None` if the execution was never
+    /// started.
     pub async fn history_of(&self, transfer_id: &str, execution_number: u32) -> Option<History> {
         let mut events = Vec::new();
         let arn = self.execution_arn(transfer_id, execution_number);
@@ -126,13 +134,13 @@ impl Cloud {
                 .header("authorization", self.root_authorization("states"))
                 .header("content-type", "application/x-amz-json-1.0")
                 .header("x-amz-target", "AWSStepFunctions.GetExecutionHistory");
-            let answer = call.body(request.to_string()).send().await.unwrap();
-            if answer.status() == reqwest::StatusCode::BAD_REQUEST {
+            let response = call.body(request.to_string()).send().await.unwrap();
+            if response.status() == reqwest::StatusCode::BAD_REQUEST {
                 return None;
             }
-            let answer: Value = answer.error_for_status().unwrap().json().await.unwrap();
-            events.extend(answer["events"].as_array().unwrap().iter().cloned());
-            match &answer["nextToken"] {
+            let page: Value = response.error_for_status().unwrap().json().await.unwrap();
+            events.extend(page["events"].as_array().unwrap().iter().cloned());
+            match &page["nextToken"] {
                 Value::Null => return Some(History { events }),
                 token => request["nextToken"] = token.clone(),
             }

@@ -1,4 +1,4 @@
-//! Invocations of Lambda functions, and their logs.
+//! Invocations of docferry's Lambda functions, and the functions' logs.
 
 use serde_json::Value;
 
@@ -31,16 +31,17 @@ impl Cloud {
         }
     }
 
-    /// Invokes a function through Lambda's API. `Err` holds the error object of the function.
+    /// Invokes a function through Lambda's API. `Err` contains the error object that
+    /// the function returned.
     pub async fn invoke(&self, function: &str, event: &Value) -> Result<Value, Value> {
         let name = &self.stack.functions[function];
         let url = format!("{}/2015-03-31/functions/{name}/invocations", self.stack.emulator);
         let call = self.http.post(url).header("authorization", self.root_authorization("lambda"));
-        let answer = call.body(event.to_string()).send().await.unwrap();
-        assert!(answer.status().is_success(), "{function}: {:?}", answer.text().await);
-        let failed = answer.headers().contains_key("x-amz-function-error");
-        let payload = answer.json().await.unwrap();
-        if failed { Err(payload) } else { Ok(payload) }
+        let response = call.body(event.to_string()).send().await.unwrap();
+        assert!(response.status().is_success(), "{function}: {:?}", response.text().await);
+        let has_failed = response.headers().contains_key("x-amz-function-error");
+        let payload = response.json().await.unwrap();
+        if has_failed { Err(payload) } else { Ok(payload) }
     }
 
     /// Returns the authorization header of the root user for calls without an SDK. The

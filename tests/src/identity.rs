@@ -1,11 +1,12 @@
-//! The simulated identity provider, which issues access tokens.
+//! Client of the simulated identity provider, which issues the access tokens that callers of the
+//! API send.
 
 use reqwest::Method;
 use serde_json::{Value, json};
 
 use crate::{Simulator, Stack};
 
-/// The simulated identity provider.
+/// Client of the simulated identity provider.
 #[derive(Debug, Clone)]
 pub struct Identity {
     simulator: Simulator,
@@ -13,7 +14,7 @@ pub struct Identity {
 }
 
 impl Identity {
-    /// The identity provider of this stack.
+    /// Creates the client for the identity provider of this stack.
     #[must_use]
     pub fn new(stack: &Stack) -> Self {
         Self { simulator: Simulator::new(&stack.identity.admin), stack: stack.clone() }
@@ -27,23 +28,23 @@ impl Identity {
             .post(&oidc.token_url)
             .basic_auth(&oidc.client_id, Some(&oidc.client_secret))
             .form(&[("grant_type", "client_credentials")]);
-        let answer: Value = request.send().await.unwrap().json().await.unwrap();
-        answer["access_token"].as_str().expect("a token").to_owned()
+        let response: Value = request.send().await.unwrap().json().await.unwrap();
+        response["access_token"].as_str().expect("a token").to_owned()
     }
 
-    /// Issues a token with any properties, also invalid ones. See the simulator's README for
-    /// the options.
+    /// Issues a token with arbitrary properties, which may be invalid. The README of the simulator
+    /// describes the options.
     pub async fn mint(&self, options: &Value) -> String {
-        let answer = self.post("/mint", options).await;
-        answer["token"].as_str().expect("a token").to_owned()
+        let response = self.post("/mint", options).await;
+        response["token"].as_str().expect("a token").to_owned()
     }
 
-    /// Issues a valid token for this subject and these scopes.
+    /// Issues a valid token with this subject. `scope` contains scopes, separated by spaces.
     pub async fn token_of(&self, subject: &str, scope: &str) -> String {
         self.mint(&json!({ "claims": { "sub": subject, "scope": scope } })).await
     }
 
-    /// Rotates the signing keys. See the simulator's README for the options.
+    /// Rotates the signing keys. The README of the simulator describes the options.
     pub async fn rotate(&self, options: &Value) {
         self.post("/rotate", options).await;
     }

@@ -1,12 +1,13 @@
-//! Jobs of the downloads API, and the documents for them.
+//! Helpers for jobs of the downloads API and for the documents that the jobs download. A job
+//! downloads one document or a batch of documents, which it names by their numbers.
 
 use reqwest::{Method, StatusCode};
 use serde_json::Value;
 
-use crate::{Answer, Api, Document, Sandbox, eventually, wait::SHORT_TIMEOUT};
+use crate::{Api, ApiResponse, Document, Sandbox, eventually, wait::SHORT_TIMEOUT};
 
-/// Path of the request for a job.
-const INITIATE: &str = "/v1/download/initiate";
+/// Path of the call that creates a job.
+const INITIATE_PATH: &str = "/v1/download/initiate";
 
 /// Returns a random document number, which no other test uses.
 #[must_use]
@@ -22,33 +23,46 @@ impl Api {
         method: Method,
         path: &str,
         body: Option<&str>,
-    ) -> Answer {
+    ) -> ApiResponse {
         eventually("the request is not throttled", SHORT_TIMEOUT, async || {
-            let answer = self.request(method.clone(), path, body).await;
-            (answer.status != StatusCode::TOO_MANY_REQUESTS).then_some(answer)
+            let response = self.request(method.clone(), path, body).await;
+            (response.status != StatusCode::TOO_MANY_REQUESTS).then_some(response)
         })
         .await
     }
 
     /// Sends a POST request with a JSON body, if any, and repeats it while the gateway
     /// throttles it.
-    pub async fn post_json(&self, path: &str, body: Option<&Value>) -> Answer {
+    pub async fn post_json(&self, path: &str, body: Option<&Value>) -> ApiResponse {
         let body = body.map(Value::to_string);
         self.request_unthrottled(Method::POST, path, body.as_deref()).await
     }
 
-    /// Requests a job, which must be accepted, and returns its id.
+    /// Creates a job and returns its id. The request must be accepted.
     pub async fn create_job(&self, body: &Value) -> String {
-        let answer = self.post_json(INITIATE, Some(body)).await;
-        assert_eq!(answer.status, StatusCode::ACCEPTED, "{}", answer.text);
-        answer.json()["jobId"].as_str().unwrap().to_owned()
+        let response = self.post_json(INITIATE_PATH, Some(body)).await;
+        assert_eq!(response.status, StatusCode::ACCEPTED, "{}", response.text);
+        response.json()["jobId"].as_str().unwrap().to_owned()
+    }
+
+    /// Retries a job that has ended, and returns the response. Waits until the earlier run of the
+    /// job is cleaned up; until then the API refuses the retry with the code `NOT_SETTLED`.
+    pub async fn retry_job(&self, job_id: &str) -> ApiResponse {
+        let path = format!("/v1/download/retry/{job_id}");
+        let retried = eventually("the earlier run is cleaned up", SHORT_TIMEOUT, async || {
+            let response = self.post_json(&path, None).await;
+            (response.json()["code"] != "NOT_SETTLED").then_some(response)
+        })
+        .await;
+        assert_eq!(retried.status, StatusCode::ACCEPTED, "{}", retried.text);
+        retried
     }
 
     /// Returns the status document of an existing job.
     pub async fn job_status(&self, job_id: &str) -> Value {
-        let answer = self.get(&format!("/v1/download/status/{job_id}")).await;
-        assert_eq!(answer.status, StatusCode::OK, "{}", answer.text);
-        answer.json()
+        let response = self.get(&format!("/v1/download/status/{job_id}")).await;
+        assert_eq!(response.status, StatusCode::OK, "{}", response.text);
+        response.json()
     }
 
     /// Waits until the status of a job satisfies the condition, and returns it.
@@ -67,20 +81,20 @@ impl Api {
 
 impl Sandbox {
     /// Creates this test's document in the document source and adds it to the index of
-    /// documents. Returns its number there. `parameters` are those of
-    /// [`Sandbox::document_with`].
+    /// documents. Returns the document and its number in the index. See [`Sandbox::document_with`]
+    /// for `parameters`.
     pub async fn indexed_document(
         &self,
         size: u64,
         parameters: &[(&str, &str)],
     ) -> (u64, Document) {
-        let (file_id, document) = (random_file_id(), self.document_with(size, parameters).await);
+        let file_id = random_file_id();
+        let document = self.document_with(size, parameters).await;
         self.cloud.index_document(file_id, &document.guid).await;
         (file_id, document)
     }
 
-    /// Returns the sandbox of another document with its own file name, which ends with
-    /// `suffix`.
+    /// Returns the same sandbox with a new document, whose file name ends with `suffix`.
     #[must_use]
     pub fn with_suffix(&self, suffix: &str) -> Self {
         let file_name = format!("{}-{suffix}.pdf", self.tag);

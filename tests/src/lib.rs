@@ -1,9 +1,9 @@
-//! Shared helpers of the system tests.
+//! Shared helpers of docferry's system tests.
 //!
 //! The tests use the service as its callers and operators do: through the public API, the
 //! admin interfaces of the simulators, and the APIs of the cloud. All tests run
 //! concurrently against one deployed system. So each test has a [`Sandbox`] with its own
-//! document, recipient and folder, and injects faults only for these.
+//! document, recipient and folder, and injects faults only for its sandbox.
 #![allow(
     clippy::unwrap_used,
     clippy::expect_used,
@@ -13,6 +13,7 @@
 
 mod api;
 mod buckets;
+mod checks;
 mod cloud;
 mod command;
 mod executions;
@@ -26,7 +27,7 @@ mod simulators;
 mod stack;
 mod wait;
 
-pub use api::{Answer, Api, Status};
+pub use api::{Api, ApiResponse, Status};
 pub use cloud::{Cloud, Item};
 pub use command::{docferry, json_of_success, program_folder, stdout_of_success};
 pub use docferry_domain::failure::FailureCode;

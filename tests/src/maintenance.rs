@@ -1,4 +1,5 @@
-//! Changes of stored items by an operator: due times, deadlines, retention and slots.
+//! Direct changes of DynamoDB items, as an operator could make them: due times, deadlines, ends of
+//! retention and slots. Tests use them to create situations that would otherwise take hours.
 
 use crate::{Cloud, Item};
 use aws_sdk_dynamodb::types::{AttributeValue, ReturnValue};
@@ -10,20 +11,20 @@ use jiff::Timestamp;
 const TRANSFER_SHARDS: [&str; 4] = ["U0", "U1", "U2", "U3"];
 
 impl Cloud {
-    /// The store adapter of the service, for the table of transfers.
+    /// Returns the adapter with which the service itself accesses the table of transfers.
     #[must_use]
     pub fn store(&self) -> DynamoTransferStore {
         DynamoTransferStore::new(self.dynamodb.clone(), &self.stack.table)
     }
 
-    /// The workflow adapter of the service.
+    /// Returns the adapter with which the service itself accesses the state machine.
     #[must_use]
     pub fn workflow(&self) -> StepFunctionsWorkflow {
         StepFunctionsWorkflow::new(self.sfn.clone(), &self.stack.state_machine_arn)
     }
 
-    /// Makes all unfinished transfers due for the next sweep and returns their items.
-    /// Transfers that are not returned have ended and are cleaned up.
+    /// Makes all unfinished transfers due for the next sweep and returns their items. A transfer
+    /// that is not returned has ended and is cleaned up.
     pub async fn make_due(&self) -> Vec<Item> {
         let now = jiff::Zoned::now().timestamp().as_millisecond().to_string();
         let mut unfinished_items = Vec::new();
@@ -71,7 +72,7 @@ impl Cloud {
         self.set_attribute(&format!("T#{transfer_id}"), "META", "deadline", deadline).await;
     }
 
-    /// Sets an attribute that exists.
+    /// Changes an attribute, which must exist.
     async fn set_attribute(&self, pk: &str, sk: &str, name: &str, value: AttributeValue) {
         let request = self
             .dynamodb
@@ -101,33 +102,35 @@ impl Cloud {
     /// Assigns `count` slots of a pool to holders that do not exist, so that all transfers
     /// have to wait.
     pub async fn hold_slots(&self, pool: Pool, count: usize) {
-        for n in 0..count {
-            self.change_slots(pool, &format!("SET {} = :holder", placeholder_attribute(n)), true)
-                .await;
+        for number in 0..count {
+            let change = format!("SET {} = :holder", placeholder_attribute(number));
+            self.change_slots(pool, &change, true).await;
         }
     }
 
-    /// Releases the slots of [`Cloud::hold_slots`] and sweeps, so that queued transfers get
-    /// them.
+    /// Releases the slots that [`Cloud::hold_slots`] assigned, and invokes the sweeper, which
+    /// grants them to queued transfers.
     pub async fn release_held_slots(&self, pool: Pool, count: usize) {
-        for n in 0..count {
-            self.change_slots(pool, &format!("REMOVE {}", placeholder_attribute(n)), false).await;
+        for number in 0..count {
+            let change = format!("REMOVE {}", placeholder_attribute(number));
+            self.change_slots(pool, &change, false).await;
         }
         let _swept = self.invoke("sweep", &serde_json::json!({})).await;
     }
 
-    /// Updates the slots of a pool; `sets_holder` says whether `change` uses `:holder`.
-    async fn change_slots(&self, pool: Pool, change: &str, sets_holder: bool) {
-        let text = |text: String| AttributeValue::S(text);
+    /// Changes the slots of a pool by an update expression. `sets_holder` says whether the
+    /// expression uses the value `:holder`.
+    async fn change_slots(&self, pool: Pool, update_expression: &str, sets_holder: bool) {
         let mut request = self
             .dynamodb
             .update_item()
             .table_name(&self.stack.table)
-            .key("pk", text(format!("S#{}", pool.as_str())))
-            .key("sk", text("SLOTS".into()))
-            .update_expression(change);
+            .key("pk", AttributeValue::S(format!("S#{}", pool.as_str())))
+            .key("sk", AttributeValue::S("SLOTS".into()))
+            .update_expression(update_expression);
         if sets_holder {
-            request = request.expression_attribute_values(":holder", text("placeholder".into()));
+            let holder = AttributeValue::S("placeholder".into());
+            request = request.expression_attribute_values(":holder", holder);
         }
         request.send().await.unwrap();
     }
@@ -147,7 +150,7 @@ impl Cloud {
     }
 }
 
-/// Attribute name of a slot holder that does not exist.
-fn placeholder_attribute(n: usize) -> String {
-    format!("h{n:032x}")
+/// Returns the attribute name of a slot holder that does not exist.
+fn placeholder_attribute(number: usize) -> String {
+    format!("h{number:032x}")
 }

@@ -1,16 +1,16 @@
-//! Isolated part of the shared system for one test.
+//! The sandbox of one test: a document, a recipient and a folder in the deployed system that no
+//! other test uses, and helpers to request transfers and check their results.
 
 use std::time::Duration;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-use docferry_domain::failure::FailureCode;
 use reqwest::StatusCode;
 use serde_json::{Value, json};
 
 use crate::{
-    Api, Cloud, DeliveredFile, Document, Graph, LONG_TIMEOUT, Ords, SHORT_TIMEOUT, Simulator,
-    Stack, Status, eventually, stack,
+    Api, Cloud, DeliveredFile, Document, Graph, Ords, SHORT_TIMEOUT, Simulator, Stack, Status,
+    eventually, stack,
 };
 
 /// A mebibyte.
@@ -49,8 +49,8 @@ impl Sandbox {
         let tag = format!("zq{:016x}", fastrand::u64(..));
         let sandbox = Self {
             api: Api::new(&stack),
-            ords: Ords(Simulator::new(&stack.ords.admin)),
-            graph: Graph(Simulator::new(&stack.graph.admin)),
+            ords: Ords { simulator: Simulator::new(&stack.ords.admin) },
+            graph: Graph { simulator: Simulator::new(&stack.graph.admin) },
             cloud: Cloud::new(&stack),
             guid: STANDARD.encode(fastrand::u128(..).to_le_bytes()),
             email: format!("{tag}@docferry.example"),
@@ -63,7 +63,7 @@ impl Sandbox {
         sandbox
     }
 
-    /// Returns the same sandbox with the GUID of another document.
+    /// Returns the same sandbox with a new random document GUID.
     #[must_use]
     pub fn another_document(&self) -> Self {
         Self { guid: STANDARD.encode(fastrand::u128(..).to_le_bytes()), ..self.clone() }
@@ -74,38 +74,41 @@ impl Sandbox {
         self.document_with(size, &[]).await
     }
 
-    /// Like [`Sandbox::document`], with more parameters of the simulated source.
-    pub async fn document_with(&self, size: u64, more: &[(&str, &str)]) -> Document {
-        let query = [&[("filename", self.file_name.as_str())], more].concat();
+    /// Creates this test's document like [`Sandbox::document`], with additional query parameters
+    /// of the document source's simulator.
+    pub async fn document_with(&self, size: u64, parameters: &[(&str, &str)]) -> Document {
+        let query = [&[("filename", self.file_name.as_str())], parameters].concat();
         self.ords.generate(&self.guid, size, &query).await
     }
 
     /// Injects faults into the document source, for this test's document only.
     pub async fn source_faults(&self, rules: impl IntoIterator<Item = Value>) {
-        self.ords.0.add_faults(&self.matching_tag(rules)).await;
+        self.ords.simulator.add_faults(&self.matching_tag(rules)).await;
     }
 
     /// Injects faults into Graph, for this test's recipient only.
     pub async fn graph_faults(&self, rules: impl IntoIterator<Item = Value>) {
-        self.graph.0.add_faults(&self.matching_tag(rules)).await;
+        self.graph.simulator.add_faults(&self.matching_tag(rules)).await;
     }
 
-    /// Fails unless every fault of this test was injected. Otherwise the test would pass
-    /// without testing anything.
+    /// Fails unless every fault rule of this test has fired, because a test whose faults never
+    /// occur checks nothing.
     pub async fn assert_faults_fired(&self) {
-        let fired =
-            [self.ords.0.fired_counts(&self.tag).await, self.graph.0.fired_counts(&self.tag).await]
-                .concat();
+        let fired = [
+            self.ords.simulator.fired_counts(&self.tag).await,
+            self.graph.simulator.fired_counts(&self.tag).await,
+        ]
+        .concat();
         assert!(!fired.is_empty() && fired.iter().all(|times| *times > 0), "{fired:?}");
     }
 
-    /// Limits the upload bandwidth to this test's recipient.
+    /// Limits the bandwidth of uploads to this test's recipient.
     pub async fn limit_bandwidth(&self, bytes_per_second: u64) {
-        let shape = json!({ "match": self.tag, "totalBytesPerSecond": bytes_per_second });
-        self.graph.0.shape(&shape).await;
+        let limit = json!({ "match": self.tag, "totalBytesPerSecond": bytes_per_second });
+        self.graph.simulator.shape(&limit).await;
     }
 
-    /// Restricts fault rules to this test.
+    /// Restricts fault rules to requests whose subject contains this test's tag.
     fn matching_tag(&self, rules: impl IntoIterator<Item = Value>) -> Vec<Value> {
         let with_match = |mut rule: Value| {
             rule["match"] = self.tag.as_str().into();
@@ -122,28 +125,30 @@ impl Sandbox {
     /// Requests a transfer of the document to this recipient and returns its id.
     pub async fn send_to(&self, email: &str) -> String {
         let body = json!({ "objGuid": self.guid, "email": email, "filePath": self.folder });
-        let answer = self.api.post(&body).await;
-        assert_eq!(answer.status, StatusCode::ACCEPTED, "{}", answer.text);
-        assert_eq!(answer.json()["objGuid"], self.guid);
-        answer.json()["transferId"].as_str().unwrap().to_owned()
+        let response = self.api.post(&body).await;
+        assert_eq!(response.status, StatusCode::ACCEPTED, "{}", response.text);
+        assert_eq!(response.json()["objGuid"], self.guid);
+        response.json()["transferId"].as_str().unwrap().to_owned()
     }
 
     /// Waits for the end of a transfer and returns its status.
-    pub async fn wait_for_end(&self, bound: Duration, id: &str) -> Status {
-        eventually("the transfer ends", bound, async || {
+    pub async fn wait_for_end(&self, timeout: Duration, id: &str) -> Status {
+        eventually("the transfer ends", timeout, async || {
             Some(self.api.status(id).await).filter(Status::has_ended)
         })
         .await
     }
 
-    /// Requests a transfer of the document and waits for its end.
+    /// Requests a transfer of the document and waits for its end. Returns the transfer's id and
+    /// status.
     pub async fn transfer(&self) -> (String, Status) {
         let id = self.send().await;
         let status = self.wait_for_end(SHORT_TIMEOUT, &id).await;
         (id, status)
     }
 
-    /// Expected path in the recipient's OneDrive of a document with this file name.
+    /// Returns the path at which a document with this file name is expected in the recipient's
+    /// OneDrive.
     pub fn path_of(&self, name: &str) -> String {
         if self.folder.is_empty() { name.to_owned() } else { format!("{}/{name}", self.folder) }
     }
@@ -154,96 +159,5 @@ impl Sandbox {
         let id = self.send().await;
         let file = self.wait_for_delivery(SHORT_TIMEOUT, &id, document).await;
         (id, file)
-    }
-
-    /// Waits for the end of a transfer and checks the delivery: the bytes and path of the
-    /// file, the status, and that no temporary data is left.
-    pub async fn wait_for_delivery(
-        &self,
-        bound: Duration,
-        id: &str,
-        document: &Document,
-    ) -> DeliveredFile {
-        let status = self.wait_for_end(bound, id).await;
-        assert_eq!((status.error, &status.last_error_message), (false, &None), "{status:?}");
-        assert_eq!(status.percent_transfered, 100);
-        assert_eq!(status.file_size, document.size);
-        let file = self.only_file_of(&self.email).await;
-        assert_eq!(file.path, self.path_of(&self.file_name));
-        assert_eq!((file.size, &file.sha256), (document.size, &document.sha256));
-        self.assert_no_leftovers(id).await;
-        assert!(self.open_sessions().await.is_empty());
-        file
-    }
-
-    /// Returns the file of a user, who must have exactly one.
-    pub async fn only_file_of(&self, email: &str) -> DeliveredFile {
-        let mut files = self.graph.files(email).await;
-        assert_eq!(files.len(), 1, "{files:?}");
-        files.remove(0)
-    }
-
-    /// Returns the paths of open upload sessions to this test's recipient.
-    pub async fn open_sessions(&self) -> Vec<String> {
-        let sessions = self.graph.sessions(&self.email).await;
-        sessions.into_iter().filter(|s| s.state == "open").map(|s| s.path).collect()
-    }
-
-    /// Checks that a transfer left nothing behind: no exchange object, session item or
-    /// reference. First waits for the end of the execution, which comes shortly after that
-    /// of the transfer.
-    pub async fn assert_no_leftovers(&self, id: &str) {
-        assert_eq!(self.cloud.wait_for_execution(id).await, "SUCCEEDED");
-        let record = self.cloud.record(id).await.unwrap_or_default();
-        let pushes: u32 =
-            record.get("pushes").map_or(0, |pushes| pushes.as_n().unwrap().parse().unwrap());
-        if pushes > 1 {
-            // Each push may bring the document once more, even after the end of the
-            // transfer. A transfer pushes twice if it starts in the second in which the
-            // last copy was deleted.
-            self.wait_for_removal().await;
-        }
-        let object = self.cloud.exchange_object_size(&self.file_name).await;
-        assert_eq!(object, None, "exchange object; {pushes} pushes");
-        assert!(self.cloud.session_item(id).await.is_none(), "session item");
-        assert!(self.cloud.references(&self.file_name).await.is_empty(), "references");
-    }
-
-    /// Waits until the sweeper has removed the exchange object. Ended transfers are checked
-    /// every five minutes only, so this makes all transfers due.
-    pub async fn wait_for_removal(&self) {
-        eventually("the sweeper removes the object", LONG_TIMEOUT, async || {
-            self.cloud.make_due().await;
-            self.cloud.invoke("sweep", &json!({})).await.unwrap();
-            self.cloud.exchange_object_size(&self.file_name).await.is_none().then_some(())
-        })
-        .await;
-    }
-
-    /// Requests a transfer, expects it to fail with this code, and checks that no temporary
-    /// data is left.
-    pub async fn assert_fails_cleanly(
-        &self,
-        code: FailureCode,
-        bound: Duration,
-    ) -> (String, Status) {
-        let (id, status) = self.send_and_expect_failure(code, bound).await;
-        self.assert_no_leftovers(&id).await;
-        assert!(self.open_sessions().await.is_empty());
-        (id, status)
-    }
-
-    /// Requests a transfer and expects it to fail with this code.
-    pub async fn send_and_expect_failure(
-        &self,
-        code: FailureCode,
-        bound: Duration,
-    ) -> (String, Status) {
-        let id = self.send().await;
-        let status = self.wait_for_end(bound, &id).await;
-        assert_eq!(status.last_error_message.as_deref(), Some(code.message()));
-        assert!(status.error && status.percent_transfered < 100, "{status:?}");
-        assert!(status.start_delivery_dtm.is_some());
-        (id, status)
     }
 }

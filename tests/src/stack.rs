@@ -1,18 +1,18 @@
-//! Description of the deployed system, read from a file.
+//! Description of the deployed system that the tests use: its addresses, names and credentials. The
+//! environment variable `DOCFERRY_STACK` names the JSON file that contains it.
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 
 use serde::Deserialize;
 
-/// Addresses, names and credentials of the deployed system, written by
-/// `cargo xtask test system`.
+/// Addresses, names and credentials of the deployed system. `cargo xtask test system` writes them.
 #[derive(Debug, Clone, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Stack {
     /// Base URL of the API, with the stage.
     pub api: String,
-    /// The service account.
+    /// The service account of SCV, the court viewer.
     pub scv: Login,
     /// The simulated document source.
     pub ords: Service,
@@ -22,17 +22,17 @@ pub struct Stack {
     pub oidc: Oidc,
     /// The simulated identity provider.
     pub identity: Service,
-    /// The exchange bucket.
+    /// The exchange bucket, to which the document source copies documents.
     pub exchange: Exchange,
-    /// Endpoint of the emulator.
+    /// Endpoint of the emulator of AWS.
     pub emulator: String,
-    /// Region of the emulator.
+    /// AWS region of the emulator.
     pub region: String,
     /// Users that exist in Graph from the start.
     pub users: Vec<String>,
     /// ARN of the state machine of transfers.
     pub state_machine_arn: String,
-    /// The table of transfers.
+    /// Name of the DynamoDB table of transfers.
     pub table: String,
     /// URL of the audit queue.
     pub audit_queue_url: String,
@@ -40,9 +40,9 @@ pub struct Stack {
     pub webhook_dead_letter_queue_url: String,
     /// Secret with which webhooks are signed.
     pub webhook_secret: String,
-    /// The index of documents.
+    /// Name of the DynamoDB table that maps document numbers to GUIDs.
     pub documents_table: String,
-    /// The delivery bucket.
+    /// Name of the delivery bucket, which contains the downloads.
     pub delivery_bucket: String,
     /// Names of the deployed functions, by their names in the source.
     pub functions: BTreeMap<String, String>,
@@ -90,7 +90,7 @@ pub struct Oidc {
 #[derive(Debug, Clone, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Exchange {
-    /// Endpoint of the store.
+    /// Endpoint of the S3 service.
     pub endpoint: String,
     /// Name of the bucket.
     pub bucket: String,

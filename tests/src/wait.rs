@@ -1,4 +1,4 @@
-//! Polling with a timeout.
+//! Polling with a timeout, for tests that wait until the deployed system has done something.
 
 use std::time::{Duration, Instant};
 
@@ -11,21 +11,22 @@ pub const LONG_TIMEOUT: Duration = Duration::from_secs(150);
 /// Pause between two polls.
 const PAUSE: Duration = Duration::from_millis(100);
 
-/// Polls until `probe` returns a value. `event` describes what the caller waits for.
+/// Calls `probe` repeatedly until it returns a value, and returns that value. `event` describes
+/// what the caller waits for; it is part of the panic message.
 ///
 /// # Panics
-/// If there is no value within `bound`.
+/// If `probe` returns no value within `timeout`.
 pub async fn eventually<T>(
     event: &str,
-    bound: Duration,
+    timeout: Duration,
     mut probe: impl AsyncFnMut() -> Option<T>,
 ) -> T {
     let start = Instant::now();
     loop {
-        if let Some(answer) = probe().await {
-            return answer;
+        if let Some(value) = probe().await {
+            return value;
         }
-        assert!(start.elapsed() < bound, "not within {bound:?}: {event}");
+        assert!(start.elapsed() < timeout, "not within {timeout:?}: {event}");
         tokio::time::sleep(PAUSE).await;
     }
 }

@@ -1,9 +1,9 @@
-//! Tests of the clients that openapi-generator creates from `openapi.yaml`.
+//! Tests of the API clients that openapi-generator creates from `openapi.yaml`.
 //!
-//! The programs in `tests/clients/` make a series of calls with the clients for Python,
-//! TypeScript and Rust, and print the results. For Java, C# and Go the tests check the
-//! generated sources. The tests run only if `DOCFERRY_CLIENTS` names the folder of the
-//! clients.
+//! For Python, TypeScript and Rust, the programs in `tests/clients/` use the generated clients: each
+//! program makes a fixed series of calls, the round, and prints the results. For Java, C# and Go
+//! the tests check the generated sources. The tests run only if `DOCFERRY_CLIENTS` names the folder
+//! of the generated clients.
 #![allow(
     clippy::unwrap_used,
     clippy::expect_used,
@@ -19,14 +19,14 @@ use std::process::{Command, Stdio};
 use docferry_system_tests::{Identity, Sandbox, random_file_id};
 use serde_json::{Value, json};
 
-/// Size of the documents in bytes.
+/// Size in bytes of the documents that the round downloads.
 const DOCUMENT_SIZE: u64 = 100_000;
 
-/// A size that does not fit into 32 bits.
+/// Document size in bytes that does not fit into 32 bits.
 const LARGE_SIZE: u64 = 5_000_000_000;
 
-/// Returns the folder of a client. If there are no clients, prints that the test is skipped
-/// and returns `None`.
+/// Returns the folder of a generated client. If no clients were generated, prints that the test is
+/// skipped and returns `None`.
 fn client_folder(name: &str) -> Option<PathBuf> {
     let Some(folder) = std::env::var_os("DOCFERRY_CLIENTS").filter(|path| !path.is_empty()) else {
         eprintln!("skipped: DOCFERRY_CLIENTS is not set");
@@ -44,21 +44,21 @@ fn variable(name: &str) -> std::ffi::OsString {
     std::env::var_os(name).unwrap_or_else(|| panic!("{name} must be set with DOCFERRY_CLIENTS"))
 }
 
-/// Runs a program that makes the series of calls, and checks its output.
-async fn assert_round_succeeds(mut program: Command) {
+/// Creates the documents for a round. Returns the input of the program that makes the round.
+async fn round_input() -> Value {
     let sandbox = Sandbox::new().await;
     let identity = Identity::new(&sandbox.stack);
     let token = identity.token_of(&sandbox.tag, "docferry.read docferry.write").await;
     let (file_id, _) = sandbox.with_suffix("job").indexed_document(DOCUMENT_SIZE, &[]).await;
-    let slow = sandbox.with_suffix("slow");
+    let slow_sandbox = sandbox.with_suffix("slow");
     let (slow_file_id, _) =
-        slow.indexed_document(DOCUMENT_SIZE, &[("moverDelayMs", "20000")]).await;
+        slow_sandbox.indexed_document(DOCUMENT_SIZE, &[("moverDelayMs", "20000")]).await;
     let large_file_id = random_file_id();
     sandbox.cloud.index_document_with_size(large_file_id, &sandbox.guid, LARGE_SIZE).await;
-    let transfer = sandbox.with_suffix("transfer");
-    transfer.document(DOCUMENT_SIZE).await;
+    let transfer_sandbox = sandbox.with_suffix("transfer");
+    transfer_sandbox.document(DOCUMENT_SIZE).await;
     let scv = &sandbox.stack.scv;
-    let round = json!({
+    json!({
         "api": sandbox.stack.api,
         "username": scv.username,
         "password": scv.password,
@@ -66,10 +66,15 @@ async fn assert_round_succeeds(mut program: Command) {
         "file": file_id,
         "slowFile": slow_file_id,
         "largeFile": large_file_id,
-        "guid": transfer.guid,
-        "email": transfer.email,
-    });
-    program.env("DOCFERRY_ROUND", round.to_string()).env("NO_PROXY", "*").stdin(Stdio::null());
+        "guid": transfer_sandbox.guid,
+        "email": transfer_sandbox.email,
+    })
+}
+
+/// Runs a program that makes the round, and checks the results that it prints.
+async fn assert_round_succeeds(mut program: Command) {
+    let input = round_input().await.to_string();
+    program.env("DOCFERRY_ROUND", input).env("NO_PROXY", "*").stdin(Stdio::null());
     let output = tokio::task::spawn_blocking(move || program.output().unwrap()).await.unwrap();
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
     let mut printed: Value = serde_json::from_slice(&output.stdout).expect("one JSON document");
@@ -83,10 +88,10 @@ async fn assert_round_succeeds(mut program: Command) {
         "job": { "status": "completed", "progress": 100, "bytesTotal": DOCUMENT_SIZE },
         "detail": { "percent": 100, "bytesDone": DOCUMENT_SIZE, "phase": "completed" },
         "url": null,
-        "early": { "status": 409, "code": "NOT_COMPLETED", "pointer": null },
+        "earlyFetch": { "status": 409, "code": "NOT_COMPLETED", "pointer": null },
         "canceling": "canceling",
         "canceled": "canceled",
-        "again": { "status": 409, "code": "CONFLICT", "pointer": null },
+        "repeatedCancel": { "status": 409, "code": "CONFLICT", "pointer": null },
         "history": true,
         "invalid": { "status": 400, "code": "INVALID_REQUEST", "pointer": "/file_id" },
         "unknown": { "status": 404, "code": "NOT_FOUND", "pointer": null },
@@ -119,9 +124,10 @@ async fn generated_rust_client_completes_all_calls() {
     assert_round_succeeds(Command::new(folder.join("round"))).await;
 }
 
-/// Fails unless the file contains each of the texts. White space between words may differ.
+/// Fails unless the file contains each of the texts. Differences in white space do not matter.
 fn assert_file_contains(file: &Path, texts: &[&str]) {
-    let source = fs::read_to_string(file).unwrap_or_else(|e| panic!("{}: {e}", file.display()));
+    let source =
+        fs::read_to_string(file).unwrap_or_else(|error| panic!("{}: {error}", file.display()));
     let source = source.split_whitespace().collect::<Vec<_>>().join(" ");
     for text in texts {
         assert!(source.contains(text), "{} does not contain `{text}`", file.display());
@@ -149,7 +155,7 @@ fn generated_java_client_has_long_sizes_and_typed_progress() {
         &models.join("ProgressDetail.java"),
         &["private Long bytesDone;", "private Long bytesTotal;", "private Long bytesPerSecond;"],
     );
-    // A member that a later version adds is kept and causes no error.
+    // The client stores unknown members here, so members of later versions cause no error.
     assert_file_contains(
         &models.join("JobStatus.java"),
         &["Map<String, Object> additionalProperties"],

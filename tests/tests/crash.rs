@@ -1,5 +1,5 @@
-//! Tests with killed processes. They are in a separate file and run alone, because it is not
-//! visible from outside which process serves which transfer.
+//! Tests of transfers whose function processes are killed. They run alone, because a test cannot see
+//! which process serves which transfer, and so kills all processes of a function.
 
 use std::cell::Cell;
 
@@ -11,11 +11,11 @@ use serde_json::json;
 #[tokio::test]
 async fn killed_upload_resumes_and_resends_at_most_one_fragment() {
     let sandbox = Sandbox::new().await;
-    let emulator = sandbox.stack.emulator_pid.expect("the test run started the emulator");
+    let emulator_pid = sandbox.stack.emulator_pid.expect("the test run started the emulator");
     let document = sandbox.document(32 * MIB).await;
     sandbox.limit_bandwidth(8 * MIB).await;
     let id = sandbox.send().await;
-    // In the middle of the second fragment: the first is stored, the second is being sent.
+    // Waits until the first fragment is stored and the second one is being sent.
     eventually("bytes of the second fragment arrive", SHORT_TIMEOUT, async || {
         let sessions = sandbox.graph.sessions(&sandbox.email).await;
         let session = sessions.first()?;
@@ -23,7 +23,7 @@ async fn killed_upload_resumes_and_resends_at_most_one_fragment() {
             .then_some(())
     })
     .await;
-    let processes = processes_of(emulator, &sandbox.stack.functions["upload"]);
+    let processes = processes_of(emulator_pid, &sandbox.stack.functions["upload"]);
     assert!(!processes.is_empty(), "no upload process");
 
     processes.into_iter().for_each(kill);
@@ -44,22 +44,22 @@ const MAX_RETRIES: usize = 5;
 #[tokio::test]
 async fn push_is_tried_again_after_five_killed_processes() {
     let sandbox = Sandbox::new().await;
-    let emulator = sandbox.stack.emulator_pid.expect("the test run started the emulator");
+    let emulator_pid = sandbox.stack.emulator_pid.expect("the test run started the emulator");
     let document = sandbox.document(2000).await;
-    // `push` waits for the delayed response and is killed meanwhile.
+    // The function `push` is killed while it waits for the delayed response.
     sandbox.source_faults([json!({ "operation": "push", "delayMs": 60_000, "count": 100 })]).await;
     let id = sandbox.send().await;
-    let killed_after = Cell::new(0);
+    let pushes_at_last_kill = Cell::new(0);
     eventually("the function was killed five times", LONG_TIMEOUT, async || {
         let crashes = sandbox.cloud.history(&id).await.crashes().len();
         let pushes = sandbox.ords.document(&sandbox.guid).await.pushes;
-        if crashes < MAX_RETRIES && pushes > killed_after.replace(pushes) {
-            processes_of(emulator, &sandbox.stack.functions["push"]).into_iter().for_each(kill);
+        if crashes < MAX_RETRIES && pushes > pushes_at_last_kill.replace(pushes) {
+            processes_of(emulator_pid, &sandbox.stack.functions["push"]).into_iter().for_each(kill);
         }
         (crashes == MAX_RETRIES).then_some(())
     })
     .await;
-    sandbox.ords.0.remove_faults(&sandbox.tag).await;
+    sandbox.ords.simulator.remove_faults(&sandbox.tag).await;
 
     sandbox.wait_for_delivery(LONG_TIMEOUT, &id, &document).await;
     assert_eq!(sandbox.cloud.history(&id).await.crashes().len(), MAX_RETRIES);

@@ -1,6 +1,6 @@
-//! Runs the commands in the documents, unchanged. The info string of a code block says how it
-//! is run: `sh run` and `sh stack` by these tests, the others by people. `cargo xtask check`
-//! checks the syntax of all blocks.
+//! Runs the commands in the project's documents unchanged. The tests run the code blocks with the
+//! info strings `sh run` (runs on any machine) and `sh stack` (needs a deployed system). People run
+//! all other blocks. `cargo xtask check` checks the syntax of all blocks.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test")]
 
 use std::path::Path;
@@ -8,8 +8,8 @@ use std::process::Command;
 
 use docferry_system_tests::{Cloud, program_folder, stack};
 
-/// The documents with commands. The order matters: the commands of the first create the
-/// document that all others use.
+/// The documents with commands, in the order in which their commands run. The commands of the first
+/// document create the court document that the commands of the following ones use.
 const DOCUMENTS: [&str; 6] = [
     "docs/OPERATIONS.md",
     "docs/API.md",
@@ -19,8 +19,9 @@ const DOCUMENTS: [&str; 6] = [
     "README.md",
 ];
 
-/// Makes curl retry, because another test makes the ping of ORDS fail for a short time.
-const PATIENT_CURL: &str = r#"curl() { command curl --retry 20 --retry-delay 1 "$@"; }"#;
+/// Shell function that makes curl retry, because another test makes the ping of ORDS fail for a short
+/// time.
+const RETRYING_CURL: &str = r#"curl() { command curl --retry 20 --retry-delay 1 "$@"; }"#;
 
 #[test]
 fn documented_commands_for_any_machine_succeed() {
@@ -30,8 +31,8 @@ fn documented_commands_for_any_machine_succeed() {
 #[test]
 fn documented_commands_for_a_running_system_succeed() {
     let stack = stack();
-    index_the_document(&stack);
-    let count = run_all(
+    index_document_of_commands(&stack);
+    let block_count = run_all(
         "sh stack",
         &[
             ("DOCFERRY_API", &stack.api),
@@ -41,26 +42,26 @@ fn documented_commands_for_a_running_system_succeed() {
             ("GRAPH_ADMIN", &stack.graph.admin),
         ],
     );
-    assert!(count >= 5, "{count}");
+    assert!(block_count >= 5, "{block_count}");
 }
 
-/// Adds the document that the commands use to the index.
-fn index_the_document(stack: &docferry_system_tests::Stack) {
+/// Adds the document that the commands use to the index of documents.
+fn index_document_of_commands(stack: &docferry_system_tests::Stack) {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
     runtime.block_on(Cloud::new(stack).index_document(10_001, "AAECAwQFBgcICQoLDA0ODw=="));
 }
 
-/// Runs all blocks with this info string and returns their number.
-fn run_all(kind: &str, environment: &[(&str, &str)]) -> usize {
+/// Runs all blocks with this info string and returns the number of blocks.
+fn run_all(info_string: &str, environment: &[(&str, &str)]) -> usize {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap();
     let mut count = 0;
     for document in DOCUMENTS {
         let text = std::fs::read_to_string(root.join(document)).unwrap();
-        for (line, commands) in blocks(&text, kind) {
+        for CommandBlock { line, commands } in blocks(&text, info_string) {
             let output = Command::new("bash")
-                .args(["-euo", "pipefail", "-c", &format!("{PATIENT_CURL}\n{commands}")])
+                .args(["-euo", "pipefail", "-c", &format!("{RETRYING_CURL}\n{commands}")])
                 .current_dir(root)
-                .env("PATH", with_our_programs())
+                .env("PATH", path_with_our_programs())
                 .envs(environment.iter().copied())
                 .output()
                 .expect("bash runs the commands");
@@ -77,22 +78,30 @@ fn run_all(kind: &str, environment: &[(&str, &str)]) -> usize {
     count
 }
 
-fn with_our_programs() -> std::ffi::OsString {
+/// Returns the `PATH` with the folder of the project's programs in front.
+fn path_with_our_programs() -> std::ffi::OsString {
     let path = std::env::var_os("PATH").unwrap_or_default();
     std::env::join_paths([program_folder()].into_iter().chain(std::env::split_paths(&path)))
         .unwrap()
 }
 
-/// Returns the fenced blocks with this info string: the number of the first line, and the
-/// text.
-fn blocks(text: &str, kind: &str) -> Vec<(usize, String)> {
-    let fence = format!("```{kind}");
+/// A code block of a document.
+struct CommandBlock {
+    /// Line number of the opening fence.
+    line: usize,
+    commands: String,
+}
+
+/// Returns the fenced code blocks with this info string.
+fn blocks(text: &str, info_string: &str) -> Vec<CommandBlock> {
+    let fence = format!("```{info_string}");
     let lines: Vec<_> = text.lines().collect();
     let starts = lines.iter().enumerate().filter(|(_, line)| **line == fence);
     starts
-        .map(|(at, _)| {
-            let body = lines[at + 1..].iter().take_while(|line| !line.starts_with("```"));
-            (at + 1, body.map(|line| format!("{line}\n")).collect())
+        .map(|(index, _)| {
+            let body = lines[index + 1..].iter().take_while(|line| !line.starts_with("```"));
+            let commands = body.map(|line| format!("{line}\n")).collect();
+            CommandBlock { line: index + 1, commands }
         })
         .collect()
 }

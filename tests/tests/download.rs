@@ -1,4 +1,5 @@
-//! Tests of downloads, through the deployed system with IAM enforcement.
+//! Tests of downloads through the deployed system: jobs of the downloads API put documents into the
+//! delivery bucket, and the caller fetches them by presigned URLs.
 
 #![allow(clippy::unwrap_used, reason = "test helpers")]
 
@@ -8,14 +9,23 @@ use docferry_system_tests::{
 use reqwest::{Method, StatusCode};
 use serde_json::json;
 
-/// Fetches a URL. Returns the status, the size of the body and the `Content-Disposition`.
-async fn fetch_size(url: &str) -> (StatusCode, u64, String) {
-    let response = reqwest::Client::builder().no_proxy().build().unwrap().get(url).send().await;
-    let response = response.unwrap();
-    let (status, headers) = (response.status(), response.headers().clone());
-    let disposition = headers.get("content-disposition");
-    let disposition = disposition.map(|value| value.to_str().unwrap().to_owned());
-    (status, response.bytes().await.unwrap().len() as u64, disposition.unwrap_or_default())
+/// A file that was fetched by its presigned URL.
+struct FetchedFile {
+    status: StatusCode,
+    size: u64,
+    content_disposition: String,
+}
+
+/// Fetches a presigned URL without credentials.
+async fn fetch(url: &str) -> FetchedFile {
+    let http = reqwest::Client::builder().no_proxy().build().unwrap();
+    let response = http.get(url).send().await.unwrap();
+    let status = response.status();
+    let disposition = response.headers().get("content-disposition");
+    let content_disposition =
+        disposition.map(|value| value.to_str().unwrap().to_owned()).unwrap_or_default();
+    let size = response.bytes().await.unwrap().len() as u64;
+    FetchedFile { status, size, content_disposition }
 }
 
 #[tokio::test]
@@ -24,16 +34,17 @@ async fn downloads_of_any_size_can_be_fetched_by_url() {
     let mut ids = Vec::new();
     // The first two are stored with one PUT, the third in three parts.
     for size in [0, 1000, 20 * MIB] {
-        let single = sandbox.with_suffix(&size.to_string());
-        let (file_id, document) = single.indexed_document(size, &[]).await;
+        let document_sandbox = sandbox.with_suffix(&size.to_string());
+        let (file_id, document) = document_sandbox.indexed_document(size, &[]).await;
         let id = sandbox.api.create_job(&json!({ "file_id": file_id })).await;
         let status = sandbox.api.wait_for_job_end(&id).await;
         assert_eq!((&status["status"], &status["progress"]), (&json!("completed"), &json!(100)));
         assert_eq!(status["items"][0]["bytesDone"], size, "{status}");
 
-        let (fetched, bytes, disposition) = fetch_size(status["url"].as_str().unwrap()).await;
-        assert_eq!((fetched, bytes), (StatusCode::OK, size));
-        assert!(disposition.contains(&single.file_name), "{disposition}");
+        let fetched = fetch(status["url"].as_str().unwrap()).await;
+        assert_eq!((fetched.status, fetched.size), (StatusCode::OK, size));
+        let disposition = fetched.content_disposition;
+        assert!(disposition.contains(&document_sandbox.file_name), "{disposition}");
 
         let delivered = sandbox.cloud.delivered_object(&format!("downloads/{id}/0")).await.unwrap();
         assert_eq!(delivered, (size, document.sha256), "{size}");
@@ -42,9 +53,9 @@ async fn downloads_of_any_size_can_be_fetched_by_url() {
     }
 
     assert!(sandbox.cloud.exchange_objects(&sandbox.tag).await.is_empty(), "exchange objects");
-    let open = sandbox.cloud.open_multipart_uploads().await;
-    let ours = open.iter().filter(|key| ids.iter().any(|id| key.contains(id.as_str())));
-    assert_eq!(ours.count(), 0, "{open:?}");
+    let open_uploads = sandbox.cloud.open_multipart_uploads().await;
+    let is_own = |key: &&String| ids.iter().any(|id| key.contains(id.as_str()));
+    assert_eq!(open_uploads.iter().filter(is_own).count(), 0, "{open_uploads:?}");
 }
 
 #[tokio::test]
@@ -57,21 +68,21 @@ async fn fetch_returns_409_before_and_redirect_after_completion() {
 
     sandbox.api.wait_for_job_end(&id).await;
     let (stack, scv) = (&sandbox.stack, &sandbox.stack.scv);
-    let client = reqwest::Client::builder().no_proxy();
-    let client = client.redirect(reqwest::redirect::Policy::none()).build().unwrap();
+    let builder = reqwest::Client::builder().no_proxy();
+    let client = builder.redirect(reqwest::redirect::Policy::none()).build().unwrap();
     let request = client.get(format!("{}{path}", stack.api));
     let request = request.basic_auth(&scv.username, Some(&scv.password));
-    let answer = eventually("the request is not throttled", SHORT_TIMEOUT, async || {
-        let answer = request.try_clone().unwrap().send().await.unwrap();
-        (answer.status() != StatusCode::TOO_MANY_REQUESTS).then_some(answer)
+    let response = eventually("the request is not throttled", SHORT_TIMEOUT, async || {
+        let response = request.try_clone().unwrap().send().await.unwrap();
+        (response.status() != StatusCode::TOO_MANY_REQUESTS).then_some(response)
     })
     .await;
-    assert_eq!(answer.status(), StatusCode::FOUND);
+    assert_eq!(response.status(), StatusCode::FOUND);
 
-    let url = answer.headers()["location"].to_str().unwrap();
-    assert_eq!(fetch_size(url).await.0, StatusCode::OK);
-    let tampered = url.replacen("downloads/", "downloads/0", 1);
-    assert_eq!(fetch_size(&tampered).await.0, StatusCode::FORBIDDEN);
+    let url = response.headers()["location"].to_str().unwrap();
+    assert_eq!(fetch(url).await.status, StatusCode::OK);
+    let tampered_url = url.replacen("downloads/", "downloads/0", 1);
+    assert_eq!(fetch(&tampered_url).await.status, StatusCode::FORBIDDEN);
 }
 
 #[tokio::test]
@@ -80,21 +91,23 @@ async fn batch_is_visible_only_to_its_owner() {
     let identity = Identity::new(&sandbox.stack);
     let scopes = "docferry.read docferry.write";
     let ada = sandbox.api.with_token(&identity.token_of(&sandbox.tag, scopes).await);
-    let mut files = Vec::new();
-    for n in 0..4 {
-        let single = sandbox.with_suffix(&n.to_string());
-        files.push(single.indexed_document(1000 + n, &[]).await.0);
+    let mut file_ids = Vec::new();
+    for index in 0..4 {
+        let document_sandbox = sandbox.with_suffix(&index.to_string());
+        let (file_id, _) = document_sandbox.indexed_document(1000 + index, &[]).await;
+        file_ids.push(file_id);
     }
-    let id = ada.create_job(&json!({ "file_ids": files })).await;
+    let id = ada.create_job(&json!({ "file_ids": file_ids })).await;
     let status = ada.wait_for_job_end(&id).await;
     assert_eq!(status["status"], "completed", "{status}");
-    for (n, item) in status["items"].as_array().unwrap().iter().enumerate() {
-        assert_eq!((&item["file_id"], &item["bytesDone"]), (&json!(files[n]), &json!(1000 + n)));
+    for (index, item) in status["items"].as_array().unwrap().iter().enumerate() {
+        assert_eq!(item["file_id"], file_ids[index]);
+        assert_eq!(item["bytesDone"], 1000 + index);
     }
 
-    // For other callers the job does not exist.
-    let other = format!("{}-other", sandbox.tag);
-    let bob = sandbox.api.with_token(&identity.token_of(&other, scopes).await);
+    // Callers other than the owner get 404.
+    let subject_of_bob = format!("{}-bob", sandbox.tag);
+    let bob = sandbox.api.with_token(&identity.token_of(&subject_of_bob, scopes).await);
     for path in ["status/", ""].map(|call| format!("/v1/download/{call}{id}")) {
         assert_eq!(bob.get(&path).await.status, StatusCode::NOT_FOUND);
         assert_eq!(sandbox.api.get(&path).await.status, StatusCode::NOT_FOUND);
@@ -102,7 +115,7 @@ async fn batch_is_visible_only_to_its_owner() {
 }
 
 #[tokio::test]
-async fn canceled_download_leaves_nothing_in_the_bucket() {
+async fn canceled_download_leaves_no_object_in_the_delivery_bucket() {
     let sandbox = Sandbox::new().await;
     let (file_id, _) = sandbox.indexed_document(1000, &[("moverDelayMs", "8000")]).await;
     let id = sandbox.api.create_job(&json!({ "file_id": file_id })).await;
@@ -121,11 +134,12 @@ async fn second_download_reuses_the_delivered_document() {
     let (file_id, _) = sandbox.indexed_document(1000, &[]).await;
     let first = sandbox.api.create_job(&json!({ "file_id": file_id })).await;
     sandbox.api.wait_for_job_end(&first).await;
-    let pushes = sandbox.ords.0.requests(&sandbox.tag).await.len();
+    let request_count = sandbox.ords.simulator.requests(&sandbox.tag).await.len();
+
     let second = sandbox.api.create_job(&json!({ "file_id": file_id })).await;
     let status = sandbox.api.wait_for_job_end(&second).await;
     assert!(status["url"].as_str().unwrap().contains(&first), "{status}");
-    assert_eq!(sandbox.ords.0.requests(&sandbox.tag).await.len(), pushes);
+    assert_eq!(sandbox.ords.simulator.requests(&sandbox.tag).await.len(), request_count);
 }
 
 #[tokio::test]
@@ -142,25 +156,29 @@ async fn imported_documents_are_available_and_invalid_files_import_nothing() {
         std::fs::remove_file(&file).unwrap();
         output
     };
-    let line = |file: u64, more: &str| {
-        format!("{{\"file_id\": {file}, \"objectGuid\": \"{}\"{more}}}\n", sandbox.guid)
+    let line = |file_id: u64, more_members: &str| {
+        format!("{{\"file_id\": {file_id}, \"objectGuid\": \"{}\"{more_members}}}\n", sandbox.guid)
     };
     let check = async |file_id: u64| {
         let body = json!({ "file_id": file_id });
         sandbox.api.post_json("/v1/download/check", Some(&body)).await.json()
     };
-    let invalid = import(&format!("{}nonsense\n", line(first, ""))).await;
-    assert_eq!(invalid.status.code(), Some(1));
-    assert!(String::from_utf8_lossy(&invalid.stderr).contains("line 2"), "{invalid:?}");
+    let invalid_import = import(&format!("{}nonsense\n", line(first, ""))).await;
+    assert_eq!(invalid_import.status.code(), Some(1));
+    assert!(
+        String::from_utf8_lossy(&invalid_import.stderr).contains("line 2"),
+        "{invalid_import:?}"
+    );
     assert_eq!(check(first).await["available"], false);
 
-    let more = ", \"name\": \"order.pdf\", \"size\": 7";
-    let lines = line(first, "") + &line(second, more);
+    let name_and_size = ", \"name\": \"order.pdf\", \"size\": 7";
+    let lines = line(first, "") + &line(second, name_and_size);
     assert_eq!(json_of_success(&import(&lines).await)["imported"], 2);
     assert_eq!(check(first).await["available"], true);
 
     let known = check(second).await;
-    assert_eq!((&known["fileName"], &known["size"]), (&json!("order.pdf"), &json!(7)));
+    assert_eq!(known["fileName"], "order.pdf");
+    assert_eq!(known["size"], 7);
 }
 
 #[tokio::test]
@@ -185,8 +203,8 @@ async fn user_can_send_documents_only_to_their_own_onedrive() {
     assert_eq!(status["status"], "completed", "{status}");
     assert_eq!(sandbox.only_file_of(&sandbox.email).await.sha256, document.sha256);
 
-    let other = Sandbox::new().await.email;
-    for email in [other.as_str(), "unknown@docferry.example"] {
+    let another_user = Sandbox::new().await.email;
+    for email in [another_user.as_str(), "unknown@docferry.example"] {
         let refused = own.post_json("/v1/download/initiate", Some(&request_to(email))).await;
         assert_eq!(refused.status, StatusCode::FORBIDDEN, "{}", refused.text);
     }

@@ -1,5 +1,5 @@
-//! Tests of further rules of the downloads contract: invalid requests, expiry, deadlines and
-//! rate limits. Through the deployed API with IAM enforcement.
+//! Tests of rules of the downloads API through the deployed system: invalid requests, a deprecated
+//! call, expiry of downloads, deadlines and rate limits. `download.rs` tests downloads themselves.
 
 #![allow(clippy::unwrap_used, reason = "test helpers")]
 
@@ -8,60 +8,69 @@ use jiff::{SignedDuration, Zoned};
 use reqwest::{Method, StatusCode};
 use serde_json::{Value, json};
 
-const INITIATE: &str = "/v1/download/initiate";
+/// Path of the call that creates a job.
+const INITIATE_PATH: &str = "/v1/download/initiate";
 
 #[tokio::test]
 async fn invalid_download_requests_are_refused_without_side_effects() {
     let sandbox = Sandbox::new().await;
     let (file_id, _) = sandbox.indexed_document(1000, &[]).await;
-    let large = json!({ "file_id": file_id, "clientRequestId": "x".repeat(65 * 1024) }).to_string();
-    let zip = json!({ "file_ids": [file_id], "options": { "bundle": "zip" } }).to_string();
+    let too_large =
+        json!({ "file_id": file_id, "clientRequestId": "x".repeat(65 * 1024) }).to_string();
+    let zip_options = json!({ "file_ids": [file_id], "options": { "bundle": "zip" } }).to_string();
     for (body, status, code) in [
         ("{", StatusCode::BAD_REQUEST, "INVALID_REQUEST"),
         ("[]", StatusCode::BAD_REQUEST, "INVALID_REQUEST"),
         (r#"{"file_id": 1, "priority": 5}"#, StatusCode::BAD_REQUEST, "INVALID_REQUEST"),
         (r#"{"file_ids": []}"#, StatusCode::BAD_REQUEST, "INVALID_REQUEST"),
-        (&large, StatusCode::PAYLOAD_TOO_LARGE, "BODY_TOO_LARGE"),
-        (&zip, StatusCode::NOT_IMPLEMENTED, "NOT_IMPLEMENTED"),
+        (&too_large, StatusCode::PAYLOAD_TOO_LARGE, "BODY_TOO_LARGE"),
+        (&zip_options, StatusCode::NOT_IMPLEMENTED, "NOT_IMPLEMENTED"),
     ] {
-        let answer = sandbox.api.request_unthrottled(Method::POST, INITIATE, Some(body)).await;
-        assert_eq!(answer.status, status, "{}", answer.text);
-        assert_eq!(answer.headers["content-type"], "application/problem+json");
-        assert_eq!(answer.json()["code"], code);
+        let response =
+            sandbox.api.request_unthrottled(Method::POST, INITIATE_PATH, Some(body)).await;
+        assert_eq!(response.status, status, "{}", response.text);
+        assert_eq!(response.headers["content-type"], "application/problem+json");
+        assert_eq!(response.json()["code"], code);
     }
 
-    let wrong = r#"{"file_id": 1, "priority": 5, "options": {"destination": "fax"}}"#;
-    let answer = sandbox.api.request_unthrottled(Method::POST, INITIATE, Some(wrong)).await.json();
-    let pointers: Vec<&str> = answer["errors"].as_array().unwrap().iter().map(pointer).collect();
-    assert_eq!(pointers, ["/file_id", "/priority", "/options/destination"], "{answer}");
-    assert_eq!(answer["retryable"], false);
+    let several_errors = r#"{"file_id": 1, "priority": 5, "options": {"destination": "fax"}}"#;
+    let response = sandbox
+        .api
+        .request_unthrottled(Method::POST, INITIATE_PATH, Some(several_errors))
+        .await
+        .json();
+    let errors = response["errors"].as_array().unwrap();
+    let pointers: Vec<_> = errors.iter().map(|error| error["pointer"].as_str().unwrap()).collect();
+    assert_eq!(pointers, ["/file_id", "/priority", "/options/destination"], "{response}");
+    assert_eq!(response["retryable"], false);
 
     // A request without a body has no media type.
-    let untyped = sandbox.api.request_unthrottled(Method::POST, INITIATE, None).await;
+    let untyped = sandbox.api.request_unthrottled(Method::POST, INITIATE_PATH, None).await;
     assert_eq!(untyped.status, StatusCode::UNSUPPORTED_MEDIA_TYPE, "{}", untyped.text);
 
-    let method = sandbox.api.request_unthrottled(Method::DELETE, INITIATE, None).await.status;
-    assert!([StatusCode::METHOD_NOT_ALLOWED, StatusCode::NOT_FOUND].contains(&method), "{method}");
-    let unknown = "0".repeat(32);
-    for (method, path) in [
-        (Method::GET, format!("/v1/download/status/{unknown}")),
-        (Method::GET, format!("/v1/download/{unknown}")),
-        (Method::GET, format!("/v1/download/subscribe/{unknown}")),
-        (Method::POST, format!("/v1/download/cancel/{unknown}")),
-        (Method::POST, format!("/v1/download/retry/{unknown}")),
-    ] {
-        let answer = sandbox.api.request_unthrottled(method, &path, None).await;
-        assert_eq!(answer.status, StatusCode::NOT_FOUND, "{path}");
-    }
-    assert!(sandbox.ords.0.requests(&sandbox.tag).await.is_empty(), "no document was pushed");
-}
+    let unsupported = sandbox.api.request_unthrottled(Method::DELETE, INITIATE_PATH, None).await;
+    let refusals = [StatusCode::METHOD_NOT_ALLOWED, StatusCode::NOT_FOUND];
+    assert!(refusals.contains(&unsupported.status), "{}", unsupported.status);
 
-fn pointer(error: &Value) -> &str {
-    error["pointer"].as_str().unwrap()
+    let unknown_id = "0".repeat(32);
+    for (method, path) in [
+        (Method::GET, format!("/v1/download/status/{unknown_id}")),
+        (Method::GET, format!("/v1/download/{unknown_id}")),
+        (Method::GET, format!("/v1/download/subscribe/{unknown_id}")),
+        (Method::POST, format!("/v1/download/cancel/{unknown_id}")),
+        (Method::POST, format!("/v1/download/retry/{unknown_id}")),
+    ] {
+        let response = sandbox.api.request_unthrottled(method, &path, None).await;
+        assert_eq!(response.status, StatusCode::NOT_FOUND, "{path}");
+    }
+    assert!(
+        sandbox.ords.simulator.requests(&sandbox.tag).await.is_empty(),
+        "no document was pushed"
+    );
 }
 
 #[tokio::test]
-async fn deprecated_start_call_works_and_links_its_successor() {
+async fn deprecated_start_call_creates_a_job_and_links_its_successor() {
     let sandbox = Sandbox::new().await;
     let (file_id, _) = sandbox.indexed_document(1000, &[]).await;
     let body = json!({ "file_id": file_id }).to_string();
@@ -86,7 +95,8 @@ async fn deprecated_start_call_works_and_links_its_successor() {
     sandbox.api.wait_for_job(&id, |job| job["status"] == "completed").await;
     let detail = sandbox.api.get(&format!("/v1/download/status/{id}?progress=detail")).await.json();
     let progress = &detail["progress"];
-    assert_eq!((&progress["percent"], &progress["bytesDone"]), (&json!(100), &json!(1000)));
+    assert_eq!(progress["percent"], 100);
+    assert_eq!(progress["bytesDone"], 1000);
 
     let path = format!("/v1/download/retry/{id}");
     let retried = sandbox.api.request_unthrottled(Method::POST, &path, None).await;
@@ -108,7 +118,8 @@ async fn expired_job_returns_410_and_can_be_retried() {
     sandbox.cloud.set_object_retention(&object, past).await;
 
     let expired = sandbox.api.get(&format!("/v1/download/status/{id}")).await.json();
-    assert_eq!((&expired["status"], &expired["url"]), (&json!("expired"), &Value::Null));
+    assert_eq!(expired["status"], "expired");
+    assert_eq!(expired["url"], Value::Null);
     let fetched = sandbox.api.get(&format!("/v1/download/{id}")).await;
     assert_eq!(fetched.status, StatusCode::GONE, "{}", fetched.text);
 
@@ -126,7 +137,7 @@ async fn expired_job_returns_410_and_can_be_retried() {
 }
 
 #[tokio::test]
-async fn job_past_its_deadline_fails_and_leaves_nothing() {
+async fn job_past_its_deadline_fails_and_delivers_no_object() {
     let sandbox = Sandbox::new().await;
     let (file_id, _) = sandbox.indexed_document(1000, &[("moverDelayMs", "10000")]).await;
     let id = sandbox.api.create_job(&json!({ "file_id": file_id })).await;
@@ -145,13 +156,14 @@ async fn rate_limited_caller_gets_retry_after() {
     let token = identity.token_of(&sandbox.tag, "docferry.read docferry.write").await;
     let ada = sandbox.api.with_token(&token);
     let path = format!("/v1/download/cancel/{}", "0".repeat(32));
-    // The template's default limit is 60 calls per minute. A new minute may start meanwhile.
+    // The default limit in `template.yaml` is 60 calls per minute. Several rounds of calls may be
+    // needed, because a new minute may start between two calls.
     let refused = eventually("a call exceeds the limit", SHORT_TIMEOUT, async || {
         let requests = (0..10).map(|_| ada.request(Method::POST, &path, None));
-        let answers = futures::future::join_all(requests).await;
-        answers.into_iter().find(|answer| {
-            answer.status == StatusCode::TOO_MANY_REQUESTS
-                && answer.json()["code"] == "RATE_LIMITED"
+        let responses = futures::future::join_all(requests).await;
+        responses.into_iter().find(|response| {
+            response.status == StatusCode::TOO_MANY_REQUESTS
+                && response.json()["code"] == "RATE_LIMITED"
         })
     })
     .await;

@@ -1,8 +1,9 @@
-//! Test of a batch of two hundred documents, through the deployed system. It runs alone,
-//! because it takes the slots of all other tests.
+//! Test of a batch, a job with two hundred documents, with the deployed system. A document needs a
+//! slot, the right to move bytes; the number of slots is limited. The test runs alone, because it
+//! uses all slots.
 //!
-//! The test calls the use case directly, with the real table and workflow, so that it can
-//! observe the slots meanwhile.
+//! The test calls the use case `initiate_batch` directly, with the deployed table and workflow, so
+//! that it can observe the slots while the documents are delivered.
 
 #![allow(clippy::unwrap_used, reason = "test helpers")]
 
@@ -22,12 +23,14 @@ use docferry_domain::transfer::{DriveTarget, Target};
 use docferry_system_tests::{Sandbox, eventually};
 use jiff::{SignedDuration, Timestamp};
 
+/// Number of documents of the batch.
 const DOCUMENT_COUNT: u16 = 200;
-/// Slot limits of the test stack, see `xtask/src/stack/settings.rs`.
+/// Limits of slots in total and per person in the test stack, see `xtask/src/stack/settings.rs`.
 const SLOT_LIMITS: PoolLimits = PoolLimits::new(20, 10);
+/// Maximum time until the batch has ended.
 const END_TIMEOUT: Duration = Duration::from_secs(500);
 
-/// Clock of the machine.
+/// System time as the clock of the use case.
 #[derive(Debug)]
 struct SystemClock;
 
@@ -37,7 +40,7 @@ impl Clock for SystemClock {
     }
 }
 
-/// The adapters of the scheduler under test.
+/// The adapters with which the slot scheduler under test works.
 #[derive(Debug)]
 enum TestAdapters {}
 
@@ -53,14 +56,14 @@ impl SlotAdapters for TestAdapters {
 #[tokio::test]
 async fn two_hundred_documents_of_a_batch_respect_slot_limits() {
     let sandbox = Sandbox::new().await;
-    let mut sources = BTreeMap::new();
-    let mut guids: Vec<(ObjectGuid, Option<FileId>)> = Vec::new();
-    for n in 0..DOCUMENT_COUNT {
-        let name = format!("{}-{n:03}.pdf", sandbox.tag);
-        let single = Sandbox { file_name: name.clone(), ..sandbox.another_document() };
-        let document = single.document(1000 + u64::from(n)).await;
-        guids.push((single.guid.parse().unwrap(), None));
-        sources.insert(sandbox.path_of(&name), document.sha256);
+    let mut expected_files = BTreeMap::new();
+    let mut documents: Vec<(ObjectGuid, Option<FileId>)> = Vec::new();
+    for index in 0..DOCUMENT_COUNT {
+        let name = format!("{}-{index:03}.pdf", sandbox.tag);
+        let document_sandbox = Sandbox { file_name: name.clone(), ..sandbox.another_document() };
+        let document = document_sandbox.document(1000 + u64::from(index)).await;
+        documents.push((document_sandbox.guid.parse().unwrap(), None));
+        expected_files.insert(sandbox.path_of(&name), document.sha256);
     }
     let (store, workflow) = (sandbox.cloud.store(), sandbox.cloud.workflow());
     let scheduler = SlotScheduler::<TestAdapters> {
@@ -76,7 +79,7 @@ async fn two_hundred_documents_of_a_batch_respect_slot_limits() {
     let new_batch = NewBatch {
         owner: "scv".into(),
         on_behalf_of: None,
-        documents: guids,
+        documents,
         retain_until: None,
         callback: None,
         target: Target::Onedrive(DriveTarget {
@@ -102,16 +105,18 @@ async fn two_hundred_documents_of_a_batch_respect_slot_limits() {
         batch.phase.is_terminal().then_some((batch, counts))
     })
     .await;
-    assert_eq!((batch.phase, counts.ended, counts.completed), (Phase::Completed, 200, 200));
+    assert_eq!(batch.phase, Phase::Completed);
+    assert_eq!((counts.ended, counts.completed), (200, 200));
     assert!(max_held > 1, "the documents were delivered one at a time");
 
     let files = sandbox.graph.files(&sandbox.email).await;
-    let delivered: BTreeMap<_, _> = files.into_iter().map(|f| (f.path, f.sha256)).collect();
-    assert_eq!(delivered, sources);
+    let delivered_files: BTreeMap<_, _> =
+        files.into_iter().map(|file| (file.path, file.sha256)).collect();
+    assert_eq!(delivered_files, expected_files);
 
-    for n in 0..DOCUMENT_COUNT {
-        let document = id.document(n);
-        assert_eq!(sandbox.cloud.wait_for_execution(document.as_str()).await, "SUCCEEDED");
+    for index in 0..DOCUMENT_COUNT {
+        let document_id = id.document(index);
+        assert_eq!(sandbox.cloud.wait_for_execution(document_id.as_str()).await, "SUCCEEDED");
     }
 
     assert!(sandbox.cloud.exchange_objects(&sandbox.tag).await.is_empty(), "exchange objects");

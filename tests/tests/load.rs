@@ -1,5 +1,7 @@
-//! Load tests: two hundred concurrent downloads of twenty people. They run alone, because
-//! they take the slots of all other tests.
+//! Load tests of the deployed system: twenty persons request two hundred downloads at the same
+//! time. A download needs a slot, the right to move bytes; slots are limited in total and per
+//! person, and waiting downloads are queued by priority. The load tests run alone, because they
+//! use all slots.
 
 #![allow(clippy::unwrap_used, clippy::print_stdout, reason = "test helpers; results are printed")]
 
@@ -22,20 +24,20 @@ use serde_json::json;
 const PEOPLE: usize = 20;
 /// Number of jobs that each person requests.
 const JOBS_PER_PERSON: usize = 10;
-/// Slots of the pool, the template's default.
+/// Number of slots of all persons together, the default in `template.yaml`.
 const POOL_SLOTS: usize = 5;
-/// Slots per person, the template's default.
+/// Number of slots per person, the default in `template.yaml`.
 const SLOTS_PER_PERSON: usize = 3;
 /// Size of each document in bytes.
 const DOCUMENT_SIZE: u64 = 2000;
 /// Maximum time until all jobs have ended.
 const END_TIMEOUT: Duration = Duration::from_secs(500);
 
-/// Upper bound for the delay between the time in a record and the moment at which other
-/// processes see the change: the place in the queue, or the released slot.
+/// Upper bound for the delay after which other processes see a change of the slots or the queue.
+/// The delay starts at the time that the transfer's record contains.
 const VISIBILITY_DELAY: SignedDuration = SignedDuration::from_secs(5);
 
-/// Polls of the slots between two sweeps, which is about three seconds.
+/// Number of polls of the slots between two sweeps. They take about three seconds.
 const POLLS_PER_SWEEP: usize = 30;
 
 /// Functions whose processes are killed while the jobs run.
@@ -46,7 +48,7 @@ struct Load {
     sandbox: Sandbox,
     /// One client for each person.
     people: Vec<Api>,
-    /// Number of the first document in the index; the others follow.
+    /// Document number of the first document. The other documents have the following numbers.
     first_file_id: u64,
 }
 
@@ -56,36 +58,38 @@ impl Load {
         let sandbox = Sandbox::new().await;
         let identity = Identity::new(&sandbox.stack);
         let mut people = Vec::new();
-        for n in 0..PEOPLE {
-            let subject = format!("{}-{n}", sandbox.tag);
+        for person_number in 0..PEOPLE {
+            let subject = format!("{}-{person_number}", sandbox.tag);
             let token = identity.token_of(&subject, "docferry.read docferry.write").await;
             people.push(sandbox.api.with_token(&token));
         }
         let first_file_id = fastrand::u64(1_000_000..90_000_000);
-        for n in 0..(PEOPLE * JOBS_PER_PERSON) {
-            let single = sandbox.with_suffix(&format!("{n:03}"));
-            let document = single.document(DOCUMENT_SIZE).await;
-            sandbox.cloud.index_document(first_file_id + n as u64, &document.guid).await;
+        for job_number in 0..(PEOPLE * JOBS_PER_PERSON) {
+            let document_sandbox = sandbox.with_suffix(&format!("{job_number:03}"));
+            let document = document_sandbox.document(DOCUMENT_SIZE).await;
+            let file_id = first_file_id + job_number as u64;
+            sandbox.cloud.index_document(file_id, &document.guid).await;
         }
         Self { sandbox, people, first_file_id }
     }
 
     /// Creates all jobs concurrently, each with its person's token. Returns the ids.
     async fn initiate_all(&self) -> Vec<TransferId> {
-        let requests = (0..PEOPLE * JOBS_PER_PERSON).map(async |n| {
-            let priority = ["low", "normal", "normal", "high"][n % 4];
+        let requests = (0..PEOPLE * JOBS_PER_PERSON).map(async |job_number| {
+            let priority = ["low", "normal", "normal", "high"][job_number % 4];
             let body = json!({
-                "file_id": self.first_file_id + n as u64,
+                "file_id": self.first_file_id + job_number as u64,
                 "priority": priority,
-                "clientRequestId": format!("{}-{n}", self.sandbox.tag),
+                "clientRequestId": format!("{}-{job_number}", self.sandbox.tag),
             })
             .to_string();
-            let api = &self.people[n % PEOPLE];
+            let api = &self.people[job_number % PEOPLE];
             let accepted = eventually("the job is accepted", END_TIMEOUT, async || {
-                let answer = api.request(Method::POST, "/v1/download/initiate", Some(&body)).await;
-                // Repeats the request if the gateway throttles it or the function was
-                // killed. `clientRequestId` makes that idempotent.
-                (answer.status == StatusCode::ACCEPTED).then_some(answer)
+                let response =
+                    api.request(Method::POST, "/v1/download/initiate", Some(&body)).await;
+                // Repeats the request if the gateway throttles it or the function was killed.
+                // The repetition creates no second job, because `clientRequestId` is the same.
+                (response.status == StatusCode::ACCEPTED).then_some(response)
             })
             .await;
             accepted.json()["jobId"].as_str().unwrap().parse().unwrap()
@@ -97,8 +101,8 @@ impl Load {
     async fn records(&self, ids: &[TransferId]) -> Vec<Transfer> {
         use docferry_app::ports::TransferStore as _;
         let store = self.sandbox.cloud.store();
-        let reading = ids.iter().map(async |id| store.get(id).await.unwrap().unwrap());
-        futures::future::join_all(reading).await
+        let reads = ids.iter().map(async |id| store.get(id).await.unwrap().unwrap());
+        futures::future::join_all(reads).await
     }
 
     /// Checks the slot limits repeatedly until all jobs have ended. Returns their records.
@@ -114,8 +118,8 @@ impl Load {
             }
             assert!(by_person.values().all(|held| *held <= SLOTS_PER_PERSON), "{by_person:?}");
             max_held.set(max_held.get().max(slots.holders.len()));
-            // Transfers of killed processes are recovered by the sweeper, which runs once a
-            // minute; here it runs more often.
+            // The sweeper recovers transfers of killed processes. In production it runs once a
+            // minute; more frequent sweeps shorten the test.
             if polls.replace(polls.get() + 1) % POLLS_PER_SWEEP == 0 {
                 self.sandbox.cloud.make_due().await;
                 let _ignored = self.sandbox.cloud.invoke("sweep", &json!({})).await;
@@ -134,30 +138,32 @@ impl Load {
     }
 }
 
-/// Returns violations of the queue order: transfers that got a slot before another one that
-/// was ahead in the queue and whose person was below the limit.
+/// Returns violations of the queue order. A transfer may get a slot before another transfer that
+/// was ahead of it in the queue only if the person of the skipped transfer held all slots that a
+/// person may hold.
 fn queue_order_violations(records: &[Transfer]) -> Vec<String> {
     let slot_granted_at = |transfer: &Transfer| transfer.slot_granted_at.unwrap();
     let mut violations = Vec::new();
     for earlier in records {
-        let at = slot_granted_at(earlier);
-        for skipped in records.iter().filter(|other| slot_granted_at(other) > at) {
+        let granted_at = slot_granted_at(earlier);
+        for skipped in records.iter().filter(|other| slot_granted_at(other) > granted_at) {
             let was_ahead = skipped.queue_entry().order < earlier.queue_entry().order;
-            let was_queued = skipped.created_at + VISIBILITY_DELAY < at;
+            let was_queued = skipped.created_at + VISIBILITY_DELAY < granted_at;
             if !was_ahead || !was_queued {
                 continue;
             }
             let person = skipped.queue_entry().person;
             let held_slot = |transfer: &&Transfer| {
-                // The end may have been recorded, but the released slot was not yet visible
-                // to the process that granted a slot to `earlier`.
+                // A released slot is visible to the process that granted a slot to `earlier`
+                // only after the delay.
                 let released_at = transfer.ended_at.map(|ended| ended + VISIBILITY_DELAY);
-                slot_granted_at(transfer) <= at && released_at.is_none_or(|released| released >= at)
+                slot_granted_at(transfer) <= granted_at
+                    && released_at.is_none_or(|released_at| released_at >= granted_at)
             };
             let of_person = records.iter().filter(|other| other.queue_entry().person == person);
             let held = of_person.filter(held_slot).count();
             if held < SLOTS_PER_PERSON {
-                let delay = slot_granted_at(skipped).duration_since(at);
+                let delay = slot_granted_at(skipped).duration_since(granted_at);
                 violations.push(format!(
                     "{} got a slot {delay:?} before {}, whose person held {held}",
                     earlier.transfer_id, skipped.transfer_id
@@ -183,12 +189,13 @@ async fn two_hundred_jobs_respect_slot_limits_and_queue_order() {
     assert_eq!(completed, ids.len(), "all jobs are delivered");
     assert_eq!(queue_order_violations(&records), Vec::<String>::new());
 
-    let last_admitted_at = |priority| {
+    let last_grant_time = |priority| {
         let transfers = records.iter().filter(|transfer| transfer.priority == priority);
         transfers.map(|transfer| transfer.slot_granted_at.unwrap()).max().unwrap()
     };
-    let (high, low) = (last_admitted_at(Priority::High), last_admitted_at(Priority::Low));
-    assert!(high < low, "high priority goes first");
+    let last_high_priority_grant = last_grant_time(Priority::High);
+    let last_low_priority_grant = last_grant_time(Priority::Low);
+    assert!(last_high_priority_grant < last_low_priority_grant, "high priority goes first");
 
     let store = cloud.store();
     assert!(store.slots(Pool::Download).await.unwrap().holders.is_empty());
@@ -196,20 +203,20 @@ async fn two_hundred_jobs_respect_slot_limits_and_queue_order() {
 }
 
 #[tokio::test]
-async fn two_hundred_jobs_survive_the_killing_of_processes() {
+async fn two_hundred_jobs_complete_although_processes_are_killed() {
     let load = Load::prepare().await;
-    let is_over = AtomicBool::new(false);
+    let jobs_have_ended = AtomicBool::new(false);
     let emulator = load.sandbox.stack.emulator_pid.unwrap();
     let killing = async {
         let (mut seen, mut killed) = (BTreeSet::new(), BTreeSet::new());
         for function in KILLED_FUNCTIONS.iter().cycle() {
-            if is_over.load(Ordering::Relaxed) {
+            if jobs_have_ended.load(Ordering::Relaxed) {
                 break;
             }
             for process in processes_of(emulator, &load.sandbox.stack.functions[*function]) {
                 seen.insert(process);
-                // Kills a third of all processes seen so far. The emulator may not have
-                // noticed yet that a process was killed, so each is killed once.
+                // Kills a third of the processes that were seen so far. A killed process may
+                // still be listed, so `killed` also prevents killing it twice.
                 if killed.len() * 3 < seen.len() && killed.insert(process) {
                     kill(process);
                 }
@@ -218,15 +225,19 @@ async fn two_hundred_jobs_survive_the_killing_of_processes() {
         }
         (seen.len(), killed.len())
     };
-    let working = async {
+    let running_jobs = async {
         let ids = load.initiate_all().await;
         let records = load.wait_for_end_within_limits(&ids).await;
-        is_over.store(true, Ordering::Relaxed);
+        jobs_have_ended.store(true, Ordering::Relaxed);
         records
     };
-    let ((seen, killed), records) = futures::join!(killing, working);
-    println!("{killed} of {seen} processes killed");
-    assert!(killed * 3 + 3 >= seen && killed >= KILLED_FUNCTIONS.len(), "{killed} of {seen}");
+    let ((seen_count, killed_count), records) = futures::join!(killing, running_jobs);
+    println!("{killed_count} of {seen_count} processes killed");
+    let a_third_was_killed = killed_count * 3 + 3 >= seen_count;
+    assert!(
+        a_third_was_killed && killed_count >= KILLED_FUNCTIONS.len(),
+        "{killed_count} of {seen_count}"
+    );
 
     let mut failed = Vec::new();
     for record in records.iter().filter(|record| record.delivery.is_none()) {

@@ -1,5 +1,5 @@
-//! Property test of the deployed API. [Schemathesis] generates valid and invalid requests
-//! from `openapi.yaml` and checks the responses against it.
+//! Property test of the deployed API. The program [Schemathesis] generates valid and invalid requests
+//! from `openapi.yaml` and checks that the responses conform to it.
 //!
 //! [Schemathesis]: https://schemathesis.readthedocs.io
 #![allow(
@@ -19,15 +19,15 @@ use docferry_openapi::Description;
 use docferry_system_tests::{Identity, Sandbox};
 use serde_json::{Value, json};
 
-/// Default of `DOCFERRY_API_CASES`, the number of random cases. The cases that the
-/// description requires (each limit, each missing member, each undefined method) are about a
-/// thousand more.
+/// Default of `DOCFERRY_API_CASES`, the number of random requests. Schemathesis also sends about a
+/// thousand requests that follow directly from `openapi.yaml`: one for each limit, each missing
+/// member and each undefined method.
 const DEFAULT_CASES: usize = 300;
 
-/// Number of documents that requests can use.
-const DOCUMENTS: u64 = 5;
+/// Number of existing documents that requests can use.
+const DOCUMENT_COUNT: u64 = 5;
 
-/// All scopes, so that no request is refused for lack of one.
+/// All scopes, so that no request is refused because a scope is missing.
 const SCOPES: &str = "docferry.read docferry.write docferry.delegate docferry.service";
 
 #[tokio::test]
@@ -43,8 +43,8 @@ async fn generated_requests_get_responses_that_match_the_description() {
     });
     let token = Identity::new(&sandbox.stack).mint(&options).await;
 
-    let report = std::env::temp_dir().join(format!("{}.json", sandbox.tag));
-    let calls = Description::of_project().unwrap().operations().count();
+    let report_file = std::env::temp_dir().join(format!("{}.json", sandbox.tag));
+    let call_count = Description::of_project().unwrap().operations().count();
     let mut command = Command::new(program());
     let folder = Path::new(env!("CARGO_MANIFEST_DIR"));
     command
@@ -54,9 +54,9 @@ async fn generated_requests_get_responses_that_match_the_description() {
         .arg("run")
         .arg(folder.join("../openapi.yaml"))
         .args(["--url", &sandbox.stack.api, "--seed", &seed])
-        .args(["--max-examples", &cases.div_ceil(calls).to_string()])
+        .args(["--max-examples", &cases.div_ceil(call_count).to_string()])
         .args(["--report", "json", "--report-json-path"])
-        .arg(&report)
+        .arg(&report_file)
         // Schemathesis must not read configuration files of this repository.
         .current_dir(std::env::temp_dir())
         .env("SCHEMATHESIS_HOOKS", folder.join("schemathesis/hooks.py"))
@@ -66,17 +66,17 @@ async fn generated_requests_get_responses_that_match_the_description() {
         .env("DOCFERRY_API_FILES", file_ids);
     let output = tokio::task::spawn_blocking(move || command.output().unwrap()).await.unwrap();
 
-    let report_json = std::fs::read(&report).unwrap_or_default();
     // After a failure there may be no report.
-    let _ = std::fs::remove_file(&report);
-    let report_json: Value = serde_json::from_slice(&report_json).unwrap_or_default();
-    let generated = report_json["test_cases"]["generated"].as_u64().unwrap_or_default();
-    println!("{generated} cases, seed {seed}\n{}", format_accepted_by_call(&report_json));
+    let report_bytes = std::fs::read(&report_file).unwrap_or_default();
+    let _ = std::fs::remove_file(&report_file);
+    let report: Value = serde_json::from_slice(&report_bytes).unwrap_or_default();
+    let generated = report["test_cases"]["generated"].as_u64().unwrap_or_default();
+    println!("{generated} cases, seed {seed}\n{}", format_accepted_by_call(&report));
     assert!(output.status.success(), "{}", output_text(&output));
     assert!(generated >= cases as u64, "only {generated} of {cases} cases");
     // If no request was accepted, the run tested only error responses.
     for call in ["POST /v1/download/initiate", "GET /v1/download/status/{jobId}"] {
-        let count = count_accepted(&report_json["valid_rates"][call]);
+        let count = count_accepted(&report["valid_rates"][call]);
         assert!(count > 0, "no request of {call} was accepted");
     }
 }
@@ -96,13 +96,13 @@ fn program() -> OsString {
 
 /// Creates documents and returns their numbers, separated by commas.
 async fn create_documents(sandbox: &Sandbox) -> String {
-    let mut files = Vec::new();
-    for n in 0..DOCUMENTS {
-        let single = sandbox.with_suffix(&n.to_string());
-        let (file_id, _) = single.indexed_document(1000 + n, &[]).await;
-        files.push(file_id.to_string());
+    let mut file_ids = Vec::new();
+    for index in 0..DOCUMENT_COUNT {
+        let document_sandbox = sandbox.with_suffix(&index.to_string());
+        let (file_id, _) = document_sandbox.indexed_document(1000 + index, &[]).await;
+        file_ids.push(file_id.to_string());
     }
-    files.join(",")
+    file_ids.join(",")
 }
 
 /// Returns the number of accepted requests of a call.
@@ -112,13 +112,14 @@ fn count_accepted(rates: &Value) -> u64 {
 }
 
 /// Formats the number of accepted requests, one line per call.
-fn format_accepted_by_call(report_json: &Value) -> String {
-    let calls = report_json["valid_rates"].as_object().into_iter().flatten();
+fn format_accepted_by_call(report: &Value) -> String {
+    let calls = report["valid_rates"].as_object().into_iter().flatten();
     let lines = calls.map(|(call, rates)| format!("{:>6} accepted  {call}", count_accepted(rates)));
     lines.collect::<Vec<_>>().join("\n")
 }
 
-/// Returns the output of the program. It includes curl commands that repeat failed requests.
+/// Returns the output of Schemathesis. The output includes curl commands that repeat the failed
+/// requests.
 fn output_text(output: &Output) -> String {
     let texts = [&output.stdout, &output.stderr].map(|text| String::from_utf8_lossy(text));
     texts.join("\n")

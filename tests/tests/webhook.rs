@@ -1,9 +1,10 @@
-//! Tests of webhooks, through the deployed system with IAM enforcement.
+//! Tests of webhooks through the deployed system. A webhook is a signed HTTP request that docferry
+//! sends to the `callbackUrl` of a job when the job ends.
 //!
-//! The path of each receiver contains the tag of its sandbox. `whole_run.rs` searches all
-//! logs for these tags, so it also finds URLs that were logged.
+//! The path of each receiver contains the tag of its sandbox. `whole_run.rs` searches all logs for
+//! these tags, so it also finds callback URLs that were logged.
 
-#![allow(clippy::unwrap_used, reason = "test helpers")]
+#![allow(clippy::unwrap_used, clippy::panic, reason = "test helpers")]
 
 use std::collections::BTreeSet;
 
@@ -15,48 +16,48 @@ use reqwest::StatusCode;
 use serde_json::{Value, json};
 use sha2::Sha256;
 use tokio::net::TcpSocket;
-use wiremock::matchers::path;
+use wiremock::matchers::{method, path};
 use wiremock::{Mock, MockServer, Request, ResponseTemplate};
 
+/// Trace context that the test sends with its requests and expects in the webhooks.
 const TRACEPARENT: &str = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01";
 
-/// Starts a receiver that fails this number of times before it accepts notifications.
+/// Starts a receiver that responds with status 500 to the first `failures` requests and accepts
+/// all later requests.
 async fn start_receiver(failures: u64) -> MockServer {
     let server = MockServer::start().await;
     if failures > 0 {
-        let busy = Mock::given(any_post()).respond_with(ResponseTemplate::new(500));
-        busy.up_to_n_times(failures).mount(&server).await;
+        let failing = Mock::given(method("POST")).respond_with(ResponseTemplate::new(500));
+        failing.up_to_n_times(failures).mount(&server).await;
     }
-    Mock::given(any_post()).respond_with(ResponseTemplate::new(204)).mount(&server).await;
+    Mock::given(method("POST")).respond_with(ResponseTemplate::new(204)).mount(&server).await;
     server
 }
 
-fn any_post() -> wiremock::matchers::MethodExactMatcher {
-    wiremock::matchers::method("POST")
-}
-
-/// Waits until a receiver has this number of requests, and returns all.
-async fn wait_for_requests(server: &MockServer, times: usize) -> Vec<Request> {
+/// Waits until a receiver has at least `count` requests, and returns all of its requests.
+async fn wait_for_requests(server: &MockServer, count: usize) -> Vec<Request> {
     eventually("the receiver is called", SHORT_TIMEOUT, async || {
         let requests = server.received_requests().await.unwrap();
-        (requests.len() >= times).then_some(requests)
-    })
-    .await
-}
-
-/// Waits until a receiver has this number of different messages, and returns the first
-/// request of each. Each message is sent at least once.
-async fn wait_for_distinct_messages(server: &MockServer, count: usize) -> Vec<Request> {
-    eventually("all messages are received", SHORT_TIMEOUT, async || {
-        let mut seen = BTreeSet::new();
-        let mut requests = server.received_requests().await.unwrap();
-        requests.retain(|request| seen.insert(request.headers["webhook-id"].as_bytes().to_vec()));
         (requests.len() >= count).then_some(requests)
     })
     .await
 }
 
-/// Checks the signature with an independent implementation of the standard.
+/// Waits until a receiver has at least `count` different messages, and returns the first request of
+/// each message. A message may arrive more than once.
+async fn wait_for_distinct_messages(server: &MockServer, count: usize) -> Vec<Request> {
+    eventually("all messages are received", SHORT_TIMEOUT, async || {
+        let mut seen_ids = BTreeSet::new();
+        let mut requests = server.received_requests().await.unwrap();
+        requests
+            .retain(|request| seen_ids.insert(request.headers["webhook-id"].as_bytes().to_vec()));
+        (requests.len() >= count).then_some(requests)
+    })
+    .await
+}
+
+/// Checks the signature of a webhook with an independent implementation of the Standard Webhooks
+/// specification.
 fn assert_signed(sandbox: &Sandbox, request: &Request) {
     let header = |name: &str| request.headers[name].to_str().unwrap();
     let secret = sandbox.stack.webhook_secret.strip_prefix("whsec_").unwrap();
@@ -71,9 +72,10 @@ fn assert_signed(sandbox: &Sandbox, request: &Request) {
 async fn webhook_is_retried_with_the_same_message_after_failures() {
     let sandbox = Sandbox::new().await;
     let server = start_receiver(2).await;
-    let (file, _) = sandbox.indexed_document(1000, &[]).await;
-    let hook = format!("{}/{}?key=secret", server.uri(), sandbox.tag);
-    let id = sandbox.api.create_job(&json!({ "file_id": file, "callbackUrl": hook })).await;
+    let (file_id, _) = sandbox.indexed_document(1000, &[]).await;
+    let callback_url = format!("{}/{}?key=secret", server.uri(), sandbox.tag);
+    let body = json!({ "file_id": file_id, "callbackUrl": callback_url });
+    let id = sandbox.api.create_job(&body).await;
     assert_eq!(sandbox.api.wait_for_job_end(&id).await["status"], "completed");
 
     let requests = wait_for_requests(&server, 3).await;
@@ -87,11 +89,61 @@ async fn webhook_is_retried_with_the_same_message_after_failures() {
     let body: Value = serde_json::from_slice(&requests[2].body).unwrap();
     assert_eq!(body["type"], "download.completed");
     let data = &body["data"];
-    assert_eq!((&data["jobId"], &data["status"]), (&json!(id), &json!("completed")));
-    assert_eq!((&data["attempts"], &data["totalFileIds"]), (&json!(1), &json!(1)));
+    assert_eq!(data["jobId"], id);
+    assert_eq!(data["status"], "completed");
+    assert_eq!(data["attempts"], 1);
+    assert_eq!(data["totalFileIds"], 1);
 
     let text = body.to_string();
     assert!(!text.contains(&sandbox.tag) && !text.contains("http"), "{text}");
+}
+
+/// A webhook message that a receiver got.
+struct Message {
+    id: String,
+    body: Value,
+}
+
+/// Returns the messages that were sent to the receiver with this name. Checks the signature and
+/// the trace of each message.
+fn messages_to(receiver: &str, sandbox: &Sandbox, requests: &[Request]) -> Vec<Message> {
+    let receiver_path = format!("/{}/{receiver}", sandbox.tag);
+    let own_requests = requests.iter().filter(|request| request.url.path() == receiver_path);
+    let to_message = |request: &Request| {
+        assert_signed(sandbox, request);
+        assert_eq!(request.headers["traceparent"], TRACEPARENT);
+        Message {
+            id: request.headers["webhook-id"].to_str().unwrap().to_owned(),
+            body: serde_json::from_slice(&request.body).unwrap(),
+        }
+    };
+    own_requests.map(to_message).collect()
+}
+
+/// Creates a job whose document is in the index, but not in the document source. So the job fails.
+async fn create_failing_job(sandbox: &Sandbox, callback_url: &str) -> String {
+    let file_id = random_file_id();
+    sandbox.cloud.index_document(file_id, &sandbox.another_document().guid).await;
+    sandbox.api.create_job(&json!({ "file_id": file_id, "callbackUrl": callback_url })).await
+}
+
+/// Creates a job whose document arrives late, and cancels the job.
+async fn create_canceled_job(sandbox: &Sandbox, callback_url: &str) -> String {
+    let (file_id, _) = sandbox.indexed_document(1000, &[("moverDelayMs", "8000")]).await;
+    let body = json!({ "file_id": file_id, "callbackUrl": callback_url });
+    let id = sandbox.api.create_job(&body).await;
+    sandbox.api.post_json(&format!("/v1/download/cancel/{id}"), None).await;
+    id
+}
+
+/// Creates a job for a batch of two documents.
+async fn create_batch_job(sandbox: &Sandbox, callback_url: &str) -> String {
+    let mut file_ids = Vec::new();
+    for suffix in ["0", "1"] {
+        let (file_id, _) = sandbox.with_suffix(suffix).indexed_document(1000, &[]).await;
+        file_ids.push(file_id);
+    }
+    sandbox.api.create_job(&json!({ "file_ids": file_ids, "callbackUrl": callback_url })).await
 }
 
 #[tokio::test]
@@ -99,77 +151,53 @@ async fn webhook_is_sent_for_each_end_of_each_run() {
     let sandbox = Sandbox::new().await;
     let sandbox = Sandbox { api: sandbox.api.within_trace(TRACEPARENT), ..sandbox };
     let server = start_receiver(0).await;
-    let hook = |end: &str| format!("{}/{}/{end}", server.uri(), sandbox.tag);
-    // The index has this number, but the source does not have its document.
-    let missing = random_file_id();
-    sandbox.cloud.index_document(missing, &sandbox.another_document().guid).await;
-    let failed =
-        sandbox.api.create_job(&json!({ "file_id": missing, "callbackUrl": hook("failed") })).await;
-    let (late, _) = sandbox.indexed_document(1000, &[("moverDelayMs", "8000")]).await;
-    let canceled =
-        sandbox.api.create_job(&json!({ "file_id": late, "callbackUrl": hook("canceled") })).await;
-    sandbox.api.post_json(&format!("/v1/download/cancel/{canceled}"), None).await;
-    let mut files = Vec::new();
-    for n in 0..2 {
-        files.push(sandbox.with_suffix(&n.to_string()).indexed_document(1000, &[]).await.0);
-    }
-    let many =
-        sandbox.api.create_job(&json!({ "file_ids": files, "callbackUrl": hook("many") })).await;
-    for id in [&failed, &canceled, &many] {
+    let callback_url = |receiver: &str| format!("{}/{}/{receiver}", server.uri(), sandbox.tag);
+    let failed_id = create_failing_job(&sandbox, &callback_url("failed")).await;
+    let canceled_id = create_canceled_job(&sandbox, &callback_url("canceled")).await;
+    let batch_id = create_batch_job(&sandbox, &callback_url("batch")).await;
+    for id in [&failed_id, &canceled_id, &batch_id] {
         sandbox.api.wait_for_job_end(id).await;
     }
+
     let requests = wait_for_distinct_messages(&server, 3).await;
-    let messages_to = |requests: &[Request], end: &str| -> Vec<(String, Value)> {
-        let wanted = format!("/{}/{end}", sandbox.tag);
-        let ours = requests.iter().filter(|request| request.url.path() == wanted);
-        ours.map(|request| {
-            assert_signed(&sandbox, request);
-            assert_eq!(request.headers["traceparent"], TRACEPARENT);
-            let id = request.headers["webhook-id"].to_str().unwrap().to_owned();
-            (id, serde_json::from_slice(&request.body).unwrap())
-        })
-        .collect()
-    };
-    let (_, body) = &messages_to(&requests, "failed")[0];
-    assert_eq!(body["type"], "download.failed", "{body}");
-
+    let failed = &messages_to("failed", &sandbox, &requests)[0].body;
+    assert_eq!(failed["type"], "download.failed", "{failed}");
     let code = FailureCode::SourceNotFound;
-    assert_eq!(body["data"]["error"], json!({ "code": code.as_str(), "message": code.message() }));
-    let (_, body) = &messages_to(&requests, "canceled")[0];
-    assert_eq!(
-        (&body["type"], &body["data"]["error"]),
-        (&json!("download.canceled"), &Value::Null)
-    );
+    let expected_error = json!({ "code": code.as_str(), "message": code.message() });
+    assert_eq!(failed["data"]["error"], expected_error);
 
-    let (id, body) = &messages_to(&requests, "many")[0];
-    assert_eq!((id, &body["type"]), (&format!("{many}-1"), &json!("download.completed")));
-    assert_eq!(body["data"]["totalFileIds"], 2);
+    let canceled = &messages_to("canceled", &sandbox, &requests)[0].body;
+    assert_eq!(canceled["type"], "download.canceled");
+    assert_eq!(canceled["data"]["error"], Value::Null);
 
-    let retried = eventually("the first run is cleaned up", SHORT_TIMEOUT, async || {
-        let answer = sandbox.api.post_json(&format!("/v1/download/retry/{canceled}"), None).await;
-        (answer.json()["code"] != "NOT_SETTLED").then_some(answer)
-    })
-    .await;
-    assert_eq!(retried.status, StatusCode::ACCEPTED, "{}", retried.text);
+    let batch = &messages_to("batch", &sandbox, &requests)[0];
+    assert_eq!(batch.id, format!("{batch_id}-1"));
+    assert_eq!(batch.body["type"], "download.completed");
+    assert_eq!(batch.body["data"]["totalFileIds"], 2);
 
-    sandbox.api.wait_for_job_end(&canceled).await;
+    sandbox.api.retry_job(&canceled_id).await;
+    sandbox.api.wait_for_job_end(&canceled_id).await;
+
     let requests = wait_for_distinct_messages(&server, 4).await;
-    let ends = messages_to(&requests, "canceled");
-    assert_eq!((&ends[0].0, &ends[1].0), (&format!("{canceled}-1"), &format!("{canceled}-2")));
-    assert_eq!(ends[1].1["type"], "download.completed");
-    assert_eq!(ends[1].1["data"]["attempts"], 2);
+    let messages = messages_to("canceled", &sandbox, &requests);
+    let [first_run, second_run] = messages.as_slice() else { panic!("not two messages") };
+    assert_eq!(first_run.id, format!("{canceled_id}-1"));
+    assert_eq!(second_run.id, format!("{canceled_id}-2"));
+    assert_eq!(second_run.body["type"], "download.completed");
+    assert_eq!(second_run.body["data"]["attempts"], 2);
 }
 
 #[tokio::test]
-async fn webhook_to_a_dead_receiver_becomes_a_dead_letter() {
+async fn webhook_to_an_unreachable_receiver_becomes_a_dead_letter() {
     let sandbox = Sandbox::new().await;
-    // No process listens on this port, and none can, because the port is bound here.
+    // The port is bound here and does not listen, so every connection to it is refused.
     let socket = TcpSocket::new_v4().unwrap();
     socket.bind("127.0.0.1:0".parse().unwrap()).unwrap();
     let address = socket.local_addr().unwrap();
-    let (file, _) = sandbox.indexed_document(1000, &[]).await;
-    let hook = format!("http://{address}/{}", sandbox.tag);
-    let id = sandbox.api.create_job(&json!({ "file_id": file, "callbackUrl": hook })).await;
+    let (file_id, _) = sandbox.indexed_document(1000, &[]).await;
+    let callback_url = format!("http://{address}/{}", sandbox.tag);
+    let body = json!({ "file_id": file_id, "callbackUrl": callback_url });
+    let id = sandbox.api.create_job(&body).await;
     assert_eq!(sandbox.api.wait_for_job_end(&id).await["status"], "completed");
 
     eventually("the outcome is sent to the audit queue", SHORT_TIMEOUT, async || {
@@ -178,8 +206,8 @@ async fn webhook_to_a_dead_receiver_becomes_a_dead_letter() {
     .await;
     let letter =
         eventually("the notification is in the dead-letter queue", SHORT_TIMEOUT, async || {
-            let dead = sandbox.cloud.dead_letter_webhooks().await;
-            dead.into_iter().find(|letter| letter["jobId"] == id)
+            let letters = sandbox.cloud.dead_letter_webhooks().await;
+            letters.into_iter().find(|letter| letter["jobId"] == id)
         })
         .await;
     assert_eq!(letter["outcome"], "completed");
@@ -189,18 +217,19 @@ async fn webhook_to_a_dead_receiver_becomes_a_dead_letter() {
 }
 
 #[tokio::test]
-async fn webhook_to_a_gone_receiver_is_sent_once() {
+async fn webhook_is_sent_once_to_a_receiver_that_responds_with_410() {
     let sandbox = Sandbox::new().await;
     let server = MockServer::start().await;
-    let gone = Mock::given(path(format!("/{}", sandbox.tag)));
-    gone.respond_with(ResponseTemplate::new(410)).mount(&server).await;
-    let (file, _) = sandbox.indexed_document(1000, &[]).await;
-    let hook = format!("{}/{}", server.uri(), sandbox.tag);
-    let id = sandbox.api.create_job(&json!({ "file_id": file, "callbackUrl": hook })).await;
+    let receiver = Mock::given(path(format!("/{}", sandbox.tag)));
+    receiver.respond_with(ResponseTemplate::new(410)).mount(&server).await;
+    let (file_id, _) = sandbox.indexed_document(1000, &[]).await;
+    let callback_url = format!("{}/{}", server.uri(), sandbox.tag);
+    let body = json!({ "file_id": file_id, "callbackUrl": callback_url });
+    let id = sandbox.api.create_job(&body).await;
     wait_for_requests(&server, 1).await;
-    let log = format!("/aws/lambda/{}", sandbox.stack.functions["webhook"]);
+    let log_group = format!("/aws/lambda/{}", sandbox.stack.functions["webhook"]);
     eventually("the receiver is given up", SHORT_TIMEOUT, async || {
-        let text = sandbox.cloud.log_text(&log).await;
+        let text = sandbox.cloud.log_text(&log_group).await;
         text.lines().any(|line| line.contains(&id) && line.contains("gone for good")).then_some(())
     })
     .await;
@@ -212,9 +241,9 @@ async fn forbidden_callback_url_is_rejected_before_the_job_is_recorded() {
     let sandbox = Sandbox::new().await;
     for url in ["https://169.254.169.254/", "https://0x0a000001/", "http://hooks.example.org/"] {
         let body = json!({ "file_id": 10_000, "callbackUrl": url });
-        let answer = sandbox.api.post_json("/v1/download/initiate", Some(&body)).await;
-        assert_eq!(answer.status, StatusCode::BAD_REQUEST, "{}", answer.text);
-        let problem = answer.json();
+        let response = sandbox.api.post_json("/v1/download/initiate", Some(&body)).await;
+        assert_eq!(response.status, StatusCode::BAD_REQUEST, "{}", response.text);
+        let problem = response.json();
         assert_eq!(problem["errors"][0]["pointer"], "/callbackUrl", "{problem}");
     }
 }

@@ -1,4 +1,5 @@
-//! Checks of the logs, histories and messages of the whole test run. Runs last and alone.
+//! Checks of the logs, workflow histories and audit messages that all system tests together have
+//! produced. These tests run last and alone.
 
 #![allow(clippy::unwrap_used, reason = "test helpers")]
 
@@ -23,13 +24,13 @@ async fn logs_and_histories_contain_no_personal_data_or_secrets() {
 
     let mut searched = 0;
     let mut hits = Vec::new();
-    let mut search =
-        |place: &str, text: &str| {
-            searched += text.len();
-            hits.extend(forbidden.iter().filter(|(_, needle)| text.contains(needle.as_str())).map(
-                |(kind, _)| format!("{kind} in {place}: {}", context_of_hit(text, &forbidden)),
-            ));
-        };
+    let mut search = |place: &str, text: &str| {
+        searched += text.len();
+        for found in forbidden.iter().filter(|forbidden| text.contains(&forbidden.text)) {
+            let context = context_of_hit(text, &forbidden);
+            hits.push(format!("{} in {place}: {context}", found.description));
+        }
+    };
     let mut logs = String::new();
     let groups = sandbox.cloud.log_groups().await;
     for function in sandbox.stack.functions.values() {
@@ -41,7 +42,7 @@ async fn logs_and_histories_contain_no_personal_data_or_secrets() {
         search(&group, &log);
         logs.push_str(&log);
     }
-    // The search is meaningful only if the logs contain the transfer.
+    // Finding nothing means something only if the logs contain the transfer.
     assert!(logs.contains(&delivered), "the logs do not contain the transfer");
     for step in ["push", "poll", "upload", "finalize"] {
         assert!(logs.contains(&format!("\"{step}\"")), "no log of {step}");
@@ -73,7 +74,6 @@ async fn every_outcome_was_sent_to_the_audit_queue() {
     let sandbox = Sandbox::new().await;
     let document = sandbox.document(1000).await;
     let (delivered, _) = sandbox.deliver(&document).await;
-    let mut messages = BTreeMap::new();
     eventually("the outbox is empty", LONG_TIMEOUT, async || {
         // The sweeper sends messages that `notify` did not send.
         let outcomes = sandbox.cloud.sort_keys("OUTBOX#").await;
@@ -81,6 +81,7 @@ async fn every_outcome_was_sent_to_the_audit_queue() {
         (outcomes.is_empty() && notifications.is_empty()).then_some(())
     })
     .await;
+    let mut messages = BTreeMap::new();
     for message in sandbox.cloud.audit_messages().await {
         let id = message["messageId"].as_str().unwrap().to_owned();
         let earlier = messages.insert(id, message.clone());
@@ -90,48 +91,55 @@ async fn every_outcome_was_sent_to_the_audit_queue() {
     // This message is from a sample event, whose transfer does not exist.
     messages.remove("0193a3e4c5d67e8f90a1b2c3d4e5f607/1");
     // Each transfer has a message for its last end and one for each end before a retry.
-    let mut attempts = BTreeMap::<&str, Vec<u32>>::new();
+    let mut execution_numbers = BTreeMap::<&str, Vec<u32>>::new();
     for (transfer, execution_number) in messages.keys().map(|id| split_id(id)) {
-        attempts.entry(transfer).or_default().push(execution_number);
+        execution_numbers.entry(transfer).or_default().push(execution_number);
     }
     let ended = sandbox.cloud.ended_transfers().await;
-    assert_eq!(attempts.len(), ended.len());
-    for (last, retries) in &ended {
-        let (transfer, execution_number) = split_id(last);
-        let sent = &attempts[transfer];
-        assert_eq!(sent.len(), retries + 1, "{last}: {sent:?}");
-        assert_eq!(sent.iter().max(), Some(&execution_number), "{last}: {sent:?}");
+    assert_eq!(execution_numbers.len(), ended.len());
+    for (last_message_id, retries) in &ended {
+        let (transfer, execution_number) = split_id(last_message_id);
+        let sent = &execution_numbers[transfer];
+        assert_eq!(sent.len(), retries + 1, "{last_message_id}: {sent:?}");
+        assert_eq!(sent.iter().max(), Some(&execution_number), "{last_message_id}: {sent:?}");
     }
 
     let message = &messages[&format!("{delivered}/1")];
-    assert_eq!(
-        (&message["actor"], &message["action"], &message["outcome"]),
-        (&json!("scv"), &json!("Delivered to OneDrive"), &json!("completed"))
-    );
+    assert_eq!(message["actor"], "scv");
+    assert_eq!(message["action"], "Delivered to OneDrive");
+    assert_eq!(message["outcome"], "completed");
     assert_eq!(message["files"][0]["fileName"], sandbox.file_name);
 }
 
-/// Splits a message id into the transfer and its attempt.
+/// Splits a message id, `{transferId}/{attempt}`, into the transfer's id and the execution number.
 fn split_id(id: &str) -> (&str, u32) {
     let (transfer, execution_number) = id.split_once('/').unwrap();
     (transfer, execution_number.parse().unwrap())
 }
 
-/// Returns up to 200 characters before the first hit. The hit itself is left out, because
-/// the result is logged, too.
-fn context_of_hit(text: &str, forbidden: &[(String, String)]) -> String {
-    let is_hit = |line: &&str| forbidden.iter().any(|(_, needle)| line.contains(needle));
+/// A text that must not occur in any log, history or error.
+struct ForbiddenText {
+    /// Description that may be printed.
+    description: String,
+    text: String,
+}
+
+/// Returns up to 200 characters before the first forbidden text. The forbidden text itself is not
+/// returned, because the test prints the result.
+fn context_of_hit(text: &str, forbidden: &[ForbiddenText]) -> String {
+    let is_hit = |line: &&str| forbidden.iter().any(|forbidden| line.contains(&forbidden.text));
     let line = text.lines().find(is_hit).unwrap_or_default();
-    let at = forbidden.iter().filter_map(|(_, needle)| line.find(needle)).min().unwrap_or(0);
-    let context: String = line[..at].chars().rev().take(200).collect();
+    let hits = forbidden.iter().filter_map(|forbidden| line.find(&forbidden.text));
+    let first_hit = hits.min().unwrap_or(0);
+    let context: String = line[..first_hit].chars().rev().take(200).collect();
     context.chars().rev().collect()
 }
 
-/// Delivers a document despite faults, and lets other transfers fail, so that everything that can
-/// be logged is logged. Returns the id of the delivered transfer.
+/// Delivers one document despite faults and lets several transfers fail, so that the logs contain
+/// all kinds of messages. Returns the id of the delivered transfer.
 async fn run_one_delivery_and_several_failures(sandbox: &Sandbox) -> String {
     let document = sandbox.document(25 * MIB).await;
-    // Faults that make clients write logs: lost responses, errors and an expired session.
+    // These faults make the clients of ORDS and Graph write logs.
     sandbox.source_faults([json!({ "operation": "push", "dropResponse": true })]).await;
     sandbox
         .graph_faults([
@@ -170,37 +178,39 @@ async fn run_one_delivery_and_several_failures(sandbox: &Sandbox) -> String {
         sandbox.source_faults([refused]).await;
         sandbox.assert_fails_cleanly(code, SHORT_TIMEOUT).await;
     }
-    let mut unknown = Sandbox::new().await;
-    unknown.document(1000).await;
-    unknown.email = format!("unknown-{}@docferry.example", unknown.tag);
-    unknown.assert_fails_cleanly(FailureCode::RecipientNotFound, SHORT_TIMEOUT).await;
+    let mut unknown_recipient = Sandbox::new().await;
+    unknown_recipient.document(1000).await;
+    unknown_recipient.email = format!("unknown-{}@docferry.example", unknown_recipient.tag);
+    unknown_recipient.assert_fails_cleanly(FailureCode::RecipientNotFound, SHORT_TIMEOUT).await;
 
     let tag = &sandbox.tag;
-    let bad = json!({ "objGuid": tag, "email": tag, "filePath": format!("{tag}|") });
-    assert_eq!(sandbox.api.post(&bad).await.status, 400);
+    let invalid_body = json!({ "objGuid": tag, "email": tag, "filePath": format!("{tag}|") });
+    assert_eq!(sandbox.api.post(&invalid_body).await.status, 400);
     sandbox.api.get(&format!("/document/status/{tag}")).await;
     delivered
 }
 
-/// Returns texts that must not be found, each with a description that may be printed.
-async fn forbidden_texts(sandbox: &Sandbox) -> Vec<(String, String)> {
+/// Returns the texts that must not be found.
+async fn forbidden_texts(sandbox: &Sandbox) -> Vec<ForbiddenText> {
     let stack = &sandbox.stack;
-    let mut forbidden = vec![("an upload URL".to_owned(), "tempauth".to_owned())];
-    let mut forbid = |kind: &str, text: &str| {
-        assert!(text.len() >= 4, "{kind} is too short to search for");
-        forbidden.push((kind.to_owned(), text.to_owned()));
+    let mut forbidden = Vec::new();
+    let mut forbid = |description: &str, text: &str| {
+        assert!(text.len() >= 4, "{description} is too short to search for");
+        forbidden
+            .push(ForbiddenText { description: description.to_owned(), text: text.to_owned() });
     };
+    forbid("an upload URL", "tempauth");
     for user in sandbox.graph.users().await {
         forbid("an address", &user);
         forbid("an address, encoded", &user.replace('@', "%40"));
-        // The tag of the test that created the user.
-        if let Some(at) = user.find("zq") {
-            forbid("an address, file name or folder", &user[at..at + 18]);
+        // The address contains the tag of the sandbox that created the user: "zq" and 16 digits.
+        if let Some(start) = user.find("zq") {
+            forbid("an address, file name or folder", &user[start..start + 18]);
         }
     }
     for (index, secret) in stack.secrets.iter().enumerate() {
         forbid(&format!("secret {index}"), secret);
-        // Every combination of user and secret, encoded as in HTTP Basic.
+        // Each secret with each user name, encoded as in HTTP Basic.
         for user in [stack.scv.username.as_str(), "docferry"] {
             forbid("basic credentials", &STANDARD.encode(format!("{user}:{secret}")));
         }

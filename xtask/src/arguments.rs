@@ -1,4 +1,4 @@
-//! Command line of `cargo xtask`.
+//! Command line of `cargo xtask`: its tasks and their options.
 
 use clap::{Parser, Subcommand};
 

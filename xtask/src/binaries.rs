@@ -1,4 +1,4 @@
-//! Builds the binaries for the local cloud: Lambda functions, simulators and the command line.
+//! Builds the binaries of a local stack: Lambda functions, simulators and the command line.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -41,8 +41,8 @@ pub(crate) fn build(paths: &Paths) -> Result<()> {
 /// Builds the named binaries, with additional arguments for cargo.
 pub(crate) fn build_named(paths: &Paths, names: &[&str], extra_args: &[&str]) -> Result<()> {
     let mut cargo = cargo(paths);
-    // `--workspace` keeps the feature selection the same as in all other cargo calls of this
-    // program, so each dependency is compiled only once.
+    // With `--workspace`, the dependencies have the same features as in all cargo calls of this
+    // program, so that each dependency is compiled only once.
     cargo.args(["build", "--workspace"]).args(extra_args);
     for name in names {
         cargo.args(["--bin", name]);
@@ -55,8 +55,8 @@ pub(crate) fn program(paths: &Paths, name: &str) -> PathBuf {
     paths.target.join("debug").join(name)
 }
 
-/// Arranges the functions in the layout that Lambda expects: `<folder>/<name>/bootstrap`. Returns
-/// the folder.
+/// Puts each built function at `<folder>/<name>/bootstrap`, where Lambda expects it. Returns the
+/// folder.
 pub(crate) fn stage(paths: &Paths) -> Result<PathBuf> {
     let folder = paths.target.join("lambda-local");
     for name in FUNCTIONS {
@@ -67,11 +67,11 @@ pub(crate) fn stage(paths: &Paths) -> Result<PathBuf> {
     Ok(folder)
 }
 
-/// Creates a hard link, or a copy where the file system does not support the link.
-fn link_or_copy(from: &Path, to: &Path) -> Result<()> {
-    let _may_not_exist = fs::remove_file(to);
-    if fs::hard_link(from, to).is_err() {
-        fs::copy(from, to).with_context(|| format!("cannot copy {}", from.display()))?;
+/// Creates a hard link, or a copy if the file system does not support hard links.
+fn link_or_copy(original: &Path, copy: &Path) -> Result<()> {
+    let _may_not_exist = fs::remove_file(copy);
+    if fs::hard_link(original, copy).is_err() {
+        fs::copy(original, copy).with_context(|| format!("cannot copy {}", original.display()))?;
     }
     Ok(())
 }

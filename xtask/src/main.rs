@@ -1,4 +1,5 @@
-//! `cargo xtask`: development tasks beyond compiling: tests, checks, demo, local stack, benchmarks.
+//! `cargo xtask`: the development tasks of the project, such as tests, checks, the demo and
+//! benchmarks.
 
 mod arguments;
 mod bench;
@@ -42,12 +43,12 @@ fn run(task: Task) -> Result<()> {
     match task {
         Task::Demo { keep, endpoint } => {
             let up = stack::up(&paths, &Settings { endpoint, ..Settings::demo() })?;
-            // The file tells other programs where the demo runs, so it must live as long as the
-            // demo.
-            let _written = up.write_to(&paths.target.join("demo.json"))?;
+            // Other programs read the addresses of the demo from this file, so it must exist as
+            // long as the demo runs.
+            let _address_file = up.write_to(&paths.target.join("demo.json"))?;
             runtime()?.block_on(async {
                 tokio::select! {
-                    // Polled first, because with `--keep` the demo itself waits for Ctrl-C.
+                    // The demo is polled first, because with `--keep` it waits for Ctrl-C itself.
                     biased;
                     result = demo::run(&paths, &up.stack, keep) => result,
                     signaled = shutdown_signal() => signaled.and_then(|()| bail!("interrupted")),
@@ -62,11 +63,11 @@ fn run(task: Task) -> Result<()> {
             let lifetime = session_lifetime_seconds.unwrap_or(settings.session_lifetime_seconds);
             let settings = Settings { session_lifetime_seconds: lifetime, ..settings };
             let up = stack::up(&paths, &Settings { name: "stack", ..settings })?;
-            let written = up.write_to(&paths.target.join("stack.json"))?;
+            let address_file = up.write_to(&paths.target.join("stack.json"))?;
             println!(
                 "\nAPI: {}\nAll addresses and credentials: {}\nPress Ctrl-C to stop.",
                 up.stack.api,
-                written.path().display()
+                address_file.path().display()
             );
             runtime()?.block_on(shutdown_signal())
         }
@@ -81,8 +82,8 @@ fn run(task: Task) -> Result<()> {
     }
 }
 
-/// Waits for Ctrl-C or SIGTERM, so that the started programs can be stopped in order. If this
-/// program is killed instead, they stop as well: see [`process`].
+/// Waits for Ctrl-C or SIGTERM. The caller can then stop the started programs in order. If this
+/// process is killed, these programs stop too, as [`process`] explains.
 async fn shutdown_signal() -> Result<()> {
     let mut terminate = signal(SignalKind::terminate())?;
     tokio::select! {

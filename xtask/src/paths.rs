@@ -1,4 +1,4 @@
-//! Folders of the workspace.
+//! Finds the folders of the workspace that the tasks use.
 
 use std::path::PathBuf;
 
@@ -21,8 +21,7 @@ impl Paths {
     pub(crate) fn of_workspace() -> Result<Self> {
         let manifest_dir = PathBuf::from(env!("CARGO_MANIFEST_DIR"));
         let root = manifest_dir.parent().context("xtask has no parent folder")?.to_owned();
-        // Cargo defines this variable, so it is read directly and not through our configuration
-        // reader.
+        // This is a variable of cargo, not a setting of the project.
         let target = std::env::var_os("CARGO_TARGET_DIR")
             .map_or_else(|| root.join("target"), |dir| root.join(dir));
         Ok(Self { target, tools: root.join(".tools"), root })

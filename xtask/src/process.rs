@@ -1,4 +1,5 @@
-//! Runs other programs, and stops exactly those that were started.
+//! Runs other programs. A program that runs in the background is stopped by its process id, so that
+//! no other program can be stopped by mistake.
 
 use std::ffi::OsStr;
 use std::fs::File;
@@ -9,7 +10,7 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, Result, bail};
 
-/// Runs a program with inherited output; returns an error when it fails.
+/// Runs a program that writes to the output of this process. Returns an error if the program fails.
 pub(crate) fn run(command: &mut Command) -> Result<()> {
     let status = command.status().with_context(|| cannot_start(command))?;
     if !status.success() {
@@ -18,7 +19,8 @@ pub(crate) fn run(command: &mut Command) -> Result<()> {
     Ok(())
 }
 
-/// Runs a program with its output in `log`; shows that output only when the program fails.
+/// Runs a program with its output in the file `log`. If the program fails, the error contains the
+/// output.
 pub(crate) fn run_quietly(command: &mut Command, log: &Path) -> Result<()> {
     let file = File::create(log).with_context(|| format!("cannot write {}", log.display()))?;
     let status = command
@@ -39,7 +41,7 @@ pub(crate) fn run_quietly(command: &mut Command, log: &Path) -> Result<()> {
 }
 
 /// Runs a program with `input` on its standard input and returns its standard output.
-pub(crate) fn answer(command: &mut Command, input: &str) -> Result<String> {
+pub(crate) fn run_with_input(command: &mut Command, input: &str) -> Result<String> {
     let mut child = command
         .stdin(Stdio::piped())
         .stdout(Stdio::piped())
@@ -55,40 +57,42 @@ pub(crate) fn answer(command: &mut Command, input: &str) -> Result<String> {
     String::from_utf8(output.stdout).context("the output is not UTF-8")
 }
 
-/// Runs a program, copies its standard error and passes each line to `each`. Returns whether the
-/// program succeeded.
-pub(crate) fn watch_stderr(command: &mut Command, each: impl FnMut(&str)) -> Result<bool> {
+/// Runs a program, copies its standard error to that of this process and passes each line to
+/// `on_line`. Returns whether the program succeeded.
+pub(crate) fn watch_stderr(command: &mut Command, on_line: impl FnMut(&str)) -> Result<bool> {
     let mut child =
         command.stderr(Stdio::piped()).spawn().with_context(|| cannot_start(command))?;
-    copy_lines(child.stderr.take(), std::io::stderr(), each)?;
+    copy_lines(child.stderr.take(), std::io::stderr(), on_line)?;
     Ok(child.wait()?.success())
 }
 
-/// Does the same for standard output.
-pub(crate) fn watch_stdout(command: &mut Command, each: impl FnMut(&str)) -> Result<bool> {
+/// Runs a program, copies its standard output to that of this process and passes each line to
+/// `on_line`. Returns whether the program succeeded.
+pub(crate) fn watch_stdout(command: &mut Command, on_line: impl FnMut(&str)) -> Result<bool> {
     let mut child =
         command.stdout(Stdio::piped()).spawn().with_context(|| cannot_start(command))?;
-    copy_lines(child.stdout.take(), std::io::stdout(), each)?;
+    copy_lines(child.stdout.take(), std::io::stdout(), on_line)?;
     Ok(child.wait()?.success())
 }
 
 fn copy_lines(
-    from: Option<impl Read>,
-    mut to: impl Write,
-    mut each: impl FnMut(&str),
+    source: Option<impl Read>,
+    mut target: impl Write,
+    mut on_line: impl FnMut(&str),
 ) -> Result<()> {
-    for line in from.into_iter().flat_map(|from| BufReader::new(from).lines()) {
+    for line in source.into_iter().flat_map(|source| BufReader::new(source).lines()) {
         let line = line?;
-        writeln!(to, "{line}")?;
-        each(&line);
+        writeln!(target, "{line}")?;
+        on_line(&line);
     }
     Ok(())
 }
 
 /// A background program that exits when its standard input closes.
 ///
-/// So it also exits when this process is killed, because the system then closes the pipe. Dropping
-/// it closes the pipe, waits, and kills the program by id if it is still running.
+/// The program also exits when this process is killed, because the operating system then closes the
+/// pipe. Dropping this value closes the pipe and waits for the program to exit. If it does not exit
+/// in time, it is killed.
 #[derive(Debug)]
 pub(crate) struct Background {
     child: Child,
@@ -111,11 +115,13 @@ impl Background {
         self.child.id()
     }
 
-    /// Takes its standard output, if that is piped; `None` on later calls.
+    /// Returns the program's standard output. Returns `None` if the output is not piped, or if an
+    /// earlier call has returned it.
     pub(crate) fn stdout(&mut self) -> Option<std::process::ChildStdout> {
         self.child.stdout.take()
     }
 
+    /// Returns whether the program has exited.
     pub(crate) fn has_ended(&mut self) -> bool {
         !matches!(self.child.try_wait(), Ok(None))
     }
@@ -131,15 +137,16 @@ impl Drop for Background {
             }
             std::thread::sleep(Duration::from_millis(20));
         }
-        // Nothing can be done about an error of either call.
+        // This destructor cannot handle an error of either call.
         let _killed = self.child.kill();
         let _reaped = self.child.wait();
     }
 }
 
+/// Returns the beginning of the command line, for error messages.
 fn description(command: &Command) -> String {
     let words = [command.get_program()].into_iter().chain(command.get_args());
-    // The first words identify the command; further arguments would be noise.
+    // The first words are enough to identify the command.
     words.take(4).map(OsStr::to_string_lossy).collect::<Vec<_>>().join(" ")
 }
 

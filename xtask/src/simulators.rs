@@ -14,17 +14,17 @@ use crate::paths::Paths;
 use crate::process::Background;
 use crate::stack::{Secrets, Service};
 
-/// Time that the simulated mover leaves a file on the NFS.
+/// Time after which the simulated ORDS moves a file from its NFS into the exchange bucket.
 const MOVER_DELAY_MILLISECONDS: u32 = 1500;
 
-/// A running simulator. Dropping it stops it.
+/// A running simulator. Dropping this value stops the simulator.
 #[derive(Debug)]
 pub(crate) struct Simulator {
     pub(crate) service: Service,
     _process: Background,
 }
 
-/// Starts the simulated Graph with these users, each with a OneDrive.
+/// Starts the simulated Microsoft Graph. Each of the users has a OneDrive.
 pub(crate) fn graph(
     paths: &Paths,
     folder: &Path,
@@ -53,8 +53,8 @@ pub(crate) fn graph_from_command(
     start(command, "graph", folder)
 }
 
-/// Starts the simulated ORDS, whose mover writes files into the exchange bucket. `exchange` is the
-/// endpoint, the bucket and the key.
+/// Starts the simulated ORDS, which moves files into the exchange bucket. `exchange` is the
+/// endpoint, the bucket and the access key.
 pub(crate) fn ords(
     paths: &Paths,
     folder: &Path,
@@ -78,8 +78,8 @@ pub(crate) fn ords(
     start(command, "ords", folder)
 }
 
-/// Starts the simulated identity provider. These users can sign in, and our client may get every
-/// scope for people.
+/// Starts the simulated identity provider. The users can sign in, and the client of this stack may
+/// request every scope that a user can have.
 pub(crate) fn identity(
     paths: &Paths,
     folder: &Path,
@@ -100,7 +100,7 @@ pub(crate) fn identity(
     start(command, "identity", folder)
 }
 
-/// Starts a simulator and reads its addresses from its first line of output.
+/// Starts a simulator and reads its addresses from the first line of its output.
 pub(crate) fn start(mut command: Command, name: &str, folder: &Path) -> Result<Simulator> {
     let log = folder.join(format!("{name}.log"));
     command

@@ -1,4 +1,8 @@
-//! Installs the project's own tools into Python environments inside its folder.
+//! Installs the development tools that are Python packages, such as the AWS emulator and the SAM
+//! CLI.
+//!
+//! Each set of tools has its own Python virtual environment in `.tools/`. A stamp file records the
+//! versions with which the environment was created.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -11,13 +15,14 @@ use anyhow::{Context as _, Result, anyhow, bail};
 use crate::paths::Paths;
 use crate::process;
 
-/// An installed environment of tools.
+/// An installed virtual environment with tools.
 #[derive(Debug, Clone)]
 pub(crate) struct Tools {
     bin: PathBuf,
 }
 
-/// An environment: its folder and stamp in `.tools/`, and its requirement files in `xtask/`.
+/// Files of a virtual environment: `venv`, `stamp` and `log` are in `.tools/`, and `requirements`
+/// and `constraints` in `xtask/`.
 struct Environment {
     venv: &'static str,
     stamp: &'static str,
@@ -26,6 +31,7 @@ struct Environment {
     constraints: &'static str,
 }
 
+/// Tools that most commands need.
 const TOOLS: Environment = Environment {
     venv: "venv",
     stamp: "stamp",
@@ -34,7 +40,7 @@ const TOOLS: Environment = Environment {
     constraints: "constraints.txt",
 };
 
-/// Separate from the other tools, because it needs other versions of shared dependencies.
+/// Schemathesis. It is separate, because it needs other versions of packages than [`TOOLS`].
 const SCHEMATHESIS: Environment = Environment {
     venv: "schemathesis",
     stamp: "schemathesis.stamp",
@@ -43,7 +49,8 @@ const SCHEMATHESIS: Environment = Environment {
     constraints: "constraints-schemathesis.txt",
 };
 
-/// Separate from the other tools, so that these also install on a machine without a wheel of Java.
+/// Generator of API clients. It is separate, because it needs a wheel of Java, which does not exist
+/// for every machine.
 const CLIENTS: Environment = Environment {
     venv: "clients",
     stamp: "clients.stamp",
@@ -52,40 +59,40 @@ const CLIENTS: Environment = Environment {
     constraints: "constraints-clients.txt",
 };
 
-/// Tools that are being installed in the background. Installing waits for the network while
-/// compiling waits for the CPU.
+/// Tools that are being installed in the background, while the foreground compiles. The
+/// installation mostly waits for the network.
 #[derive(Debug)]
 pub(crate) enum PendingTools {
-    Making(Option<JoinHandle<Result<Tools>>>),
+    Installing(Option<JoinHandle<Result<Tools>>>),
     Ready(Tools),
 }
 
 impl PendingTools {
-    /// Starts the installation. Reports missing Python at once.
+    /// Starts the installation. Returns an error at once if Python is missing.
     pub(crate) fn begin(paths: &Paths) -> Result<Self> {
-        python()?;
+        python_version()?;
         let paths = paths.clone();
-        Ok(Self::Making(Some(thread::spawn(move || Tools::ensure(&paths)))))
+        Ok(Self::Installing(Some(thread::spawn(move || Tools::ensure(&paths)))))
     }
 
     /// Waits until the tools are installed.
     pub(crate) fn get(&mut self) -> Result<&Tools> {
-        if let Self::Making(handle) = self {
-            // Already taken: the installation failed before, and its error has been reported.
+        if let Self::Installing(handle) = self {
+            // An earlier call has taken the handle, and has returned the error of the installation.
             let handle = handle.take().context("the tools could not be installed")?;
             let installed = handle.join().map_err(|_| anyhow!("installing the tools panicked"))?;
             *self = Self::Ready(installed?);
         }
         match self {
             Self::Ready(tools) => Ok(tools),
-            Self::Making(_) => bail!("the tools are not ready"),
+            Self::Installing(_) => bail!("the tools are not ready"),
         }
     }
 }
 
 impl Tools {
-    /// Creates the environment, or recreates it when the requirements or the machine's Python have
-    /// changed. Otherwise this takes a few milliseconds.
+    /// Returns the environment. Creates it first if it does not exist, or if the requirements or
+    /// the Python of this machine have changed since it was created.
     pub(crate) fn ensure(paths: &Paths) -> Result<Self> {
         Self::ensure_environment(paths, &TOOLS)
     }
@@ -106,25 +113,25 @@ impl Tools {
         // The lock prevents concurrent installations.
         let lock = fs::File::create(paths.tools.join("lock"))?;
         lock.lock()?;
-        let folder = paths.root.join("xtask");
+        let xtask = paths.root.join("xtask");
         let venv = paths.tools.join(environment.venv);
         let stamp = paths.tools.join(environment.stamp);
-        let expected = format!(
+        let expected_stamp = format!(
             "{}{}{}",
-            fs::read_to_string(folder.join(environment.requirements))?,
-            fs::read_to_string(folder.join(environment.constraints))?,
-            python()?,
+            fs::read_to_string(xtask.join(environment.requirements))?,
+            fs::read_to_string(xtask.join(environment.constraints))?,
+            python_version()?,
         );
         let tools = Self { bin: venv.join("bin") };
-        if fs::read_to_string(&stamp).is_ok_and(|found| found == expected) {
+        if fs::read_to_string(&stamp).is_ok_and(|found| found == expected_stamp) {
             return Ok(tools);
         }
         // The stamp is removed first and written last, so that an interrupted installation is
         // repeated.
         remove(&stamp)?;
         remove(&venv)?;
-        install(&folder, &venv, environment, &paths.tools.join(environment.log))?;
-        fs::write(&stamp, expected)?;
+        install(&xtask, &venv, environment, &paths.tools.join(environment.log))?;
+        fs::write(&stamp, expected_stamp)?;
         Ok(tools)
     }
 
@@ -146,8 +153,9 @@ impl Tools {
     }
 }
 
-/// Returns the version of `python3`. The error names the remedy when it cannot create environments.
-fn python() -> Result<String> {
+/// Returns the version of `python3`. If it is missing, too old or unable to create virtual
+/// environments, the error says what to install.
+fn python_version() -> Result<String> {
     let probe = "import sys, venv, ensurepip\n\
                  print(sys.version.replace(chr(10), ' '), sys.prefix)\n\
                  sys.exit(sys.version_info < (3, 10))";
@@ -173,7 +181,8 @@ fn python() -> Result<String> {
     bail!("Python 3.10 or later is needed; python3 is {}{}", version.trim(), error_output.trim());
 }
 
-fn install(folder: &Path, venv: &Path, environment: &Environment, log: &Path) -> Result<()> {
+/// Creates the virtual environment `venv` and installs its packages.
+fn install(xtask: &Path, venv: &Path, environment: &Environment, log: &Path) -> Result<()> {
     println!(
         "Installing the project's tools in .tools/{} (once; a minute or two) …",
         environment.venv
@@ -190,9 +199,9 @@ fn install(folder: &Path, venv: &Path, environment: &Environment, log: &Path) ->
         "--no-input",
         "--requirement",
     ])
-    .arg(folder.join(environment.requirements))
+    .arg(xtask.join(environment.requirements))
     .arg("--constraint")
-    .arg(folder.join(environment.constraints));
+    .arg(xtask.join(environment.constraints));
     process::run_quietly(&mut pip, log).context(
         "the tools could not be installed; is PyPI, or a mirror that pip is set up for, reachable?",
     )?;
@@ -200,6 +209,7 @@ fn install(folder: &Path, venv: &Path, environment: &Environment, log: &Path) ->
     Ok(())
 }
 
+/// Removes a file or folder, if it exists.
 fn remove(path: &Path) -> Result<()> {
     let removed = if path.is_dir() { fs::remove_dir_all(path) } else { fs::remove_file(path) };
     match removed {

@@ -1,15 +1,17 @@
-//! Progress bars for a terminal, one per transfer.
+//! Progress bars for a terminal. There is one bar for each transfer, job or download.
 
 use std::time::Duration;
 
 use indicatif::{MultiProgress, ProgressBar, ProgressStyle};
 
-use super::text::{clean, describe_end, describe_progress, pause_in_words};
+use super::text::{describe_end, describe_progress, make_printable, pause_in_words};
 use crate::error::ClientError;
 use crate::watch::{End, Observer, View};
 
-const RUNNING: &str = "{spinner} {prefix:32!} {bar:24.cyan/dim} {msg}";
-const ENDED: &str = "{prefix:34!.bold} {msg}";
+/// Template of the bar of a running transfer.
+const RUNNING_TEMPLATE: &str = "{spinner} {prefix:32!} {bar:24.cyan/dim} {msg}";
+/// Template of the line that replaces the bar at the end.
+const ENDED_TEMPLATE: &str = "{prefix:34!.bold} {msg}";
 
 /// Progress bar of one transfer.
 #[derive(Debug, Clone)]
@@ -21,22 +23,22 @@ pub struct Bar {
 
 /// Adds a progress bar for a transfer to `bars`.
 ///
-/// Its label is `name`. Without a `name`, it is the transfer's id, and the document's name
-/// as soon as that is known.
+/// The label of the bar is `name`. If `name` is `None`, the label is the transfer's id, and later
+/// the document's name as soon as a status contains it.
 #[must_use]
 pub fn bar(bars: &MultiProgress, transfer_id: &str, name: Option<&str>) -> Bar {
     let bar = bars.add(ProgressBar::new(100));
-    bar.set_style(style(RUNNING));
-    bar.set_prefix(clean(name.unwrap_or(transfer_id)));
+    bar.set_style(style(RUNNING_TEMPLATE));
+    bar.set_prefix(make_printable(name.unwrap_or(transfer_id)));
     bar.set_message("  0 %");
     bar.enable_steady_tick(Duration::from_millis(120));
-    Bar { bar, fixed_name: name.map(clean) }
+    Bar { bar, fixed_name: name.map(make_printable) }
 }
 
 impl Observer for Bar {
     fn progress(&self, view: &View<'_>) {
         if let (None, Some(name)) = (&self.fixed_name, view.name) {
-            self.bar.set_prefix(clean(name));
+            self.bar.set_prefix(make_printable(name));
         }
         // The position is a percentage: a position in bytes would jump when the size
         // becomes known.
@@ -45,13 +47,13 @@ impl Observer for Bar {
     }
 
     fn retrying(&self, error: &ClientError, pause: Duration) {
-        let first_line = clean(error.to_string().lines().next().unwrap_or_default());
+        let first_line = make_printable(error.to_string().lines().next().unwrap_or_default());
         self.bar.set_message(format!("{first_line}; retrying in {}", pause_in_words(pause)));
     }
 
     fn ended(&self, end: &End<'_>, elapsed: Duration) {
         let mark = if matches!(end, End::Completed(_)) { '✔' } else { '✘' };
-        self.bar.set_style(style(ENDED));
+        self.bar.set_style(style(ENDED_TEMPLATE));
         self.bar.set_prefix(format!("{mark} {}", self.bar.prefix()));
         self.bar.abandon_with_message(describe_end(end, elapsed));
     }
@@ -67,7 +69,7 @@ mod tests {
 
     #[test]
     fn progress_bar_templates_are_valid() {
-        assert!(ProgressStyle::with_template(RUNNING).is_ok());
-        assert!(ProgressStyle::with_template(ENDED).is_ok());
+        assert!(ProgressStyle::with_template(RUNNING_TEMPLATE).is_ok());
+        assert!(ProgressStyle::with_template(ENDED_TEMPLATE).is_ok());
     }
 }

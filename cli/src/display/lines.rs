@@ -1,12 +1,12 @@
-//! Progress as plain lines, for logs and pipes. Only changes are written, at a limited
-//! rate.
+//! Progress as plain lines, for logs and pipes. A line is written when the progress changes, at
+//! most once per second.
 
 use std::cell::{Cell, RefCell};
 use std::io::Write;
 use std::rc::Rc;
 use std::time::{Duration, Instant};
 
-use super::text::{clean, describe_end, describe_progress, pause_in_words};
+use super::text::{describe_end, describe_progress, make_printable, pause_in_words};
 use crate::error::ClientError;
 use crate::watch::{End, Observer, View};
 
@@ -15,7 +15,8 @@ const MIN_INTERVAL: Duration = Duration::from_secs(1);
 
 /// Writes a line when the progress of a transfer changes, at most one line per second.
 ///
-/// A change that comes too early is written with the next one. The end is always written.
+/// A change less than a second after the previous line is written with the next line. The end is
+/// always written.
 /// Write errors are ignored, because progress is not a result.
 #[derive(Debug)]
 pub struct Lines<W> {
@@ -31,12 +32,12 @@ pub struct Lines<W> {
 }
 
 impl<W: Write> Lines<W> {
-    /// Creates the lines of one transfer. Their label is `name`, or else the transfer's id
-    /// and the document's name.
+    /// Creates the lines of one transfer. Their label is `name`. If `name` is `None`, the label is
+    /// the transfer's id, followed by the document's name as soon as a status contains it.
     pub fn new(out: Rc<RefCell<W>>, transfer_id: &str, name: Option<&str>) -> Self {
         Self {
             out,
-            label: RefCell::new(clean(name.unwrap_or(transfer_id))),
+            label: RefCell::new(make_printable(name.unwrap_or(transfer_id))),
             fixed_name: name.is_some(),
             last_line: Cell::new(None),
             is_pending: Cell::new(false),
@@ -56,7 +57,7 @@ impl<W: Write> Lines<W> {
 impl<W: Write> Observer for Lines<W> {
     fn progress(&self, view: &View<'_>) {
         if let (false, Some(name)) = (self.fixed_name, view.name) {
-            self.label.replace(format!("{} {}", view.transfer_id, clean(name)));
+            self.label.replace(format!("{} {}", view.transfer_id, make_printable(name)));
         }
         // At 100 % the line about the end follows at once.
         if !(view.changed || self.is_pending.get()) || view.percent >= 100 {
@@ -72,7 +73,7 @@ impl<W: Write> Observer for Lines<W> {
         if !self.is_too_early() {
             self.write(&format!(
                 "{}; retrying in {}",
-                clean(&error.to_string()),
+                make_printable(&error.to_string()),
                 pause_in_words(pause)
             ));
         }

@@ -1,4 +1,4 @@
-//! Text shared by all displays: sizes, durations, progress and results.
+//! Text that progress bars and plain lines share: sizes, durations, progress and results.
 
 use std::time::Duration;
 
@@ -31,14 +31,22 @@ pub(super) fn pause_in_words(pause: Duration) -> String {
 /// Replaces characters that could control a terminal. Names and messages come from other
 /// systems and are not trusted.
 ///
-/// Line breaks stay; other control characters and bidirectional overrides are replaced.
+/// Line breaks stay. All other control characters and characters that change the direction of text
+/// are replaced by U+FFFD.
 #[must_use]
-pub fn clean(text: &str) -> String {
-    let is_bad = |c: char| {
-        (c.is_control() && c != '\n')
-            || matches!(c, '\u{61c}' | '\u{200e}' | '\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
-    };
-    text.chars().map(|c| if is_bad(c) { '\u{fffd}' } else { c }).collect()
+pub fn make_printable(text: &str) -> String {
+    text.chars()
+        .map(|character| if is_unsafe(character) { '\u{fffd}' } else { character })
+        .collect()
+}
+
+/// Whether a character can control a terminal or change the direction of text.
+fn is_unsafe(character: char) -> bool {
+    let is_direction_mark = matches!(
+        character,
+        '\u{61c}' | '\u{200e}' | '\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}'
+    );
+    is_direction_mark || (character.is_control() && character != '\n')
 }
 
 /// Describes percentage, bytes, throughput and remaining time in one line.
@@ -64,12 +72,12 @@ pub fn describe_end(end: &End<'_>, elapsed: Duration) -> String {
     match end {
         End::Completed(bytes) => format!("completed  {}  in {took}", size(*bytes)),
         End::Stopped => format!("stopped on request after {took}"),
-        End::Failed(message) => format!("failed  {}", clean(message)),
+        End::Failed(message) => format!("failed  {}", make_printable(message)),
         End::TimedOut(Some(percent)) => {
             format!("timed out at {percent} % after {took}")
         }
         End::TimedOut(None) => format!("timed out without a response after {took}"),
-        End::Error(error) => clean(&error.to_string().replace("\n ", ";")),
+        End::Error(error) => make_printable(&error.to_string().replace("\n ", ";")),
     }
 }
 
@@ -79,14 +87,17 @@ mod tests {
 
     #[test]
     fn durations_are_formatted_for_people() {
-        let short = |seconds| short_duration(Duration::from_secs(seconds));
-        assert_eq!([short(8), short(65), short(7380)], ["8 s", "1 m 05 s", "2 h 03 m"]);
+        let format_seconds = |seconds| short_duration(Duration::from_secs(seconds));
+        assert_eq!([8, 65, 7380].map(format_seconds), ["8 s", "1 m 05 s", "2 h 03 m"]);
     }
 
     #[test]
     fn control_characters_in_names_are_replaced() {
-        assert_eq!(clean("a\u{1b}[2Jb\u{202e}c\rd"), "a\u{fffd}[2Jb\u{fffd}c\u{fffd}d");
-        assert_eq!(clean("a\u{61c}b\u{2028}c"), "a\u{fffd}b\u{fffd}c");
-        assert_eq!(clean("Ōtāhuhu #3 50% + l'été 法廷.pdf"), "Ōtāhuhu #3 50% + l'été 法廷.pdf");
+        assert_eq!(make_printable("a\u{1b}[2Jb\u{202e}c\rd"), "a\u{fffd}[2Jb\u{fffd}c\u{fffd}d");
+        assert_eq!(make_printable("a\u{61c}b\u{2028}c"), "a\u{fffd}b\u{fffd}c");
+        assert_eq!(
+            make_printable("Ōtāhuhu #3 50% + l'été 法廷.pdf"),
+            "Ōtāhuhu #3 50% + l'été 法廷.pdf"
+        );
     }
 }

@@ -1,4 +1,8 @@
-//! Download of a document from one presigned URL into the partial file.
+//! One try to download a document: a request to its presigned URL, whose response is written to the
+//! partial file.
+//!
+//! A partial file with bytes of an earlier try is resumed: the request asks for the remaining
+//! range, and its `If-Range` header asks for the whole document if that has changed.
 
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
@@ -8,9 +12,9 @@ use reqwest::{Response, StatusCode};
 use url::Url;
 
 use super::error::FetchError;
-use super::name::{self, Names};
-use super::part::Part;
-use super::target::{DownloadResult, Wanted, check_existing};
+use super::name::{self, UsedNames};
+use super::part::{PartialFile, ResumePoint};
+use super::target::{DownloadResult, WantedDocument, check_existing};
 use crate::http::{http_for, retry_after};
 use crate::watch::{Observer, View};
 
@@ -19,37 +23,38 @@ const READ_TIMEOUT: Duration = Duration::from_secs(60);
 
 /// A document that is being downloaded.
 pub(super) struct Download<'a> {
-    pub(super) wanted: &'a Wanted,
-    pub(super) part: Part,
-    /// Path of the target, once the file name is known.
+    pub(super) wanted: &'a WantedDocument,
+    pub(super) part: PartialFile,
+    /// Path of the target; `None` until a response has decided the file name.
     pub(super) target: Option<PathBuf>,
-    pub(super) names: &'a mut Names,
+    pub(super) names: &'a mut UsedNames,
     pub(super) observer: &'a dyn Observer,
 }
 
 impl Download<'_> {
     /// Downloads the rest of the document from `url`.
     pub(super) async fn run(&mut self, url: &Url) -> Result<DownloadResult, FetchError> {
-        let mut response = self.request(url).await?;
-        let total = self.check_response(&response)?;
+        let mut response = self.send_request(url).await?;
+        let total_size = self.check_response(&response)?;
         let path = self.target_path(response.headers());
         if let Some(existing) = check_existing(Some(&path), self.wanted.existing)? {
-            return Ok(DownloadResult::AlreadyThere(existing));
+            return Ok(DownloadResult::AlreadyExists(existing));
         }
         let label = path.file_name().map(|name| name.to_string_lossy().into_owned());
-        let (start, from) = (Instant::now(), self.part.bytes());
+        let start = Instant::now();
+        let bytes_at_start = self.part.bytes();
         loop {
-            let received = self.part.bytes() - from;
+            let received = self.part.bytes() - bytes_at_start;
             let seconds = start.elapsed().as_secs_f64();
             let rate = (received > 0 && seconds > 0.0).then(|| (received as f64 / seconds) as u64);
-            self.report_progress(label.as_deref(), total, rate);
+            self.report_progress(label.as_deref(), total_size, rate);
             let Some(chunk) = response.chunk().await? else { break };
             self.part.append(&chunk)?;
-            // A response without end must not fill the disk.
-            self.check_size(total, |bytes, expected| bytes <= expected)?;
+            // An endless response must not fill the disk.
+            self.check_size(total_size, |bytes, expected| bytes <= expected)?;
         }
-        self.check_size(total, |bytes, expected| bytes == expected)?;
-        Ok(DownloadResult::Whole(path))
+        self.check_size(total_size, |bytes, expected| bytes == expected)?;
+        Ok(DownloadResult::Complete(path))
     }
 
     /// Returns the path of the target. The first successful response decides the file name.
@@ -64,12 +69,13 @@ impl Download<'_> {
     }
 
     /// Sends the GET request, with a range if the download can be resumed.
-    async fn request(&self, url: &Url) -> Result<Response, FetchError> {
+    async fn send_request(&self, url: &Url) -> Result<Response, FetchError> {
         let http = http_for(url).read_timeout(READ_TIMEOUT).build()?;
-        // Without credentials: S3 refuses a presigned URL with an Authorization header.
+        // The request has no credentials, because S3 refuses a presigned URL with an
+        // Authorization header.
         let mut request = http.get(url.clone()).header(ACCEPT_ENCODING, "identity");
-        if let Some((from, tag)) = self.part.resume(self.wanted.size) {
-            request = request.header(RANGE, format!("bytes={from}-")).header(IF_RANGE, tag);
+        if let Some(ResumePoint { offset, tag }) = self.part.resume_point(self.wanted.size) {
+            request = request.header(RANGE, format!("bytes={offset}-")).header(IF_RANGE, tag);
         }
         Ok(request.send().await?)
     }
@@ -87,26 +93,7 @@ impl Download<'_> {
                 self.part.restart(strong_tag(headers))?;
                 response.content_length()
             }
-            StatusCode::PARTIAL_CONTENT => {
-                let asked = self.part.resume(self.wanted.size);
-                // A store that ignores If-Range sends a part of a changed document.
-                let is_same = match (asked, headers.get(ETAG)) {
-                    (Some((_, tag)), Some(sent)) => sent.as_bytes() == tag.as_bytes(),
-                    _ => true,
-                };
-                let asked_from = asked.map(|(from, _)| from);
-                match content_range(headers) {
-                    Some((from, size)) if is_same && Some(from) == asked_from => {
-                        self.part.seek(from)?;
-                        size
-                    }
-                    // Not the requested range, or another document: start over.
-                    _ => {
-                        self.part.restart(None)?;
-                        return Err(FetchError::Store { status: 416, retry_after: None });
-                    }
-                }
-            }
+            StatusCode::PARTIAL_CONTENT => self.accept_range(headers)?,
             _ => {
                 if status == StatusCode::RANGE_NOT_SATISFIABLE {
                     self.part.restart(None)?;
@@ -123,21 +110,46 @@ impl Download<'_> {
         }
     }
 
-    /// Whether a successful response comes from another server, such as a proxy. The bucket
-    /// sends an `ETag` with each document. The partial file is kept in that case.
+    /// Checks that a response with a range (status 206) continues the partial file, and truncates
+    /// the partial file to the start of the range. Returns the size of the whole document, if it
+    /// is known.
+    fn accept_range(&mut self, headers: &HeaderMap) -> Result<Option<u64>, FetchError> {
+        let requested = self.part.resume_point(self.wanted.size);
+        // A store that ignores If-Range sends a part of a changed document.
+        let is_same_document = match (requested, headers.get(ETAG)) {
+            (Some(requested), Some(sent)) => sent.as_bytes() == requested.tag.as_bytes(),
+            _ => true,
+        };
+        let requested_offset = requested.map(|requested| requested.offset);
+        match content_range(headers) {
+            Some(range) if is_same_document && Some(range.first_byte) == requested_offset => {
+                self.part.seek(range.first_byte)?;
+                Ok(range.document_size)
+            }
+            // The response has another range or another document. The next try starts over.
+            _ => {
+                self.part.restart(None)?;
+                Err(FetchError::Store { status: 416, retry_after: None })
+            }
+        }
+    }
+
+    /// Whether a successful response comes from another server than the bucket, such as a proxy.
+    /// The bucket sends an `ETag` with each document, and the size that the service reported.
     fn is_foreign(&self, response: &Response) -> bool {
         let is_other_size =
             self.wanted.size.is_some() && response.content_length() != self.wanted.size;
         is_other_size && !response.headers().contains_key(ETAG)
     }
 
-    /// Fails unless the bytes so far and the expected total satisfy the condition.
+    /// Fails unless `is_valid` accepts the number of bytes in the partial file and the size of the
+    /// whole document. An unknown size is always accepted.
     fn check_size(
         &self,
-        total: Option<u64>,
+        total_size: Option<u64>,
         is_valid: impl Fn(u64, u64) -> bool,
     ) -> Result<(), FetchError> {
-        match total {
+        match total_size {
             Some(expected) if !is_valid(self.part.bytes(), expected) => {
                 Err(FetchError::WrongSize { expected, found: self.part.bytes() })
             }
@@ -167,17 +179,28 @@ impl Download<'_> {
     }
 }
 
-/// Returns the `ETag` if it is a strong one. A weak tag does not guarantee equal bytes.
+/// Returns the `ETag` if it is a strong one. A weak one (`W/…`) does not guarantee equal bytes.
 fn strong_tag(headers: &HeaderMap) -> Option<&str> {
     headers.get(ETAG)?.to_str().ok().filter(|tag| !tag.starts_with("W/"))
 }
 
-/// Parses a `Content-Range` such as `bytes 5-9/10`: the first byte, and the size if it is
-/// known.
-fn content_range(headers: &HeaderMap) -> Option<(u64, Option<u64>)> {
+/// Content of a `Content-Range` header such as `bytes 5-9/10`.
+#[derive(Debug, PartialEq, Eq)]
+struct ContentRange {
+    /// Position of the range's first byte in the document.
+    first_byte: u64,
+    /// Size of the whole document, if it is known.
+    document_size: Option<u64>,
+}
+
+fn content_range(headers: &HeaderMap) -> Option<ContentRange> {
     let value = headers.get(CONTENT_RANGE)?.to_str().ok()?;
     let (range, size) = value.strip_prefix("bytes ")?.split_once('/')?;
-    Some((range.split_once('-')?.0.trim().parse().ok()?, size.trim().parse().ok()))
+    let (first_byte, _last_byte) = range.split_once('-')?;
+    Some(ContentRange {
+        first_byte: first_byte.trim().parse().ok()?,
+        document_size: size.trim().parse().ok(),
+    })
 }
 
 #[cfg(test)]
@@ -186,20 +209,24 @@ mod tests {
 
     #[test]
     fn content_range_is_parsed_with_or_without_size() {
-        let read = |value: &str| {
+        let parse = |value: &str| {
             content_range(&[(CONTENT_RANGE, value.parse().unwrap())].into_iter().collect())
         };
-        assert_eq!(read("bytes 5-9/10"), Some((5, Some(10))));
-        assert_eq!(read("bytes 5-9/*"), Some((5, None)));
-        assert_eq!((read("bytes */10"), read("items 1-2/3")), (None, None));
+        let with_size = ContentRange { first_byte: 5, document_size: Some(10) };
+        assert_eq!(parse("bytes 5-9/10"), Some(with_size));
+        let without_size = ContentRange { first_byte: 5, document_size: None };
+        assert_eq!(parse("bytes 5-9/*"), Some(without_size));
+        assert_eq!(parse("bytes */10"), None);
+        assert_eq!(parse("items 1-2/3"), None);
     }
 
     #[test]
     fn weak_etag_is_not_used_for_resuming() {
-        let of = |value: &str| {
+        let strong_tag_of = |value: &str| {
             let headers = [(ETAG, value.parse().unwrap())].into_iter().collect();
             strong_tag(&headers).map(str::to_owned)
         };
-        assert_eq!((of("\"a\""), of("W/\"a\"")), (Some("\"a\"".to_owned()), None));
+        assert_eq!(strong_tag_of("\"a\"").as_deref(), Some("\"a\""));
+        assert_eq!(strong_tag_of("W/\"a\""), None);
     }
 }

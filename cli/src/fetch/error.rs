@@ -1,4 +1,4 @@
-//! Errors of downloads.
+//! Errors of downloading a document from the delivery bucket into a file.
 
 use std::io;
 use std::path::PathBuf;

@@ -16,16 +16,16 @@ use secrecy::ExposeSecret as _;
 use url::Url;
 
 pub use error::FetchError;
-pub use name::Names;
-pub use part::Existing;
-pub use target::{Fetched, Wanted};
+pub use name::UsedNames;
+pub use part::ExistingFilePolicy;
+pub use target::{FetchedFile, WantedDocument};
 
 use crate::client::Client;
 use crate::error::ClientError;
 use crate::job::{FetchResponse, JobState};
 use crate::watch::{End, Observer, Options, clamp_pause, retry_transient};
 use download::Download;
-use part::Part;
+use part::PartialFile;
 use target::{DownloadResult, check_existing};
 
 /// Pause between polls while a document is not ready, if the service asks for none.
@@ -38,17 +38,17 @@ const DEFAULT_PAUSE: Duration = Duration::from_secs(1);
 /// is dropped, the partial file stays and the next call resumes it.
 ///
 /// # Errors
-/// See [`FetchError`]. A transient error is returned when [`Options::retries`] tries in a
-/// row brought no new byte.
+/// See [`FetchError`]. A transient error is returned when [`Options::retries`] consecutive tries
+/// received no new byte.
 pub async fn fetch(
     client: &Client,
-    wanted: &Wanted,
-    names: &mut Names,
+    wanted: &WantedDocument,
+    names: &mut UsedNames,
     options: &Options,
     observer: &dyn Observer,
-) -> Result<Fetched, FetchError> {
+) -> Result<FetchedFile, FetchError> {
     let start = Instant::now();
-    let result = fetch_inner(client, wanted, names, options, observer).await;
+    let result = fetch_to_target(client, wanted, names, options, observer).await;
     let end = match &result {
         Ok(fetched) => End::Completed(fetched.size),
         Err(FetchError::Client(error)) => End::Error(error),
@@ -58,26 +58,27 @@ pub async fn fetch(
     result
 }
 
-async fn fetch_inner(
+/// Does the work of [`fetch`], which reports the end to the observer.
+async fn fetch_to_target(
     client: &Client,
-    wanted: &Wanted,
-    names: &mut Names,
+    wanted: &WantedDocument,
+    names: &mut UsedNames,
     options: &Options,
     observer: &dyn Observer,
-) -> Result<Fetched, FetchError> {
+) -> Result<FetchedFile, FetchError> {
     let target = wanted.name.as_ref().map(|name| wanted.folder.join(name));
     if let Some(existing) = check_existing(target.as_deref(), wanted.existing)? {
         return Ok(existing);
     }
-    let part = Part::open(wanted.part())?;
+    let part = PartialFile::open(wanted.part())?;
     let mut download = Download { wanted, part, target, names, observer };
     match fetch_with_retries(client, wanted, &mut download, options).await {
-        Ok(DownloadResult::Whole(path)) => {
+        Ok(DownloadResult::Complete(path)) => {
             let size = download.part.bytes();
             download.part.finish(&path, wanted.existing)?;
-            Ok(Fetched { path, size, skipped: false })
+            Ok(FetchedFile { path, size, skipped: false })
         }
-        Ok(DownloadResult::AlreadyThere(existing)) => {
+        Ok(DownloadResult::AlreadyExists(existing)) => {
             download.part.discard()?;
             Ok(existing)
         }
@@ -94,7 +95,7 @@ async fn fetch_inner(
 /// Downloads until the document is complete or an error is permanent.
 async fn fetch_with_retries(
     client: &Client,
-    wanted: &Wanted,
+    wanted: &WantedDocument,
     download: &mut Download<'_>,
     options: &Options,
 ) -> Result<DownloadResult, FetchError> {
@@ -122,7 +123,7 @@ async fn fetch_with_retries(
     }
 }
 
-/// Requests the presigned URL of a document; waits until the document is ready.
+/// Waits until a document is ready and returns its presigned URL.
 async fn presigned_url(
     client: &Client,
     job_id: &str,
@@ -130,23 +131,23 @@ async fn presigned_url(
     observer: &dyn Observer,
 ) -> Result<Url, FetchError> {
     let notify = |error: &ClientError, pause| observer.retrying(error, pause);
-    let waiting = async {
+    let wait_until_ready = async {
         loop {
             match retry_transient(options, || client.fetch_url(job_id), notify).await? {
-                FetchResponse::Ready(ready) => {
+                FetchResponse::Ready(job_url) => {
                     // The URL is a bearer secret, so the error must not contain it.
-                    return Url::parse(ready.url.expose_secret()).map_err(|_| {
+                    return Url::parse(job_url.url.expose_secret()).map_err(|_| {
                         let reason = "the document's URL is not valid".into();
-                        ClientError::InvalidAnswer { status: 200, reason }.into()
+                        ClientError::InvalidResponse { status: 200, reason }.into()
                     });
                 }
                 FetchResponse::NotReady { status, retry_after } => match status.status {
                     JobState::Completed => {
-                        return Err(nothing_there(
+                        return Err(nothing_to_fetch(
                             "it was delivered elsewhere, or as several documents",
                         ));
                     }
-                    state if state.is_terminal() => return Err(nothing_there(state.as_str())),
+                    state if state.is_terminal() => return Err(nothing_to_fetch(state.as_str())),
                     _ => {
                         let requested_pause = retry_after.or(status.next_poll());
                         tokio::time::sleep(clamp_pause(requested_pause, DEFAULT_PAUSE)).await;
@@ -155,16 +156,18 @@ async fn presigned_url(
             }
         }
     };
-    tokio::time::timeout(options.timeout, waiting).await.unwrap_or(Err(FetchError::NotReady))
+    tokio::time::timeout(options.timeout, wait_until_ready)
+        .await
+        .unwrap_or(Err(FetchError::NotReady))
 }
 
-/// Returns the file name under which a document of this name is stored: sanitized, or
-/// `document`.
+/// Returns the file name under which a document with this name is stored. It is the sanitized name,
+/// or `document` if nothing of the name is left.
 #[must_use]
 pub fn sanitized_name(name: &str) -> String {
     name::sanitized_or_default(name)
 }
 
-fn nothing_there(reason: &str) -> FetchError {
+fn nothing_to_fetch(reason: &str) -> FetchError {
     FetchError::NothingToFetch { reason: reason.to_owned() }
 }

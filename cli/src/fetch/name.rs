@@ -1,15 +1,18 @@
-//! File names of downloaded documents. They come from other systems, so they are sanitized.
+//! File names of downloaded documents.
+//!
+//! A name comes from the `Content-Disposition` header of a response and is not trusted. It is
+//! sanitized, so that it names a plain file in the target folder.
 
 use std::collections::BTreeSet;
 
 use percent_encoding::percent_decode_str;
 use reqwest::header::{CONTENT_DISPOSITION, HeaderMap};
 
-/// Maximum length of a name in bytes. File systems allow 255 bytes; the rest is for a number
-/// and `.part`.
+/// Maximum length of a name in bytes. File systems allow 255 bytes, which leaves room for a number
+/// and for `.part`.
 const MAX_NAME_BYTES: usize = 200;
-/// Maximum length of a file extension in bytes, with its dot. A longer one is part of the
-/// stem.
+/// Maximum length of a file extension in bytes, with its dot. A longer extension counts as a part
+/// of the stem.
 const MAX_EXTENSION_BYTES: usize = 16;
 
 /// Returns the sanitized file name in the headers of a response, or `None` if there is none.
@@ -27,7 +30,8 @@ pub(super) fn sanitized_or_default(name: &str) -> String {
 /// (RFC 8187) has priority over `filename`.
 fn file_name(disposition: &str) -> Option<String> {
     let parameters = parameters(disposition);
-    let find = |name: &str| parameters.iter().find(|(found, _)| found == name).map(|(_, v)| v);
+    let find =
+        |wanted: &str| parameters.iter().find(|(name, _)| name == wanted).map(|(_, value)| value);
     let extended = find("filename*").and_then(|value| {
         let mut parts = value.splitn(3, '\'');
         let (charset, _language, encoded) = (parts.next()?, parts.next()?, parts.next()?);
@@ -37,29 +41,32 @@ fn file_name(disposition: &str) -> Option<String> {
     extended.map(Into::into).or_else(|| find("filename").cloned())
 }
 
-/// Parses the parameters after the first `;`. Names are lowercased and quotes are removed.
+/// Parses the parameters of a header value, which follow the first `;`, as names and values. The
+/// names are converted to lower case, and quotes around values are removed.
 fn parameters(value: &str) -> Vec<(String, String)> {
     let mut parts = vec![String::new()];
-    let (mut quoted, mut escaped) = (false, false);
-    for c in value.chars() {
-        match c {
-            _ if escaped => escaped = false,
-            '\\' if quoted => {
-                escaped = true;
+    let mut is_quoted = false;
+    // Whether the previous character was a backslash in a quoted string.
+    let mut is_escaped = false;
+    for character in value.chars() {
+        match character {
+            _ if is_escaped => is_escaped = false,
+            '\\' if is_quoted => {
+                is_escaped = true;
                 continue;
             }
             '"' => {
-                quoted = !quoted;
+                is_quoted = !is_quoted;
                 continue;
             }
-            ';' if !quoted => {
+            ';' if !is_quoted => {
                 parts.push(String::new());
                 continue;
             }
             _ => {}
         }
         if let Some(last) = parts.last_mut() {
-            last.push(c);
+            last.push(character);
         }
     }
     let pairs = parts.iter().skip(1).filter_map(|part| part.split_once('='));
@@ -72,7 +79,7 @@ fn parameters(value: &str) -> Vec<(String, String)> {
 /// characters, and is valid on every file system.
 fn sanitize(name: &str) -> Option<String> {
     let last = name.rsplit(['/', '\\']).next().unwrap_or(name);
-    let plain: String = crate::display::clean(last)
+    let plain: String = crate::display::make_printable(last)
         .chars()
         .map(|c| if c.is_control() || "<>:\"|?*\u{fffd}".contains(c) { '_' } else { c })
         .collect();
@@ -85,38 +92,38 @@ fn sanitize(name: &str) -> Option<String> {
     let prefix = if is_hidden || is_device(plain) { "_" } else { "" };
     let (stem, extension) = split_extension(plain);
     let max_stem = MAX_NAME_BYTES - prefix.len() - extension.len();
-    let cut = (0..=max_stem.min(stem.len())).rev().find(|&at| stem.is_char_boundary(at));
-    Some(format!("{prefix}{}{extension}", &stem[..cut.unwrap_or(0)]))
+    let stem_length = (0..=max_stem.min(stem.len())).rev().find(|&end| stem.is_char_boundary(end));
+    Some(format!("{prefix}{}{extension}", &stem[..stem_length.unwrap_or(0)]))
 }
 
 /// Whether Windows reserves the name for a device. The extension does not matter.
 fn is_device(name: &str) -> bool {
     let stem = name.split('.').next().unwrap_or(name).trim_end().to_ascii_uppercase();
-    let numbered = ["COM", "LPT"].iter().any(|kind| {
-        stem.strip_prefix(kind)
-            .is_some_and(|rest| rest.len() == 1 && rest.chars().all(|c| c.is_ascii_digit()))
+    let is_port = ["COM", "LPT"].iter().any(|port| {
+        stem.strip_prefix(port)
+            .is_some_and(|number| number.len() == 1 && number.chars().all(|c| c.is_ascii_digit()))
     });
-    numbered || matches!(stem.as_str(), "CON" | "PRN" | "AUX" | "NUL")
+    is_port || matches!(stem.as_str(), "CON" | "PRN" | "AUX" | "NUL")
 }
 
 /// Splits a name into its stem and its extension with the dot.
 fn split_extension(name: &str) -> (&str, &str) {
     match name.rfind('.') {
-        Some(at) if at > 0 && name.len() - at <= MAX_EXTENSION_BYTES => name.split_at(at),
+        Some(dot) if dot > 0 && name.len() - dot <= MAX_EXTENSION_BYTES => name.split_at(dot),
         _ => (name, ""),
     }
 }
 
-/// File names used in one run, so that documents with the same name do not replace each
-/// other.
+/// File names that one run has used. They are recorded so that documents with the same name do not
+/// replace each other.
 #[derive(Debug, Default)]
-pub struct Names(BTreeSet<String>);
+pub struct UsedNames(BTreeSet<String>);
 
-impl Names {
-    /// Reserves a name. Returns it unchanged, or with a number if this run has used it.
+impl UsedNames {
+    /// Reserves a name. Returns it unchanged, or with a number if this run has used it before.
     pub(super) fn claim(&mut self, name: &str) -> String {
         let (stem, extension) = split_extension(name);
-        let numbered = (2..).map(|n: u32| format!("{stem} ({n}){extension}"));
+        let numbered = (2..).map(|number: u32| format!("{stem} ({number}){extension}"));
         let mut names = [name.to_owned()].into_iter().chain(numbered);
         // Some file systems do not distinguish upper and lower case.
         let unused = names.find(|name| self.0.insert(name.to_lowercase()));
@@ -128,7 +135,7 @@ impl Names {
 mod tests {
     use super::*;
 
-    fn named(disposition: &str) -> Option<String> {
+    fn name_from_header(disposition: &str) -> Option<String> {
         let headers = [(CONTENT_DISPOSITION, disposition.parse().unwrap())];
         from_headers(&headers.into_iter().collect())
     }
@@ -147,10 +154,10 @@ mod tests {
             ("attachment; filename*=iso-8859-1''a.pdf; filename=b.pdf", "b.pdf"),
             ("attachment; filename*=UTF-8''%FF.pdf; filename=b.pdf", "b.pdf"),
         ] {
-            assert_eq!(named(disposition).as_deref(), Some(expected), "{disposition}");
+            assert_eq!(name_from_header(disposition).as_deref(), Some(expected), "{disposition}");
         }
         for nameless in ["attachment", "inline; filename=\"\"", "attachment; filename=\"..\""] {
-            assert_eq!(named(nameless), None, "{nameless}");
+            assert_eq!(name_from_header(nameless), None, "{nameless}");
         }
     }
 
@@ -179,7 +186,7 @@ mod tests {
 
     #[test]
     fn repeated_file_names_get_a_number() {
-        let mut names = Names::default();
+        let mut names = UsedNames::default();
         let claimed = ["order.pdf", "Order.PDF", "order.pdf", "list"].map(|name| names.claim(name));
         assert_eq!(claimed, ["order.pdf", "Order (2).PDF", "order (3).pdf", "list"]);
     }

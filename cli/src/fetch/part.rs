@@ -1,4 +1,7 @@
-//! Partially downloaded document, and a file beside it with the document's `ETag`.
+//! The partial file, to which a download is written until it is complete.
+//!
+//! A tag file beside it contains the document's entity tag (`ETag` header), so that a later run
+//! resumes the download only if the document has not changed.
 
 use std::fs::{self, File, OpenOptions, TryLockError};
 use std::io::{self, Seek as _, SeekFrom, Write as _};
@@ -8,7 +11,7 @@ use super::error::FetchError;
 
 /// Policy for a target file that already exists.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub enum Existing {
+pub enum ExistingFilePolicy {
     /// Keep the file and fail.
     #[default]
     Refuse,
@@ -20,7 +23,7 @@ pub enum Existing {
 
 /// Partial file that a download is written to. It is locked against other processes.
 #[derive(Debug)]
-pub(super) struct Part {
+pub(super) struct PartialFile {
     path: PathBuf,
     file: File,
     /// Number of bytes in the file.
@@ -29,7 +32,16 @@ pub(super) struct Part {
     tag: Option<String>,
 }
 
-impl Part {
+/// Point at which a download continues.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct ResumePoint<'a> {
+    /// Position of the first missing byte, or of the last byte if none is missing.
+    pub(super) offset: u64,
+    /// Strong `ETag` of the document that the earlier bytes belong to.
+    pub(super) tag: &'a str,
+}
+
+impl PartialFile {
     /// Opens and locks the partial file of an earlier run, or creates one.
     pub(super) fn open(path: PathBuf) -> Result<Self, FetchError> {
         loop {
@@ -41,8 +53,8 @@ impl Part {
                 Err(TryLockError::WouldBlock) => return Err(FetchError::Busy { path }),
                 Err(TryLockError::Error(source)) => return Err(FetchError::File { path, source }),
             }
-            // Between opening and locking, another run may have completed the file and
-            // moved it to its target. Then the lock is on the moved file: try again.
+            // Between opening and locking, another run may have completed the file and moved it
+            // to its target. The lock is then on the moved file, so the loop opens a new one.
             if path.exists() {
                 let tag = fs::read_to_string(tag_path(&path)).ok();
                 let tag = tag.filter(|tag| !tag.is_empty());
@@ -59,19 +71,19 @@ impl Part {
         self.bytes
     }
 
-    /// Returns the offset at which to resume and the tag of the document, or `None` to
+    /// Returns the point at which to resume a download of `size` bytes, or `None` if it has to
     /// start from the beginning.
     ///
-    /// If all of `size` bytes are there, the offset is that of the last byte: a range must
-    /// not be empty, and the response is still needed for the file name.
-    pub(super) fn resume(&self, size: Option<u64>) -> Option<(u64, &str)> {
+    /// If the file has all bytes, the point is before the last byte. A range must not be empty,
+    /// and the response is still needed for the file name.
+    pub(super) fn resume_point(&self, size: Option<u64>) -> Option<ResumePoint<'_>> {
         let tag = self.tag.as_deref()?;
-        let from = match size {
+        let offset = match size {
             Some(size) if self.bytes > size => return None,
             Some(size) => self.bytes.min(size.saturating_sub(1)),
             None => self.bytes,
         };
-        (from > 0).then_some((from, tag))
+        (offset > 0).then_some(ResumePoint { offset, tag })
     }
 
     /// Discards all bytes and stores the tag of the document that is written next.
@@ -88,11 +100,11 @@ impl Part {
         Ok(())
     }
 
-    /// Truncates the file to its first `to` bytes and continues there.
-    pub(super) fn seek(&mut self, to: u64) -> Result<(), FetchError> {
-        self.file.set_len(to).map_err(failed(&self.path))?;
-        self.file.seek(SeekFrom::Start(to)).map_err(failed(&self.path))?;
-        self.bytes = to;
+    /// Truncates the file to its first `length` bytes, so that the next bytes are appended there.
+    pub(super) fn seek(&mut self, length: u64) -> Result<(), FetchError> {
+        self.file.set_len(length).map_err(failed(&self.path))?;
+        self.file.seek(SeekFrom::Start(length)).map_err(failed(&self.path))?;
+        self.bytes = length;
         Ok(())
     }
 
@@ -103,9 +115,13 @@ impl Part {
     }
 
     /// Moves the complete document to its target atomically.
-    pub(super) fn finish(self, target: &Path, existing: Existing) -> Result<(), FetchError> {
+    pub(super) fn finish(
+        self,
+        target: &Path,
+        existing: ExistingFilePolicy,
+    ) -> Result<(), FetchError> {
         self.file.sync_all().map_err(failed(&self.path))?;
-        if existing == Existing::Replace {
+        if existing == ExistingFilePolicy::Replace {
             fs::rename(&self.path, target).map_err(failed(target))?;
         } else {
             move_to_new(&self.path, target)?;
@@ -128,7 +144,7 @@ fn move_to_new(from: &Path, target: &Path) -> Result<(), FetchError> {
         Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {
             Err(FetchError::Exists { path: target.to_owned() })
         }
-        // A file system without hard links: the check and the rename are not atomic.
+        // The file system has no hard links. There, the check and the rename are not atomic.
         Err(_) if target.exists() => Err(FetchError::Exists { path: target.to_owned() }),
         Err(_) => fs::rename(from, target).map_err(failed(target)),
     }
@@ -149,6 +165,7 @@ fn remove(path: &Path) -> Result<(), FetchError> {
     }
 }
 
+/// Returns a function that converts an error of this file or folder.
 fn failed(path: &Path) -> impl FnOnce(io::Error) -> FetchError + use<> {
     let path = path.to_owned();
     move |source| FetchError::File { path, source }

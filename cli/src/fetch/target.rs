@@ -1,14 +1,15 @@
-//! A document to download, its target file, and the result.
+//! Input and output of a download: the wanted document with its target file, and the downloaded
+//! file.
 
 use std::path::{Path, PathBuf};
 
 use super::error::FetchError;
 use super::name;
-use super::part::Existing;
+use super::part::ExistingFilePolicy;
 
 /// A document to download, and its target.
 #[derive(Debug)]
-pub struct Wanted {
+pub struct WantedDocument {
     /// The id by which the document is fetched.
     pub job_id: String,
     /// Size in bytes according to the service. A document of another size is rejected.
@@ -20,12 +21,12 @@ pub struct Wanted {
     /// File name in the target folder; `None` uses the name in the response.
     pub name: Option<String>,
     /// Policy for a file that already exists.
-    pub existing: Existing,
+    pub existing: ExistingFilePolicy,
 }
 
 /// A document that is at its target.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Fetched {
+pub struct FetchedFile {
     /// Path of the file.
     pub path: PathBuf,
     /// Size of the file in bytes.
@@ -34,7 +35,7 @@ pub struct Fetched {
     pub skipped: bool,
 }
 
-impl Wanted {
+impl WantedDocument {
     /// Path of the file that holds the bytes until the download is complete.
     #[must_use]
     pub fn part(&self) -> PathBuf {
@@ -47,22 +48,28 @@ impl Wanted {
 /// Result of a download from one presigned URL.
 pub(super) enum DownloadResult {
     /// The document is complete; holds the path of its target.
-    Whole(PathBuf),
+    Complete(PathBuf),
     /// The target already exists and is left unchanged.
-    AlreadyThere(Fetched),
+    AlreadyExists(FetchedFile),
 }
 
-/// Checks for an existing file. Returns the file if it is to be left unchanged, an error if
-/// it must not exist, and `None` if the download goes on.
+/// Checks whether a file exists at `path`. Returns the file if it is to be left unchanged, an error
+/// if it must not exist, and `None` if the document is to be downloaded.
 pub(super) fn check_existing(
     path: Option<&Path>,
-    existing: Existing,
-) -> Result<Option<Fetched>, FetchError> {
-    let Some(path) = path.filter(|_| existing != Existing::Replace) else { return Ok(None) };
-    // Does not follow links: a dangling link occupies the name, too.
+    existing: ExistingFilePolicy,
+) -> Result<Option<FetchedFile>, FetchError> {
+    let Some(path) = path.filter(|_| existing != ExistingFilePolicy::Replace) else {
+        return Ok(None);
+    };
+    // Links are not followed, because a dangling link occupies the name, too.
     match path.symlink_metadata() {
         Err(_) => Ok(None),
-        Ok(_) if existing == Existing::Refuse => Err(FetchError::Exists { path: path.to_owned() }),
-        Ok(file) => Ok(Some(Fetched { path: path.to_owned(), size: file.len(), skipped: true })),
+        Ok(_) if existing == ExistingFilePolicy::Refuse => {
+            Err(FetchError::Exists { path: path.to_owned() })
+        }
+        Ok(file) => {
+            Ok(Some(FetchedFile { path: path.to_owned(), size: file.len(), skipped: true }))
+        }
     }
 }

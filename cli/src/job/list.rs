@@ -1,4 +1,4 @@
-//! Lists of jobs.
+//! JSON types for listing jobs: a page of jobs, and the filter of a request.
 
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
@@ -20,7 +20,7 @@ pub struct JobSummary {
     pub total_file_ids: Option<u64>,
     /// Times of the job's main events.
     pub timestamps: Timestamps,
-    /// All other members.
+    /// Members of the entry that have no field here.
     #[serde(flatten)]
     pub more: Map<String, Value>,
 }

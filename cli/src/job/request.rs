@@ -1,4 +1,5 @@
-//! Requests about jobs, and the responses that accept them.
+//! JSON types for creating, retrying and canceling jobs: the request bodies, and the responses of a
+//! service that accepts the request.
 
 use serde::{Deserialize, Serialize};
 
@@ -14,18 +15,18 @@ pub struct NewJob {
     #[serde(skip_serializing_if = "Option::is_none")]
     file_ids: Option<Vec<u64>>,
     priority: Priority,
-    /// `skip` for several documents: one failure does not stop the other documents.
+    /// `skip` for a job of several documents: the service skips a document that fails.
     #[serde(rename = "onItemError", skip_serializing_if = "Option::is_none")]
     on_item_error: Option<&'static str>,
 }
 
 impl NewJob {
-    /// Creates a job of these documents. A document that fails does not stop the others.
+    /// Creates a job of these documents. The failure of one document does not stop the job.
     #[must_use]
-    pub fn new(files: &[u64], priority: Priority) -> Self {
-        let (file_id, file_ids) = match files {
-            [file] => (Some(*file), None),
-            files => (None, Some(files.to_vec())),
+    pub fn new(file_ids: &[u64], priority: Priority) -> Self {
+        let (file_id, file_ids) = match file_ids {
+            [file_id] => (Some(*file_id), None),
+            file_ids => (None, Some(file_ids.to_vec())),
         };
         let on_item_error = file_ids.is_some().then_some("skip");
         Self { file_id, file_ids, priority, on_item_error }
@@ -51,7 +52,7 @@ pub struct JobAccepted {
     pub job_id: String,
     /// State of the job: `queued`.
     pub status: JobState,
-    /// Number of the run, 1 for the first; only in responses of `retry`.
+    /// Number of the run, where 1 is the first run; only in responses of `retry`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub attempts: Option<u32>,
     /// Number of documents; only in responses of `initiate`.

@@ -1,4 +1,4 @@
-//! Status documents of jobs, and the presigned URLs of documents.
+//! JSON types for the status of a job, and for the presigned URLs of its documents.
 
 use std::time::Duration;
 
@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum JobState {
-    /// Waits for a slot.
+    /// Waits for a slot, which is the right to move bytes.
     Queued,
     /// Documents are being transferred.
     Running,
@@ -81,15 +81,15 @@ impl JobStatus {
         self.next_poll_in_ms.map(Duration::from_millis)
     }
 
-    /// Number of documents that a completed job did not deliver: the larger one of
-    /// `failed_items` and the number of failed entries in `items`.
+    /// Number of documents that a completed job did not deliver. It is the maximum of
+    /// `failed_items` and the number of entries in `items` that were not delivered.
     #[must_use]
     pub fn undelivered_documents(&self) -> u64 {
-        let is_missing = |item: &&JobItem| {
+        let is_undelivered = |item: &&JobItem| {
             matches!(item.status, JobState::Failed | JobState::Canceled | JobState::Expired)
         };
-        let missing = self.items.iter().filter(is_missing).count();
-        self.failed_items.unwrap_or_default().max(u64::try_from(missing).unwrap_or(u64::MAX))
+        let undelivered = self.items.iter().filter(is_undelivered).count();
+        self.failed_items.unwrap_or_default().max(u64::try_from(undelivered).unwrap_or(u64::MAX))
     }
 }
 
@@ -123,7 +123,7 @@ pub struct JobError {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct JobItem {
-    /// The number of the document in the request; a transfer of the older API has none.
+    /// The number of the document in the request. It is `None` for a transfer of the older API.
     #[serde(rename = "file_id")]
     pub file_id: Option<u64>,
     /// The id by which to fetch the document. When it is `None`, use the job's own id.
@@ -155,7 +155,7 @@ pub struct JobUrl {
 pub enum FetchResponse {
     /// The document can be downloaded.
     Ready(JobUrl),
-    /// The document cannot be downloaded, or not yet (status 409).
+    /// The document is not ready, or its job ended without it (HTTP status 409).
     NotReady {
         /// Status of the job.
         status: Box<JobStatus>,

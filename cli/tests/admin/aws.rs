@@ -8,10 +8,10 @@ use wiremock::{Mock, MockServer, ResponseTemplate};
 
 use crate::support::jobs::json_response;
 
-/// Id of the transfer.
+/// Id of the transfer in the mock.
 pub(crate) const TRANSFER_ID: &str = "0193567890abcdef0123456789abcdef";
 
-/// ARN of the state machine.
+/// ARN of the state machine that runs transfers.
 pub(crate) const STATE_MACHINE: &str =
     "arn:aws:states:ca-central-1:123456789012:stateMachine:d-transfer";
 
@@ -37,20 +37,20 @@ pub(crate) fn aws_environment(endpoint: &str) -> [(&'static str, &str); 4] {
     ]
 }
 
-/// Serves one operation of AWS.
-pub(crate) async fn serve_aws_call(server: &MockServer, target: &str, answer: ResponseTemplate) {
+/// Serves the AWS operation that the `x-amz-target` header names.
+pub(crate) async fn serve_aws_call(server: &MockServer, target: &str, response: ResponseTemplate) {
     Mock::given(method("POST"))
         .and(header("x-amz-target", target))
-        .respond_with(answer)
+        .respond_with(response)
         .mount(server)
         .await;
 }
 
 /// Error response of AWS, whose message contains an email address.
 pub(crate) fn aws_error(status: u16, code: &str) -> ResponseTemplate {
-    let kind = format!("com.amazonaws#{code}");
+    let error_type = format!("com.amazonaws#{code}");
     ResponseTemplate::new(status)
-        .set_body_json(json!({"__type": kind, "message": "ada@court.example may not"}))
+        .set_body_json(json!({"__type": error_type, "message": "ada@court.example may not"}))
 }
 
 /// A record of a transfer as stored in DynamoDB, written by hand.

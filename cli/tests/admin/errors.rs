@@ -1,4 +1,5 @@
-//! Refusals, missing settings, and exit codes.
+//! Tests of the errors of `docferry admin`: unknown or ended transfers, missing settings, and
+//! failures of AWS, with their exit codes.
 
 use serde_json::json;
 use wiremock::matchers::{body_string_contains, header};
@@ -30,7 +31,7 @@ async fn admin_commands_exit_1_for_an_unknown_transfer() {
 }
 
 #[tokio::test]
-async fn requeue_refuses_an_ended_transfer() {
+async fn requeue_does_not_restart_an_ended_transfer() {
     let server = MockServer::start().await;
     serve_aws_call(
         &server,
@@ -38,8 +39,10 @@ async fn requeue_refuses_an_ended_transfer() {
         json_response(&json!({"Item": stored_record("completed")})),
     )
     .await;
+
     let args = [&["requeue", TRANSFER_ID][..], &DEPLOYMENT_ARGS].concat();
     let output = run_admin(&aws_environment(&server.uri()), &args).await;
+
     assert_exit_code(&output, 1);
     assert!(stderr(&output).contains("not restarted: it has ended: completed"), "{output:?}");
     assert_eq!(server.received_requests().await.unwrap().len(), 1, "no other call is made");
@@ -48,7 +51,7 @@ async fn requeue_refuses_an_ended_transfer() {
 #[tokio::test]
 async fn table_and_state_machine_come_from_stack_outputs() {
     let server = MockServer::start().await;
-    let outputs = format!(
+    let stack_description = format!(
         "<DescribeStacksResponse xmlns=\"http://cloudformation.amazonaws.com/doc/2010-05-15/\">\
          <DescribeStacksResult><Stacks><member><StackName>d</StackName><StackStatus>CREATE_COMPLETE\
          </StackStatus><CreationTime>2026-11-23T09:00:00Z</CreationTime><Outputs>\
@@ -58,7 +61,7 @@ async fn table_and_state_machine_come_from_stack_outputs() {
     );
     Mock::given(body_string_contains("Action=DescribeStacks"))
         .and(body_string_contains("StackName=docferry-prod"))
-        .respond_with(ResponseTemplate::new(200).set_body_raw(outputs, "text/xml"))
+        .respond_with(ResponseTemplate::new(200).set_body_raw(stack_description, "text/xml"))
         .mount(&server)
         .await;
     Mock::given(header("x-amz-target", "DynamoDB_20120810.Query"))
@@ -67,8 +70,10 @@ async fn table_and_state_machine_come_from_stack_outputs() {
         .expect(1)
         .mount(&server)
         .await;
+
     let args = ["inspect", TRANSFER_ID, "--stack", "docferry-prod"];
     let output = run_admin(&aws_environment(&server.uri()), &args).await;
+
     assert_stderr_contains(&output, "was not found");
 }
 
@@ -95,16 +100,16 @@ async fn missing_permissions_exit_4_and_unreachable_aws_exits_5() {
 #[tokio::test]
 async fn missing_settings_are_reported_by_name() {
     let inspect = ["inspect", TRANSFER_ID];
-    let with_place = [&inspect[..], &DEPLOYMENT_ARGS].concat();
+    let inspect_in_deployment = [&inspect[..], &DEPLOYMENT_ARGS].concat();
     let region = [("AWS_REGION", "ca-central-1")];
-    for (environment, args, code, text) in [
+    for (environment, args, exit_code, missing_setting) in [
         (&[][..], &inspect[..], 1, "DOCFERRY_STACK_NAME"),
-        (&[], &with_place, 1, "AWS_REGION"),
-        (&region, &with_place, 4, "aws configure export-credentials"),
+        (&[], &inspect_in_deployment, 1, "AWS_REGION"),
+        (&region, &inspect_in_deployment, 4, "aws configure export-credentials"),
         (&region, &["inspect", "no-id"], 1, "32 hex digits"),
     ] {
         let output = run_admin(environment, args).await;
-        assert_exit_code(&output, code);
-        assert_stderr_contains(&output, text);
+        assert_exit_code(&output, exit_code);
+        assert_stderr_contains(&output, missing_setting);
     }
 }

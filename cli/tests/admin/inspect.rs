@@ -1,4 +1,4 @@
-//! The output of `docferry admin inspect`.
+//! Tests of the output of `docferry admin inspect`, which shows the stored state of a transfer.
 
 use serde_json::{Value, json};
 use wiremock::MockServer;
@@ -56,13 +56,14 @@ async fn inspect_shows_no_secrets_and_names_only_on_request() {
 #[tokio::test]
 async fn inspect_shows_only_the_requested_document_of_a_batch() {
     let server = MockServer::start().await;
-    let item = |sort: &str| json!({"pk": {"S": format!("T#{TRANSFER_ID}")}, "sk": {"S": sort}});
+    let item =
+        |sort_key: &str| json!({"pk": {"S": format!("T#{TRANSFER_ID}")}, "sk": {"S": sort_key}});
     let mut document = stored_record("accepted");
     document["sk"]["S"] = json!("DOC#0002");
     document["transferId"]["S"] = json!(format!("{TRANSFER_ID}_0002"));
     document["turn"]["S"] = json!("queued");
-    let others = ["BUNDLE", "COUNTS", "DOC#0001", "SESSION#0001", "OUTBOX#0001#1"].map(item);
-    let items: Vec<Value> = others.into_iter().chain([document]).collect();
+    let other_items = ["BUNDLE", "COUNTS", "DOC#0001", "SESSION#0001", "OUTBOX#0001#1"].map(item);
+    let items: Vec<Value> = other_items.into_iter().chain([document]).collect();
     serve_aws_call(&server, "DynamoDB_20120810.Query", json_response(&json!({"Items": items})))
         .await;
     serve_aws_call(&server, "DynamoDB_20120810.GetItem", json_response(&json!({}))).await;
@@ -72,14 +73,15 @@ async fn inspect_shows_only_the_requested_document_of_a_batch() {
         aws_error(400, "ExecutionDoesNotExist"),
     )
     .await;
-    let id = format!("{TRANSFER_ID}_0002");
-    let args = [&["inspect", id.as_str(), "--json"][..], &DEPLOYMENT_ARGS].concat();
-    let parsed = &json_lines(&run_admin(&aws_environment(&server.uri()), &args).await)[0];
-    assert_eq!(parsed["record"]["turn"], "queued");
-    assert_eq!(parsed["otherItems"], json!(["BUNDLE", "COUNTS"]));
-    assert_eq!(parsed["session"], Value::Null);
-    assert_eq!(parsed["executions"][0]["state"], "missing");
-    assert_eq!(parsed["advice"], "The transfer is waiting for a slot.");
+
+    let document_id = format!("{TRANSFER_ID}_0002");
+    let args = [&["inspect", document_id.as_str(), "--json"][..], &DEPLOYMENT_ARGS].concat();
+    let inspection = &json_lines(&run_admin(&aws_environment(&server.uri()), &args).await)[0];
+    assert_eq!(inspection["record"]["turn"], "queued");
+    assert_eq!(inspection["otherItems"], json!(["BUNDLE", "COUNTS"]));
+    assert_eq!(inspection["session"], Value::Null);
+    assert_eq!(inspection["executions"][0]["state"], "missing");
+    assert_eq!(inspection["advice"], "The transfer is waiting for a slot.");
 
     let args = [&["inspect", TRANSFER_ID][..], &DEPLOYMENT_ARGS].concat();
     let shown = stdout(&run_admin(&aws_environment(&server.uri()), &args).await);
@@ -87,16 +89,16 @@ async fn inspect_shows_only_the_requested_document_of_a_batch() {
 }
 
 #[tokio::test]
-async fn inspect_prints_json() {
+async fn inspect_with_json_prints_one_document() {
     let server = start_aws_with_dead_transfer().await;
     let args = [&["inspect", TRANSFER_ID, "--json"][..], &DEPLOYMENT_ARGS].concat();
     let lines = json_lines(&run_admin(&aws_environment(&server.uri()), &args).await);
     assert_eq!(lines.len(), 1);
-    let parsed = &lines[0];
-    assert_eq!(parsed["transferId"], TRANSFER_ID);
-    assert_eq!(parsed["record"]["phase"], "uploading");
-    assert_eq!(parsed["record"]["checkpoint"]["offset"], 2_621_440);
-    assert_eq!(parsed["session"]["epoch"], 3);
-    assert_eq!(parsed["references"]["count"], 2);
-    assert_eq!(parsed["executions"][1]["state"], "failed");
+    let inspection = &lines[0];
+    assert_eq!(inspection["transferId"], TRANSFER_ID);
+    assert_eq!(inspection["record"]["phase"], "uploading");
+    assert_eq!(inspection["record"]["checkpoint"]["offset"], 2_621_440);
+    assert_eq!(inspection["session"]["epoch"], 3);
+    assert_eq!(inspection["references"]["count"], 2);
+    assert_eq!(inspection["executions"][1]["state"], "failed");
 }

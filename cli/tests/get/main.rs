@@ -1,4 +1,4 @@
-//! Tests of `docferry get`: which files it creates, resumes and refuses.
+//! Tests of `docferry get`, which downloads documents: file names, partial files and outcomes.
 
 #![allow(clippy::unwrap_used, reason = "tests")]
 

@@ -1,4 +1,7 @@
-//! Simulated delivery bucket that behaves like S3, with injected faults.
+//! Simulated delivery bucket, from which the tests of `docferry get` download a document.
+//!
+//! It is a small HTTP server with one document. It serves ranges as S3 does, records every
+//! request, and can break a connection, stall, or refuse a request.
 
 use std::collections::VecDeque;
 use std::sync::{Arc, Mutex};
@@ -6,86 +9,111 @@ use std::sync::{Arc, Mutex};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::{TcpListener, TcpStream};
 
+/// `ETag` header of a document before any change.
+pub(crate) const ORIGINAL_ETAG: &str = "\"a\"";
+/// `ETag` header of a document whose content has changed.
+pub(crate) const CHANGED_ETAG: &str = "\"b\"";
+/// File name in the `Content-Disposition` header, unless a test sets its own one.
+pub(crate) const FILE_NAME: &str = "order.pdf";
+/// Query of every presigned URL. It is the secret part, which must never be displayed.
+const PRESIGNED_QUERY: &str = "X-Amz-Signature=open-sesame-3";
+
 /// The document in the bucket.
 #[derive(Debug, Clone)]
 pub(crate) struct Document {
     pub(crate) bytes: Vec<u8>,
     /// `ETag` header.
     pub(crate) etag: &'static str,
-    /// `Content-Disposition` header.
+    /// `Content-Disposition` header, which contains the file name.
     pub(crate) disposition: Option<String>,
 }
 
-/// Fault that is injected into one request.
+impl Document {
+    /// Creates a document of `size` bytes named [`FILE_NAME`], with [`ORIGINAL_ETAG`].
+    pub(crate) fn of_size(size: u64) -> Self {
+        // The pattern does not repeat every 256 bytes, so misplaced bytes are noticed.
+        let bytes = (0..size).map(|position| (position * 31 + position / 251) as u8).collect();
+        Self { bytes, etag: ORIGINAL_ETAG, disposition: None }.named(FILE_NAME)
+    }
+
+    /// Sets the file name in the `Content-Disposition` header.
+    pub(crate) fn named(mut self, name: &str) -> Self {
+        self.disposition = Some(format!("attachment; filename=\"{name}\""));
+        self
+    }
+}
+
+/// Fault that is injected into the response to one request.
 #[derive(Debug, Clone, Copy)]
 pub(crate) enum Fault {
     /// Closes the connection after this number of bytes of the body.
     BreakAfter(usize),
-    /// Sends nothing more after this number of bytes and keeps the connection open.
+    /// Stops sending after this number of bytes of the body and keeps the connection open.
     StallAfter(usize),
-    /// Refuses the request with this status.
+    /// Refuses the request with this HTTP status.
     Status(u16),
 }
 
-/// A request that was received.
+/// A request that the bucket received.
 #[derive(Debug, Clone)]
 pub(crate) struct ReceivedRequest {
+    /// Path and query.
     pub(crate) path: String,
+    /// Names in lower case, with their values.
     headers: Vec<(String, String)>,
 }
 
 impl ReceivedRequest {
+    /// Returns the value of a header. `name` is in lower case.
     pub(crate) fn header(&self, name: &str) -> Option<&str> {
-        self.headers.iter().find(|(n, _)| n == name).map(|(_, value)| value.as_str())
+        self.headers.iter().find(|(header, _)| header == name).map(|(_, value)| value.as_str())
     }
 }
 
-/// Running bucket with one document.
+/// Running bucket with one document. It stops when it is dropped.
 #[derive(Debug)]
 pub(crate) struct Bucket {
     address: String,
     requests: Arc<Mutex<Vec<ReceivedRequest>>>,
-    serving: tokio::task::JoinHandle<()>,
+    serving_task: tokio::task::JoinHandle<()>,
 }
 
 impl Drop for Bucket {
     fn drop(&mut self) {
-        self.serving.abort();
+        self.serving_task.abort();
     }
 }
 
-/// Returns a document of `size` bytes.
-pub(crate) fn document(size: usize, etag: &'static str, name: &str) -> Document {
-    let bytes = (0..size).map(|at| (at * 31 + at / 251) as u8).collect();
-    Document { bytes, etag, disposition: Some(format!("attachment; filename=\"{name}\"")) }
-}
-
 impl Bucket {
-    /// Starts a bucket. Each fault applies to one request, in order; later requests succeed.
+    /// Starts a bucket. The first fault applies to the first request, the second fault to the
+    /// second request, and so on. Requests after the last fault succeed.
     pub(crate) async fn start(document: Document, faults: &[Fault]) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap().to_string();
         let requests = Arc::new(Mutex::new(Vec::new()));
-        let (log, mut faults) = (Arc::clone(&requests), VecDeque::from(faults.to_vec()));
-        let serving = tokio::spawn(async move {
-            let mut stalled = Vec::new();
+        let request_log = Arc::clone(&requests);
+        let mut remaining_faults = VecDeque::from(faults.to_vec());
+        let serving_task = tokio::spawn(async move {
+            // A socket that is dropped is closed, so stalled sockets are retained.
+            let mut stalled_sockets = Vec::new();
             loop {
                 let Ok((mut socket, _)) = listener.accept().await else { return };
                 let Some(request) = read_request(&mut socket).await else { continue };
-                log.lock().unwrap().push(request.clone());
-                let fault = faults.pop_front();
+                request_log.lock().unwrap().push(request.clone());
+                let fault = remaining_faults.pop_front();
                 let result = respond(&mut socket, &document, &request, fault).await;
                 if matches!(fault, Some(Fault::StallAfter(_))) && result.is_ok() {
-                    stalled.push(socket);
+                    stalled_sockets.push(socket);
                 }
             }
         });
-        Self { address, requests, serving }
+        Self { address, requests, serving_task }
     }
 
-    /// A presigned URL of the document: its query is the secret.
-    pub(crate) fn url(&self, name: &str) -> String {
-        format!("http://{}/{name}?X-Amz-Signature=open-sesame-3", self.address)
+    /// Returns a presigned URL of the document. The bucket serves its only document at every
+    /// path, so that tests can tell URLs apart by their `path`.
+    pub(crate) fn url(&self, path: &str) -> String {
+        format!("http://{}/{path}?{PRESIGNED_QUERY}", self.address)
     }
 
     /// Returns the requests received so far.
@@ -94,7 +122,7 @@ impl Bucket {
     }
 }
 
-/// Reads the head of a request; `None` if the connection is closed.
+/// Reads the head of a request. Returns `None` when the client closes the connection.
 async fn read_request(socket: &mut TcpStream) -> Option<ReceivedRequest> {
     let mut head = Vec::new();
     while !head.ends_with(b"\r\n\r\n") {
@@ -108,7 +136,7 @@ async fn read_request(socket: &mut TcpStream) -> Option<ReceivedRequest> {
     Some(ReceivedRequest { path, headers: headers.collect() })
 }
 
-/// Responds as S3 does, or with the fault.
+/// Sends the response that S3 would send, changed by `fault` if there is one.
 async fn respond(
     socket: &mut TcpStream,
     document: &Document,
@@ -121,17 +149,14 @@ async fn respond(
         return socket.write_all(head.as_bytes()).await;
     }
     let size = document.bytes.len();
-    let is_unchanged = request.header("if-range").is_none_or(|tag| tag == document.etag);
-    let from = request.header("range").filter(|_| is_unchanged).map(|range| {
-        range.strip_prefix("bytes=").unwrap().strip_suffix('-').unwrap().parse::<usize>().unwrap()
-    });
-    let body = &document.bytes[from.unwrap_or(0).min(size)..];
-    let mut head = match from {
-        Some(from) if from >= size => {
+    let range_start = requested_range_start(request, document);
+    let body = &document.bytes[range_start.unwrap_or(0).min(size)..];
+    let mut head = match range_start {
+        Some(start) if start >= size => {
             format!("HTTP/1.1 416 No\r\ncontent-range: bytes */{size}\r\n")
         }
-        Some(from) => {
-            format!("HTTP/1.1 206 Part\r\ncontent-range: bytes {from}-{}/{size}\r\n", size - 1)
+        Some(start) => {
+            format!("HTTP/1.1 206 Part\r\ncontent-range: bytes {start}-{}/{size}\r\n", size - 1)
         }
         None => "HTTP/1.1 200 OK\r\n".to_owned(),
     };
@@ -146,4 +171,15 @@ async fn respond(
         _ => body.len(),
     };
     socket.write_all(&body[..sent_bytes]).await
+}
+
+/// Returns the first byte that the request's `Range` header asks for.
+///
+/// Returns `None` when the whole document is to be sent: the request has no `Range` header,
+/// or its `If-Range` header names another version of the document.
+fn requested_range_start(request: &ReceivedRequest, document: &Document) -> Option<usize> {
+    let is_unchanged = request.header("if-range").is_none_or(|etag| etag == document.etag);
+    let range = request.header("range").filter(|_| is_unchanged)?;
+    let start = range.strip_prefix("bytes=").unwrap().strip_suffix('-').unwrap();
+    Some(start.parse().unwrap())
 }

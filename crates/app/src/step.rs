@@ -1,4 +1,5 @@
-//! Results of a workflow step that did not fail: done, or not ready yet.
+//! Result of a workflow step that did not fail. Either the step did its work, or it waits for an
+//! event and the workflow runs it again later.
 
 use docferry_domain::failure::FailureCode;
 

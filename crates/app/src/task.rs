@@ -1,4 +1,8 @@
-//! Input and error of a workflow step, and the checks that every step makes first.
+//! Input and error of a workflow step, and the check that every step makes before it continues.
+//!
+//! A workflow step is a Lambda function of the Step Functions workflow of one transfer, such as
+//! `push`, `poll`, `upload` and `finalize`. The error types of the ports convert to [`TaskError`],
+//! whose code the workflow matches.
 
 use docferry_domain::failure::FailureCode;
 use docferry_domain::ids::TransferId;
@@ -25,9 +29,9 @@ pub struct TaskInput {
 #[derive(Debug, thiserror::Error)]
 #[error("{code}")]
 pub struct TaskError {
-    /// Error name that the state machine matches.
+    /// Failure code, which is the error name that the workflow matches.
     pub code: FailureCode,
-    /// Cause, for the function's log only; the workflow never sees it.
+    /// Cause for the function's log. It is not part of the workflow's error.
     #[source]
     pub cause: Option<Cause>,
 }
@@ -98,7 +102,7 @@ impl TaskError {
             | DriveError::Ambiguous(_)
             | DriveError::OffsetMismatch
             | DriveError::SessionGone => FailureCode::DestinationUnavailable,
-            DriveError::NoEffect { then, .. } => *then,
+            DriveError::NoEffect { final_code, .. } => *final_code,
             DriveError::Body => FailureCode::ExchangeUnavailable,
             DriveError::Conflict => FailureCode::DestinationConflict,
             DriveError::Locked => FailureCode::DestinationLocked,
@@ -147,7 +151,7 @@ impl From<WorkflowError> for TaskError {
     }
 }
 
-/// Loads the record that a step works on, and makes its trace the current one.
+/// Loads the record of the step's transfer, and makes its trace the current trace.
 pub(crate) async fn load(
     store: &impl TransferStore,
     task: &TaskInput,
@@ -157,8 +161,12 @@ pub(crate) async fn load(
     Ok(transfer)
 }
 
-/// Checks that a step may continue: the transfer has not ended, `execution_number` is its current
-/// execution, no cancel was requested, and its deadline has not passed.
+/// Checks that a step may continue.
+///
+/// # Errors
+/// [`FailureCode::AlreadyEnded`] if the transfer has ended or has a newer execution,
+/// [`FailureCode::Canceled`] if a cancel was requested, and [`FailureCode::DeadlineExceeded`] if
+/// the transfer's deadline has passed.
 pub(crate) fn ensure_active(
     transfer: &Transfer,
     execution_number: u32,

@@ -1,4 +1,5 @@
-//! Tries of a step: records transient failures in the transfer.
+//! Tries of a workflow step. A failed try that the workflow repeats is recorded in the transfer, so
+//! that status requests can show it.
 
 use std::future::Future;
 
@@ -17,10 +18,10 @@ pub async fn recorded<T>(
     clock: &impl Clock,
     task: &TaskInput,
     step: Step,
-    work: impl Future<Output = Result<T, TaskError>>,
+    step_run: impl Future<Output = Result<T, TaskError>>,
 ) -> Result<T, TaskError> {
-    // A step is a large future; boxing avoids moving it.
-    let outcome = Box::pin(work).await;
+    // The future of a step is large. Boxing avoids moving it.
+    let outcome = Box::pin(step_run).await;
     if let Err(TaskError { code, .. }) = &outcome
         && is_tried_again(*code)
     {
@@ -39,8 +40,8 @@ pub async fn recorded<T>(
     outcome
 }
 
-/// Returns whether the workflow retries after this code. A superseded step did not fail:
-/// another invocation continues its work.
+/// Returns whether the workflow retries the step after this code. A superseded step did not fail,
+/// because another invocation continues its work.
 fn is_tried_again(code: FailureCode) -> bool {
     code.is_retryable() && code != FailureCode::Superseded
 }

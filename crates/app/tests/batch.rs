@@ -1,10 +1,13 @@
-//! Tests of batches: many documents in one job.
+//! Tests of batches: jobs that deliver many documents.
+//!
+//! Each document of a batch is a transfer of its own. A batch is *committed* when all of its
+//! documents are recorded; before that, none of them is queued for a slot.
 
 #![allow(clippy::unwrap_used, reason = "tests")]
 
 mod common;
 
-use common::{SETTINGS, assert_final_invariants, bytes, request_to};
+use common::{FAULT_MODES, OWNER, SETTINGS, assert_final_invariants, bytes, request_to};
 use docferry_app::batch::{NewBatch, cancel_batch, initiate_batch};
 use docferry_app::job::JobSettings;
 use docferry_app::job::retry::{RetryResult, retry_job};
@@ -18,15 +21,21 @@ use docferry_domain::slots::{PoolLimits, SlotState};
 use docferry_testkit::{Fault, Mode, Runner, World};
 use jiff::SignedDuration;
 
+/// Size of the first document in bytes. Each further document is one byte longer.
 const LEN: usize = 2000;
+
+const JOBS: JobSettings = JobSettings { initiate: SETTINGS, job_ttl: SETTINGS.record_ttl };
+
+/// Maximum number of retries of a batch.
+const MAX_RETRIES: u32 = 3;
 
 /// A world with `count` documents, and their GUIDs.
 fn world_with(count: u32) -> (World, Vec<ObjectGuid>) {
     let world = World::default();
-    let guids = (0..count).map(|n| format!("{n:06}AA").parse::<ObjectGuid>().unwrap());
+    let guids = (0..count).map(|number| format!("{number:06}AA").parse::<ObjectGuid>().unwrap());
     let guids: Vec<_> = guids.collect();
-    for (n, guid) in guids.iter().enumerate() {
-        world.add_document(guid.as_str(), &format!("document {n}.pdf"), bytes(LEN + n));
+    for (number, guid) in guids.iter().enumerate() {
+        world.add_document(guid.as_str(), &format!("document {number}.pdf"), bytes(LEN + number));
     }
     (world, guids)
 }
@@ -46,17 +55,19 @@ fn batch_request(documents: &[ObjectGuid], on_item_error: OnItemError) -> NewBat
     }
 }
 
-fn runner(world: &World, per_person: usize) -> Runner {
+/// A runner with this number of slots for each person.
+fn runner(world: &World, slots_per_person: usize) -> Runner {
     let mut runner = Runner::new(world);
-    runner.limits = PoolLimits::new(50, per_person).into();
+    runner.limits = PoolLimits::new(50, slots_per_person).into();
     runner
 }
 
+/// The stored batch, and the counts of its documents.
 async fn batch(world: &World, id: &TransferId) -> (Batch, BatchCounts) {
     world.store().batch(id).await.unwrap().unwrap()
 }
 
-/// Requests a batch.
+/// Requests a batch. Returns its id.
 async fn start_batch(
     runner: &Runner,
     documents: &[ObjectGuid],
@@ -77,17 +88,21 @@ async fn batch_of_two_hundred_documents_respects_the_slot_limits() {
     let (world, guids) = world_with(200);
     let runner = runner(&world, 3);
     let id = start_batch(&runner, &guids, OnItemError::Fail).await;
-    let mut last = 0;
+
+    let mut last_percent = 0;
     while let Some(task) = runner.started().into_iter().next() {
-        let holding =
-            world.store().transfers().iter().filter(|t| t.slot_state == SlotState::Holding).count();
-        assert!((1..=3).contains(&holding), "{holding} transfers hold a slot");
+        let transfers = world.store().transfers();
+        let holders =
+            transfers.iter().filter(|transfer| transfer.slot_state == SlotState::Holding).count();
+        assert!((1..=3).contains(&holders), "{holders} transfers hold a slot");
         runner.execute(&task).await;
         let (batch, counts) = batch(&world, &id).await;
         let percent = batch.percent(&counts);
-        assert!(percent >= last && (percent == 100) == (counts.ended == 200));
-        last = percent;
+        assert!(percent >= last_percent, "{percent}");
+        assert_eq!(percent == 100, counts.ended == 200, "{percent}");
+        last_percent = percent;
     }
+
     let (ended, counts) = batch(&world, &id).await;
     assert_eq!((ended.phase, counts.completed), (Phase::Completed, 200));
     assert_eq!(counts.bytes, (0..200).map(|n| LEN as u64 + n).sum::<u64>());
@@ -98,19 +113,21 @@ async fn batch_of_two_hundred_documents_respects_the_slot_limits() {
 
 #[tokio::test(start_paused = true)]
 async fn failed_document_cancels_the_batch_unless_failures_are_skipped() {
-    for (on_item_error, phase, delivered) in
+    for (on_item_error, expected_phase, expected_files) in
         [(OnItemError::Fail, Phase::Failed, 1), (OnItemError::Skip, Phase::Completed, 5)]
     {
         let (world, mut guids) = world_with(6);
         guids[1] = "unknown0".parse().unwrap();
         let runner = runner(&world, 1);
         let id = start_batch(&runner, &guids, on_item_error).await;
+
         runner.run_all().await;
+
         let (ended, counts) = batch(&world, &id).await;
-        assert_eq!((ended.phase, counts.ended), (phase, 6), "{on_item_error:?}");
-        assert_eq!(usize::from(counts.completed), delivered);
+        assert_eq!((ended.phase, counts.ended), (expected_phase, 6), "{on_item_error:?}");
+        assert_eq!(usize::from(counts.completed), expected_files);
         assert_eq!(counts.first_failure, Some(FailureCode::SourceNotFound));
-        assert_eq!(world.state().drive.files().len(), delivered);
+        assert_eq!(world.state().drive.files().len(), expected_files);
         assert_eq!(world.store().held_and_queued(), (0, 0));
     }
 }
@@ -124,35 +141,41 @@ async fn canceled_batch_keeps_its_delivered_documents() {
     runner.execute(&first).await;
     let scheduler = runner.scheduler();
     let cancel = |owner: &'static str| cancel_batch(&scheduler, SETTINGS.record_ttl, owner, &id);
+
     assert!(!cancel("another owner").await.unwrap());
-    assert!(cancel("scv").await.unwrap());
+    assert!(cancel(OWNER).await.unwrap());
     runner.run_all().await;
+
     let (ended, counts) = batch(&world, &id).await;
     assert_eq!((ended.phase, counts.ended, counts.completed), (Phase::Canceled, 5, 1));
-    assert!(!cancel("scv").await.unwrap(), "the batch has ended");
+    assert!(!cancel(OWNER).await.unwrap(), "the batch has ended");
     runner.notify().await;
     assert_final_invariants(&world, "canceled").await;
 }
 
-/// Each effect of a batch, with a crash before it, a crash after it and a lost response: a
-/// confirmed batch is delivered completely, an unconfirmed one completely or not at all.
+/// Injects each kind of fault at each effect of a batch. If the request was confirmed, all
+/// documents are delivered. If it was not, either all documents or none are delivered.
 #[tokio::test(start_paused = true)]
 async fn batch_survives_one_fault_at_any_effect() {
-    for at in 0.. {
-        let mut reached = false;
-        for mode in [Mode::CrashBefore, Mode::CrashAfter, Mode::ResponseLost] {
+    // Ends after the last effect of the batch.
+    for fault_index in 0.. {
+        let mut was_reached = false;
+        for mode in FAULT_MODES {
             let (world, guids) = world_with(3);
             let runner = runner(&world, 2);
-            world.inject(Fault { at, mode });
+            world.inject(Fault { at: fault_index, mode });
             let scheduler = runner.scheduler();
             let id = new_id();
             let new = batch_request(&guids, OnItemError::Fail);
+
             let request = initiate_batch(&scheduler, SETTINGS, id.clone(), new, None);
             let response = runner.survive(request).await;
             runner.run_all().await;
             runner.recover(12).await;
-            reached |= world.effects().len() > at;
-            let context = format!("{mode:?} at {at}: {:?}", world.effects().get(at));
+
+            was_reached |= world.effects().len() > fault_index;
+            let effect = world.effects().get(fault_index).copied();
+            let context = format!("{mode:?} at {fault_index}: {effect:?}");
             let transfers = world.store().transfers();
             if response.is_some() {
                 let (batch, counts) = self::batch(&world, &id).await;
@@ -161,16 +184,18 @@ async fn batch_survives_one_fault_at_any_effect() {
             }
             let delivered = world.state().drive.files().len();
             assert!(delivered == 3 || (response.is_none() && delivered == 0), "{context}");
-            let unfinished = transfers.iter().filter(|t| t.slot_state != SlotState::Idle).count();
-            assert_eq!(unfinished, 0, "{context}");
+            assert!(
+                transfers.iter().all(|transfer| transfer.slot_state == SlotState::Idle),
+                "{context}"
+            );
             assert_eq!(world.store().held_and_queued(), (0, 0), "{context}");
             assert!(world.state().objects.is_empty(), "{context}");
-            // An uncommitted batch is removed as well.
+            // The sweeper must not fail when it removes an uncommitted batch.
             world.advance(SignedDuration::from_mins(10));
             runner.recover(2).await;
         }
-        if !reached {
-            assert!(at > 60, "the run has only {at} effects");
+        if !was_reached {
+            assert!(fault_index > 60, "the run has only {fault_index} effects");
             break;
         }
     }
@@ -183,13 +208,14 @@ async fn effects_of_request() -> Vec<&'static str> {
     world.effects()
 }
 
-/// Requests three documents in a process that dies before this effect.
+/// Requests a batch of three documents in a process that dies just before this effect.
 async fn request_until(effect: &str) -> (World, Runner, TransferId) {
-    let at = effects_of_request().await.iter().position(|name| *name == effect).unwrap();
+    let effects = effects_of_request().await;
+    let effect_index = effects.iter().position(|name| *name == effect).unwrap();
     let (world, documents) = world_with(3);
     let runner = runner(&world, 3);
     let id = new_id();
-    world.inject(Fault { at, mode: Mode::CrashBefore });
+    world.inject(Fault { at: effect_index, mode: Mode::CrashBefore });
     let scheduler = runner.scheduler();
     let batch_request = batch_request(&documents, OnItemError::Fail);
     let request = initiate_batch(&scheduler, SETTINGS, id.clone(), batch_request, None);
@@ -201,12 +227,12 @@ async fn request_until(effect: &str) -> (World, Runner, TransferId) {
 async fn cancel_is_deferred_until_the_batch_is_committed() {
     let (world, runner, id) = request_until("add_documents").await;
     let scheduler = runner.scheduler();
-    assert!(cancel_batch(&scheduler, SETTINGS.record_ttl, "scv", &id).await.unwrap());
+
+    assert!(cancel_batch(&scheduler, SETTINGS.record_ttl, OWNER, &id).await.unwrap());
+
     let (canceled, counts) = batch(&world, &id).await;
-    assert!(
-        canceled.cancel_requested && !canceled.documents_stopped,
-        "not all documents are recorded yet"
-    );
+    assert!(canceled.cancel_requested);
+    assert!(!canceled.documents_stopped, "not all documents are recorded yet");
     assert!(!canceled.stops(&counts));
     let committed = Batch { phase: Phase::Uploading, ..canceled };
     assert!(committed.stops(&counts));
@@ -216,11 +242,12 @@ async fn cancel_is_deferred_until_the_batch_is_committed() {
 async fn uncommitted_batch_ends_as_abandoned() {
     let (world, runner, id) = request_until("commit_batch").await;
     let scheduler = runner.scheduler();
+
     runner.recover(10).await;
+
     let (ended, counts) = batch(&world, &id).await;
     assert!(ended.was_abandoned(&counts), "{ended:?} {counts:?}");
-    let jobs = JobSettings { initiate: SETTINGS, job_ttl: SETTINGS.record_ttl };
-    let retried = retry_job(&scheduler, jobs, 3, "scv", &id).await.unwrap();
+    let retried = retry_job(&scheduler, JOBS, MAX_RETRIES, OWNER, &id).await.unwrap();
     assert!(matches!(retried, RetryResult::Abandoned), "{retried:?}");
     runner.run_all().await;
     assert!(world.state().drive.files().is_empty(), "a document of the batch was delivered");
@@ -229,25 +256,30 @@ async fn uncommitted_batch_ends_as_abandoned() {
 #[tokio::test(start_paused = true)]
 async fn cancel_of_the_last_queued_document_ends_the_batch() {
     let (world, documents) = world_with(1);
-    // No slots are available.
+    // Without slots, the document stays in the queue.
     let runner = runner(&world, 0);
     let id = start_batch(&runner, &documents, OnItemError::Skip).await;
-    terminate(&runner.scheduler(), SETTINGS.record_ttl, "scv", &[id.document(0)]).await.unwrap();
+
+    terminate(&runner.scheduler(), SETTINGS.record_ttl, OWNER, &[id.document(0)]).await.unwrap();
+
     let (ended, counts) = batch(&world, &id).await;
     assert_eq!((ended.phase, counts.ended), (Phase::Canceled, 1), "{ended:?}");
 }
 
-/// The documents were never queued, so no step has closed them.
+/// The documents were never queued, so no step `finalize` has cleaned up after them.
 #[tokio::test(start_paused = true)]
 async fn documents_canceled_before_queueing_can_be_retried() {
-    let (world, runner, id) = request_until("bundle").await;
+    let (world, runner, id) = request_until("batch").await;
     let scheduler = runner.scheduler();
-    assert!(cancel_batch(&scheduler, SETTINGS.record_ttl, "scv", &id).await.unwrap());
-    assert_eq!(batch(&world, &id).await.0.phase, Phase::Canceled);
-    let jobs = JobSettings { initiate: SETTINGS, job_ttl: SETTINGS.record_ttl };
-    let retried = retry_job(&scheduler, jobs, 3, "scv", &id).await.unwrap();
-    assert!(matches!(retried, RetryResult::Accepted { .. }), "{retried:?}");
+    assert!(cancel_batch(&scheduler, SETTINGS.record_ttl, OWNER, &id).await.unwrap());
+    let (canceled, _) = batch(&world, &id).await;
+    assert_eq!(canceled.phase, Phase::Canceled);
+
+    let retried = retry_job(&scheduler, JOBS, MAX_RETRIES, OWNER, &id).await.unwrap();
     runner.run_all().await;
     runner.recover(5).await;
-    assert_eq!(batch(&world, &id).await.0.phase, Phase::Completed);
+
+    assert!(matches!(retried, RetryResult::Accepted { .. }), "{retried:?}");
+    let (retried_batch, _) = batch(&world, &id).await;
+    assert_eq!(retried_batch.phase, Phase::Completed);
 }

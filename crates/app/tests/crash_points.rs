@@ -8,13 +8,13 @@ mod common;
 use std::time::Duration;
 
 use common::{
-    MB, SETTINGS, assert_final_invariants, assert_invariants_with_orphans, bytes, record, start,
-    world_with,
+    FAULT_MODES, MB, OWNER, SETTINGS, assert_final_invariants, assert_invariants_with_orphans,
+    bytes, record, start, world_with,
 };
 use docferry_app::job::terminate;
 use docferry_app::source::poll;
 use docferry_domain::phase::Phase;
-use docferry_testkit::{Fault, Mode, Runner, Scripted, World};
+use docferry_testkit::{Fault, Runner, Scripted, World};
 
 #[tokio::test(start_paused = true)]
 async fn transfer_survives_one_fault_at_any_effect() {
@@ -44,7 +44,7 @@ async fn survives(len: usize, effects: usize) {
     let count = world.effects().len();
     assert!(count > effects, "the transfer has only {count} effects");
     for at in first..count {
-        for mode in [Mode::CrashBefore, Mode::CrashAfter, Mode::ResponseLost] {
+        for mode in FAULT_MODES {
             let world = world_with(len);
             let task = start(&world).await;
             world.inject(Fault { at, mode });
@@ -65,8 +65,8 @@ async fn survives(len: usize, effects: usize) {
 async fn cancel_during_upload_survives_one_fault_at_any_effect() {
     let len = 5 * MB;
     for at in 0.. {
-        let mut reached = false;
-        for mode in [Mode::CrashBefore, Mode::CrashAfter, Mode::ResponseLost] {
+        let mut was_reached = false;
+        for mode in FAULT_MODES {
             let world = world_with(len);
             let task = start(&world).await;
             let runner = Runner::new(&world);
@@ -81,11 +81,11 @@ async fn cancel_during_upload_survives_one_fault_at_any_effect() {
             let first = world.effects().len();
             world.inject(Fault { at: first + at, mode });
             let ids = std::slice::from_ref(&task.transfer_id);
-            let cancel = terminate(&scheduler, SETTINGS.record_ttl, "scv", ids);
+            let cancel = terminate(&scheduler, SETTINGS.record_ttl, OWNER, ids);
             let is_confirmed = runner.survive(cancel).await.is_some();
             runner.run_all().await;
             runner.recover(8).await;
-            reached |= world.effects().len() > first + at;
+            was_reached |= world.effects().len() > first + at;
             let context = format!("{mode:?} at {at}: {:?}", world.effects().get(first + at));
             let transfer = record(&world, &task).await;
             // A cancel request whose response was lost may have been recorded all the same.
@@ -95,7 +95,7 @@ async fn cancel_during_upload_survives_one_fault_at_any_effect() {
             assert!(transfer.cancel_requested || !is_confirmed, "{context}");
             assert_final_invariants(&world, &context).await;
         }
-        if !reached {
+        if !was_reached {
             assert!(at > 20, "the cancel has only {at} effects");
             break;
         }

@@ -4,7 +4,7 @@
 
 mod common;
 
-use common::{GUID, MB, SETTINGS, bytes, record, world_with};
+use common::{FAULT_MODES, GUID, MB, OWNER, SETTINGS, bytes, effect_count, record, world_with};
 use docferry_app::TaskInput;
 use docferry_app::job::terminate;
 use docferry_app::ports::Clock as _;
@@ -16,8 +16,6 @@ use docferry_domain::transfer::{Delivery, DownloadTarget, NewTransfer, Target};
 use docferry_testkit::builders::new_transfer;
 use docferry_testkit::{Fault, Kill, Mode, Processes, Runner, World};
 use jiff::SignedDuration;
-
-const MODES: [Mode; 3] = [Mode::CrashBefore, Mode::CrashAfter, Mode::ResponseLost];
 
 /// Requests a download for `person`. Returns the input of its first execution.
 async fn request_download(world: &World, person: &str) -> TaskInput {
@@ -85,7 +83,7 @@ async fn download_survives_one_fault_at_any_effect() {
         let count = world.effects().len();
         assert!(count > effects, "the download has only {count} effects");
         for at in first..count {
-            for mode in MODES {
+            for mode in FAULT_MODES {
                 let world = world_with(len);
                 let task = request_download(&world, "p").await;
                 world.inject(Fault { at, mode });
@@ -103,8 +101,8 @@ async fn download_survives_one_fault_at_any_effect() {
 #[tokio::test(start_paused = true)]
 async fn canceled_download_leaves_nothing_after_any_fault() {
     for at in 0.. {
-        let mut reached = false;
-        for mode in MODES {
+        let mut was_reached = false;
+        for mode in FAULT_MODES {
             let world = world_with(5 * MB);
             let task = request_download(&world, "p").await;
             copy_one_part(&world, &task).await;
@@ -115,11 +113,11 @@ async fn canceled_download_leaves_nothing_after_any_fault() {
             let first = world.effects().len();
             world.inject(Fault { at: first + at, mode });
             let ids = std::slice::from_ref(&task.transfer_id);
-            let cancel = terminate(&scheduler, SETTINGS.record_ttl, "scv", ids);
+            let cancel = terminate(&scheduler, SETTINGS.record_ttl, OWNER, ids);
             let is_confirmed = runner.survive(cancel).await.is_some();
             runner.run_all().await;
             runner.recover(8).await;
-            reached |= world.effects().len() > first + at;
+            was_reached |= world.effects().len() > first + at;
             let context = format!("{mode:?} at {at}: {:?}", world.effects().get(first + at));
             let transfer = record(&world, &task).await;
             if transfer.cancel_requested {
@@ -130,7 +128,7 @@ async fn canceled_download_leaves_nothing_after_any_fault() {
                 assert_only_objects(&world, &[&delivered_key(&world, &task).await], &context);
             }
         }
-        if !reached {
+        if !was_reached {
             assert!(at > 15, "the cancel has only {at} effects");
             break;
         }
@@ -161,7 +159,7 @@ async fn object_written_just_before_a_cancel_is_removed() {
     assert_eq!(world.state().delivery.objects.len(), 1, "the object was not written");
     let runner = runner(&world);
     let ids = std::slice::from_ref(&task.transfer_id);
-    terminate(&runner.scheduler(), SETTINGS.record_ttl, "scv", ids).await.unwrap();
+    terminate(&runner.scheduler(), SETTINGS.record_ttl, OWNER, ids).await.unwrap();
     runner.run_all().await;
     runner.recover(8).await;
     assert_eq!(record(&world, &task).await.phase, Phase::Canceled);
@@ -174,7 +172,7 @@ async fn delivered_document_is_reused_without_a_push() {
     let first = request_download(&world, "p").await;
     runner(&world).execute(&first).await;
     world.advance(SignedDuration::from_hours(1));
-    let pushes = |world: &World| world.effects().iter().filter(|name| **name == "push").count();
+    let pushes = |world: &World| effect_count(world, "push");
     let pushed = pushes(&world);
     let second = request_download(&world, "q").await;
     runner(&world).execute(&second).await;
@@ -201,8 +199,8 @@ async fn delivered_document_is_reused_without_a_push() {
 #[tokio::test(start_paused = true)]
 async fn reuse_of_an_artifact_survives_one_fault_at_any_effect() {
     for at in 0.. {
-        let mut reached = false;
-        for mode in MODES {
+        let mut was_reached = false;
+        for mode in FAULT_MODES {
             let world = world_with(MB);
             let first = request_download(&world, "p").await;
             runner(&world).execute(&first).await;
@@ -211,7 +209,7 @@ async fn reuse_of_an_artifact_survives_one_fault_at_any_effect() {
             world.inject(Fault { at: first_effect + at, mode });
             let ended = runner(&world).execute(&second).await;
             runner(&world).recover(3).await;
-            reached |= world.effects().len() > first_effect + at;
+            was_reached |= world.effects().len() > first_effect + at;
             let context = format!("{mode:?} at {at}: {:?}", world.effects().get(first_effect + at));
             assert_eq!(
                 record(&world, &second).await.phase,
@@ -221,7 +219,7 @@ async fn reuse_of_an_artifact_survives_one_fault_at_any_effect() {
             let key = delivered_key(&world, &second).await;
             assert_eq!(world.state().delivery.objects[&key], bytes(MB), "{context}");
         }
-        if !reached {
+        if !was_reached {
             assert!(at > 10, "the second download has only {at} effects");
             break;
         }
@@ -264,7 +262,7 @@ async fn cancel_before_delivery_keeps_the_object_of_another_job() {
     // The first job is canceled before its step runs again.
     let runner = runner(&world);
     let ids = std::slice::from_ref(&first.transfer_id);
-    terminate(&runner.scheduler(), SETTINGS.record_ttl, "scv", ids).await.unwrap();
+    terminate(&runner.scheduler(), SETTINGS.record_ttl, OWNER, ids).await.unwrap();
     runner.run_all().await;
     runner.recover(8).await;
     assert_eq!(record(&world, &first).await.phase, Phase::Canceled);

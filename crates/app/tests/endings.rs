@@ -6,7 +6,7 @@
 mod common;
 
 use bytes::Bytes;
-use common::{GUID, MB, SETTINGS, bytes, record, start, world_with};
+use common::{GUID, MB, OWNER, SETTINGS, bytes, effect_count, record, start, world_with};
 use docferry_app::finish::{FinalizeSettings, FinishPorts, finalize};
 use docferry_app::job;
 use docferry_app::ports::{ConflictPolicy, Destination, Drive as _};
@@ -96,7 +96,7 @@ async fn upload_with_lost_response(
 async fn cancel(world: &World, task: &TaskInput) {
     let runner = runner(world, ConflictPolicy::Replace);
     let ids = std::slice::from_ref(&task.transfer_id);
-    job::terminate(&runner.scheduler(), SETTINGS.record_ttl, "scv", ids).await.unwrap();
+    job::terminate(&runner.scheduler(), SETTINGS.record_ttl, OWNER, ids).await.unwrap();
     runner.run_all().await;
     runner.recover(10).await;
 }
@@ -138,7 +138,7 @@ async fn ending_waits_for_a_put_in_flight() {
     let runner = runner(&world, policy);
     let _died = Box::pin(runner.survive(runner.upload_once(&task))).await;
     let ids = std::slice::from_ref(&task.transfer_id);
-    job::terminate(&runner.scheduler(), SETTINGS.record_ttl, "scv", ids).await.unwrap();
+    job::terminate(&runner.scheduler(), SETTINGS.record_ttl, OWNER, ids).await.unwrap();
     let w = &world;
     let ports =
         FinishPorts::<World> { store: w, drive: w, exchange: w, artifacts: w, sealer: w, clock: w };
@@ -264,7 +264,7 @@ async fn rewritten_office_file_with_equal_content_parts_is_delivered() {
         runner(&world, ConflictPolicy::Replace).execute(&task).await;
         let item = delivered_item(&world, &task).await;
         assert_eq!((item.rewritten, item.evidence), (true, Some(Evidence::ContentParts)), "{name}");
-        assert_eq!(world.effects().iter().filter(|e| **e == "put_whole").count(), 1);
+        assert_eq!(effect_count(&world, "put_whole"), 1);
     }
 }
 

@@ -1,5 +1,5 @@
-//! Tests of guarantees whose violation end-to-end tests do not detect, because a later step
-//! compensates for it.
+//! Tests of guarantees within a transfer. Other tests check only its end, and would not detect a
+//! violation of these guarantees, because a later step compensates for it.
 
 #![allow(clippy::unwrap_used, reason = "tests")]
 
@@ -7,7 +7,7 @@ mod common;
 
 use std::time::Duration;
 
-use common::{MB, assert_invariants, bytes, record, start, start_for, world_with};
+use common::{MB, OWNER, assert_invariants, bytes, record, start, start_for, world_with};
 use docferry_app::TaskInput;
 use docferry_app::delivery::upload::Progress;
 use docferry_app::ports::TransferStore as _;
@@ -16,33 +16,33 @@ use docferry_domain::phase::Phase;
 use docferry_testkit::{Fault, Mode, Runner, Scripted, World};
 
 /// Runs the steps before the upload.
-async fn arrived(world: &World, task: &TaskInput) {
+async fn run_until_arrival(world: &World, task: &TaskInput) {
     let runner = Runner::new(world);
-    Runner::new(world).push_once(task).await.unwrap();
+    runner.push_once(task).await.unwrap();
     docferry_app::source::poll::poll(&runner.scheduler(), world, runner.rules, task).await.unwrap();
 }
 
 /// Stores one fragment, is throttled, and gets a cancel request during the pause. Returns the phase
 /// in which the transfer ends.
 async fn cancel_after_one_fragment(world: &World, task: &TaskInput) -> Option<Phase> {
-    arrived(world, task).await;
+    run_until_arrival(world, task).await;
     let pause = Some(Duration::from_secs(120));
     world.state().drive.script = vec![Scripted::Correct, Scripted::Throttle(pause)];
     let runner = Runner::new(world);
     let progress = runner.upload_once(task).await.unwrap();
     assert!(matches!(progress, Progress::Wait { .. }), "{progress:?}");
     assert!(record(world, task).await.bytes_done > 0, "no fragment was stored");
-    world.store().request_cancel(&task.transfer_id, "scv", 0).await.unwrap();
+    world.store().request_cancel(&task.transfer_id, OWNER, 0).await.unwrap();
     runner.execute(task).await.phase
 }
 
 #[tokio::test(start_paused = true)]
-async fn first_transfer_to_end_keeps_a_shared_source_copy() {
+async fn ended_transfer_keeps_a_source_copy_that_another_transfer_uses() {
     let world = world_with(MB);
     let one = start_for(&world, "one@court.example").await.unwrap();
     let two = start_for(&world, "two@court.example").await.unwrap();
-    arrived(&world, &one).await;
-    arrived(&world, &two).await;
+    run_until_arrival(&world, &one).await;
+    run_until_arrival(&world, &two).await;
     let runner = Runner::new(&world);
     assert_eq!(runner.execute(&one).await.phase, Some(Phase::Completed));
     assert_eq!(world.state().objects.len(), 1, "the other transfer still needs the object");
@@ -90,7 +90,7 @@ async fn next_invocation_resends_no_stored_bytes() {
 async fn older_of_two_concurrent_invocations_is_superseded() {
     let world = world_with(5 * MB);
     let task = start(&world).await;
-    arrived(&world, &task).await;
+    run_until_arrival(&world, &task).await;
     let runner = Runner::new(&world);
     let (older, newer) = tokio::join!(runner.upload_once(&task), runner.upload_once(&task));
     assert_eq!(older.unwrap_err().code, FailureCode::Superseded);

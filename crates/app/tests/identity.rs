@@ -10,7 +10,7 @@ use std::collections::BTreeSet;
 use std::rc::Rc;
 
 use bytes::Bytes;
-use common::{MB, SETTINGS, bytes, request_to};
+use common::{MB, OWNER, SETTINGS, bytes, request_to};
 use docferry_app::TaskInput;
 use docferry_app::batch::{NewBatch, initiate_batch};
 use docferry_app::job;
@@ -345,7 +345,7 @@ impl Model {
                 let ids = [record.transfer_id.clone()];
                 self.spawn(async move |runner| {
                     let scheduler = runner.scheduler();
-                    let cancel = job::terminate(&scheduler, SETTINGS.record_ttl, "scv", &ids);
+                    let cancel = job::terminate(&scheduler, SETTINGS.record_ttl, OWNER, &ids);
                     runner.survive(cancel).await;
                 });
             }

@@ -10,7 +10,7 @@ mod common;
 use std::collections::{BTreeMap, BTreeSet};
 use std::rc::Rc;
 
-use common::{GUID, SETTINGS, assert_final_invariants, bytes, request_to};
+use common::{GUID, OWNER, SETTINGS, assert_final_invariants, bytes, request_to};
 use docferry_app::TaskInput;
 use docferry_app::job;
 use docferry_app::transfer::create::initiate;
@@ -135,7 +135,7 @@ impl Model {
                 self.spawn(async move |runner| {
                     let ids = [task.transfer_id];
                     let scheduler = runner.scheduler();
-                    let cancel = job::terminate(&scheduler, SETTINGS.record_ttl, "scv", &ids);
+                    let cancel = job::terminate(&scheduler, SETTINGS.record_ttl, OWNER, &ids);
                     runner.survive(cancel).await;
                 });
             }

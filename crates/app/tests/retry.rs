@@ -1,10 +1,15 @@
-//! Tests of retries: jobs that run again after they have ended, with faults at each effect.
+//! Tests of retries. A retry is another run of a job that has ended, under the same id.
+//!
+//! A job delivers one document (a transfer) or many documents (a batch). A transfer is *closed*
+//! when the clean-up of its last run has closed its sessions and uploads; only then can it run
+//! again.
 
 #![allow(clippy::unwrap_used, clippy::panic, reason = "tests")]
 
 mod common;
 
-use common::{SETTINGS, bytes};
+use bytes::Bytes;
+use common::{FAULT_MODES, OWNER, SETTINGS, bytes};
 use docferry_app::TaskInput;
 use docferry_app::job::retry::{RetryResult, retry_job};
 use docferry_app::job::{CancelResult, JobSettings, NewJob, cancel_job, initiate_job};
@@ -18,42 +23,58 @@ use docferry_domain::phase::Phase;
 use docferry_domain::slots::{PoolLimits, Priority};
 use docferry_domain::transfer::{DownloadTarget, Target, Transfer};
 use docferry_testkit::builders::drive_target;
-use docferry_testkit::{Fault, Kill, Mode, Processes, Runner, World};
+use docferry_testkit::{Fault, Kill, Processes, Runner, World};
 use jiff::SignedDuration;
 
-const MODES: [Mode; 3] = [Mode::CrashBefore, Mode::CrashAfter, Mode::ResponseLost];
 const JOBS: JobSettings =
     JobSettings { initiate: SETTINGS, job_ttl: SignedDuration::from_hours(24) };
 
+/// Maximum number of retries of a job.
+const MAX_RETRIES: u32 = 3;
+
+/// No transfer can get a slot under these limits.
+const NO_SLOTS: PoolLimits = PoolLimits::new(0, 0);
+
 /// GUID of the document with this number.
-fn guid(n: u64) -> String {
-    format!("{n:06}AA")
+fn guid(number: u64) -> String {
+    format!("{number:06}AA")
 }
 
 /// A world with `documents` documents. All of them are in the document index, but the first one is
 /// missing at the source.
 fn world(documents: u64) -> World {
     let world = World::default();
-    for n in 0..documents {
-        let object_guid = guid(n).parse().unwrap();
+    for number in 0..documents {
+        let object_guid = guid(number).parse().unwrap();
         let document = IndexedDocument { object_guid, name: None, size: None };
-        world.state().index.insert(FileId::new(n), document);
+        world.state().index.insert(FileId::new(number), document);
     }
-    for n in 1..documents {
-        add(&world, n);
+    for number in 1..documents {
+        add_to_source(&world, number);
     }
     world
 }
 
-/// Adds a document to the source.
-fn add(world: &World, n: u64) {
-    world.add_document(&guid(n), &format!("document {n}.pdf"), bytes(400_000 + n as usize));
+/// Adds the document with this number to the source.
+fn add_to_source(world: &World, number: u64) {
+    world.add_document(&guid(number), &format!("document {number}.pdf"), content(number));
+}
+
+/// Content of the document with this number. Each document has another size.
+fn content(number: u64) -> Bytes {
+    bytes(400_000 + number as usize)
+}
+
+/// Runs the sweeper after the retention of all deliveries has ended.
+async fn expire_deliveries(world: &World, runner: &Runner) {
+    world.advance(SignedDuration::from_hours(25));
+    runner.recover(2).await;
 }
 
 /// Requests a job of the first `documents` documents.
 async fn start_job(runner: &Runner, world: &World, documents: u64, target: &Target) -> TransferId {
     let new = NewJob {
-        owner: "scv".into(),
+        owner: OWNER.into(),
         on_behalf_of: None,
         files: (0..documents).map(FileId::new).collect(),
         is_single: documents == 1,
@@ -68,7 +89,7 @@ async fn start_job(runner: &Runner, world: &World, documents: u64, target: &Targ
 
 /// Requests a retry of a job.
 async fn retry(runner: &Runner, id: &TransferId) -> Result<RetryResult, docferry_app::TaskError> {
-    retry_job(&runner.scheduler(), JOBS, 3, "scv", id).await
+    retry_job(&runner.scheduler(), JOBS, MAX_RETRIES, OWNER, id).await
 }
 
 /// A target of each kind.
@@ -89,7 +110,7 @@ async fn phase(world: &World, id: &TransferId) -> Phase {
 /// nothing else remains.
 fn assert_delivered(world: &World, documents: u64, target: &Target, context: &str) {
     let state = world.state();
-    let expected: Vec<_> = (0..documents).map(|n| bytes(400_000 + n as usize)).collect();
+    let expected: Vec<_> = (0..documents).map(content).collect();
     let found: Vec<_> = match target {
         Target::Download(_) => state.delivery.objects.values().cloned().collect(),
         Target::Onedrive(_) => {
@@ -125,8 +146,8 @@ async fn assert_retry_survives_faults(
 ) {
     for target in targets() {
         for at in 0.. {
-            let mut reached = false;
-            for mode in MODES {
+            let mut was_reached = false;
+            for mode in FAULT_MODES {
                 let world = world(documents);
                 let mut runner = Runner::new(&world);
                 let id = ended(&world, &mut runner, &target).await;
@@ -139,13 +160,13 @@ async fn assert_retry_survives_faults(
                 }
                 runner.run_all().await;
                 runner.recover(20).await;
-                reached |= world.effects().len() > first + at;
+                was_reached |= world.effects().len() > first + at;
                 let effect = world.effects().get(first + at).copied();
                 let context = format!("{target:?}, {mode:?} at {at}: {effect:?}, {response:?}");
                 assert_eq!(phase(&world, &id).await, Phase::Completed, "{context}");
                 assert_delivered(&world, documents, &target, &context);
             }
-            if !reached {
+            if !was_reached {
                 assert!(at > effects, "the retry has only {at} effects");
                 break;
             }
@@ -159,7 +180,7 @@ async fn retry_survives_one_fault_at_any_effect() {
         let id = start_job(runner, world, 1, target).await;
         runner.run_all().await;
         assert_eq!(phase(world, &id).await, Phase::Failed);
-        add(world, 0);
+        add_to_source(world, 0);
         id
     }))
     .await;
@@ -168,13 +189,13 @@ async fn retry_survives_one_fault_at_any_effect() {
 #[tokio::test(start_paused = true)]
 async fn retry_of_canceled_batch_survives_one_fault_at_any_effect() {
     Box::pin(assert_retry_survives_faults(3, 30, async |world, runner, target| {
-        add(world, 0);
+        add_to_source(world, 0);
         runner.limits = PoolLimits::new(1, 1).into();
         let id = start_job(runner, world, 3, target).await;
         let task = runner.started().remove(0);
         runner.execute(&task).await;
         let scheduler = runner.scheduler();
-        docferry_app::batch::cancel_batch(&scheduler, SETTINGS.record_ttl, "scv", &id)
+        docferry_app::batch::cancel_batch(&scheduler, SETTINGS.record_ttl, OWNER, &id)
             .await
             .unwrap();
         runner.run_all().await;
@@ -187,14 +208,13 @@ async fn retry_of_canceled_batch_survives_one_fault_at_any_effect() {
 #[tokio::test(start_paused = true)]
 async fn expired_job_is_refetched_on_retry() {
     let world = world(2);
-    add(&world, 0);
+    add_to_source(&world, 0);
     let runner = Runner::new(&world);
     let [target, _] = targets();
     for documents in [1, 2] {
         let id = start_job(&runner, &world, documents, &target).await;
         runner.run_all().await;
-        world.advance(SignedDuration::from_hours(25));
-        runner.recover(2).await;
+        expire_deliveries(&world, &runner).await;
         assert!(world.state().delivery.objects.is_empty(), "an expired object was not deleted");
         assert!(matches!(
             retry(&runner, &id).await.unwrap(),
@@ -204,8 +224,7 @@ async fn expired_job_is_refetched_on_retry() {
         runner.recover(2).await;
         assert_eq!(phase(&world, &id).await, Phase::Completed);
         assert_delivered(&world, documents, &target, "retry after the expiry");
-        world.advance(SignedDuration::from_hours(25));
-        runner.recover(2).await;
+        expire_deliveries(&world, &runner).await;
     }
 }
 
@@ -214,14 +233,14 @@ async fn expired_job_is_refetched_on_retry() {
 async fn late_cleanup_does_not_affect_the_next_run() {
     for target in targets() {
         let world = world(1);
-        add(&world, 0);
+        add_to_source(&world, 0);
         let runner = Runner::new(&world);
         let id = start_job(&runner, &world, 1, &target).await;
         let scheduler = runner.scheduler();
         let ids = std::slice::from_ref(&id);
         let task = TaskInput { transfer_id: id.clone(), execution_number: 1 };
         runner.push_once(&task).await.unwrap();
-        docferry_app::job::terminate(&scheduler, SETTINGS.record_ttl, "scv", ids).await.unwrap();
+        docferry_app::job::terminate(&scheduler, SETTINGS.record_ttl, OWNER, ids).await.unwrap();
         runner.execute(&task).await;
         let ended = world.store().get(&id).await.unwrap().unwrap();
         assert_eq!(
@@ -249,18 +268,17 @@ async fn late_cleanup_does_not_affect_the_next_run() {
 async fn late_copy_of_first_run_is_removed_if_retry_never_started() {
     for target in targets() {
         let world = world(1);
-        add(&world, 0);
+        add_to_source(&world, 0);
         world.state().documents.get_mut(&guid(0)).unwrap().moves = false;
         let mut runner = Runner::new(&world);
         let id = start_job(&runner, &world, 1, &target).await;
         runner.run_all().await;
         assert_eq!(phase(&world, &id).await, Phase::Failed);
-        // No slots are available.
-        runner.limits = PoolLimits::new(0, 0).into();
+        runner.limits = NO_SLOTS.into();
         assert!(matches!(retry(&runner, &id).await.unwrap(), RetryResult::Accepted { .. }));
         let ids = std::slice::from_ref(&id);
         let scheduler = runner.scheduler();
-        docferry_app::job::terminate(&scheduler, SETTINGS.record_ttl, "scv", ids).await.unwrap();
+        docferry_app::job::terminate(&scheduler, SETTINGS.record_ttl, OWNER, ids).await.unwrap();
         assert_eq!(phase(&world, &id).await, Phase::Canceled);
         world.put_object("document 0.pdf", bytes(400_000));
         runner.recover(70).await;
@@ -281,12 +299,11 @@ async fn document_is_canceled_while_another_of_its_batch_is_not_closed() {
     assert_eq!(phase(&world, &job).await, Phase::Failed);
     let failed = world.store().get(&job.document(0)).await.unwrap().unwrap();
     world.store().set(Transfer { closed: false, ..failed });
-    // No slots are available.
-    runner.limits = PoolLimits::new(0, 0).into();
+    runner.limits = NO_SLOTS.into();
     assert!(matches!(retry(&runner, &job).await.unwrap(), RetryResult::Accepted { .. }));
     let ids = [job.document(1), start_job(&runner, &world, 1, &target).await];
     let scheduler = runner.scheduler();
-    docferry_app::job::terminate(&scheduler, SETTINGS.record_ttl, "scv", &ids).await.unwrap();
+    docferry_app::job::terminate(&scheduler, SETTINGS.record_ttl, OWNER, &ids).await.unwrap();
     for id in ids {
         let canceled = world.store().get(&id).await.unwrap().unwrap();
         assert_eq!(canceled.phase, Phase::Canceled, "{id}");
@@ -306,8 +323,8 @@ async fn batch_resumes_when_its_last_document_is_closed() {
         let task = TaskInput { transfer_id: job.document(0), execution_number: 1 };
         let failed = world.store().get(&task.transfer_id).await.unwrap().unwrap();
         world.store().set(Transfer { closed: false, ..failed });
-        add(&world, 0);
-        add(&world, 1);
+        add_to_source(&world, 0);
+        add_to_source(&world, 1);
         assert!(matches!(retry(&runner, &job).await.unwrap(), RetryResult::Accepted { .. }));
         // The workflow or the sweeper repeats `finalize`, which closes the document.
         runner.execute(&task).await;
@@ -323,13 +340,12 @@ async fn batch_resumes_when_its_last_document_is_closed() {
 #[tokio::test(start_paused = true)]
 async fn run_that_reuses_an_artifact_after_a_push_is_cleaned_up() {
     let world = world(1);
-    add(&world, 0);
+    add_to_source(&world, 0);
     let runner = Runner::new(&world);
     let [target, _] = targets();
     let first = start_job(&runner, &world, 1, &target).await;
     runner.run_all().await;
-    world.advance(SignedDuration::from_hours(25));
-    runner.recover(2).await;
+    expire_deliveries(&world, &runner).await;
     start_job(&runner, &world, 1, &target).await;
     runner.run_all().await;
     assert!(matches!(retry(&runner, &first).await.unwrap(), RetryResult::Accepted { .. }));
@@ -345,13 +361,12 @@ async fn run_that_reuses_an_artifact_after_a_push_is_cleaned_up() {
 #[tokio::test(start_paused = true)]
 async fn expired_batch_canceled_during_retry_ends_as_canceled() {
     let world = world(2);
-    add(&world, 0);
+    add_to_source(&world, 0);
     let runner = Runner::new(&world);
     let [target, _] = targets();
     let job = start_job(&runner, &world, 2, &target).await;
     runner.run_all().await;
-    world.advance(SignedDuration::from_hours(25));
-    runner.recover(2).await;
+    expire_deliveries(&world, &runner).await;
     let before = runner.started();
     let (ended, _) = world.store().batch(&job).await.unwrap().unwrap();
     let now = world.state().now;
@@ -359,7 +374,7 @@ async fn expired_batch_canceled_during_retry_ends_as_canceled() {
     // The process that resumes the batch dies after its first write.
     assert!(world.store().resume_batch(&ended, retain_until, deadline, deadline).await.unwrap());
     let scheduler = runner.scheduler();
-    let canceled = cancel_job(&scheduler, SETTINGS.record_ttl, "scv", &job).await.unwrap();
+    let canceled = cancel_job(&scheduler, SETTINGS.record_ttl, OWNER, &job).await.unwrap();
     assert_eq!(canceled, CancelResult::Asked);
     assert_eq!(phase(&world, &job).await, Phase::Canceled);
     assert_eq!(runner.started(), before, "an execution was started");
@@ -380,8 +395,7 @@ async fn canceled_batch_starts_no_document_while_being_resumed() {
         let job = start_job(&runner, &world, DOCUMENTS, &target).await;
         runner.run_all().await;
         assert_eq!(phase(&world, &job).await, Phase::Failed);
-        // No slots are available.
-        runner.limits = PoolLimits::new(0, 0).into();
+        runner.limits = NO_SLOTS.into();
         world.state().interleaved = true;
         let response = std::cell::Cell::new(None);
         {
@@ -395,7 +409,7 @@ async fn canceled_batch_starts_no_document_while_being_resumed() {
             is_resuming = !processes.is_empty();
             processes.add(Kill::default(), async {
                 let scheduler = runner.scheduler();
-                let cancel = cancel_job(&scheduler, SETTINGS.record_ttl, "scv", &job);
+                let cancel = cancel_job(&scheduler, SETTINGS.record_ttl, OWNER, &job);
                 response.set(Some(cancel.await.unwrap()));
             });
             while response.get().is_none() {
@@ -430,8 +444,7 @@ async fn retried_job_queues_behind_earlier_requests() {
             let job = start_job(&runner, &world, documents, &target).await;
             runner.run_all().await;
             assert_eq!(phase(&world, &job).await, Phase::Failed);
-            // No slots are available.
-            runner.limits = PoolLimits::new(0, 0).into();
+            runner.limits = NO_SLOTS.into();
             world.advance(SignedDuration::from_hours(1));
             let other = start_job(&runner, &world, 1, &target).await;
             world.advance(SignedDuration::from_secs(1));

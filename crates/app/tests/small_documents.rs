@@ -1,13 +1,19 @@
-//! Tests of documents of at most 4,000,000 bytes, which one PUT uploads without a session.
+//! Tests of uploads of small documents: documents of at most 4,000,000 bytes, which are uploaded
+//! with a single PUT, without an upload session.
+//!
+//! A PUT whose response was lost may have taken effect. Docferry then looks for the document at
+//! the destination before it sends another PUT.
 
 #![allow(clippy::unwrap_used, reason = "tests")]
 
 mod common;
 
-use common::{MB, assert_invariants, bytes, record, start, world_with};
 use std::ops::Range;
 use std::sync::Arc;
 
+use common::{
+    FAULT_MODES, MB, OWNER, assert_invariants, bytes, effect_count, record, start, world_with,
+};
 use docferry_app::delivery::upload::{UploadPorts, upload};
 use docferry_app::ports::{
     Adapters, ByteStream, Clock as _, ConflictPolicy, Destination, Drive as _, ExchangeError,
@@ -38,30 +44,32 @@ fn names(world: &World) -> Vec<String> {
 }
 
 /// Number of PUTs of a whole document.
-fn puts(world: &World) -> usize {
-    world.effects().iter().filter(|effect| **effect == "put_whole").count()
+fn put_count(world: &World) -> usize {
+    effect_count(world, "put_whole")
 }
 
 #[tokio::test(start_paused = true)]
 async fn documents_up_to_four_million_bytes_need_no_session() {
-    for (len, sessions) in [(0, 0), (1, 0), (LARGEST, 0), (LARGEST + 1, 1)] {
+    for (len, expected_sessions) in [(0, 0), (1, 0), (LARGEST, 0), (LARGEST + 1, 1)] {
         let world = world_with(len);
+
         let (task, ended) = send(&world, ConflictPolicy::Replace).await;
+
         assert_eq!(ended.phase, Some(Phase::Completed), "{ended:?}");
         assert_invariants(&world, &task, &bytes(len), "small").await;
-        let opened = world.effects().iter().filter(|e| **e == "create_session").count();
-        assert_eq!((opened, puts(&world)), (sessions, 1 - sessions), "{len}");
+        assert_eq!(effect_count(&world, "create_session"), expected_sessions, "{len}");
+        assert_eq!(put_count(&world), 1 - expected_sessions, "{len}");
         assert_eq!(world.state().drive.received, len as u64);
     }
 }
 
-/// Number of the effect that uploads the document when no fault happens.
-async fn put_at(policy: ConflictPolicy, foreign: bool) -> usize {
-    let world = world_beside(foreign).await;
+/// Index of the effect that uploads the document to the drive of `world`, if no fault happens.
+async fn index_of_put(world: World, policy: ConflictPolicy) -> usize {
     send(&world, policy).await;
     world.effects().iter().rposition(|effect| *effect == "put_whole").unwrap()
 }
 
+/// Path at which all tests deliver the document.
 fn destination() -> Destination {
     Destination {
         recipient: "judge@court.example".parse().unwrap(),
@@ -70,12 +78,10 @@ fn destination() -> Destination {
     }
 }
 
-/// A world in which another user's file of the same name may exist already.
-async fn world_beside(foreign: bool) -> World {
+/// A world in which another user's file already has the path and name of the document.
+async fn world_with_foreign_file() -> World {
     let world = world_with(MB);
-    if foreign {
-        world.put_whole(&destination(), "theirs".into(), ConflictPolicy::Fail).await.unwrap();
-    }
+    world.put_whole(&destination(), "theirs".into(), ConflictPolicy::Fail).await.unwrap();
     world
 }
 
@@ -86,35 +92,42 @@ async fn locked_put_does_not_adopt_an_identical_foreign_file() {
     let world = world_with(MB);
     world.put_whole(&destination(), bytes(MB), ConflictPolicy::Fail).await.unwrap();
     world.state().drive.script = vec![Scripted::Lock];
+
     let (task, ended) = send(&world, ConflictPolicy::Fail).await;
+
     assert_eq!(ended.phase, Some(Phase::Failed));
     let failure = record(&world, &task).await.failure.unwrap();
     assert_eq!(failure.code, FailureCode::DestinationConflict);
 }
 
-/// Each conflict policy, with a lost response and with a crash after the PUT.
+/// Tests each conflict policy with a lost response and with a crash after the PUT.
 #[tokio::test(start_paused = true)]
 async fn put_with_lost_response_is_found_and_not_repeated() {
     for policy in [ConflictPolicy::Replace, ConflictPolicy::Rename, ConflictPolicy::Fail] {
         for mode in [Mode::ResponseLost, Mode::CrashAfter] {
-            let world = world_beside(false).await;
-            world.inject(Fault { at: put_at(policy, false).await, mode });
+            let world = world_with(MB);
+            world.inject(Fault { at: index_of_put(world_with(MB), policy).await, mode });
+
             let (task, ended) = send(&world, policy).await;
+
             assert_eq!(ended.phase, Some(Phase::Completed), "{policy:?} {mode:?} {ended:?}");
             assert_invariants(&world, &task, &bytes(MB), "lost").await;
-            assert_eq!(puts(&world), 1, "{policy:?} {mode:?}");
+            assert_eq!(put_count(&world), 1, "{policy:?} {mode:?}");
         }
     }
 }
 
-/// Another user's file has the name, so the document gets a number. When the response is lost, the
-/// numbered file is recognised by its bytes.
+/// Another user's file has the document's name, so the document gets a numbered name. When the
+/// response is lost, the numbered file is recognised by its content.
 #[tokio::test(start_paused = true)]
 async fn retry_under_rename_makes_no_second_copy() {
-    for mode in [Mode::ResponseLost, Mode::CrashBefore, Mode::CrashAfter] {
-        let world = world_beside(true).await;
-        world.inject(Fault { at: put_at(ConflictPolicy::Rename, true).await, mode });
+    for mode in FAULT_MODES {
+        let world = world_with_foreign_file().await;
+        let put = index_of_put(world_with_foreign_file().await, ConflictPolicy::Rename).await;
+        world.inject(Fault { at: put, mode });
+
         let (task, ended) = send(&world, ConflictPolicy::Rename).await;
+
         assert_eq!(ended.phase, Some(Phase::Completed), "{mode:?} {ended:?}");
         assert_eq!(names(&world), ["order 1.pdf", "order.pdf"], "{mode:?}");
         let delivery = record(&world, &task).await.delivery;
@@ -125,8 +138,10 @@ async fn retry_under_rename_makes_no_second_copy() {
 
 #[tokio::test(start_paused = true)]
 async fn fail_policy_keeps_a_foreign_file_and_reports_the_conflict() {
-    let world = world_beside(true).await;
+    let world = world_with_foreign_file().await;
+
     let (task, ended) = send(&world, ConflictPolicy::Fail).await;
+
     assert_eq!(ended.phase, Some(Phase::Failed));
     let failure = record(&world, &task).await.failure.unwrap();
     assert_eq!(failure.code, FailureCode::DestinationConflict);
@@ -137,42 +152,47 @@ async fn fail_policy_keeps_a_foreign_file_and_reports_the_conflict() {
 async fn put_is_repeated_after_a_server_error() {
     let world = world_with(MB);
     world.state().drive.script = vec![Scripted::ServerError];
+
     let (task, ended) = send(&world, ConflictPolicy::Replace).await;
+
     assert_eq!(ended.phase, Some(Phase::Completed), "{ended:?}");
     assert_invariants(&world, &task, &bytes(MB), "500").await;
-    assert_eq!(puts(&world), 2);
+    assert_eq!(put_count(&world), 2);
 }
 
 /// A rejected second PUT does not tell whether the first PUT, whose response was lost, is still in
-/// progress. The ending has to wait for the first PUT.
+/// progress. The ending has to wait for the first PUT. A rejected first PUT needs no lease.
 #[tokio::test(start_paused = true)]
 async fn rejected_put_keeps_the_lease_of_an_earlier_put() {
-    for (script, has_lease) in [(vec![Scripted::Lock], false), (lost_then_locked(), true)] {
+    let rejected = vec![Scripted::Lock];
+    let lost_then_rejected = vec![Scripted::ServerError, Scripted::Lock];
+    for (script, keeps_lease) in [(rejected, false), (lost_then_rejected, true)] {
         let world = world_with(MB);
         let task = start(&world).await;
         let runner = Runner::new(&world);
         runner.push_once(&task).await.unwrap();
         world.state().drive.script = script;
-        runner.upload_once_after_arrival(&task).await.unwrap_err();
-        let checkpoint = record(&world, &task).await.checkpoint.unwrap();
-        assert_eq!(checkpoint.put_lease_until.is_some(), has_lease);
-    }
-}
 
-fn lost_then_locked() -> Vec<Scripted> {
-    vec![Scripted::ServerError, Scripted::Lock]
+        runner.upload_once_after_arrival(&task).await.unwrap_err();
+
+        let checkpoint = record(&world, &task).await.checkpoint.unwrap();
+        assert_eq!(checkpoint.put_lease_until.is_some(), keeps_lease);
+    }
 }
 
 /// An exchange bucket that requests a cancel of the transfer whenever an object is read.
-struct CancelsOnRead(World, TransferId);
+struct CancelsOnRead {
+    world: World,
+    transfer_id: TransferId,
+}
 
 impl ExchangeStore for CancelsOnRead {
     async fn store_time(&self) -> Result<Timestamp, ExchangeError> {
-        self.0.store_time().await
+        self.world.store_time().await
     }
 
     async fn head(&self, key: &str) -> Result<Option<ObjectHead>, ExchangeError> {
-        self.0.head(key).await
+        self.world.head(key).await
     }
 
     async fn read(
@@ -181,16 +201,16 @@ impl ExchangeStore for CancelsOnRead {
         etag: &str,
         range: Range<u64>,
     ) -> Result<ByteStream, ExchangeError> {
-        self.0.store().request_cancel(&self.1, "scv", 0).await.unwrap();
-        self.0.read(key, etag, range).await
+        self.world.store().request_cancel(&self.transfer_id, OWNER, 0).await.unwrap();
+        self.world.read(key, etag, range).await
     }
 
     async fn delete(&self, key: &str) -> Result<(), ExchangeError> {
-        self.0.delete(key).await
+        self.world.delete(key).await
     }
 }
 
-/// The world, except for its exchange bucket.
+/// Adapters of an upload in which [`CancelsOnRead`] replaces the exchange bucket.
 #[derive(Debug)]
 enum Canceling {}
 
@@ -218,15 +238,21 @@ async fn cancel_is_checked_before_the_put() {
     let ports = UploadPorts::<Canceling> {
         store: world.clone(),
         drive: world.clone(),
-        exchange: Arc::new(CancelsOnRead(world.clone(), task.transfer_id.clone())),
+        exchange: Arc::new(CancelsOnRead {
+            world: world.clone(),
+            transfer_id: task.transfer_id.clone(),
+        }),
         sealer: world.clone(),
         clock: world.clone(),
         budget: world.clone(),
         settings: runner.settings,
     };
     let deadline = world.now() + runner.function_time;
-    let canceled = upload(&ports, &task, deadline).await.unwrap_err();
-    assert_eq!((canceled.code, puts(&world)), (FailureCode::Canceled, 0));
+
+    let error = upload(&ports, &task, deadline).await.unwrap_err();
+
+    assert_eq!(error.code, FailureCode::Canceled);
+    assert_eq!(put_count(&world), 0);
     let ended = runner.execute(&task).await;
     assert_eq!(ended.phase, Some(Phase::Canceled), "{ended:?}");
     assert_invariants(&world, &task, &bytes(MB), "canceled").await;

@@ -5,7 +5,8 @@
 mod common;
 
 use common::{
-    GUID, MB, assert_invariants, bytes, effect_index, record, start, start_for, world_with,
+    FAULT_MODES, GUID, MB, OWNER, assert_invariants, bytes, effect_count, effect_index, record,
+    start, start_for, world_with,
 };
 use docferry_app::ports::{RecoveryStore as _, TransferStore as _};
 use docferry_app::source::push::{PushPorts, push};
@@ -54,11 +55,7 @@ async fn sweep_resumes_a_dead_transfer_in_the_next_execution() {
     runner.recover(3).await;
     let transfer = record(&world, &task).await;
     assert_eq!((transfer.phase, transfer.execution_number), (Phase::Completed, 2));
-    assert_eq!(
-        world.effects().iter().filter(|e| **e == "push").count(),
-        1,
-        "the document was pushed again"
-    );
+    assert_eq!(effect_count(&world, "push"), 1, "the document was pushed again");
 }
 
 #[tokio::test(start_paused = true)]
@@ -180,8 +177,8 @@ async fn missing_document_is_watched_for_an_hour() {
 #[tokio::test(start_paused = true)]
 async fn sweep_survives_one_fault_at_any_effect() {
     for at in 0.. {
-        let mut reached = false;
-        for mode in [Mode::CrashBefore, Mode::CrashAfter, Mode::ResponseLost] {
+        let mut was_reached = false;
+        for mode in FAULT_MODES {
             let world = world_with(MB);
             let task = start(&world).await;
             let name = format!("{}-1", task.transfer_id);
@@ -191,12 +188,12 @@ async fn sweep_survives_one_fault_at_any_effect() {
             world.inject(Fault { at: first + at, mode });
             // Longer than the time for which a key that may have been pushed twice is watched.
             Runner::new(&world).recover(75).await;
-            reached |= world.effects().len() > first + at;
+            was_reached |= world.effects().len() > first + at;
             let context = format!("{mode:?} at {at}");
             assert_eq!(record(&world, &task).await.phase, Phase::Completed, "{context}");
             assert_eq!(unfinished(&world).await, 0, "{context}");
         }
-        if !reached || at > 60 {
+        if !was_reached || at > 60 {
             break;
         }
     }
@@ -271,9 +268,9 @@ async fn sweep_reads_a_long_queue_once() {
         .unwrap();
     }
     world.advance(SignedDuration::from_secs(300));
-    let before = world.effects().iter().filter(|e| **e == "queue").count();
+    let before = effect_count(&world, "queue");
     let swept = runner.sweep().await.unwrap();
-    let reads = world.effects().iter().filter(|e| **e == "queue").count() - before;
+    let reads = effect_count(&world, "queue") - before;
     assert!(reads < 100, "{reads} pages of the queue were read in one sweep: {swept:?}");
 }
 
@@ -323,7 +320,7 @@ async fn cancel_of_a_queued_transfer_is_completed_by_the_next_sweep() {
     let waiting =
         docferry_app::transfer::create::initiate(&scheduler, common::SETTINGS, new).await.unwrap();
     let id = waiting.transfer_id;
-    world.store().request_cancel(&id, "scv", 0).await.unwrap();
+    world.store().request_cancel(&id, OWNER, 0).await.unwrap();
     runner.recover(1).await;
     let ended = world.store().get(&id).await.unwrap().unwrap();
     assert_eq!(ended.phase, Phase::Canceled);
@@ -348,7 +345,10 @@ async fn queued_transfer_is_swept_only_at_its_deadline() {
     runner.recover(2).await;
     let ended = world.store().get(&waiting.transfer_id).await.unwrap().unwrap();
     assert_eq!(ended.failure.unwrap().code, FailureCode::DeadlineExceeded);
-    assert!(!world.effects().contains(&"look"), "a queued transfer has no execution to describe");
+    assert!(
+        !world.effects().contains(&"execution_status"),
+        "a queued transfer has no execution to describe"
+    );
 }
 
 /// Hundreds of ended transfers are due for clean-up earlier than a transfer whose execution died.
@@ -389,10 +389,10 @@ async fn sweep_grants_slots_once_for_any_number_of_endings() {
         waiting.push(created.unwrap().transfer_id);
     }
     for id in &waiting[2..] {
-        world.store().request_cancel(id, "scv", 0).await.unwrap();
+        world.store().request_cancel(id, OWNER, 0).await.unwrap();
     }
     world.advance(SignedDuration::from_secs(60));
-    let reads = || world.effects().iter().filter(|effect| **effect == "queue").count();
+    let reads = || effect_count(&world, "queue");
     let before = reads();
     assert_eq!(runner.sweep().await.unwrap().finalized, 4);
     assert_eq!(reads() - before, 2, "expected one page for each pool");

@@ -1,4 +1,5 @@
-//! Tests of throttling: pauses that the drive requests, and their sharing between transfers.
+//! Tests of throttling. The drive throttles docferry by requesting a pause. All transfers of the
+//! tenant share a long pause, because the drive limits the requests of the whole tenant.
 
 #![allow(clippy::unwrap_used, reason = "tests")]
 
@@ -6,17 +7,13 @@ mod common;
 
 use std::time::Duration;
 
-use common::{MB, assert_invariants, bytes, start, start_for, world_with};
+use common::{MB, assert_invariants, bytes, effect_count, start, start_for, world_with};
 use docferry_app::TaskInput;
 use docferry_app::delivery::upload::Progress;
 use docferry_app::ports::{Clock as _, ThrottleBudget as _};
 use docferry_domain::phase::Phase;
 use docferry_testkit::{InMemoryThrottleBudget, Runner, Scripted, World};
 use jiff::SignedDuration;
-
-fn count(world: &World, effect: &str) -> usize {
-    world.effects().iter().filter(|name| **name == effect).count()
-}
 
 /// Requests a delivery and runs the steps before the upload.
 async fn arrived(world: &World, email: &str) -> TaskInput {
@@ -29,11 +26,12 @@ async fn arrived(world: &World, email: &str) -> TaskInput {
     task
 }
 
-/// Throttles one transfer with a `Retry-After` of `seconds`. Returns the progress of the next one.
-async fn second_after_throttled(seconds: u64) -> (World, Progress) {
+/// Throttles one transfer with a `Retry-After` of `seconds`, and then uploads another transfer.
+/// Returns the result of the second upload.
+async fn upload_after_a_throttled_one(seconds: u64) -> (World, Progress) {
     let world = world_with(MB);
-    let (first, second) =
-        (arrived(&world, "ada@court.example").await, arrived(&world, "ben@court.example").await);
+    let first = arrived(&world, "ada@court.example").await;
+    let second = arrived(&world, "ben@court.example").await;
     let runner = Runner::new(&world);
     world.state().drive.script = vec![Scripted::Throttle(Some(Duration::from_secs(seconds)))];
     runner.upload_once(&first).await.unwrap();
@@ -43,16 +41,16 @@ async fn second_after_throttled(seconds: u64) -> (World, Progress) {
 
 #[tokio::test(start_paused = true)]
 async fn throttled_transfer_pauses_all_transfers_of_the_tenant() {
-    let (world, progress) = second_after_throttled(120).await;
+    let (world, progress) = upload_after_a_throttled_one(120).await;
     assert_eq!(progress, Progress::Wait { seconds: 60 });
-    assert_eq!(count(&world, "put_whole"), 1, "the second transfer sent its document");
+    assert_eq!(effect_count(&world, "put_whole"), 1, "the second transfer sent its document");
     let pause = world.paused().await.unwrap().unwrap();
     assert_eq!(pause.until.duration_since(world.now()), SignedDuration::from_secs(120));
 }
 
 #[tokio::test(start_paused = true)]
 async fn short_pause_is_not_shared_with_other_transfers() {
-    let (world, progress) = second_after_throttled(1).await;
+    let (world, progress) = upload_after_a_throttled_one(1).await;
     assert_eq!(progress, Progress::Done);
     assert_eq!(world.paused().await.unwrap(), None);
 }
@@ -60,7 +58,7 @@ async fn short_pause_is_not_shared_with_other_transfers() {
 /// A wrong `Retry-After` date must not stop all transfers.
 #[tokio::test(start_paused = true)]
 async fn shared_pause_lasts_at_most_an_hour() {
-    let (world, _) = second_after_throttled(10_000_000).await;
+    let (world, _) = upload_after_a_throttled_one(10_000_000).await;
     let pause = world.paused().await.unwrap().unwrap();
     assert_eq!(pause.until.duration_since(pause.since), SignedDuration::from_hours(1));
 }
@@ -71,8 +69,9 @@ async fn shared_pause_is_read_once_per_invocation() {
     let task = start(&world).await;
     let ended = Runner::new(&world).execute(&task).await;
     assert_eq!((ended.phase, ended.uploads), (Some(Phase::Completed), 1));
-    assert!(count(&world, "put_fragment") > 10);
-    assert_eq!((count(&world, "paused"), count(&world, "pause_all")), (1, 0));
+    assert!(effect_count(&world, "put_fragment") > 10);
+    assert_eq!(effect_count(&world, "paused"), 1);
+    assert_eq!(effect_count(&world, "pause_all"), 0);
     assert_invariants(&world, &task, &bytes(5 * MB), "once").await;
 }
 

@@ -1,4 +1,7 @@
-//! Tests of a transfer from the request to its ending, with faults of the document source.
+//! Tests of a transfer from the request to its ending.
+//!
+//! Most tests are about the document source: it pushes no document, another document, or a
+//! document with an invalid name.
 
 #![allow(clippy::unwrap_used, reason = "tests")]
 
@@ -12,7 +15,19 @@ use docferry_domain::phase::Phase;
 use docferry_testkit::{Fault, Mode, Move, Runner, World};
 use jiff::SignedDuration;
 
-/// Requests a delivery that has to fail. Returns its failure code.
+/// Name of the document's object in the exchange bucket.
+const OBJECT_KEY: &str = "order.pdf";
+
+/// Time by which the node of the exchange store that dates objects is behind the node that reports
+/// the current time.
+const CLOCK_LAG: SignedDuration = SignedDuration::from_secs(3);
+
+/// Makes the source confirm the push of the document without writing the object.
+fn lose_pushed_document(world: &World) {
+    world.state().documents.get_mut(GUID).unwrap().moves = false;
+}
+
+/// Requests and runs a delivery that has to fail. Returns its failure code.
 async fn failure_of(world: &World) -> FailureCode {
     let task = start(world).await;
     let ended = Runner::new(world).execute(&task).await;
@@ -30,7 +45,7 @@ async fn unknown_document_fails_as_not_found() {
 #[tokio::test(start_paused = true)]
 async fn missing_document_fails_at_the_arrival_deadline() {
     let world = world_with(10);
-    world.state().documents.get_mut(GUID).unwrap().moves = false;
+    lose_pushed_document(&world);
     assert_eq!(failure_of(&world).await, FailureCode::ArrivalTimeout);
 }
 
@@ -45,33 +60,36 @@ async fn document_of_unexpected_size_is_not_delivered() {
 #[tokio::test(start_paused = true)]
 async fn object_older_than_the_push_is_not_delivered() {
     let world = world_with(10);
-    world.put_object("order.pdf", bytes(10));
+    world.put_object(OBJECT_KEY, bytes(10));
     world.advance(SignedDuration::from_secs(60));
-    world.state().documents.get_mut(GUID).unwrap().moves = false;
+    lose_pushed_document(&world);
+
     assert_eq!(failure_of(&world).await, FailureCode::ArrivalTimeout);
     assert!(world.state().drive.files().is_empty());
 }
 
-/// The node that dates objects is three seconds behind the one that answers with `Date`.
 #[tokio::test(start_paused = true)]
 async fn object_dated_by_a_slow_node_is_delivered() {
-    for delay in [0, 1, 5] {
+    for seconds_until_arrival in [0, 1, 5] {
         let world = world_with(10);
-        world.state().object_clock_lag = SignedDuration::from_secs(3);
-        let delay = SignedDuration::from_secs(delay);
+        world.state().object_clock_lag = CLOCK_LAG;
+        let delay = SignedDuration::from_secs(seconds_until_arrival);
         world.state().moves = [Move { delay, overwrites: false }; 9].into();
         let task = start(&world).await;
+
         let ended = Runner::new(&world).execute(&task).await;
-        assert_eq!(ended.phase, Some(Phase::Completed), "{delay}");
+
+        assert_eq!(ended.phase, Some(Phase::Completed), "{seconds_until_arrival}");
     }
 }
 
 #[tokio::test(start_paused = true)]
 async fn object_left_over_by_a_slow_node_is_not_delivered() {
     let world = world_with(10);
-    world.state().object_clock_lag = SignedDuration::from_secs(3);
-    world.put_object("order.pdf", bytes(10));
-    world.state().documents.get_mut(GUID).unwrap().moves = false;
+    world.state().object_clock_lag = CLOCK_LAG;
+    world.put_object(OBJECT_KEY, bytes(10));
+    lose_pushed_document(&world);
+
     assert_eq!(failure_of(&world).await, FailureCode::ArrivalTimeout);
     assert!(world.state().drive.files().is_empty());
 }
@@ -79,11 +97,13 @@ async fn object_left_over_by_a_slow_node_is_not_delivered() {
 #[tokio::test(start_paused = true)]
 async fn late_copy_dated_by_a_slow_node_is_removed_after_the_end() {
     let world = world_with(10);
-    world.state().object_clock_lag = SignedDuration::from_secs(3);
-    world.state().documents.get_mut(GUID).unwrap().moves = false;
+    world.state().object_clock_lag = CLOCK_LAG;
+    lose_pushed_document(&world);
     assert_eq!(failure_of(&world).await, FailureCode::ArrivalTimeout);
-    world.put_object("order.pdf", bytes(10));
+
+    world.put_object(OBJECT_KEY, bytes(10));
     Runner::new(&world).recover(60).await;
+
     assert!(world.state().objects.is_empty());
 }
 
@@ -110,11 +130,14 @@ async fn file_name_with_a_path_is_reduced_to_its_last_segment() {
 #[tokio::test(start_paused = true)]
 async fn document_requested_by_two_people_reaches_both() {
     let world = world_with(MB);
-    let one = start_for(&world, "one@court.example").await.unwrap();
-    let two = start_for(&world, "two@court.example").await.unwrap();
+    let first = start_for(&world, "one@court.example").await.unwrap();
+    let second = start_for(&world, "two@court.example").await.unwrap();
     let runner = Runner::new(&world);
-    let (a, b) = tokio::join!(runner.execute(&one), runner.execute(&two));
-    assert_eq!((a.phase, b.phase), (Some(Phase::Completed), Some(Phase::Completed)));
+
+    let (first_end, second_end) = tokio::join!(runner.execute(&first), runner.execute(&second));
+
+    assert_eq!(first_end.phase, Some(Phase::Completed));
+    assert_eq!(second_end.phase, Some(Phase::Completed));
     let state = world.state();
     assert_eq!(state.drive.files().len(), 2);
     assert!(state.drive.files().values().all(|file| file.bytes == bytes(MB)));
@@ -127,10 +150,12 @@ async fn finalize_is_idempotent() {
     let task = start(&world).await;
     let runner = Runner::new(&world);
     runner.execute(&task).await;
-    let before = record(&world, &task).await;
-    let second = runner.execute(&task).await;
-    assert_eq!(second.phase, Some(Phase::Completed));
-    assert_eq!(record(&world, &task).await, before);
+    let record_after_first = record(&world, &task).await;
+
+    let second_end = runner.execute(&task).await;
+
+    assert_eq!(second_end.phase, Some(Phase::Completed));
+    assert_eq!(record(&world, &task).await, record_after_first);
     assert_invariants(&world, &task, &bytes(MB), "again").await;
 }
 
@@ -140,10 +165,12 @@ async fn repeated_request_after_lost_response_makes_no_second_copy() {
     let world = world_with(MB);
     world.inject(Fault { at: effect_index("create_with").await, mode: Mode::ResponseLost });
     assert!(start_for(&world, "judge@court.example").await.is_err());
+
     let second = start(&world).await;
     let runner = Runner::new(&world);
     runner.run_all().await;
     runner.recover(3).await;
+
     let transfers = world.store().transfers();
     assert_eq!(transfers.len(), 2);
     assert!(transfers.iter().all(|transfer| transfer.phase == Phase::Completed));

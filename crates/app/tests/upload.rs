@@ -6,7 +6,7 @@ mod common;
 
 use std::time::Duration;
 
-use common::{MB, assert_invariants, bytes, record, start, world_with};
+use common::{MB, OWNER, assert_invariants, bytes, effect_count, record, start, world_with};
 use docferry_app::delivery::upload::Progress;
 use docferry_app::ports::{ConflictPolicy, Destination, Drive as _};
 use docferry_domain::failure::FailureCode;
@@ -86,7 +86,7 @@ async fn document_is_found_after_losing_the_last_fragments_response() {
     let script = vec![Scripted::Correct, Scripted::StoreThenLose(u64::MAX)];
     let (world, extra) = deliver(TWO, script).await;
     assert_eq!(extra, 0);
-    assert_eq!(world.effects().iter().filter(|e| **e == "create_session").count(), 1);
+    assert_eq!(effect_count(&world, "create_session"), 1);
 }
 
 #[tokio::test(start_paused = true)]
@@ -238,7 +238,7 @@ async fn cancel_after_the_last_fragment_ends_as_completed() {
     assert_eq!(world.effects()[lost], "session_status", "{:?}", world.effects());
     let ttl = common::SETTINGS.record_ttl;
     let ids = std::slice::from_ref(&task.transfer_id);
-    docferry_app::job::terminate(&Runner::new(&world).scheduler(), ttl, "scv", ids).await.unwrap();
+    docferry_app::job::terminate(&Runner::new(&world).scheduler(), ttl, OWNER, ids).await.unwrap();
     let ended = runner.execute(&task).await;
     assert_eq!(ended.phase, Some(Phase::Completed), "{ended:?}");
     assert_invariants(&world, &task, &bytes(len), "complete before the cancel").await;
@@ -384,7 +384,7 @@ async fn conflict_during_upload_opens_another_session() {
         script.push(Scripted::Conflict);
         let (world, extra) = deliver(TWO, script).await;
         assert_eq!(extra, (at as u64 + 1) * TWO as u64 / 2);
-        assert_eq!(world.effects().iter().filter(|e| **e == "create_session").count(), 2);
+        assert_eq!(effect_count(&world, "create_session"), 2);
     }
     let (_, extra) = deliver(MB, vec![Scripted::Conflict]).await;
     assert_eq!(extra, MB as u64, "a small document is uploaded again");

@@ -1,4 +1,4 @@
-//! Shared SDK configuration for the clients of the function's own AWS account.
+//! Shared configuration of the AWS SDK for services in the Lambda function's own AWS account.
 
 use std::time::Duration;
 
@@ -10,13 +10,14 @@ use aws_config::{BehaviorVersion, SdkConfig};
 /// Reads the region, the credentials and, if set, `AWS_ENDPOINT_URL` from the environment, as
 /// Lambda and the emulator provide them.
 ///
-/// The region comes from the environment only. The default provider chain would also ask the
-/// instance metadata service, which does not exist here, and wait a second or more for it.
+/// The region comes only from the environment. The default provider chain would also ask the
+/// instance metadata service. This service does not exist in Lambda, and the chain would wait a
+/// second or more for it.
 ///
-/// The timeouts suit small calls (DynamoDB, Step Functions, KMS, Secrets Manager): 4 s per
-/// attempt and 9 s including retries. That is below 10 s, the shortest time limit of any
-/// function, so that the function can still respond. The client of the exchange bucket has
-/// timeouts of its own.
+/// The timeouts suit small calls to DynamoDB, Step Functions, KMS and Secrets Manager: 4 s for one
+/// attempt and 9 s including retries. The shortest time limit of any function is 10 s, so a
+/// function can still respond after a timeout. The client of the exchange bucket has its own
+/// timeouts.
 pub async fn load() -> SdkConfig {
     aws_config::defaults(BehaviorVersion::latest())
         .region(EnvironmentVariableRegionProvider::new())

@@ -1,6 +1,8 @@
-//! Adapter for the delivery bucket, which docferry owns.
+//! Adapter for the delivery bucket: the S3 bucket from which callers download documents.
 //!
-//! Downloads are copied into it with multipart uploads. Callers fetch them with presigned URLs.
+//! A download job copies a document into this bucket as an artifact, with a multipart upload for
+//! large documents. The caller then fetches the artifact with a presigned URL: a link that
+//! contains a signature and an expiry, so that its user needs no AWS credentials.
 
 use std::time::{Duration, SystemTime};
 
@@ -39,11 +41,12 @@ pub struct S3Artifacts {
 impl S3Artifacts {
     /// Creates the adapter for `bucket`.
     ///
-    /// `credentials` must be the credentials that `client` signs with: a presigned URL expires
-    /// with them at the latest.
+    /// `credentials` must be the credentials that `client` signs with, because a presigned URL
+    /// stops working when these credentials expire.
     ///
-    /// They need `s3:ListBucket` and `s3:ListBucketMultipartUploads`, and on objects the
-    /// permissions to write, list parts, abort and delete, but not to read.
+    /// The credentials need `s3:ListBucket` and `s3:ListBucketMultipartUploads` on the bucket. On
+    /// its objects they need the permissions to write, list parts, abort and delete. They do not
+    /// need the permission to read objects.
     #[must_use]
     pub fn new(
         client: Client,
@@ -53,9 +56,10 @@ impl S3Artifacts {
         Self { client, credentials, bucket: bucket.into() }
     }
 
-    /// Returns the validity of a URL that is signed at `now`: the requested time, limited by the
-    /// remaining life of the credentials, and at least one second.
-    async fn valid_for(
+    /// Returns how long a URL that is signed at `now` is valid. The result is the requested
+    /// duration or the remaining lifetime of the credentials, whichever is shorter, and at least
+    /// one second.
+    async fn url_lifetime(
         &self,
         now: SystemTime,
         requested: SignedDuration,
@@ -69,30 +73,36 @@ impl S3Artifacts {
             .await
             .map_err(|_| unexpected(CALL, "they could not be loaded"))?;
         let remaining = credentials.expiry().map(|end| end.duration_since(now).unwrap_or_default());
-        let valid_for = remaining.map_or(requested, |remaining| remaining.min(requested));
-        Ok(valid_for.max(Duration::from_secs(1)))
+        let lifetime = remaining.map_or(requested, |remaining| remaining.min(requested));
+        Ok(lifetime.max(Duration::from_secs(1)))
     }
 
-    /// Lists the open multipart uploads of exactly this key, the oldest first.
-    async fn uploads(&self, key: &str) -> Result<Vec<MultipartUpload>, ArtifactError> {
+    /// Lists the unfinished multipart uploads of `key`, the oldest first.
+    async fn unfinished_uploads(&self, key: &str) -> Result<Vec<MultipartUpload>, ArtifactError> {
         let request = self.client.list_multipart_uploads().bucket(&self.bucket).prefix(key);
         let response = Box::pin(request.send())
             .await
             .map_err(|error| unavailable("S3 ListMultipartUploads", &error))?;
-        let mut found = response.uploads.unwrap_or_default();
-        found.retain(|upload| upload.key() == Some(key) && upload.upload_id().is_some());
-        found.sort_by_key(|upload| upload.initiated().map(aws_sdk_s3::primitives::DateTime::secs));
-        Ok(found)
+        let mut uploads = response.uploads.unwrap_or_default();
+        // The listing also contains longer keys that begin with `key`.
+        uploads.retain(|upload| upload.key() == Some(key) && upload.upload_id().is_some());
+        uploads
+            .sort_by_key(|upload| upload.initiated().map(aws_sdk_s3::primitives::DateTime::secs));
+        Ok(uploads)
     }
 
     /// Lists the parts that the bucket has stored for a multipart upload.
-    async fn parts(&self, key: &str, upload: &str) -> Result<Vec<StoredPart>, ArtifactError> {
+    async fn stored_parts(
+        &self,
+        key: &str,
+        upload: &str,
+    ) -> Result<Vec<StoredPart>, ArtifactError> {
         const CALL: &str = "S3 ListParts";
         let request = self.client.list_parts().bucket(&self.bucket).key(key).upload_id(upload);
         let mut pages = request.into_paginator().items().send();
         let mut parts = Vec::new();
         while let Some(part) = pages.next().await {
-            let part = part.map_err(|error| translate(CALL, &error))?;
+            let part = part.map_err(|error| upload_error(CALL, &error))?;
             let number = part.part_number().and_then(|number| u32::try_from(number).ok());
             let size = part.size().and_then(|size| u64::try_from(size).ok());
             if let (Some(number), Some(size), Some(etag)) = (number, size, part.e_tag) {
@@ -106,7 +116,7 @@ impl S3Artifacts {
 impl Artifacts for S3Artifacts {
     async fn put(&self, key: &str, mime: Option<&str>, bytes: Bytes) -> Result<(), ArtifactError> {
         let request = self.client.put_object().bucket(&self.bucket).key(key);
-        let request = request.set_content_type(mime.map(safe_type)).body(bytes.into());
+        let request = request.set_content_type(mime.map(header_media_type)).body(bytes.into());
         match Box::pin(request.send()).await {
             Ok(_) => Ok(()),
             Err(error) => Err(unavailable("S3 PutObject", &error)),
@@ -114,9 +124,9 @@ impl Artifacts for S3Artifacts {
     }
 
     async fn open_upload(&self, key: &str) -> Result<Option<OpenUpload>, ArtifactError> {
-        for upload in self.uploads(key).await? {
+        for upload in self.unfinished_uploads(key).await? {
             let id = upload.upload_id.unwrap_or_default();
-            match self.parts(key, &id).await {
+            match self.stored_parts(key, &id).await {
                 Ok(parts) => return Ok(Some(OpenUpload { id, parts })),
                 // The upload was completed or aborted after it was listed.
                 Err(ArtifactError::UploadGone) => {}
@@ -132,7 +142,7 @@ impl Artifacts for S3Artifacts {
         // S3 rejects a part whose checksum algorithm differs from that of the upload, and
         // requires the checksum of each part again on completion.
         let request = request.checksum_algorithm(PART_CHECKSUM);
-        let request = request.set_content_type(mime.map(safe_type));
+        let request = request.set_content_type(mime.map(header_media_type));
         let response = Box::pin(request.send()).await.map_err(|error| unavailable(CALL, &error))?;
         response.upload_id.ok_or_else(|| unexpected(CALL, "the response has no upload id"))
     }
@@ -155,7 +165,8 @@ impl Artifacts for S3Artifacts {
             .part_number(i32::try_from(number).unwrap_or(i32::MAX))
             .checksum_algorithm(PART_CHECKSUM)
             .body(bytes.into());
-        let response = Box::pin(request.send()).await.map_err(|error| translate(CALL, &error))?;
+        let response =
+            Box::pin(request.send()).await.map_err(|error| upload_error(CALL, &error))?;
         let etag = response.e_tag.ok_or_else(|| unexpected(CALL, "the response has no ETag"))?;
         Ok(StoredPart { number, size, etag, checksum: response.checksum_crc32 })
     }
@@ -166,27 +177,27 @@ impl Artifacts for S3Artifacts {
         upload: &str,
         parts: &[StoredPart],
     ) -> Result<(), ArtifactError> {
-        let completed = |part: &StoredPart| {
+        let completed_part = |part: &StoredPart| {
             let number = i32::try_from(part.number).unwrap_or(i32::MAX);
-            let completed = CompletedPart::builder().part_number(number).e_tag(&part.etag);
-            completed.set_checksum_crc32(part.checksum.clone()).build()
+            let builder = CompletedPart::builder().part_number(number).e_tag(&part.etag);
+            builder.set_checksum_crc32(part.checksum.clone()).build()
         };
-        let parts = parts.iter().map(completed).collect();
-        let parts = CompletedMultipartUpload::builder().set_parts(Some(parts)).build();
+        let completed_parts = parts.iter().map(completed_part).collect();
+        let parts = CompletedMultipartUpload::builder().set_parts(Some(completed_parts)).build();
         let request = self.client.complete_multipart_upload().bucket(&self.bucket).key(key);
         let request = request.upload_id(upload).multipart_upload(parts);
         match Box::pin(request.send()).await {
             Ok(_) => Ok(()),
-            Err(error) => Err(translate("S3 CompleteMultipartUpload", &error)),
+            Err(error) => Err(upload_error("S3 CompleteMultipartUpload", &error)),
         }
     }
 
     async fn abort(&self, key: &str) -> Result<(), ArtifactError> {
-        for upload in self.uploads(key).await? {
+        for upload in self.unfinished_uploads(key).await? {
             let request = self.client.abort_multipart_upload().bucket(&self.bucket).key(key);
             match Box::pin(request.set_upload_id(upload.upload_id).send()).await {
                 Ok(_) => {}
-                Err(error) => match translate("S3 AbortMultipartUpload", &error) {
+                Err(error) => match upload_error("S3 AbortMultipartUpload", &error) {
                     ArtifactError::UploadGone => {}
                     error @ ArtifactError::Unavailable(_) => return Err(error),
                 },
@@ -198,11 +209,12 @@ impl Artifacts for S3Artifacts {
     /// Uses a listing, because HEAD requires the permission to read the object.
     async fn stored_size(&self, key: &str) -> Result<Option<u64>, ArtifactError> {
         let request = self.client.list_objects_v2().bucket(&self.bucket).prefix(key);
-        // Keys are listed in lexicographic order: a longer key with this prefix comes after it.
+        // S3 lists keys in lexicographic order. If the object exists, it is therefore the first
+        // entry: any longer key that begins with `key` comes after it.
         match Box::pin(request.max_keys(1).send()).await {
             Ok(response) => {
-                let found = response.contents().iter().find(|object| object.key() == Some(key));
-                Ok(found.and_then(|object| u64::try_from(object.size()?).ok()))
+                let object = response.contents().iter().find(|object| object.key() == Some(key));
+                Ok(object.and_then(|object| u64::try_from(object.size()?).ok()))
             }
             Err(error) => Err(unavailable("S3 ListObjectsV2", &error)),
         }
@@ -217,8 +229,8 @@ impl Artifacts for S3Artifacts {
     }
 }
 
-/// Prefix that health checks list. No key begins with it, so a role that may list only this
-/// prefix learns no key.
+/// Prefix that health checks list. No key in the bucket begins with it, so a role that may list
+/// only this prefix cannot see any key.
 const PROBE_PREFIX: &str = "health/";
 
 impl StorageProbe for S3Artifacts {
@@ -242,41 +254,46 @@ impl Presigner for S3Artifacts {
     ) -> Result<PresignedUrl, ArtifactError> {
         const CALL: &str = "S3 GetObject";
         let now = SystemTime::from(now);
-        let valid_for = self.valid_for(now, valid_for).await?;
-        let config = PresigningConfig::builder().start_time(now).expires_in(valid_for).build();
+        let lifetime = self.url_lifetime(now, valid_for).await?;
+        let config = PresigningConfig::builder().start_time(now).expires_in(lifetime).build();
         let config = config.map_err(|_| unexpected(CALL, "the validity cannot be signed"))?;
         let request = self.client.get_object().bucket(&self.bucket).key(key);
         let request = request
-            .response_content_disposition(attachment(name.as_str()))
-            .set_response_content_type(mime.map(safe_type));
+            .response_content_disposition(content_disposition(name.as_str()))
+            .set_response_content_type(mime.map(header_media_type));
         let signed =
             Box::pin(request.presigned(config)).await.map_err(|error| unavailable(CALL, &error))?;
-        let expires_at = Timestamp::try_from(now + valid_for)
+        let expires_at = Timestamp::try_from(now + lifetime)
             .map_err(|_| unexpected(CALL, "the expiry is out of range"))?;
         Ok(PresignedUrl { url: signed.uri().to_owned().into(), expires_at })
     }
 }
 
-/// Returns a media type that is valid in a header; older records were not validated.
-fn safe_type(mime: &str) -> String {
+/// Returns a media type that is valid in an HTTP header. Records of older versions may contain
+/// media types that were never validated.
+fn header_media_type(mime: &str) -> String {
     media_type(mime).to_owned()
 }
 
 /// Returns a `Content-Disposition` value that downloads the file under `name` (RFC 6266).
 ///
-/// `filename` holds the name with unsafe characters replaced; `filename*` holds the exact name
-/// in UTF-8 for clients that support it.
-fn attachment(name: &str) -> String {
+/// The parameter `filename` holds the name with unsafe characters replaced. The parameter
+/// `filename*` holds the exact name in UTF-8, for clients that support it.
+fn content_disposition(name: &str) -> String {
     let ascii: String = name
         .chars()
-        .map(|c| if c.is_ascii_graphic() && !"\"\\%".contains(c) || c == ' ' { c } else { '_' })
+        .map(|character| {
+            let is_safe = character.is_ascii_graphic() && !"\"\\%".contains(character);
+            if is_safe || character == ' ' { character } else { '_' }
+        })
         .collect();
     let encoded = utf8_percent_encode(name, NON_ALPHANUMERIC);
     format!("attachment; filename=\"{ascii}\"; filename*=UTF-8''{encoded}")
 }
 
-/// Translates the failure of a call about an open upload.
-fn translate<E: ProvideErrorMetadata>(
+/// Error for a failed call on a multipart upload. It tells an upload that no longer exists apart
+/// from every other failure.
+fn upload_error<E: ProvideErrorMetadata>(
     call: &'static str,
     error: &SdkError<E, HttpResponse>,
 ) -> ArtifactError {
@@ -286,7 +303,7 @@ fn translate<E: ProvideErrorMetadata>(
     }
 }
 
-/// Error for a failed call of the SDK.
+/// Error for a call of the AWS SDK that failed.
 fn unavailable<E: ProvideErrorMetadata>(
     call: &'static str,
     error: &SdkError<E, HttpResponse>,

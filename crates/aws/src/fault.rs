@@ -1,13 +1,15 @@
+//! Error for a failed AWS call, which is safe to log.
+
 use std::fmt;
 
 use aws_smithy_runtime_api::client::orchestrator::HttpResponse;
 use aws_smithy_runtime_api::client::result::SdkError;
 use aws_smithy_types::error::metadata::ProvideErrorMetadata;
 
-/// Failure of an AWS call, free of request values so that it is safe to log.
+/// Failure of an AWS call. It contains no value of the request, so it is safe to log.
 ///
-/// It holds the name of the call, the service's error code or the kind of transport failure,
-/// and the request id that AWS support asks for.
+/// It contains the name of the call, the error code of the service or the kind of transport
+/// failure, and the request id, which AWS support asks for.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Fault {
     /// Service and operation, such as `DynamoDB GetItem`.
@@ -22,10 +24,10 @@ pub struct Fault {
 pub enum FaultKind {
     /// The service rejected the caller's credentials or permissions.
     Denied,
-    /// There was no complete response, or the service is impaired or throttling: the same call
+    /// There was no complete response, or the service is impaired or throttles calls. The same call
     /// may succeed later.
     Unavailable,
-    /// Anything else: the call itself was invalid, or is not possible in the current state.
+    /// The call was invalid, or it is not possible in the current state of the service.
     Other,
 }
 
@@ -53,12 +55,14 @@ impl FaultKind {
         "TooManyRequests",
     ];
 
-    /// Classifies an error by its code and the HTTP status, which is 0 if there is none.
+    /// Classifies an error by its code and the HTTP status. The status is 0 if there was no
+    /// response.
     fn of_code(code: Option<&str>, status: u16) -> Self {
-        let throttles = |code: &str| Self::THROTTLING.iter().any(|prefix| code.starts_with(prefix));
+        let is_throttling =
+            |code: &str| Self::THROTTLING.iter().any(|prefix| code.starts_with(prefix));
         if code.is_some_and(|code| Self::DENIALS.contains(&code)) {
             Self::Denied
-        } else if status >= 500 || code.is_some_and(throttles) {
+        } else if status >= 500 || code.is_some_and(is_throttling) {
             Self::Unavailable
         } else {
             Self::Other
@@ -80,8 +84,8 @@ impl Fault {
 
     /// Converts an error of the SDK.
     ///
-    /// The error's text is not kept: it may contain messages of the service that quote the
-    /// request.
+    /// The text of the error is dropped, because it may contain a message of the service that
+    /// quotes the request.
     pub fn of<E: ProvideErrorMetadata>(
         call: &'static str,
         error: &SdkError<E, HttpResponse>,
@@ -92,7 +96,7 @@ impl Fault {
             SdkError::DispatchFailure(failure) if failure.is_timeout() => "timed out".to_owned(),
             SdkError::DispatchFailure(_) => "the connection failed".to_owned(),
             SdkError::ResponseError(_) => "the response could not be read".to_owned(),
-            SdkError::ServiceError(_) => error.code().map_or("no error code".to_owned(), plain),
+            SdkError::ServiceError(_) => error.code().map_or("no error code".to_owned(), code_part),
             _ => "unknown".to_owned(),
         };
         let status = error.raw_response().map_or(0, |response| response.status().as_u16());
@@ -103,11 +107,11 @@ impl Fault {
         };
         if let Some(response) = error.raw_response() {
             reason.push_str(&format!(" (status {status}"));
-            let id = ["x-amzn-requestid", "x-amz-request-id"]
+            let request_id = ["x-amzn-requestid", "x-amz-request-id"]
                 .iter()
                 .find_map(|name| response.headers().get(name));
-            if let Some(id) = id {
-                reason.push_str(&format!(", request {}", plain(id)));
+            if let Some(id) = request_id {
+                reason.push_str(&format!(", request {}", code_part(id)));
             }
             reason.push(')');
         }
@@ -117,14 +121,16 @@ impl Fault {
     /// Returns a fault for an error code that is contained in a response, such as the
     /// cancellation reason of a transaction.
     pub(crate) fn with_code(call: &'static str, code: &str) -> Self {
-        Self { call, reason: plain(code), kind: FaultKind::of_code(Some(code), 0) }
+        Self { call, reason: code_part(code), kind: FaultKind::of_code(Some(code), 0) }
     }
 }
 
-/// Returns the leading part of `code` that looks like an error code or a request id, at most
-/// 80 characters. Free text after it could quote request values and is cut off.
-fn plain(code: &str) -> String {
-    code.chars().take_while(|c| c.is_ascii_alphanumeric() || "._:-".contains(*c)).take(80).collect()
+/// Returns the leading part of `code` that looks like an error code or a request id, with at most
+/// 80 characters. The rest is cut off, because free text could quote values of the request.
+fn code_part(code: &str) -> String {
+    let is_code =
+        |character: &char| character.is_ascii_alphanumeric() || "._:-".contains(*character);
+    code.chars().take_while(is_code).take(80).collect()
 }
 
 impl fmt::Display for Fault {
@@ -153,8 +159,8 @@ mod tests {
 
     #[test]
     fn free_text_after_an_error_code_is_cut_off() {
-        assert_eq!(plain("ThrottlingException"), "ThrottlingException");
-        assert_eq!(plain("Bad value: ada@court.example"), "Bad");
-        assert_eq!(plain(&"x".repeat(200)).len(), 80);
+        assert_eq!(code_part("ThrottlingException"), "ThrottlingException");
+        assert_eq!(code_part("Bad value: ada@court.example"), "Bad");
+        assert_eq!(code_part(&"x".repeat(200)).len(), 80);
     }
 }

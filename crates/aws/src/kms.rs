@@ -1,4 +1,7 @@
-//! KMS adapter: encrypts upload URLs, bound to their transfer by the encryption context.
+//! KMS adapter that encrypts ("seals") upload URLs before they are stored.
+//!
+//! The URL of an upload session is a secret, because anyone who has it can upload. The encryption
+//! context binds a sealed URL to its transfer: KMS does not decrypt it for another transfer.
 
 use aws_sdk_kms::Client;
 use aws_sdk_kms::primitives::Blob;
@@ -8,18 +11,18 @@ use docferry_domain::ids::TransferId;
 
 use crate::Fault;
 
-/// Name of the encryption context's entry that holds the transfer id. IAM policies allow the
-/// use of the key only with an entry of this name.
-const CONTEXT: &str = "transferId";
+/// Name of the entry of the encryption context that holds the transfer id. IAM policies allow the
+/// use of the KMS key only with an entry of this name.
+const CONTEXT_KEY: &str = "transferId";
 
-/// Limit of KMS for direct encryption, in bytes. An upload URL has some hundred bytes, or one to
-/// two thousand if it contains a token.
-const LARGEST_URL_BYTES: usize = 4096;
+/// Largest text that KMS encrypts directly, in bytes. An upload URL has some hundred bytes, or one
+/// to two thousand bytes if it contains a token.
+const MAX_URL_BYTES: usize = 4096;
 
 /// [`Sealer`] on KMS. It encrypts the URL directly, without a data key.
 ///
-/// A URL of more than 4096 bytes cannot be sealed and fails with [`SealError::Unavailable`],
-/// whose cause says so.
+/// A URL of more than 4096 bytes cannot be sealed. The call then fails with
+/// [`SealError::Unavailable`], and the cause names the limit.
 #[derive(Debug, Clone)]
 pub struct KmsSealer {
     client: Client,
@@ -37,14 +40,14 @@ impl KmsSealer {
 impl Sealer for KmsSealer {
     async fn seal(&self, transfer: &TransferId, url: &UploadUrl) -> Result<Vec<u8>, SealError> {
         const CALL: &str = "KMS Encrypt";
-        if url.expose().len() > LARGEST_URL_BYTES {
+        if url.expose().len() > MAX_URL_BYTES {
             return Err(unexpected(CALL, "the URL exceeds the 4096 bytes that KMS encrypts"));
         }
         let request = self
             .client
             .encrypt()
             .key_id(&self.key_id)
-            .encryption_context(CONTEXT, transfer.as_str())
+            .encryption_context(CONTEXT_KEY, transfer.as_str())
             .plaintext(Blob::new(url.expose()));
         let response = match Box::pin(request.send()).await {
             Ok(response) => response,
@@ -61,14 +64,15 @@ impl Sealer for KmsSealer {
             .client
             .decrypt()
             .key_id(&self.key_id)
-            .encryption_context(CONTEXT, transfer.as_str())
+            .encryption_context(CONTEXT_KEY, transfer.as_str())
             .ciphertext_blob(Blob::new(sealed));
         let response = match Box::pin(request.send()).await {
             Ok(response) => response,
             Err(error) => {
                 return Err(match error.code() {
-                    // Sealed with another context or key, or not a ciphertext at all. If a
-                    // policy restricts the context, KMS reports a mismatch as AccessDenied.
+                    // The URL was sealed with another context or key, or the bytes are no
+                    // ciphertext. KMS reports a wrong context as AccessDenied if an IAM policy
+                    // restricts the context.
                     Some(
                         "InvalidCiphertextException"
                         | "IncorrectKeyException"
@@ -80,8 +84,9 @@ impl Sealer for KmsSealer {
                 });
             }
         };
-        let plain = response.plaintext.ok_or_else(|| unexpected(CALL, "the response is empty"))?;
-        let url = String::from_utf8(plain.into_inner()).map_err(|_| SealError::Unreadable)?;
+        let plaintext =
+            response.plaintext.ok_or_else(|| unexpected(CALL, "the response is empty"))?;
+        let url = String::from_utf8(plaintext.into_inner()).map_err(|_| SealError::Unreadable)?;
         Ok(UploadUrl::new(url))
     }
 }

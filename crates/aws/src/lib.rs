@@ -1,12 +1,13 @@
 //! AWS adapters: implementations of docferry's ports on DynamoDB, S3, KMS, Secrets Manager,
 //! Step Functions and SQS.
 //!
-//! There is one adapter per service and one Cargo feature per adapter. Every adapter takes a
-//! client and resource names; none reads the environment.
+//! A port is a trait of `docferry_app` that a use case needs from the outside world, such as a
+//! store or a queue. There is one adapter for each service and one Cargo feature for each adapter.
+//! An adapter gets a client and resource names as arguments. It does not read the environment.
 //!
-//! Each adapter translates errors by meaning in one place. Only the service's error code is
-//! kept as the cause, never its message: DynamoDB quotes values in its validation messages,
-//! and these values are names and addresses of people.
+//! Each adapter translates the errors of its service in one place. It retains only the error code
+//! of the service as the cause, never the message. DynamoDB, for example, quotes values in its
+//! validation messages, and these values are names and addresses of people.
 
 pub mod config;
 #[cfg(feature = "s3")]

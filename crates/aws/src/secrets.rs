@@ -40,8 +40,8 @@ struct Inner<T> {
     client: Client,
     arn: String,
     cached: Mutex<Option<Cached<T>>>,
-    /// Number of successful fetches. [`SecretCache::refresh`] detects by it that another caller
-    /// has fetched the secret meanwhile.
+    /// Number of successful fetches. [`SecretCache::refresh`] compares it to find out whether
+    /// another caller has fetched the secret in the meantime.
     fetches: AtomicU64,
 }
 
@@ -60,11 +60,11 @@ impl<T> Clone for SecretCache<T> {
 
 impl<T: DeserializeOwned + Send + Sync> SecretCache<T> {
     /// Maximum age of a cached value before it is fetched again.
-    pub const KEPT: Duration = Duration::from_secs(300);
+    pub const MAX_AGE: Duration = Duration::from_secs(300);
 
-    /// Time for which an outdated value is used after a failed fetch, so that not every call
-    /// waits for an unavailable service.
-    const GRACE: Duration = Duration::from_secs(30);
+    /// Time for which an outdated value is used after a failed fetch. Without it, every call would
+    /// wait for the unavailable service.
+    const GRACE_PERIOD: Duration = Duration::from_secs(30);
 
     /// Creates an empty cache for the secret with this ARN or name, without fetching it.
     #[must_use]
@@ -73,8 +73,8 @@ impl<T: DeserializeOwned + Send + Sync> SecretCache<T> {
         Self { inner: Arc::new(Inner { client, arn: arn.into(), cached, fetches }) }
     }
 
-    /// Returns the secret, at most [`SecretCache::KEPT`] old. While Secrets Manager is
-    /// unavailable, it returns an older value, which is most probably still valid.
+    /// Returns the secret, which is at most [`SecretCache::MAX_AGE`] old. While Secrets Manager is
+    /// unavailable, the result is an older value, which is most probably still valid.
     ///
     /// # Errors
     /// If the secret cannot be read and was never read before.
@@ -87,8 +87,8 @@ impl<T: DeserializeOwned + Send + Sync> SecretCache<T> {
             Ok(value) => Ok(Self::store(&mut cached, value)),
             Err(error) => match cached.as_mut() {
                 Some(cached) => {
-                    cached.fresh_until = Instant::now() + Self::GRACE;
-                    tracing::warn!(cause = %cause(&error), "secret refresh failed, using the old value");
+                    cached.fresh_until = Instant::now() + Self::GRACE_PERIOD;
+                    tracing::warn!(cause = %cause_text(&error), "secret refresh failed, using the old value");
                     Ok(Arc::clone(&cached.value))
                 }
                 None => Err(error),
@@ -101,7 +101,7 @@ impl<T: DeserializeOwned + Send + Sync> SecretCache<T> {
     /// Concurrent callers share one fetch.
     ///
     /// # Errors
-    /// If the secret cannot be read now; [`SecretCache::get`] still returns the old value.
+    /// If the secret cannot be read. [`SecretCache::get`] then still returns the old value.
     pub async fn refresh(&self) -> Result<Arc<T>, SecretError> {
         let fetches_before = self.inner.fetches.load(Ordering::Acquire);
         let mut cached = self.inner.cached.lock().await;
@@ -133,14 +133,14 @@ impl<T: DeserializeOwned + Send + Sync> SecretCache<T> {
     /// Stores a fetched value as fresh and returns it.
     fn store(cached: &mut Option<Cached<T>>, value: T) -> Arc<T> {
         let value = Arc::new(value);
-        let fresh_until = Instant::now() + Self::KEPT;
+        let fresh_until = Instant::now() + Self::MAX_AGE;
         *cached = Some(Cached { value: Arc::clone(&value), fresh_until });
         value
     }
 }
 
-/// Returns the text for the log: the fault behind the error, if there is one.
-fn cause(error: &SecretError) -> String {
+/// Returns the text for the log. It describes the fault that caused the error, if there is one.
+fn cause_text(error: &SecretError) -> String {
     match error {
         SecretError::Unavailable(fault) => fault.to_string(),
         SecretError::Invalid => error.to_string(),

@@ -31,7 +31,9 @@ impl StepFunctionsWorkflow {
         let response = match Box::pin(request.send()).await {
             Ok(response) => response,
             Err(error)
-                if error.as_service_error().is_some_and(|e| e.is_execution_does_not_exist()) =>
+                if error
+                    .as_service_error()
+                    .is_some_and(|cause| cause.is_execution_does_not_exist()) =>
             {
                 return Ok(Execution::Missing);
             }
@@ -49,11 +51,12 @@ impl StepFunctionsWorkflow {
 }
 
 impl Workflow for StepFunctionsWorkflow {
-    /// Starts the execution, or reports the status of an existing one with the same name.
+    /// Starts the execution, or reports the status of an existing execution with the same name.
     ///
-    /// AWS accepts a repeated start with the same name and input while the execution runs.
-    /// Afterwards it fails with `ExecutionAlreadyExists`, as the emulator does in both cases;
-    /// then the status of the existing execution decides.
+    /// AWS accepts a repeated start with the same name and input while the execution runs. After
+    /// the execution has ended, AWS rejects a repeated start with `ExecutionAlreadyExists`. The
+    /// emulator rejects it in both cases. After a rejection, this method reads the status of the
+    /// existing execution.
     async fn start(
         &self,
         transfer: &TransferId,
@@ -71,7 +74,9 @@ impl Workflow for StepFunctionsWorkflow {
         match Box::pin(request.send()).await {
             Ok(_) => Ok(Start::Running),
             Err(error)
-                if error.as_service_error().is_some_and(|e| e.is_execution_already_exists()) =>
+                if error
+                    .as_service_error()
+                    .is_some_and(|cause| cause.is_execution_already_exists()) =>
             {
                 match self.describe(&name).await? {
                     Execution::Running => Ok(Start::Running),
@@ -98,7 +103,7 @@ fn unexpected(call: &'static str, reason: &'static str) -> WorkflowError {
     WorkflowError(Box::new(Fault::new(call, reason)))
 }
 
-/// Derives the ARN of an execution from that of its state machine:
+/// Derives the ARN of an execution from the ARN of its state machine:
 /// `arn:…:stateMachine:NAME` → `arn:…:execution:NAME:EXECUTION`.
 ///
 /// Returns `None` if `state_machine_arn` does not have this form.

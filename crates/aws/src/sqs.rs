@@ -7,7 +7,6 @@ use docferry_app::ports::{AuditQueue, QueueError, Redelivery, WebhookQueue};
 use docferry_contract::audit::AuditMessage;
 use docferry_domain::job::WebhookNotification;
 use docferry_domain::transfer::OutcomeRecord;
-
 use serde::Serialize;
 
 use crate::Fault;
@@ -35,13 +34,13 @@ impl AuditQueue for SqsAuditQueue {
 
 /// Sends a message as JSON.
 async fn send(client: &Client, url: &str, message: &impl Serialize) -> Result<(), QueueError> {
-    const SEND: &str = "SQS SendMessage";
+    const CALL: &str = "SQS SendMessage";
     let body = serde_json::to_string(message)
-        .map_err(|_| QueueError(Box::new(Fault::new(SEND, "the message cannot be serialized"))))?;
+        .map_err(|_| QueueError(Box::new(Fault::new(CALL, "the message cannot be serialized"))))?;
     let request = client.send_message().queue_url(url).message_body(body);
     match Box::pin(request.send()).await {
         Ok(_) => Ok(()),
-        Err(error) => Err(QueueError(Box::new(Fault::of(SEND, &error)))),
+        Err(error) => Err(QueueError(Box::new(Fault::of(CALL, &error)))),
     }
 }
 
@@ -74,7 +73,7 @@ impl WebhookQueue for SqsWebhookQueue {
 
 impl Redelivery for SqsWebhookQueue {
     async fn delay_redelivery(&self, receipt: &str, delay: Duration) -> Result<(), QueueError> {
-        /// Longest visibility timeout of SQS.
+        /// Longest visibility timeout that SQS accepts.
         const MAX_SECONDS: u64 = 12 * 3600;
         let seconds = delay.as_secs().min(MAX_SECONDS);
         let seconds = i32::try_from(seconds).unwrap_or_default();

@@ -4,8 +4,8 @@
 
 use std::process::Command;
 
-/// Runs [`sdk_config_matches_the_environment_variables`] in a separate process, because the environment
-/// of this process is shared with the other tests.
+/// Runs [`sdk_config_matches_the_environment_variables`] in a separate process, because the
+/// environment of this process is shared with the other tests.
 #[test]
 fn region_and_endpoint_are_read_from_the_environment() {
     let process = Command::new(std::env::current_exe().unwrap())

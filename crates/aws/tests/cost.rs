@@ -1,4 +1,6 @@
-//! Number of AWS calls per API request, counted by a proxy in front of the emulator.
+//! Tests of how many AWS calls one API request makes, because AWS charges for each call.
+//!
+//! A proxy in front of the emulator counts the calls.
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "tests")]
 
@@ -69,10 +71,10 @@ impl SlotAdapters for TestAdapters {
 async fn status_costs_one_read_and_a_new_job_one_transaction() {
     let Some(emulator) = emulator() else { return };
     let table = TestTable::create(&emulator).await;
-    let wire = LossyProxy::to(&emulator).await;
-    let store = table.store_through(&wire.url).await;
+    let proxy = LossyProxy::to(&emulator).await;
+    let store = table.store_through(&proxy.url).await;
     let (_, arn) = machine(&emulator).await;
-    let client = aws_sdk_sfn::Client::new(&config(&wire.url).await);
+    let client = aws_sdk_sfn::Client::new(&config(&proxy.url).await);
     let workflow = StepFunctionsWorkflow::new(client, &arn);
     let world = World::default();
     let scheduler = SlotScheduler::<TestAdapters> {
@@ -85,21 +87,23 @@ async fn status_costs_one_read_and_a_new_job_one_transaction() {
     let initiate =
         InitiateSettings { transfer_deadline: SignedDuration::from_hours(4), record_ttl: ttl };
     let settings = JobSettings { initiate, job_ttl: SignedDuration::from_hours(24) };
-    wire.calls();
+    // The calls until here only prepare the test.
+    proxy.calls();
 
     let single_job =
         initiate_job(&scheduler, &AllDocumentsKnown, settings, job_request(1)).await.unwrap();
     // Slots and queue are read first, so that the transaction can take a free slot.
     let expected = ["GetItem", "Query", "TransactWriteItems", "StartExecution"];
-    assert_eq!(wire.calls(), expected);
+    assert_eq!(proxy.calls(), expected);
     let found = job_of(&store, &world, ttl, "sub:ada", &single_job.job_id).await.unwrap();
     assert!(matches!(found, Some(Job::One(_))) && world.now() < single_job.retain_until);
-    assert_eq!(wire.calls(), ["GetItem"]);
+    assert_eq!(proxy.calls(), ["GetItem"]);
 
+    // The calls for creating a large job are not checked.
     let large_job =
         initiate_job(&scheduler, &AllDocumentsKnown, settings, job_request(40)).await.unwrap();
-    wire.calls();
+    proxy.calls();
     let found = job_of(&store, &world, ttl, "sub:ada", &large_job.job_id).await.unwrap();
     assert!(matches!(found, Some(Job::Many { documents, .. }) if documents.len() == 40));
-    assert_eq!(wire.calls(), ["Query"]);
+    assert_eq!(proxy.calls(), ["Query"]);
 }

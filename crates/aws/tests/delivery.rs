@@ -1,4 +1,6 @@
-//! Multipart upload to a fake store that enforces the checksums of parts as S3 does.
+//! Tests of multipart uploads into the delivery bucket.
+//!
+//! A fake S3 server enforces the checksums of parts in the same way as S3.
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "tests")]
 
@@ -10,18 +12,18 @@ use bytes::Bytes;
 use docferry_app::ports::{ArtifactError, Artifacts as _, StoredPart};
 use docferry_aws::S3Artifacts;
 
-use support::wire::{Then, answer, serve};
+use support::wire::{AfterResponse, http_response, serve};
 
-const CHECKSUM: &str = "x-amz-checksum-crc32";
+const CHECKSUM_HEADER: &str = "x-amz-checksum-crc32";
 
 /// CRC-32 of `part one` in base64, as in the header of the request.
 const PART_ONE_CHECKSUM: &str = "ixQTsA==";
 
-/// Responds to a request as S3 does.
+/// Returns the response of S3 to a request.
 ///
-/// `created_for` is the checksum algorithm for which the upload was created. Listings report an
-/// upload whose first part is already stored.
-fn s3(request: &str, created_for: &mut Option<String>) -> Vec<u8> {
+/// `upload_checksum` is the checksum algorithm with which the upload was created. Listings contain
+/// an upload whose first part is already stored.
+fn s3_response(request: &str, upload_checksum: &mut Option<String>) -> Vec<u8> {
     let (head, body) = request.split_once("\r\n\r\n").unwrap();
     let header = |wanted: &str| {
         head.lines().filter_map(|line| line.split_once(": ")).find_map(|(name, value)| {
@@ -31,22 +33,27 @@ fn s3(request: &str, created_for: &mut Option<String>) -> Vec<u8> {
     let error = |message: &str| {
         let body =
             format!("<Error><Code>InvalidRequest</Code><Message>{message}</Message></Error>");
-        answer("400 Bad Request", "content-type: application/xml\r\n", &body)
+        http_response("400 Bad Request", "content-type: application/xml\r\n", &body)
     };
-    let xml = |body: &str| answer("200 OK", "content-type: application/xml\r\n", body);
+    let xml = |body: &str| http_response("200 OK", "content-type: application/xml\r\n", body);
     let request_line = head.lines().next().unwrap();
     if request_line.starts_with("POST") && request_line.contains("?uploads") {
-        *created_for = header("x-amz-checksum-algorithm");
+        *upload_checksum = header("x-amz-checksum-algorithm");
         return xml(
             "<InitiateMultipartUploadResult><UploadId>u</UploadId></InitiateMultipartUploadResult>",
         );
     }
     if request_line.starts_with("PUT") {
-        let Some(checksum) = header(CHECKSUM).filter(|_| created_for.as_deref() == Some("CRC32"))
+        let Some(checksum) =
+            header(CHECKSUM_HEADER).filter(|_| upload_checksum.as_deref() == Some("CRC32"))
         else {
             return error("Checksum Type mismatch occurred");
         };
-        return answer("200 OK", &format!("etag: \"1\"\r\n{CHECKSUM}: {checksum}\r\n"), "");
+        return http_response(
+            "200 OK",
+            &format!("etag: \"1\"\r\n{CHECKSUM_HEADER}: {checksum}\r\n"),
+            "",
+        );
     }
     if request_line.starts_with("GET") && request_line.contains("uploadId=u") {
         return xml(&format!(
@@ -66,11 +73,11 @@ fn s3(request: &str, created_for: &mut Option<String>) -> Vec<u8> {
 }
 
 async fn bucket() -> S3Artifacts {
-    let created_for = Arc::<Mutex<Option<String>>>::default();
+    let upload_checksum = Arc::<Mutex<Option<String>>>::default();
     let url = serve(move |_, request| {
         let request = String::from_utf8(request).unwrap();
-        let answer = s3(&request, &mut created_for.lock().unwrap());
-        async move { (answer, Then::Close) }
+        let response = s3_response(&request, &mut upload_checksum.lock().unwrap());
+        async move { (response, AfterResponse::Close) }
     })
     .await;
     let config = aws_sdk_s3::config::Builder::from(&support::config(&url).await);

@@ -1,4 +1,7 @@
-//! Conformance of the DynamoDB adapters to their ports, against the emulator.
+//! Tests that the DynamoDB adapters conform to their ports, against the emulator.
+//!
+//! The first tests run the conformance suites of `docferry_testkit`, which every implementation of
+//! a port has to pass. The other tests check what only the DynamoDB adapters do.
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "tests")]
 
@@ -11,8 +14,7 @@ use docferry_app::ports::{
 };
 use docferry_aws::DynamoThrottleBudget;
 use docferry_domain::transfer::{Outcome, SCHEMA_VERSION};
-use docferry_testkit::builders::record_push;
-use docferry_testkit::builders::{arrived, drive_target, epoch, pushed, transfer};
+use docferry_testkit::builders::{arrived, drive_target, epoch, pushed, record_push, transfer};
 use jiff::SignedDuration;
 
 use support::{TestTable, emulator};
@@ -27,7 +29,7 @@ async fn dynamodb_transfer_store_conforms_to_its_port() {
 #[tokio::test]
 async fn dynamodb_slot_outbox_batch_artifact_and_job_stores_conform() {
     let Some(emulator) = emulator() else { return };
-    // All users of a table share the slots of a pool, so these tests need a table of their own.
+    // All users of a table share the slots of a pool, so the slot suite needs its own table.
     docferry_testkit::conformance::slot_store(&TestTable::create(&emulator).await.store()).await;
     let table = TestTable::create(&emulator).await;
     docferry_testkit::conformance::outbox(&table.store()).await;
@@ -43,8 +45,8 @@ async fn dynamodb_throttle_budget_conforms_to_its_port() {
     let table = TestTable::create(&emulator).await;
     let budget = DynamoThrottleBudget::new(table.client.clone(), &table.name, "graph");
     docferry_testkit::conformance::throttle_budget(&budget).await;
-    let other = DynamoThrottleBudget::new(table.client.clone(), &table.name, "other");
-    assert_eq!(other.paused().await.unwrap(), None, "pools are separate");
+    let other_pool = DynamoThrottleBudget::new(table.client.clone(), &table.name, "other");
+    assert_eq!(other_pool.paused().await.unwrap(), None, "pools are separate");
 }
 
 #[tokio::test]
@@ -76,27 +78,28 @@ async fn item_with_newer_schema_is_rejected_without_quoting_values() {
 }
 
 #[tokio::test]
-async fn first_key_stays_owed_when_a_repeated_push_returns_another() {
+async fn both_keys_await_release_when_a_repeated_push_returns_a_new_key() {
     let Some(emulator) = emulator() else { return };
     let table = TestTable::create(&emulator).await;
     let store = table.store();
     let (first, second) = (support::random_name("first"), support::random_name("second"));
-    let id = transfer().transfer_id;
-    let stored = docferry_domain::transfer::Transfer { transfer_id: id.clone(), ..transfer() };
-    store.create(&stored).await.unwrap();
+    let new_transfer = transfer();
+    let id = new_transfer.transfer_id.clone();
+    store.create(&new_transfer).await.unwrap();
     store.begin_push(&id, 1, epoch()).await.unwrap();
     assert!(record_push(&store, &id, 1, &pushed(&first, 1)).await.unwrap());
     assert!(record_push(&store, &id, 1, &pushed(&second, 2)).await.unwrap());
     assert!(record_push(&store, &id, 1, &pushed(&second, 2)).await.unwrap());
     assert_eq!(store.get(&id).await.unwrap().unwrap().source, Some(pushed(&second, 2)));
-    let owed = store.get(&id).await.unwrap().unwrap().keys_awaiting_arrival();
-    let keys: Vec<_> = owed.iter().map(|owed| owed.key.as_str()).collect();
-    assert_eq!(keys, [&first, &second], "both are released at the end");
+    let awaiting = store.get(&id).await.unwrap().unwrap().keys_awaiting_arrival();
+    let keys: Vec<_> = awaiting.iter().map(|awaited| awaited.key.as_str()).collect();
+    assert_eq!(keys, [&first, &second], "both keys are released at the end");
+
     let now = epoch();
     let released = store.release_key(&id, 1, &first, now, now).await.unwrap();
     assert_eq!(released, docferry_app::ports::Release::Last);
-    let held = table.item(&format!("K#{second}"), "REFS").await;
-    assert_eq!(held.get("refs"), Some(&AttributeValue::Ss(vec![id.to_string()])));
+    let second_item = table.item(&format!("K#{second}"), "REFS").await;
+    assert_eq!(second_item.get("refs"), Some(&AttributeValue::Ss(vec![id.to_string()])));
 }
 
 #[tokio::test]
@@ -114,29 +117,32 @@ async fn only_finished_records_get_a_ttl() {
     let session = SealedSession { sealed_url: vec![7], expires_at: Some(epoch()) };
     store.put_session(id, epoch_number, &session).await.unwrap();
     let expiry = async |pk: String, sk: &str| table.item(&pk, sk).await.remove("expiresAt");
-    let after = |hours| {
+    let hours_after_epoch = |hours| {
         let at = epoch() + SignedDuration::from_hours(hours);
         Some(AttributeValue::N(at.as_second().to_string()))
     };
+
+    // While the transfer runs, only its session has an expiry.
     assert_eq!(expiry(format!("T#{id}"), "META").await, None);
     assert_eq!(expiry(format!("K#{key}"), "REFS").await, None);
-    assert_eq!(expiry(format!("T#{id}"), "SESSION#0").await, after(7 * 24));
+    assert_eq!(expiry(format!("T#{id}"), "SESSION#0").await, hours_after_epoch(7 * 24));
 
+    // The end of the transfer and the release of its key set an expiry.
     let purge_at = epoch() + SignedDuration::from_hours(1);
     let read = store.get(id).await.unwrap().unwrap();
     store.finish(&read, Outcome::Canceled, epoch()).await.unwrap();
     store.mark_cleaned_up(id, 1, purge_at).await.unwrap();
-    assert_eq!(expiry(format!("T#{id}"), "META").await, after(1));
+    assert_eq!(expiry(format!("T#{id}"), "META").await, hours_after_epoch(1));
     store.release_key(id, 1, &key, epoch(), epoch()).await.unwrap();
     store.mark_released(id, &key, epoch()).await.unwrap();
-    assert_eq!(expiry(format!("K#{key}"), "REFS").await, after(24));
+    assert_eq!(expiry(format!("K#{key}"), "REFS").await, hours_after_epoch(24));
 
     // A new user of the key removes the expiry.
-    let next = transfer();
-    store.create(&next).await.unwrap();
+    let next_user = transfer();
+    store.create(&next_user).await.unwrap();
     let mut push = pushed(&key, 1);
     push.requested_at = epoch() + SignedDuration::from_secs(1);
-    assert!(record_push(&store, &next.transfer_id, 1, &push).await.unwrap());
+    assert!(record_push(&store, &next_user.transfer_id, 1, &push).await.unwrap());
     assert_eq!(expiry(format!("K#{key}"), "REFS").await, None);
 }
 

@@ -1,11 +1,11 @@
-//! Handling of errors from DynamoDB. A fake server sends them, because the emulator cannot be
-//! made to fail.
+//! Tests of the DynamoDB store with error responses and broken connections.
+//!
+//! A fake server sends the responses, because the emulator cannot be made to fail.
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "tests")]
 
 mod support;
 
-use docferry_testkit::builders::record_push;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
@@ -13,27 +13,29 @@ use docferry_app::ports::{
     ExchangeKeyStore as _, StoreError, TransferStore as _, UploadStore as _, WriteError,
 };
 use docferry_aws::DynamoTransferStore;
-use docferry_testkit::builders::{epoch, pushed, transfer};
+use docferry_testkit::builders::{epoch, pushed, record_push, transfer};
 
-use support::wire::{Then, answer, serve};
+use support::wire::{AfterResponse, http_response, serve};
 
-fn error_response(code: &str, rest: &str) -> Vec<u8> {
+/// Returns a DynamoDB error. `more_members` is added to the JSON object of its body.
+fn error_response(code: &str, more_members: &str) -> Vec<u8> {
     let body = format!(
-        r#"{{"__type":"com.amazonaws.dynamodb.v20120810#{code}","message":"bad ada@court.example"{rest}}}"#
+        r#"{{"__type":"com.amazonaws.dynamodb.v20120810#{code}","message":"bad ada@court.example"{more_members}}}"#
     );
-    answer("400 Bad Request", "content-type: application/x-amz-json-1.0\r\n", &body)
+    http_response("400 Bad Request", "content-type: application/x-amz-json-1.0\r\n", &body)
 }
 
-/// Returns a store and the number of requests that it has sent. The server sends the responses
-/// in `first` and then only successes.
+/// Returns a store and the number of requests that it has sent. The server first sends the
+/// responses `first`. After them it sends only successes.
 async fn store(first: Vec<Vec<u8>>) -> (DynamoTransferStore, Arc<AtomicUsize>) {
     let count = Arc::new(AtomicUsize::new(0));
-    let seen = Arc::clone(&count);
-    let url = serve(move |n, _| {
-        seen.store(n + 1, Ordering::SeqCst);
-        let bytes = first.get(n).cloned();
-        let success = || answer("200 OK", "content-type: application/x-amz-json-1.0\r\n", "{}");
-        async move { (bytes.unwrap_or_else(success), Then::Close) }
+    let counter = Arc::clone(&count);
+    let url = serve(move |index, _| {
+        counter.store(index + 1, Ordering::SeqCst);
+        let bytes = first.get(index).cloned();
+        let success =
+            || http_response("200 OK", "content-type: application/x-amz-json-1.0\r\n", "{}");
+        async move { (bytes.unwrap_or_else(success), AfterResponse::Close) }
     })
     .await;
     let client = aws_sdk_dynamodb::Client::new(&support::config(&url).await);

@@ -1,4 +1,4 @@
-//! Tests of the sealer against the emulator's KMS.
+//! Tests of the KMS sealer, which encrypts upload URLs, against the emulator's KMS.
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "tests")]
 
@@ -21,20 +21,20 @@ async fn sealer(endpoint: &str) -> KmsSealer {
 async fn sealed_url_opens_only_for_its_own_transfer() {
     let Some(emulator) = emulator() else { return };
     let sealer = sealer(&emulator).await;
-    let (ours, other) = (support::random_id(), support::random_id());
-    let sealed = sealer.seal(&ours, &UploadUrl::new(URL)).await.unwrap();
-    assert!(!sealed.windows(5).any(|w| w == b"token"), "the stored form is encrypted");
-    assert_eq!(sealer.open(&ours, &sealed).await.unwrap().expose(), URL);
-    let foreign = sealer.open(&other, &sealed).await;
+    let (own_transfer, other_transfer) = (support::random_id(), support::random_id());
+    let sealed = sealer.seal(&own_transfer, &UploadUrl::new(URL)).await.unwrap();
+    assert!(!sealed.windows(5).any(|window| window == b"token"), "the stored form is encrypted");
+    assert_eq!(sealer.open(&own_transfer, &sealed).await.unwrap().expose(), URL);
+    let foreign = sealer.open(&other_transfer, &sealed).await;
     assert!(matches!(foreign, Err(SealError::Unreadable)), "{foreign:?}");
 }
 
 #[tokio::test]
 async fn ciphertext_of_another_key_or_invalid_bytes_are_unreadable() {
     let Some(emulator) = emulator() else { return };
-    let (sealer, other) = (sealer(&emulator).await, sealer(&emulator).await);
+    let (sealer, sealer_with_other_key) = (sealer(&emulator).await, sealer(&emulator).await);
     let id = support::random_id();
-    let sealed = other.seal(&id, &UploadUrl::new(URL)).await.unwrap();
+    let sealed = sealer_with_other_key.seal(&id, &UploadUrl::new(URL)).await.unwrap();
     for bytes in [sealed.as_slice(), b"no ciphertext", b""] {
         let opened = sealer.open(&id, bytes).await;
         assert!(matches!(opened, Err(SealError::Unreadable)), "{opened:?}");

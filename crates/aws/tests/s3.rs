@@ -1,4 +1,4 @@
-//! Tests of the exchange bucket against the emulator's S3.
+//! Tests of the adapter for the exchange bucket against the emulator's S3.
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "tests")]
 
@@ -23,7 +23,8 @@ fn settings(endpoint: &str) -> S3Settings {
     }
 }
 
-/// Creates a bucket; returns its adapter, and a client and the bucket's name to fill it.
+/// Creates a bucket. Returns its adapter, and a client and the name of the bucket, with which a
+/// test writes objects.
 async fn bucket(endpoint: &str) -> (S3ExchangeStore, aws_sdk_s3::Client, String) {
     let client = client(&settings(endpoint));
     let name = support::random_name("exchange");
@@ -46,8 +47,9 @@ async fn read(
     stream.map_ok(Vec::from).try_concat().await.unwrap()
 }
 
+/// Returns bytes of which neighboring ranges differ.
 fn pattern(len: usize) -> Vec<u8> {
-    (0..len).map(|n| (n % 251) as u8).collect()
+    (0..len).map(|index| (index % 251) as u8).collect()
 }
 
 #[tokio::test]

@@ -14,7 +14,7 @@ use futures::future::join_all;
 use serde::Deserialize;
 
 use support::emulator;
-use support::wire::{Then, answer, serve};
+use support::wire::{AfterResponse, http_response, serve};
 
 #[derive(Debug, Deserialize, PartialEq)]
 struct Account {
@@ -30,8 +30,10 @@ async fn rotated_secret_is_returned_only_after_a_refresh() {
     let created = client.create_secret().name(&name).secret_string(first).send().await.unwrap();
     let secret = SecretCache::<Account>::new(client.clone(), created.arn().unwrap());
     assert_eq!(secret.get().await.unwrap().username, "ada");
+
     let put = client.put_secret_value().secret_id(&name).secret_string(r#"{"username":"eve"}"#);
     put.send().await.unwrap();
+
     assert_eq!(secret.get().await.unwrap().username, "ada");
     assert_eq!(secret.refresh().await.unwrap().username, "eve");
     assert_eq!(secret.get().await.unwrap().username, "eve");
@@ -42,31 +44,36 @@ struct FakeSecret {
     /// Number of successful fetches.
     fetches: Arc<AtomicUsize>,
     /// Whether the server responds with an error.
-    down: Arc<AtomicBool>,
+    is_down: Arc<AtomicBool>,
 }
 
-/// Returns a secret with this text, in which `{n}` is replaced by the number of the request.
+/// Starts a fake Secrets Manager and returns a cache for its secret. In `text`, `{n}` is replaced
+/// by the number of the request.
 async fn fake_secret(text: &'static str) -> FakeSecret {
-    let (fetches, down) = (Arc::new(AtomicUsize::new(0)), Arc::new(AtomicBool::new(false)));
-    let (count, broken) = (Arc::clone(&fetches), Arc::clone(&down));
-    let url = serve(move |n, _| {
-        let broken = broken.load(Ordering::SeqCst);
-        if !broken {
-            count.fetch_add(1, Ordering::SeqCst);
+    let (fetches, is_down) = (Arc::new(AtomicUsize::new(0)), Arc::new(AtomicBool::new(false)));
+    let (counter, error_flag) = (Arc::clone(&fetches), Arc::clone(&is_down));
+    let url = serve(move |index, _| {
+        let fails = error_flag.load(Ordering::SeqCst);
+        if !fails {
+            counter.fetch_add(1, Ordering::SeqCst);
         }
-        let text = text.replace("{n}", &n.to_string());
+        let text = text.replace("{n}", &index.to_string());
         let body = serde_json::json!({ "Name": "s", "SecretString": text }).to_string();
         async move {
-            let status = if broken { "400 Bad Request" } else { "200 OK" };
-            let body = if broken { r#"{"__type":"AccessDeniedException"}"# } else { &body };
-            (answer(status, "content-type: application/x-amz-json-1.1\r\n", body), Then::Close)
+            let status = if fails { "400 Bad Request" } else { "200 OK" };
+            let body = if fails { r#"{"__type":"AccessDeniedException"}"# } else { &body };
+            (
+                http_response(status, "content-type: application/x-amz-json-1.1\r\n", body),
+                AfterResponse::Close,
+            )
         }
     })
     .await;
     let client = aws_sdk_secretsmanager::Client::new(&support::config(&url).await);
-    FakeSecret { secret: SecretCache::new(client, "s"), fetches, down }
+    FakeSecret { secret: SecretCache::new(client, "s"), fetches, is_down }
 }
 
+/// Moves tokio's clock forward.
 async fn advance_time(time: Duration) {
     tokio::time::pause();
     tokio::time::advance(time).await;
@@ -99,14 +106,14 @@ async fn concurrent_secret_refreshes_share_one_fetch() {
 async fn cached_secret_is_used_while_the_service_is_unavailable() {
     let fake = fake_secret(r#"{"username":"u{n}"}"#).await;
     fake.secret.get().await.unwrap();
-    fake.down.store(true, Ordering::SeqCst);
+    fake.is_down.store(true, Ordering::SeqCst);
     advance_time(Duration::from_secs(301)).await;
     assert_eq!(fake.secret.get().await.unwrap().username, "u0");
     let Err(SecretError::Unavailable(fault)) = fake.secret.refresh().await else {
         panic!("the refresh succeeded");
     };
     assert!(fault.to_string().contains("AccessDeniedException"), "{fault}");
-    fake.down.store(false, Ordering::SeqCst);
+    fake.is_down.store(false, Ordering::SeqCst);
     advance_time(Duration::from_secs(31)).await;
     assert_ne!(fake.secret.get().await.unwrap().username, "u0");
 }

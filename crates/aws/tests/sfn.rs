@@ -1,4 +1,4 @@
-//! Tests of the workflow adapter against the emulator's Step Functions.
+//! Tests of the workflow adapter, which starts executions, against the emulator's Step Functions.
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "tests")]
 
@@ -11,7 +11,8 @@ use docferry_aws::StepFunctionsWorkflow;
 use support::wire::LossyProxy;
 use support::{emulator, machine};
 
-fn execution(machine: &str, name: &str) -> String {
+/// Returns the ARN of an execution.
+fn execution_arn(machine: &str, name: &str) -> String {
     format!("{}:{name}", machine.replace(":stateMachine:", ":execution:"))
 }
 
@@ -23,7 +24,7 @@ async fn repeated_start_reports_running_then_closed_execution() {
     let id = support::random_id();
     assert_eq!(workflow.start(&id, 1).await.unwrap(), Start::Running);
     assert_eq!(workflow.start(&id, 1).await.unwrap(), Start::Running);
-    let execution = execution(&arn, &format!("{id}-1"));
+    let execution = execution_arn(&arn, &format!("{id}-1"));
     let running = client.describe_execution().execution_arn(&execution).send().await.unwrap();
     assert_eq!(running.status(), &ExecutionStatus::Running);
     let input: serde_json::Value = serde_json::from_str(running.input().unwrap()).unwrap();
@@ -38,12 +39,12 @@ async fn repeated_start_reports_running_then_closed_execution() {
 async fn start_with_a_lost_response_is_reported_as_running() {
     let Some(emulator) = emulator() else { return };
     let (_, arn) = machine(&emulator).await;
-    let wire = LossyProxy::to(&emulator).await;
-    let client = aws_sdk_sfn::Client::new(&support::config(&wire.url).await);
+    let proxy = LossyProxy::to(&emulator).await;
+    let client = aws_sdk_sfn::Client::new(&support::config(&proxy.url).await);
     let workflow = StepFunctionsWorkflow::new(client, &arn);
-    wire.drop_next_response();
+    proxy.drop_next_response();
     assert_eq!(workflow.start(&support::random_id(), 1).await.unwrap(), Start::Running);
-    assert!(wire.has_dropped_response());
+    assert!(proxy.has_dropped_response());
 }
 
 #[tokio::test]

@@ -1,4 +1,4 @@
-//! Messages of the audit queue: one for each outcome.
+//! Messages of the audit queue. docferry sends one message for each transfer that has ended.
 
 use docferry_domain::failure::FailureCode;
 use docferry_domain::phase::Phase;
@@ -7,18 +7,18 @@ use docferry_domain::transfer::{DeliveredFile, OutcomeRecord};
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-/// Message of the audit queue. It is sent at least once, and a repetition has the same
+/// Message of the audit queue. It is sent at least once. If it is sent again, it has the same
 /// [`AuditMessage::message_id`].
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct AuditMessage {
     /// `{transferId}/{attempt}`.
     pub message_id: String,
-    /// Person that the documents concern; null when the request named none.
+    /// Person whom the documents concern. It is null if the request named no person.
     pub subject: Option<String>,
-    /// The delivered documents; the others are not listed.
+    /// The documents that were delivered. Documents that were not delivered are not listed.
     pub files: Vec<AuditedFile>,
-    /// Time of the end.
+    /// Time at which the transfer ended.
     pub timestamp: Timestamp,
     /// Id of the transfer, as in logs and in the API.
     pub correlation_id: String,
@@ -28,12 +28,12 @@ pub struct AuditMessage {
     pub action: AuditAction,
     /// Result of the action: `completed`, `failed` or `canceled`.
     pub outcome: Phase,
-    /// Failure code; absent when completed.
+    /// Failure code. It is absent if the transfer completed.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub failure: Option<FailureCode>,
 }
 
-/// Document in the audit trail.
+/// Delivered document in an audit message.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct AuditedFile {
@@ -41,18 +41,18 @@ pub struct AuditedFile {
     pub id: String,
     /// Name at the destination.
     pub file_name: String,
-    /// Media type; null when the source gave none.
+    /// Media type. It is null if the source did not report one.
     pub content_type: Option<String>,
 }
 
-/// Action of a transfer, whether it succeeded or not; `outcome` holds the result.
+/// Action that a transfer performs. The field `outcome` says whether the action succeeded.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub enum AuditAction {
     /// The document was sent into a OneDrive.
     #[serde(rename = "Delivered to OneDrive")]
     DeliveredToOneDrive,
-    /// The document was stored for download by a presigned URL. The download itself is
-    /// another event.
+    /// The document was stored for download with a presigned URL. The download itself is not
+    /// reported by this message.
     #[serde(rename = "Made available for download")]
     MadeAvailableForDownload,
 }

@@ -1,21 +1,25 @@
-//! Requests of the downloads API, version 1.
+//! Bodies of the requests to the downloads API, version 1, and their validation.
+//!
+//! A request names documents by number and starts a job. The job either makes the documents
+//! available for download or copies them into a folder of a OneDrive.
 
 use std::ops::RangeInclusive;
 
 use docferry_domain::callback::{CallbackRule, CallbackUrl};
 use docferry_domain::ids::FileId;
-use docferry_domain::job::{MAX_DOCUMENTS, OnItemError};
+use docferry_domain::job::OnItemError;
 use docferry_domain::slots::Priority;
 use docferry_domain::transfer::DriveTarget;
 use serde_json::Value;
 
+use crate::documents::{read_documents, read_number};
 use crate::fields::Fields;
 use crate::problem::FieldError;
 
 /// Destination of the documents of a job.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Destination {
-    /// The caller downloads them.
+    /// The delivery bucket, from which the caller downloads the documents.
     Download,
     /// A folder in a OneDrive.
     Onedrive(DriveTarget),
@@ -26,154 +30,123 @@ pub enum Destination {
 pub struct InitiateDownload {
     /// Numbers of the documents: 1 to 1000, without duplicates.
     pub files: Vec<FileId>,
-    /// Whether the request named one document with `file_id`, and not a list.
+    /// Whether the request named one document with `file_id` instead of a list with `file_ids`.
     pub is_single: bool,
     /// Priority in the queue for slots.
     pub priority: Priority,
     /// Destination of the documents.
     pub destination: Destination,
-    /// Policy for the batch when one document fails.
+    /// Policy for the other documents of the batch after one has failed.
     pub on_item_error: OnItemError,
     /// Whether the documents are packed into one ZIP.
     pub zip: bool,
-    /// Subject of the person on whose behalf the request is made.
+    /// Subject in the tokens of the person on whose behalf the request is made.
     pub user_id: Option<String>,
-    /// URL of the webhook that is called at the end.
+    /// URL of the webhook that is called when the job ends.
     pub callback: Option<CallbackUrl>,
 }
 
 impl InitiateDownload {
-    /// Parses and validates a body. `range` contains the numbers that documents may have,
-    /// and `callbacks` the addresses that webhooks may have. Unknown fields are ignored.
+    /// Parses and validates a body. Unknown fields are ignored.
+    ///
+    /// `range` contains the numbers that documents may have. `callbacks` is the rule for the
+    /// addresses of webhooks.
     ///
     /// # Errors
-    /// Every wrong field at once, each with its pointer and rule. No text repeats a value
-    /// of the request.
+    /// One error for each wrong field, with the pointer to the field and the rule that it breaks.
+    /// No error contains a value of the request.
     pub fn parse(
         body: &Value,
         range: &RangeInclusive<u64>,
         callbacks: CallbackRule,
     ) -> Result<Self, Vec<FieldError>> {
         let mut fields = Fields::of(body)?;
-        let files = files(&mut fields, range);
+        let requested = read_documents(&mut fields, range);
         let priorities =
             [("low", Priority::Low), ("normal", Priority::Normal), ("high", Priority::High)];
-        let priority = fields.word("priority", &priorities, Priority::Normal);
+        let priority = fields.choice("priority", &priorities, Priority::Normal);
         let policies = [("fail", OnItemError::Fail), ("skip", OnItemError::Skip)];
-        let on_item_error = fields.word("onItemError", &policies, OnItemError::Fail);
-        let (destination, zip) =
-            fields.within("options", options).unwrap_or((Some(Destination::Download), false));
-        let user_id = user(&mut fields);
-        let callback = callback(&mut fields, callbacks);
-        let read = files.zip(destination).map(|((files, is_single), destination)| Self {
-            files,
-            is_single,
+        let on_item_error = fields.choice("onItemError", &policies, OnItemError::Fail);
+        let options = fields.nested("options", read_options).unwrap_or_default();
+        let user_id = read_user(&mut fields);
+        let callback = read_callback(&mut fields, callbacks);
+        let request = requested.zip(options.destination).map(|(requested, destination)| Self {
+            files: requested.files,
+            is_single: requested.is_single,
             priority,
             destination,
             on_item_error,
-            zip,
+            zip: options.zip,
             user_id,
             callback,
         });
-        fields.finish(read)
+        fields.finish(request)
     }
 }
 
-/// Reads the person on whose behalf the request is made: the subject of a token, never an
-/// e-mail address.
-fn user(fields: &mut Fields<'_>) -> Option<String> {
+/// Maximum length of the subject of a token, including the prefix that docferry adds to it.
+const MAX_USER_ID_LENGTH: usize = 204;
+
+/// Reads the person on whose behalf the request is made. The person is named by the subject of
+/// their tokens, never by an e-mail address.
+fn read_user(fields: &mut Fields<'_>) -> Option<String> {
     let text = fields.text("userId")?;
-    let is_plain = text.bytes().all(|byte| byte.is_ascii_graphic() && byte != b'@');
-    if (1..=LONGEST_USER).contains(&text.len()) && is_plain {
+    let is_allowed = text.bytes().all(|byte| byte.is_ascii_graphic() && byte != b'@');
+    if (1..=MAX_USER_ID_LENGTH).contains(&text.len()) && is_allowed {
         return Some(text.to_owned());
     }
-    fields.refuse("userId", "must be the subject of a token: printable ASCII characters without @");
+    fields.add_error(
+        "userId",
+        "must be the subject of a token: printable ASCII characters without @",
+    );
     None
 }
 
-fn callback(fields: &mut Fields<'_>, rule: CallbackRule) -> Option<CallbackUrl> {
+/// Reads the URL of the webhook.
+fn read_callback(fields: &mut Fields<'_>, rule: CallbackRule) -> Option<CallbackUrl> {
     let text = fields.text("callbackUrl")?;
-    CallbackUrl::parse(text, rule).map_err(|error| fields.refuse("callbackUrl", error)).ok()
+    CallbackUrl::parse(text, rule).map_err(|error| fields.add_error("callbackUrl", error)).ok()
 }
 
-/// Maximum length of a token's subject with the prefix that it has in a principal.
-const LONGEST_USER: usize = 204;
+/// The object `options` of the body.
+struct Options {
+    /// Destination of the documents; `None` if the OneDrive folder is invalid.
+    destination: Option<Destination>,
+    /// Whether the documents are packed into one ZIP.
+    zip: bool,
+}
 
-fn options(options: &mut Fields<'_>) -> (Option<Destination>, bool) {
-    let zip = options.word("bundle", &[("none", false), ("zip", true)], false);
-    let to_drive = options.word("destination", &[("download", false), ("onedrive", true)], false);
+impl Default for Options {
+    fn default() -> Self {
+        Self { destination: Some(Destination::Download), zip: false }
+    }
+}
+
+fn read_options(options: &mut Fields<'_>) -> Options {
+    let zip = options.choice("bundle", &[("none", false), ("zip", true)], false);
+    let to_drive = options.choice("destination", &[("download", false), ("onedrive", true)], false);
     let destination = if to_drive {
-        options.drive().map(Destination::Onedrive)
+        options.drive_target().map(Destination::Onedrive)
     } else {
         Some(Destination::Download)
     };
-    (destination, zip)
+    Options { destination, zip }
 }
 
-fn files(fields: &mut Fields<'_>, range: &RangeInclusive<u64>) -> Option<(Vec<FileId>, bool)> {
-    match (fields.value("file_id"), fields.value("file_ids")) {
-        (None, None) => fields.refuse("file_id", "is required unless file_ids is given"),
-        (Some(_), Some(_)) => fields.refuse("file_ids", "must not be combined with file_id"),
-        (Some(value), None) => {
-            return file(fields, "file_id", value, range).map(|file| (vec![file], true));
-        }
-        (None, Some(Value::Array(values))) => {
-            if values.is_empty() || values.len() > usize::from(MAX_DOCUMENTS) {
-                fields.refuse("file_ids", format_args!("must be 1 to {MAX_DOCUMENTS} numbers"));
-                return None;
-            }
-            let mut files = Vec::with_capacity(values.len());
-            let mut seen = std::collections::BTreeSet::new();
-            for (index, value) in values.iter().enumerate() {
-                let name = format!("file_ids/{index}");
-                let file = file(fields, &name, value, range)?;
-                if !seen.insert(file) {
-                    fields.refuse(&name, "is a duplicate of an earlier entry");
-                    return None;
-                }
-                files.push(file);
-            }
-            return Some((files, false));
-        }
-        (None, Some(_)) => fields.refuse("file_ids", "must be an array of whole numbers"),
-    }
-    None
-}
-
-/// Parses and validates a body with the number of one document: `file_id`.
+/// Parses and validates a body whose only field is `file_id`, the number of one document.
 ///
 /// # Errors
-/// Same as [`InitiateDownload::parse`].
+/// One error for each wrong field, as from [`InitiateDownload::parse`].
 pub fn parse_file(body: &Value, range: &RangeInclusive<u64>) -> Result<FileId, Vec<FieldError>> {
     let mut fields = Fields::of(body)?;
-    let read = match fields.value("file_id") {
-        Some(value) => file(&mut fields, "file_id", value, range),
+    let file = match fields.value("file_id") {
+        Some(value) => read_number(&mut fields, "file_id", value, range),
         None => {
-            fields.refuse("file_id", "is required");
+            fields.add_error("file_id", "is required");
             None
         }
     };
-    fields.finish(read)
-}
-
-fn file(
-    fields: &mut Fields<'_>,
-    name: &str,
-    value: &Value,
-    range: &RangeInclusive<u64>,
-) -> Option<FileId> {
-    match value.as_u64() {
-        Some(number) if range.contains(&number) => Some(FileId::new(number)),
-        Some(_) => {
-            let (first, last) = (range.start(), range.end());
-            fields.refuse(name, format_args!("must be between {first} and {last}"));
-            None
-        }
-        None => {
-            fields.refuse(name, "must be a whole number");
-            None
-        }
-    }
+    fields.finish(file)
 }
 
 #[cfg(test)]
@@ -181,23 +154,31 @@ mod tests {
     use super::*;
     use serde_json::json;
 
+    /// Numbers that documents may have in these tests.
     const RANGE: RangeInclusive<u64> = 10_000..=100_000_000;
 
     fn parse(body: &Value) -> Result<InitiateDownload, Vec<FieldError>> {
         InitiateDownload::parse(body, &RANGE, CallbackRule::Public)
     }
 
-    fn pointers(body: &Value) -> Vec<String> {
+    /// Returns the pointers to the wrong fields of a body.
+    fn error_pointers(body: &Value) -> Vec<String> {
         let errors = parse(body).unwrap_err();
         errors.into_iter().map(|error| error.pointer).collect()
     }
 
     #[test]
-    fn request_names_one_document_or_many_and_has_defaults() {
-        let one = parse(&json!({ "file_id": 10_000 })).unwrap();
-        assert_eq!((one.files.len(), one.is_single, one.zip), (1, true, false));
-        assert_eq!((one.priority, &one.destination), (Priority::Normal, &Destination::Download));
+    fn request_for_one_document_has_default_settings() {
+        let request = parse(&json!({ "file_id": 10_000 })).unwrap();
 
+        assert_eq!((request.files.len(), request.is_single), (1, true));
+        assert_eq!(request.priority, Priority::Normal);
+        assert_eq!(request.destination, Destination::Download);
+        assert!(!request.zip);
+    }
+
+    #[test]
+    fn request_for_many_documents_is_parsed_with_all_its_settings() {
         let body = json!({
             "file_ids": [10_001, 10_000],
             "priority": "high",
@@ -209,10 +190,12 @@ mod tests {
                 "filePath": "Court"
             }
         });
-        let many = parse(&body).unwrap();
-        assert_eq!(many.files, [FileId::new(10_001), FileId::new(10_000)]);
-        assert_eq!((many.is_single, many.on_item_error), (false, OnItemError::Skip));
-        assert!(matches!(many.destination, Destination::Onedrive(_)));
+
+        let request = parse(&body).unwrap();
+
+        assert_eq!(request.files, [FileId::new(10_001), FileId::new(10_000)]);
+        assert_eq!((request.is_single, request.on_item_error), (false, OnItemError::Skip));
+        assert!(matches!(request.destination, Destination::Onedrive(_)));
     }
 
     #[test]
@@ -242,10 +225,10 @@ mod tests {
                 vec!["/callbackUrl"],
             ),
         ] {
-            assert_eq!(pointers(&body), expected, "{body}");
+            assert_eq!(error_pointers(&body), expected, "{body}");
         }
 
-        let too_many: Vec<_> = (0..1001).map(|n| 10_000 + n).collect();
-        assert_eq!(pointers(&json!({ "file_ids": too_many })), ["/file_ids"]);
+        let too_many: Vec<_> = (0..1001).map(|index| 10_000 + index).collect();
+        assert_eq!(error_pointers(&json!({ "file_ids": too_many })), ["/file_ids"]);
     }
 }

@@ -1,4 +1,4 @@
-//! Events that the downloads API, version 1, streams for a job.
+//! Server-sent events with which the downloads API, version 1, reports the changes of one job.
 
 use serde::Serialize;
 
@@ -18,14 +18,14 @@ pub struct StatusEvent {
     pub timestamps: Timestamps,
 }
 
-/// Event `progress`, with the values that the status has with `?progress=detail`.
+/// Event `progress`. It has the same values as the job's status with `?progress=detail`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct ProgressEvent {
     /// Progress of the job.
     #[serde(flatten)]
     pub progress: Progress,
-    /// Estimated seconds to the end; null while there is no estimate.
+    /// Estimated seconds until the job ends. It is null while there is no estimate.
     pub eta_seconds: Option<u64>,
 }
 
@@ -33,7 +33,7 @@ pub struct ProgressEvent {
 #[derive(Clone, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct ResultEvent {
-    /// URL of the document; null unless the job delivered exactly one download.
+    /// URL of the document. It is null unless the job delivered exactly one download.
     pub url: Option<String>,
     /// Time at which the URL expires.
     pub expires_at: Option<String>,

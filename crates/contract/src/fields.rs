@@ -1,4 +1,7 @@
-//! Reader of the fields of a JSON body, which collects every error.
+//! Reader of the fields of a request's JSON body.
+//!
+//! [`Fields`] collects the errors of all fields, so that the caller of the API gets them in one
+//! response and not one after the other.
 
 use std::fmt::Display;
 use std::str::FromStr;
@@ -10,105 +13,107 @@ use serde_json::{Map, Value};
 
 use crate::problem::FieldError;
 
-/// Members of a JSON object, read one after the other. Errors are collected, so that a
-/// caller gets all of them at once.
+/// Fields of a JSON object, with the errors that were found while reading them.
 ///
-/// No text repeats a value of the request.
+/// An error never contains a value of the request.
 pub(crate) struct Fields<'a> {
     object: &'a Map<String, Value>,
     /// JSON pointer to the object.
-    at: String,
+    pointer: String,
     errors: Vec<FieldError>,
 }
 
 impl<'a> Fields<'a> {
-    /// Returns the members of a body.
+    /// Returns the fields of a body.
+    ///
+    /// # Errors
+    /// If the body is no JSON object.
     pub(crate) fn of(body: &'a Value) -> Result<Self, Vec<FieldError>> {
         let object = body.as_object().ok_or_else(|| {
             vec![FieldError { pointer: String::new(), detail: "must be a JSON object".into() }]
         })?;
-        Ok(Self { object, at: String::new(), errors: Vec::new() })
+        Ok(Self { object, pointer: String::new(), errors: Vec::new() })
     }
 
-    /// Adds an error for a member.
-    pub(crate) fn refuse(&mut self, name: &str, detail: impl Display) {
-        let pointer = format!("{}/{name}", self.at);
+    /// Adds an error for a field.
+    pub(crate) fn add_error(&mut self, name: &str, detail: impl Display) {
+        let pointer = format!("{}/{name}", self.pointer);
         self.errors.push(FieldError { pointer, detail: detail.to_string() });
     }
 
-    /// Returns a member, unless it is missing or null.
+    /// Returns a field, or `None` if it is missing or null.
     pub(crate) fn value(&self, name: &str) -> Option<&'a Value> {
         self.object.get(name).filter(|value| !value.is_null())
     }
 
-    /// Returns a required string.
-    pub(crate) fn required(&mut self, name: &str) -> Option<&'a str> {
+    /// Returns a string that must be present. Adds an error if it is missing, null or of another
+    /// type.
+    pub(crate) fn required_text(&mut self, name: &str) -> Option<&'a str> {
         if self.value(name).is_none() {
-            self.refuse(name, "is required");
+            self.add_error(name, "is required");
             return None;
         }
         self.typed(name, "must be a string", Value::as_str)
     }
 
-    /// Returns a string that may be missing or null.
+    /// Returns a string, or `None` if it is missing or null. Adds an error if it has another type.
     pub(crate) fn text(&mut self, name: &str) -> Option<&'a str> {
         self.typed(name, "must be a string or null", Value::as_str)
     }
 
-    /// Returns a member of one type, or adds `rule` as an error.
+    /// Converts a field with `convert`. If `convert` returns `None`, adds `rule` as an error.
     fn typed<T>(
         &mut self,
         name: &str,
         rule: &str,
-        read: impl FnOnce(&'a Value) -> Option<T>,
+        convert: impl FnOnce(&'a Value) -> Option<T>,
     ) -> Option<T> {
-        let value = self.value(name)?;
-        let read = read(value);
-        if read.is_none() {
-            self.refuse(name, rule);
+        let converted = convert(self.value(name)?);
+        if converted.is_none() {
+            self.add_error(name, rule);
         }
-        read
+        converted
     }
 
-    /// Parses a text, or adds an error.
+    /// Parses the text of a field. Adds an error if it is invalid.
     pub(crate) fn parse<T: FromStr<Err: Display>>(
         &mut self,
         name: &str,
         text: Option<&str>,
     ) -> Option<T> {
-        text?.parse().map_err(|error: T::Err| self.refuse(name, error)).ok()
+        text?.parse().map_err(|error: T::Err| self.add_error(name, error)).ok()
     }
 
-    /// Returns the meaning of one of a few words, or the default when it is missing or
-    /// null.
-    pub(crate) fn word<T: Copy>(&mut self, name: &str, words: &[(&str, T)], default: T) -> T {
+    /// Reads a field that must be one of a few words, each of which stands for a value. Returns
+    /// `default` if the field is missing, null or another word.
+    pub(crate) fn choice<T: Copy>(&mut self, name: &str, choices: &[(&str, T)], default: T) -> T {
         let Some(text) = self.text(name) else { return default };
-        if let Some((_, meaning)) = words.iter().find(|(word, _)| *word == text) {
-            return *meaning;
+        if let Some((_, value)) = choices.iter().find(|(word, _)| *word == text) {
+            return *value;
         }
-        let known: Vec<_> = words.iter().map(|(word, _)| *word).collect();
-        self.refuse(name, format_args!("must be one of {}", known.join(", ")));
+        let known: Vec<_> = choices.iter().map(|(word, _)| *word).collect();
+        self.add_error(name, format_args!("must be one of {}", known.join(", ")));
         default
     }
 
-    /// Reads a nested object, if there is one.
-    pub(crate) fn within<T>(
+    /// Reads a nested object with `read`, or returns `None` if there is no such object.
+    pub(crate) fn nested<T>(
         &mut self,
         name: &str,
         read: impl FnOnce(&mut Fields<'a>) -> T,
     ) -> Option<T> {
         let object = self.typed(name, "must be a JSON object", Value::as_object)?;
-        let at = format!("{}/{name}", self.at);
-        let mut inner = Fields { object, at, errors: Vec::new() };
-        let read = read(&mut inner);
-        self.errors.append(&mut inner.errors);
-        Some(read)
+        let pointer = format!("{}/{name}", self.pointer);
+        let mut nested = Fields { object, pointer, errors: Vec::new() };
+        let value = read(&mut nested);
+        self.errors.append(&mut nested.errors);
+        Some(value)
     }
 
-    /// Reads a folder in a OneDrive: `email`, and `filePath`, where null, missing and empty
-    /// mean the root.
-    pub(crate) fn drive(&mut self) -> Option<DriveTarget> {
-        let email = self.required("email");
+    /// Reads a folder in a OneDrive from the fields `email` and `filePath`. A `filePath` that is
+    /// null, missing or empty means the root folder.
+    pub(crate) fn drive_target(&mut self) -> Option<DriveTarget> {
+        let email = self.required_text("email");
         let recipient: Option<Recipient> = self.parse("email", email);
         let file_path = self.text("filePath").filter(|path| !path.is_empty());
         let folder = match file_path {
@@ -119,10 +124,10 @@ impl<'a> Fields<'a> {
         Some(DriveTarget { recipient: recipient?, file_path, folder: folder? })
     }
 
-    /// Returns the value, or the errors if there are any.
-    pub(crate) fn finish<T>(self, read: Option<T>) -> Result<T, Vec<FieldError>> {
-        match read {
-            Some(read) if self.errors.is_empty() => Ok(read),
+    /// Returns the value that was read from the fields, or the errors if there are any.
+    pub(crate) fn finish<T>(self, value: Option<T>) -> Result<T, Vec<FieldError>> {
+        match value {
+            Some(value) if self.errors.is_empty() => Ok(value),
             _ => Err(self.errors),
         }
     }

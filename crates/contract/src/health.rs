@@ -1,4 +1,4 @@
-//! Answer to `GET /health`.
+//! Response body of `GET /health`, which monitoring calls.
 
 use serde::Serialize;
 
@@ -34,9 +34,9 @@ pub enum Status {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Check {
-    /// The system answered.
+    /// The system responded as expected.
     Ok,
-    /// The system did not answer, or refused the request.
+    /// The system did not respond, or it rejected the request.
     Error,
 }
 

@@ -1,9 +1,10 @@
-//! Wire types: the JSON of the APIs, of the workflow's steps, of the audit queue and of
-//! webhooks.
+//! Types of the JSON that docferry exchanges with other systems: the APIs, the workflow's steps,
+//! the audit queue and webhooks.
 //!
-//! Names in JSON are contracts with other systems and must not change.
+//! Other systems depend on the JSON names, so they must not change.
 
 pub mod audit;
+mod documents;
 pub mod download;
 pub mod events;
 mod fields;

@@ -1,4 +1,5 @@
-//! Problem documents (RFC 9457, `application/problem+json`).
+//! Problem documents (RFC 9457, `application/problem+json`): the bodies of the API's error
+//! responses.
 
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
@@ -10,16 +11,16 @@ pub const MEDIA_TYPE: &str = "application/problem+json";
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Problem {
-    /// Stable URN of the kind of problem.
+    /// URN of the kind of problem. It never changes.
     #[serde(rename = "type")]
     pub kind: String,
-    /// Kind of problem in words, the same at each occurrence.
+    /// Kind of problem in words. It is the same for every occurrence.
     pub title: String,
     /// HTTP status.
     pub status: u16,
-    /// Text for people: the error in this occurrence and the remedy.
+    /// Text for people that says what is wrong in this occurrence and how to correct it.
     pub detail: String,
-    /// URN of this occurrence: the request.
+    /// URN of this occurrence, which contains the id of the request.
     pub instance: String,
     /// Stable code, for programs.
     pub code: String,

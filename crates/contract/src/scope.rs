@@ -1,4 +1,7 @@
-//! Scopes: the permissions of a caller, as the authorizer passes them to the functions.
+//! Scopes: the permissions that a caller's access token grants.
+//!
+//! The authorizer reads the scopes from the token and passes them to the functions behind the API
+//! as names separated by spaces.
 
 use std::fmt;
 
@@ -9,7 +12,7 @@ pub enum Scope {
     Read,
     /// Request documents, and cancel or retry these requests.
     Write,
-    /// Make requests on behalf of another person.
+    /// Request documents on behalf of another person.
     Delegate,
     /// Act as a service that names its recipients, as SCV does.
     Service,
@@ -35,7 +38,7 @@ impl Scope {
     }
 }
 
-/// Set of scopes of a caller; empty by default.
+/// Set of scopes of a caller, with one bit for each scope. It is empty by default.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash)]
 pub struct Scopes(u8);
 
@@ -60,7 +63,7 @@ impl From<Scope> for Scopes {
     }
 }
 
-/// Collects scopes by name; unknown names are ignored.
+/// Collects scopes by their names. Unknown names are ignored.
 impl<'a> FromIterator<&'a str> for Scopes {
     fn from_iter<I: IntoIterator<Item = &'a str>>(names: I) -> Self {
         let known = |name| Scope::ALL.into_iter().find(|scope| scope.as_str() == name);
@@ -71,10 +74,10 @@ impl<'a> FromIterator<&'a str> for Scopes {
 /// Writes the names separated by spaces, always in the same order.
 impl fmt::Display for Scopes {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let held = Scope::ALL.into_iter().filter(|scope| self.has(*scope));
-        for (at, scope) in held.enumerate() {
-            let space = if at == 0 { "" } else { " " };
-            write!(f, "{space}{}", scope.as_str())?;
+        let members = Scope::ALL.into_iter().filter(|scope| self.has(*scope));
+        for (index, scope) in members.enumerate() {
+            let separator = if index == 0 { "" } else { " " };
+            write!(f, "{separator}{}", scope.as_str())?;
         }
         Ok(())
     }

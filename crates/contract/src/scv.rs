@@ -1,4 +1,7 @@
-//! API for SCV, the courts' viewer. The contract is fixed field by field.
+//! Request and response bodies of the API for SCV, the courts' document viewer.
+//!
+//! SCV used an older service before docferry. Every field keeps the name, type and meaning that it
+//! had there.
 
 use docferry_domain::ids::{ObjectGuid, TransferId};
 use docferry_domain::phase::Phase;
@@ -14,9 +17,9 @@ use crate::problem::FieldError;
 /// Validated body of `POST /document/upload`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct UploadRequest {
-    /// GUID of the document, echoed as sent.
+    /// GUID of the document. The response repeats it exactly as it was sent.
     pub object_guid: ObjectGuid,
-    /// Recipient and folder. A `filePath` that is null, missing or empty means the root.
+    /// Recipient and folder. A `filePath` that is null, missing or empty means the root folder.
     pub target: DriveTarget,
 }
 
@@ -26,31 +29,31 @@ impl UploadRequest {
     /// Unknown fields are ignored, as the old service did.
     ///
     /// # Errors
-    /// Every wrong field at once, each with its pointer and rule. No text repeats a value
-    /// of the request.
+    /// One error for each wrong field, with the pointer to the field and the rule that it breaks.
+    /// No error contains a value of the request.
     pub fn parse(body: &Value) -> Result<Self, Vec<FieldError>> {
         let mut fields = Fields::of(body)?;
-        let guid = fields.required("objGuid");
+        let guid = fields.required_text("objGuid");
         let object_guid: Option<ObjectGuid> = fields.parse("objGuid", guid);
-        let target = fields.drive();
-        let read =
+        let target = fields.drive_target();
+        let request =
             object_guid.zip(target).map(|(object_guid, target)| Self { object_guid, target });
-        fields.finish(read)
+        fields.finish(request)
     }
 }
 
-/// Answer to `POST /document/upload`.
+/// Response to `POST /document/upload`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct UploadAccepted {
     /// GUID of the document, as sent.
     pub obj_guid: String,
-    /// Id of the transfer, for polling.
+    /// Id of the transfer, with which the caller polls its status.
     pub transfer_id: String,
 }
 
-/// Validated body of `POST /document/terminate`. Texts that cannot be ids are dropped,
-/// because unknown ids are ignored.
+/// Validated body of `POST /document/terminate`. Texts that cannot be ids are ignored, in the same
+/// way as ids of unknown transfers.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct TerminateRequest {
     /// Transfers to cancel.
@@ -64,24 +67,24 @@ impl TerminateRequest {
     /// Parses and validates a body.
     ///
     /// # Errors
-    /// `transferIds` is not an array of strings, or is too long.
+    /// If `transferIds` is not an array of strings, or is too long.
     pub fn parse(body: &Value) -> Result<Self, Vec<FieldError>> {
-        let wrong = |detail: &str| vec![FieldError::field("transferIds", detail)];
+        let error = |detail: &str| vec![FieldError::field("transferIds", detail)];
         let ids = match body.get("transferIds") {
             Some(Value::Array(ids)) => ids,
-            None | Some(Value::Null) => return Err(wrong("is required")),
-            Some(_) => return Err(wrong("must be an array of strings")),
+            None | Some(Value::Null) => return Err(error("is required")),
+            Some(_) => return Err(error("must be an array of strings")),
         };
         if ids.len() > Self::MAX_IDS {
-            return Err(wrong("must contain at most 1000 ids"));
+            return Err(error("must contain at most 1000 ids"));
         }
         let texts: Option<Vec<&str>> = ids.iter().map(Value::as_str).collect();
-        let texts = texts.ok_or_else(|| wrong("must be an array of strings"))?;
+        let texts = texts.ok_or_else(|| error("must be an array of strings"))?;
         Ok(Self { transfer_ids: texts.iter().filter_map(|text| text.parse().ok()).collect() })
     }
 }
 
-/// Answer to `POST /document/terminate`.
+/// Response to `POST /document/terminate`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Terminated {
     /// Always `success`.
@@ -94,29 +97,30 @@ impl Default for Terminated {
     }
 }
 
-/// Answer to `GET /document/status/{transferId}`, with names spelled as SCV reads them.
+/// Response to `GET /document/status/{transferId}`, with the field names that SCV expects.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct TransferStatus {
     /// Id of the transfer, as sent.
     pub transfer_id: String,
-    /// Percentage, 0 to 100. The missing letter in the name is part of the contract.
+    /// Progress in percent, 0 to 100. The misspelling of the name (one `r`) is part of the
+    /// contract.
     pub percent_transfered: u8,
-    /// Start of the work, ISO 8601 with offset.
+    /// Time at which the transfer started, ISO 8601 with offset.
     pub start_delivery_dtm: Option<String>,
-    /// Time of the end, with any outcome.
+    /// Time at which the transfer completed, failed or was canceled.
     pub end_delivery_dtm: Option<String>,
-    /// Whether the transfer ended without a delivery.
+    /// Whether the transfer failed or was canceled.
     pub error: bool,
-    /// Text for people: what happened and what to do.
+    /// Text for people that says what happened and what to do.
     pub last_error_message: Option<String>,
-    /// Size in bytes; 0 until the source has announced it.
+    /// Size of the document in bytes. It is 0 until the source has announced the size.
     pub file_size: u64,
-    /// The document's name in OneDrive, once known.
+    /// Name of the document in OneDrive, as soon as it is known.
     pub file_name: Option<String>,
-    /// Folder, as sent.
+    /// Folder in OneDrive, exactly as the request named it.
     pub file_path: Option<String>,
-    /// Media type, once known.
+    /// Media type of the document, as soon as it is known.
     pub mime: Option<String>,
 }
 
@@ -129,11 +133,14 @@ impl From<&Transfer> for TransferStatus {
             start_delivery_dtm: transfer.started_at.map(with_offset),
             end_delivery_dtm: transfer.ended_at.map(with_offset),
             error: matches!(transfer.phase, Phase::Failed | Phase::Canceled),
-            last_error_message: transfer.failure.as_ref().map(|f| f.code.message().to_owned()),
-            file_size: source.map_or(0, |s| s.size),
-            file_name: source.map(|s| s.name.as_str().to_owned()),
+            last_error_message: transfer
+                .failure
+                .as_ref()
+                .map(|failure| failure.code.message().to_owned()),
+            file_size: source.map_or(0, |source| source.size),
+            file_name: source.map(|source| source.name.as_str().to_owned()),
             file_path: transfer.target.drive().and_then(|drive| drive.file_path.clone()),
-            mime: source.and_then(|s| s.mime.clone()),
+            mime: source.and_then(|source| source.mime.clone()),
         }
     }
 }
@@ -152,7 +159,7 @@ mod tests {
     use docferry_domain::transfer::{Failure, NewTransfer, PushedSource, Target};
     use serde_json::json;
 
-    fn transfer() -> Transfer {
+    fn new_transfer() -> Transfer {
         let new = NewTransfer {
             on_behalf_of: None,
             owner: "scv".into(),
@@ -174,7 +181,7 @@ mod tests {
     #[test]
     fn new_transfer_shows_exactly_the_fields_of_the_contract() {
         assert_eq!(
-            serde_json::to_value(TransferStatus::from(&transfer())).unwrap(),
+            serde_json::to_value(TransferStatus::from(&new_transfer())).unwrap(),
             json!({
                 "transferId": "00000000000000000000000000000007",
                 "percentTransfered": 0,
@@ -193,7 +200,7 @@ mod tests {
     /// Regression: the old service set end time and bytes only at exactly 100 %.
     #[test]
     fn failed_transfer_keeps_its_percent_and_shows_both_times() {
-        let mut failed = transfer();
+        let mut failed = new_transfer();
         failed.phase = Phase::Failed;
         failed.started_at = Some(Timestamp::UNIX_EPOCH);
         failed.ended_at = Some(Timestamp::from_millisecond(1500).unwrap());
@@ -210,7 +217,9 @@ mod tests {
             must_end_by: None,
         });
         failed.failure = Some(Failure { code: FailureCode::QuotaExceeded });
+
         let status = serde_json::to_value(TransferStatus::from(&failed)).unwrap();
+
         assert_eq!(status["percentTransfered"], 55);
         assert_eq!(status["startDeliveryDtm"], "1970-01-01T00:00:00.000+00:00");
         assert_eq!(status["endDeliveryDtm"], "1970-01-01T00:00:01.500+00:00");
@@ -223,10 +232,12 @@ mod tests {
 
     #[test]
     fn terminated_transfer_shows_the_text_of_the_contract() {
-        let mut canceled = transfer();
+        let mut canceled = new_transfer();
         canceled.phase = Phase::Canceled;
         canceled.failure = Some(Failure { code: FailureCode::Canceled });
+
         let status = TransferStatus::from(&canceled);
+
         assert!(status.error);
         assert_eq!(status.last_error_message.as_deref(), Some("Terminated by request"));
     }
@@ -234,7 +245,7 @@ mod tests {
     #[test]
     fn every_wrong_upload_field_is_reported_with_its_rule() {
         let errors = UploadRequest::parse(&json!({"objGuid": 7, "filePath": "a:b"})).unwrap_err();
-        let pointers: Vec<_> = errors.iter().map(|e| e.pointer.as_str()).collect();
+        let pointers: Vec<_> = errors.iter().map(|error| error.pointer.as_str()).collect();
         assert_eq!(pointers, ["/objGuid", "/email", "/filePath"]);
         assert!(errors[2].detail.contains("must not contain"));
         assert_eq!(UploadRequest::parse(&json!([])).unwrap_err()[0].pointer, "");

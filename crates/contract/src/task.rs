@@ -1,28 +1,28 @@
 //! Input and output of the workflow's steps.
 //!
-//! They contain only ids and the few facts that the next Choice state needs, because
-//! execution histories are kept for 90 days and many people can read them.
+//! The workflow is a Step Functions state machine that calls one Lambda function for each step of a
+//! transfer. Inputs and outputs contain only ids and the few values that the next Choice state
+//! needs, because AWS retains execution histories for 90 days and many people can read them.
 
 use docferry_domain::ids::TransferId;
 use docferry_domain::phase::Phase;
 use docferry_domain::slots::Pool;
 use serde::{Deserialize, Serialize};
 
-/// Version of the workflow definition that understands every outcome below. An execution
-/// keeps the definition with which it started, so after a deployment a step may still serve
-/// an older one.
+/// Current version of the workflow definition, which understands every output in this module. An
+/// execution uses the definition with which it started until it ends. After a deployment, a step
+/// may therefore still be called by an execution with an older definition.
 pub const DEFINITION: u32 = 2;
 
-/// Error name of a step that cannot do its work yet. It is not a failure code: nothing is
-/// wrong, and the workflow runs the step again. Executions of definition 1 never receive
-/// it.
+/// Error name of a step that cannot do its work yet. It is not a failure code, because nothing is
+/// wrong: the workflow runs the step again. Executions of definition 1 never receive it.
 pub const RETRY_LATER: &str = "RETRY_LATER";
 
 const fn first_definition() -> u32 {
     1
 }
 
-/// Input of an execution and of each step but the last.
+/// Input of an execution, and of each step except the last step `finalize`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct TaskInput {
@@ -31,13 +31,12 @@ pub struct TaskInput {
     /// Number of the execution, which is part of its name.
     #[serde(rename = "attempt")]
     pub execution_number: u32,
-    /// Version of the definition that calls the step: [`DEFINITION`], or 1 when the field
-    /// is absent.
+    /// Version of the definition that calls the step. Definition 1 does not send this field.
     #[serde(default = "first_definition")]
     pub definition: u32,
 }
 
-/// Output of `push`. It is empty, because the next step reads the record.
+/// Output of `push`. It is empty, because the next step reads the transfer from the store.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct PushOutput {}
 
@@ -47,11 +46,12 @@ pub struct PushOutput {}
 pub struct PollOutput {
     /// Whether the whole document is in the exchange bucket.
     pub arrived: bool,
-    /// Seconds to wait before the next check; 0 when the document has arrived.
+    /// Seconds to wait before the next check. It is 0 when the document has arrived.
     pub wait_seconds: u32,
-    /// Slot pool, by which the workflow chooses the next step; null before the arrival.
+    /// Slot pool of the transfer, by which the workflow chooses the next step. It is null before
+    /// the document has arrived.
     pub pool: Option<Pool>,
-    /// Whether the source has to push once more before the next check.
+    /// Whether the source has to push the document again before the next check.
     pub push_again: bool,
 }
 
@@ -61,9 +61,10 @@ pub struct PollOutput {
 pub struct UploadOutput {
     /// Whether the delivery is verified and recorded.
     pub done: bool,
-    /// Seconds to wait before the next call, at most 60; 0 to continue at once.
+    /// Seconds to wait before the next call of the step, at most 60.
     pub wait_seconds: u32,
-    /// Whether the arrival has to be checked again before the next call.
+    /// Whether the workflow has to poll for the document again before the next call of the step,
+    /// because the source object has disappeared or changed.
     pub source_lost: bool,
 }
 
@@ -76,7 +77,7 @@ pub struct FinalizeInput {
     /// Number of the execution.
     #[serde(rename = "attempt")]
     pub execution_number: u32,
-    /// Same as in [`TaskInput`].
+    /// Version of the definition that calls the step, as in [`TaskInput`].
     #[serde(default = "first_definition")]
     pub definition: u32,
     /// Error name that stopped the workflow: a failure code or an AWS name.
@@ -129,7 +130,7 @@ mod tests {
         let expected = json!({"done": true, "waitSeconds": 0, "sourceLost": false});
         assert_eq!(serde_json::to_value(upload).unwrap(), expected);
 
-        let end = FinalizeOutput { status: Phase::Completed };
-        assert_eq!(serde_json::to_value(end).unwrap(), json!({"status": "completed"}));
+        let finalize = FinalizeOutput { status: Phase::Completed };
+        assert_eq!(serde_json::to_value(finalize).unwrap(), json!({"status": "completed"}));
     }
 }

@@ -1,4 +1,4 @@
-//! Body of a webhook.
+//! Body of a webhook: the HTTP request with which docferry reports that a job has ended.
 
 use docferry_domain::job::WebhookNotification;
 use docferry_domain::phase::Phase;
@@ -6,13 +6,13 @@ use serde::{Deserialize, Serialize};
 
 use crate::job::time;
 
-/// Body of a webhook. It is the same for each repetition.
+/// Body of a webhook. It does not change if the webhook is sent again.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct WebhookBody {
     /// Kind of event.
     #[serde(rename = "type")]
     pub kind: WebhookKind,
-    /// Time of the event.
+    /// Time at which the job ended.
     pub timestamp: String,
     /// The job that has ended.
     pub data: EndedJob,
@@ -32,8 +32,8 @@ pub enum WebhookKind {
     Canceled,
 }
 
-/// A job that has ended. It contains no URL and no name of a document: the receiver asks
-/// for the result by the job's id, with credentials.
+/// A job that has ended. It contains no URL and no name of a document. A receiver requests the
+/// result by the job's id, with its own credentials.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct EndedJob {
@@ -45,11 +45,11 @@ pub struct EndedJob {
     pub attempts: u32,
     /// Number of documents.
     pub total_file_ids: u16,
-    /// Number of documents that were not delivered. With `onItemError: skip`, a job may
-    /// complete although it is not 0.
+    /// Number of documents that were not delivered. With `onItemError: skip`, a job may complete
+    /// although this number is not 0.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub failed_items: Option<u16>,
-    /// Time of the end, with any outcome.
+    /// Time at which the job completed, failed or was canceled.
     pub completed_at: String,
     /// Why the job failed.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -142,6 +142,7 @@ mod tests {
         let canceled = body(Phase::Canceled, Some(FailureCode::Canceled));
         assert_eq!(canceled["type"], "download.canceled");
         assert_eq!(canceled["data"].get("error"), None);
+
         assert_eq!(body(Phase::Completed, None)["type"], "download.completed");
     }
 }

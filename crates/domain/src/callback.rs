@@ -1,7 +1,8 @@
-//! URLs of webhooks, and the rule for the addresses that docferry may connect to.
+//! URLs of webhooks (callbacks), and the rule for the addresses that a webhook may have.
 //!
-//! Callers choose these URLs, so the rule protects the internal network. It is applied when
-//! a job is requested, and again when the connection is made.
+//! A caller may name a URL that docferry calls when a job ends. The rule keeps such calls
+//! out of the internal network. It is applied when a job is requested, and again when the
+//! connection is made.
 
 use std::fmt;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
@@ -17,13 +18,14 @@ pub enum CallbackRule {
     /// Only addresses of the public internet.
     #[default]
     Public,
-    /// Loopback addresses as well, also without TLS: for a local system.
+    /// Addresses of the public internet, and loopback addresses with or without TLS. Only a
+    /// local system uses this rule.
     PublicAndLoopback,
 }
 
 impl CallbackRule {
-    /// Returns whether a webhook may connect to this address. It applies to an address in a
-    /// URL and to an address that a name resolves to.
+    /// Returns whether a webhook may connect to this address, whether the URL contains the
+    /// address or a host name resolved to it.
     ///
     /// Every address that is not known to be public is refused. For IPv4 these are private,
     /// shared, link-local (where clouds have their metadata), documentation, benchmark,
@@ -40,44 +42,44 @@ impl CallbackRule {
 }
 
 const fn is_public_v4(address: Ipv4Addr) -> bool {
-    let [a, b, c, _] = address.octets();
-    let is_special = match a {
+    let [first, second, third, _] = address.octets();
+    let is_special = match first {
         // This network, private, loopback; multicast, reserved and broadcast.
         0 | 10 | 127 | 224..=255 => true,
         // Shared by a provider's customers.
-        100 => matches!(b, 64..=127),
-        169 => b == 254,
-        172 => matches!(b, 16..=31),
+        100 => matches!(second, 64..=127),
+        169 => second == 254,
+        172 => matches!(second, 16..=31),
         // Protocol assignments, documentation, 6to4 relays, private.
-        192 => matches!((b, c), (0, 0 | 2) | (88, 99) | (168, _)),
+        192 => matches!((second, third), (0, 0 | 2) | (88, 99) | (168, _)),
         // Benchmarks, documentation.
-        198 => matches!((b, c), (18 | 19, _) | (51, 100)),
-        203 => matches!((b, c), (0, 113)),
+        198 => matches!((second, third), (18 | 19, _) | (51, 100)),
+        203 => matches!((second, third), (0, 113)),
         _ => false,
     };
     !is_special
 }
 
 const fn is_public_v6(address: Ipv6Addr) -> bool {
-    let [a, b, ..] = address.segments();
-    // Global unicast is 2000::/3. Outside it are unspecified, loopback, mapped and
-    // translated IPv4 (::ffff:0:0/96, 64:ff9b::/96), unique local, link-local,
-    // site-local and multicast.
-    let is_global = a >> 13 == 1;
-    let is_special = match a {
-        // Protocol assignments, Teredo among them; documentation.
-        0x2001 => b < 0x0200 || b == 0x0db8,
+    let [first, second, ..] = address.segments();
+    // Global unicast is 2000::/3. This excludes the unspecified, loopback, unique local,
+    // link-local, site-local and multicast addresses, and the mapped and translated IPv4
+    // addresses (::ffff:0:0/96, 64:ff9b::/96).
+    let is_global_unicast = first >> 13 == 1;
+    let is_special = match first {
+        // Protocol assignments (including Teredo), documentation.
+        0x2001 => second < 0x0200 || second == 0x0db8,
         // 6to4.
         0x2002 => true,
         // Documentation.
-        0x3fff => b < 0x1000,
+        0x3fff => second < 0x1000,
         _ => false,
     };
-    is_global && !is_special
+    is_global_unicast && !is_special
 }
 
-/// Error for a URL that no webhook may use. It names the rule and repeats nothing of the
-/// input.
+/// Error for a URL that no webhook may use. The text names the broken rule and contains no
+/// part of the URL.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("{0}")]
 pub struct InvalidCallback(&'static str);
@@ -96,8 +98,8 @@ impl CallbackUrl {
     /// address (decimal, octal, hexadecimal, short) become the usual one.
     ///
     /// # Errors
-    /// Names the broken rule, also when the URL contains an address that is not allowed. A
-    /// name is not resolved here, but when the connection is made.
+    /// The error names the broken rule. A host name is not resolved here, but when the
+    /// connection is made.
     pub fn parse(text: &str, rule: CallbackRule) -> Result<Self, InvalidCallback> {
         if text.chars().count() > Self::MAX_LEN {
             return Err(InvalidCallback("must be at most 2048 characters"));
@@ -106,35 +108,36 @@ impl CallbackUrl {
         if text.chars().any(|c| c.is_whitespace() || is_unprintable(c)) {
             return Err(InvalidCallback("must be an absolute https URL"));
         }
-        let url = check(text, rule)?;
+        let url = parse_allowed(text, rule)?;
         Ok(Self(url.into()))
     }
 
-    /// Returns the URL after another check, because the rule may be stricter now than when
+    /// Checks the stored URL again and returns it. The rule may have become stricter since
     /// the URL was stored.
     ///
     /// # Errors
     /// Same as [`CallbackUrl::parse`].
     pub fn open(&self, rule: CallbackRule) -> Result<Url, InvalidCallback> {
-        check(&self.0, rule)
+        parse_allowed(&self.0, rule)
     }
 }
 
-fn check(text: &str, rule: CallbackRule) -> Result<Url, InvalidCallback> {
-    const NO_URL: InvalidCallback = InvalidCallback("must be an absolute https URL");
-    let url = Url::parse(text).map_err(|_| NO_URL)?;
-    let host = url.host().ok_or(NO_URL)?;
-    let (is_allowed, is_local) = match host {
+/// Parses a URL and checks that a webhook may use it.
+fn parse_allowed(text: &str, rule: CallbackRule) -> Result<Url, InvalidCallback> {
+    const NOT_HTTPS: InvalidCallback = InvalidCallback("must be an absolute https URL");
+    let url = Url::parse(text).map_err(|_| NOT_HTTPS)?;
+    let host = url.host().ok_or(NOT_HTTPS)?;
+    let (is_allowed, is_loopback) = match host {
         Host::Ipv4(address) => (rule.allows(address.into()), address.is_loopback()),
         Host::Ipv6(address) => (rule.allows(address.into()), address.is_loopback()),
         Host::Domain(name) => {
-            let is_local = is_local_name(name);
-            (!is_local || rule == CallbackRule::PublicAndLoopback, is_local)
+            let is_loopback = is_loopback_name(name);
+            (!is_loopback || rule == CallbackRule::PublicAndLoopback, is_loopback)
         }
     };
-    let without_tls = rule == CallbackRule::PublicAndLoopback && is_local;
-    if url.scheme() != "https" && !(url.scheme() == "http" && without_tls) {
-        return Err(NO_URL);
+    let may_use_http = rule == CallbackRule::PublicAndLoopback && is_loopback;
+    if url.scheme() != "https" && !(url.scheme() == "http" && may_use_http) {
+        return Err(NOT_HTTPS);
     }
     if !is_allowed {
         return Err(InvalidCallback("must not point to a private or special address"));
@@ -149,7 +152,7 @@ fn check(text: &str, rule: CallbackRule) -> Result<Url, InvalidCallback> {
 }
 
 /// Returns whether a name always refers to the local machine (RFC 6761).
-fn is_local_name(name: &str) -> bool {
+fn is_loopback_name(name: &str) -> bool {
     let name = name.strip_suffix('.').unwrap_or(name);
     name.rsplit('.').next().is_some_and(|last| last.eq_ignore_ascii_case("localhost"))
 }
@@ -165,7 +168,8 @@ impl fmt::Debug for CallbackUrl {
 mod tests {
     use super::*;
 
-    fn refused(text: &str) -> String {
+    /// Returns the error text for a URL that must be refused.
+    fn refusal_of(text: &str) -> String {
         let result = CallbackUrl::parse(text, CallbackRule::Public);
         result.expect_err(text).to_string()
     }
@@ -226,7 +230,7 @@ mod tests {
             "LOCALHOST.",
             "docferry.localhost",
         ] {
-            let error = refused(&format!("https://{host}/hook"));
+            let error = refusal_of(&format!("https://{host}/hook"));
             assert!(error.contains("special address"), "{host}: {error}");
         }
     }
@@ -264,12 +268,17 @@ mod tests {
             ("https://:secret@hooks.example.org/", "user"),
             ("https://hooks.example.org/#top", "fragment"),
         ] {
-            let error = refused(url);
+            let error = refusal_of(url);
             assert!(error.contains(rule), "{url}: {error}");
         }
-        let long = format!("https://hooks.example.org/{}", "x".repeat(2048));
-        assert!(refused(&long).contains("2048"));
-        let longest = &long[..2048];
+    }
+
+    #[test]
+    fn callback_url_of_more_than_2048_characters_is_refused() {
+        let too_long = format!("https://hooks.example.org/{}", "x".repeat(CallbackUrl::MAX_LEN));
+        assert!(refusal_of(&too_long).contains("2048"));
+
+        let longest = &too_long[..CallbackUrl::MAX_LEN];
         assert!(CallbackUrl::parse(longest, CallbackRule::Public).is_ok());
     }
 

@@ -1,4 +1,7 @@
-//! Failure codes of steps and transfers, with their texts and whether a retry may help.
+//! Failure codes: why a transfer, or a step of its workflow, failed.
+//!
+//! The table below defines the name of each code, whether a retry may help, and the text that
+//! is shown to users. ORDS is the document source.
 
 use std::fmt;
 use std::str::FromStr;
@@ -36,8 +39,8 @@ macro_rules! failure_codes {
 
             /// Returns the text for users: what happened and what to do.
             ///
-            /// It never contains a name, an address or a URL, because it goes into answers,
-            /// logs and execution histories.
+            /// It never contains a name, an address or a URL, because it goes into
+            /// responses, logs and execution histories.
             #[must_use]
             pub const fn message(self) -> &'static str {
                 match self { $(Self::$variant => $message,)+ }
@@ -50,7 +53,7 @@ failure_codes! {
     /// ORDS does not know the GUID.
     SourceNotFound = "SOURCE_NOT_FOUND", retry: false,
         "The document was not found in the object store. Check the object GUID.";
-    /// ORDS answered with an error text or without the facts of a document.
+    /// ORDS responded with an error text, or without the description of a document.
     SourceRefused = "SOURCE_REFUSED", retry: false,
         "The document source refused the request. Check the object GUID, then ask its operators.";
     /// ORDS refused docferry's credentials.
@@ -59,17 +62,17 @@ failure_codes! {
     /// The name that ORDS gave cannot be used as an object key or a file name.
     SourceNameInvalid = "SOURCE_NAME_INVALID", retry: false,
         "The document source gave a file name that cannot be used. Have the document renamed at its source.";
-    /// ORDS did not answer, or answered with a server error.
+    /// ORDS did not respond, or responded with a server error.
     SourceUnavailable = "SOURCE_UNAVAILABLE", retry: true,
         "The document source did not answer. Try again in a few minutes.";
-    /// ORDS broke its contract, for example with an HTML page.
+    /// The response of ORDS broke the contract; for example, it was an HTML page.
     SourceInvalidAnswer = "SOURCE_INVALID_ANSWER", retry: true,
         "The document source gave an answer that could not be read. Try again in a few minutes.";
     /// The file never reached the exchange bucket.
     ArrivalTimeout = "ARRIVAL_TIMEOUT", retry: false,
         "The document did not arrive in the exchange bucket in time. Try again later; operators: check the mover.";
-    /// The object in the exchange bucket still has another size than announced at the
-    /// arrival deadline.
+    /// At the arrival deadline, the object in the exchange bucket does not have the size that
+    /// ORDS announced.
     SourceSizeMismatch = "SOURCE_SIZE_MISMATCH", retry: false,
         "The document that arrived has not the size that its source announced. Try again; operators: check the mover.";
     /// The exchange object disappeared while it was read.
@@ -78,7 +81,7 @@ failure_codes! {
     /// The exchange object was replaced while it was read.
     SourceChanged = "SOURCE_CHANGED", retry: false,
         "The document was replaced in the exchange bucket while it was read. Try again.";
-    /// The exchange bucket did not answer.
+    /// The exchange bucket did not respond.
     ExchangeUnavailable = "EXCHANGE_UNAVAILABLE", retry: true,
         "The exchange bucket did not answer. Try again in a few minutes.";
     /// The exchange bucket refused docferry's key pair.
@@ -96,46 +99,47 @@ failure_codes! {
     /// Graph refused docferry's credentials or permissions.
     DestinationUnauthorized = "DESTINATION_UNAUTHORIZED", retry: false,
         "OneDrive refused the service's credentials. Operators: check the Graph secret and the app's consent.";
-    /// A file of that name exists and the policy is to keep it, or a folder has that name.
+    /// A file of the document's name exists and the conflict policy forbids to replace it, or
+    /// a folder has the document's name.
     DestinationConflict = "DESTINATION_CONFLICT", retry: false,
         "A file or a folder of that name is already in OneDrive. Remove or rename it, then try again.";
     /// A file stands in place of a parent folder.
     DestinationPathConflict = "DESTINATION_PATH_CONFLICT", retry: false,
         "A file in OneDrive has the name of a folder of the path. Remove or rename it, or choose another folder.";
-    /// The file at the destination is locked, open in an editor, or being uploaded by
-    /// another session, and still was at the last repetition.
+    /// The file at the destination is locked, open in an editor, or being uploaded by another
+    /// session. The last repetition was refused for this reason as well.
     DestinationLocked = "DESTINATION_LOCKED", retry: true,
         "The file in OneDrive is open, locked or being uploaded. Close it, then try again.";
     /// The recipient's OneDrive is full.
     QuotaExceeded = "QUOTA_EXCEEDED", retry: false,
         "The recipient's OneDrive is full. Free some space, then try again.";
-    /// Graph did not answer, or kept answering with server errors.
+    /// Graph did not respond, or responded to all repetitions with server errors.
     DestinationUnavailable = "DESTINATION_UNAVAILABLE", retry: true,
         "OneDrive did not answer. Try again in a few minutes.";
-    /// The drive repeatedly lost bytes that it had acknowledged, or had every byte and did
-    /// not complete the file.
+    /// The drive repeatedly lost bytes that it had acknowledged, or did not complete the file
+    /// although it had every byte.
     DestinationIncomplete = "DESTINATION_INCOMPLETE", retry: false,
         "OneDrive acknowledged the document's bytes and did not complete the file. Try again later.";
-    /// The delivery bucket did not answer.
+    /// The delivery bucket did not respond.
     DeliveryUnavailable = "DELIVERY_UNAVAILABLE", retry: true,
         "The store for downloads did not answer. Try again in a few minutes.";
-    /// OneDrive has not computed the hash of the delivered file, whose size agrees.
+    /// OneDrive has not computed the hash of the delivered file. The size is correct.
     HashNotComputed = "HASH_NOT_COMPUTED", retry: false,
         "OneDrive has not computed the hash of the delivered file, so it could not be compared with its source. The file may be complete: check it before you send the document again.";
-    /// OneDrive answered the last byte with a file that differs from the source, and the
-    /// contents cannot be compared.
+    /// The response of OneDrive to the last byte contained a file that differs from the source,
+    /// and the contents cannot be compared.
     DestinationRewritten = "DESTINATION_REWRITTEN", retry: false,
         "OneDrive changed the file after it took the document, and the contents could not be compared. Open the file and check it before you send the document again.";
     /// The delivered file differs from the source.
     VerificationFailed = "VERIFICATION_FAILED", retry: false,
         "The file in OneDrive differs from its source. Do not use it; try again.";
-    /// The DynamoDB table did not answer.
+    /// The DynamoDB table did not respond.
     StoreUnavailable = "STORE_UNAVAILABLE", retry: true,
         "The service's state store did not answer. Try again in a few minutes.";
     /// The workflow could not be started.
     WorkflowUnavailable = "WORKFLOW_UNAVAILABLE", retry: true,
         "The service could not start the transfer. Try again in a few minutes.";
-    /// Another invocation of the same task took over; its result counts.
+    /// A newer invocation of the same task took over, and only its result counts.
     Superseded = "SUPERSEDED", retry: true,
         "Another run of the same step took over.";
     /// The transfer had ended, or a newer execution had begun, before this step ran.
@@ -147,7 +151,7 @@ failure_codes! {
     /// The transfer's deadline passed.
     DeadlineExceeded = "DEADLINE_EXCEEDED", retry: false,
         "The transfer took longer than its deadline allows. Try again later.";
-    /// A defect of docferry, or an AWS error without a code of its own.
+    /// A defect of docferry, or an AWS error that has no failure code.
     Internal = "INTERNAL", retry: false,
         "The service failed. Try again; if it happens again, tell the operators the transfer id.";
 }

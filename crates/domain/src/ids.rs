@@ -1,4 +1,8 @@
 //! Identifiers of transfers, batches and documents.
+//!
+//! A transfer delivers one document. A batch consists of several transfers and has an id of
+//! the same type. A document has a GUID in the object store, and clients of the downloads API
+//! name it by a number.
 
 use std::fmt;
 use std::str::FromStr;
@@ -39,12 +43,12 @@ impl TransferId {
     /// transfer without reading the store.
     #[must_use]
     pub fn of_batch(bits: u128) -> Self {
-        const VERSION: u32 = 76;
-        Self::from_u128(bits & !(0xf << VERSION) | 8 << VERSION)
+        const VERSION_SHIFT: u32 = 76;
+        Self::from_u128(bits & !(0xf << VERSION_SHIFT) | 8 << VERSION_SHIFT)
     }
 
-    /// Returns whether [`TransferId::of_batch`] created the id. An id that it did not
-    /// create may still be that of a batch.
+    /// Returns whether [`TransferId::of_batch`] created the id. An older batch may have an id
+    /// for which this is `false`.
     #[must_use]
     pub fn is_batch(&self) -> bool {
         self.0.len() == PLAIN_LEN && self.0.as_bytes().get(12) == Some(&b'8')
@@ -85,11 +89,13 @@ impl FromStr for TransferId {
             None => (text, None),
             Some((plain, number)) => (plain, Some(number)),
         };
-        let is_hex = |b: u8| b.is_ascii_digit() || (b'a'..=b'f').contains(&b);
-        let is_number = |n: &str| n.len() == NUMBER_LEN && n.bytes().all(|b| b.is_ascii_digit());
-        let ok =
+        let is_hex = |byte: u8| byte.is_ascii_digit() || (b'a'..=b'f').contains(&byte);
+        let is_number = |digits: &str| {
+            digits.len() == NUMBER_LEN && digits.bytes().all(|byte| byte.is_ascii_digit())
+        };
+        let is_valid =
             plain.len() == PLAIN_LEN && plain.bytes().all(is_hex) && number.is_none_or(is_number);
-        ok.then(|| Self(text.to_owned())).ok_or(InvalidId("a transfer id is 32 hex digits"))
+        is_valid.then(|| Self(text.to_owned())).ok_or(InvalidId("a transfer id is 32 hex digits"))
     }
 }
 
@@ -115,7 +121,8 @@ impl fmt::Display for TransferId {
 
 /// GUID of a document in the object store, in base64 as the caller sent it.
 ///
-/// It is echoed and passed on unchanged, so the text is stored and not the bytes.
+/// docferry returns and forwards the text unchanged, so it stores the text and not the
+/// decoded bytes.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
 pub struct ObjectGuid(String);
@@ -163,7 +170,7 @@ impl From<ObjectGuid> for String {
     }
 }
 
-/// Number by which clients of the downloads API name a document.
+/// Number by which clients of the downloads API identify a document.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct FileId(u64);
@@ -198,10 +205,10 @@ mod tests {
         let id = TransferId::from_u128(0xabc);
         assert_eq!(id.as_str().len(), 32);
         assert_eq!(id.as_str().parse(), Ok(id));
-        for bad in
+        for malformed in
             ["", "abc", "ABCDEF00000000000000000000000000", "../../../etc/passwd0000000000000"]
         {
-            assert!(bad.parse::<TransferId>().is_err(), "{bad}");
+            assert!(malformed.parse::<TransferId>().is_err(), "{malformed}");
         }
     }
 
@@ -212,8 +219,8 @@ mod tests {
         assert_eq!(document.as_str().parse(), Ok(document.clone()));
         assert_eq!(document.batch_and_number(), Some((batch.clone(), 12)));
         assert_eq!(batch.batch_and_number(), None);
-        for bad in ["", "1", "+001", "00001", "000x", "1_2"] {
-            assert!(format!("{batch}_{bad}").parse::<TransferId>().is_err(), "{bad}");
+        for malformed in ["", "1", "+001", "00001", "000x", "1_2"] {
+            assert!(format!("{batch}_{malformed}").parse::<TransferId>().is_err(), "{malformed}");
         }
     }
 
@@ -229,8 +236,8 @@ mod tests {
     #[test]
     fn object_guids_are_padded_base64() {
         assert!("3q2+7wAAAAAAAAAAAAAAAA==".parse::<ObjectGuid>().is_ok());
-        for bad in ["", "not base64!", "abc", &"A".repeat(300)] {
-            assert!(bad.parse::<ObjectGuid>().is_err(), "{bad}");
+        for malformed in ["", "not base64!", "abc", &"A".repeat(300)] {
+            assert!(malformed.parse::<ObjectGuid>().is_err(), "{malformed}");
         }
     }
 }

@@ -1,15 +1,18 @@
-//! Jitter that spreads the load of transfers which wait for the same moment.
+//! Jitter: a delay that differs between transfers, so that transfers which wait for the same
+//! time do not continue at once.
 
 use std::time::Duration;
 
 use crate::ids::TransferId;
 
-/// Returns a jitter between zero and `within` for a transfer. It is derived from the id, so
-/// it is the same at each call and practically random between transfers. So transfers that
-/// wait for the same moment do not all return in it.
+/// Returns a delay between zero and `within` for a transfer.
+///
+/// The delay is a hash of the transfer's id. It is the same at each call, and practically
+/// random between transfers.
 #[must_use]
 pub fn jitter(id: &TransferId, within: Duration) -> Duration {
-    // FNV-1a, then the finalizer of SplitMix64, because ids of one moment differ in few digits.
+    // Ids that were created at nearly the same time differ in few digits. So the result of FNV-1a
+    // is mixed by the finalizer of SplitMix64.
     let folded = id.as_str().bytes().fold(0xcbf2_9ce4_8422_2325_u64, |hash, byte| {
         (hash ^ u64::from(byte)).wrapping_mul(0x0000_0100_0000_01b3)
     });
@@ -33,7 +36,7 @@ mod tests {
             assert_eq!(delay, jitter(&id, Duration::from_secs(30)), "it is the same at each call");
             seconds[usize::try_from(delay.as_secs()).unwrap()] += 1;
         }
-        // 33 on average.
+        // The average is 33.
         assert!(seconds.iter().all(|count| (10..70).contains(count)), "{seconds:?}");
     }
 }

@@ -1,4 +1,5 @@
-//! E-mail address of the recipient of a delivery.
+//! Persons: the recipient of a delivery, and the person or service whose slot limit a transfer
+//! counts against.
 
 use std::fmt;
 use std::str::FromStr;
@@ -36,7 +37,7 @@ impl fmt::Debug for Recipient {
 }
 
 /// Error for a text without the form of an address.
-const FORM: InvalidRecipient =
+const NO_ADDRESS: InvalidRecipient =
     InvalidRecipient("must be an e-mail address such as name@example.org");
 
 impl FromStr for Recipient {
@@ -44,9 +45,9 @@ impl FromStr for Recipient {
 
     fn from_str(text: &str) -> Result<Self, Self::Err> {
         let recipient = Self::try_from(text.to_owned())?;
-        // With two at signs, systems disagree about where the domain begins.
+        // In an address with two at signs, systems disagree about where the domain begins.
         if text.bytes().filter(|byte| *byte == b'@').count() != 1 {
-            return Err(FORM);
+            return Err(NO_ADDRESS);
         }
         if !is_printable(text) {
             return Err(InvalidRecipient("must be an e-mail address without invisible characters"));
@@ -55,12 +56,12 @@ impl FromStr for Recipient {
     }
 }
 
-/// Reads the stored form, which older versions checked less strictly.
+/// Reads a stored address by the less strict rules under which older versions accepted it.
 impl TryFrom<String> for Recipient {
     type Error = InvalidRecipient;
 
     fn try_from(text: String) -> Result<Self, Self::Error> {
-        // RFC 5321 4.5.3.1: local part 64, domain 255, path 256 with brackets.
+        // RFC 5321 4.5.3.1 allows 64 bytes for the local part and 256 for a path with brackets.
         if text.is_empty() {
             return Err(InvalidRecipient("must not be empty"));
         }
@@ -76,7 +77,7 @@ impl TryFrom<String> for Recipient {
             {
                 Ok(Self(text))
             }
-            _ => Err(FORM),
+            _ => Err(NO_ADDRESS),
         }
     }
 }
@@ -87,9 +88,9 @@ impl From<Recipient> for String {
     }
 }
 
-/// Prefix of the stored form of a service. No token subject contains a space, so it is
-/// unique.
-const SERVICE: &str = "service ";
+/// Prefix of the stored form of a service. It contains a space, so it cannot be the beginning
+/// of a token's subject.
+const SERVICE_PREFIX: &str = "service ";
 
 /// Person or service whose slot limit a transfer counts against. `Debug` hides the value,
 /// because it may be an e-mail address.
@@ -104,17 +105,17 @@ impl Person {
         Self(text.into())
     }
 
-    /// Creates a service that makes requests for itself. Services have a limit of their
-    /// own.
+    /// Creates a service that makes requests for itself. The slot limit of a service differs
+    /// from that of a person.
     #[must_use]
     pub fn service(id: &str) -> Self {
-        Self(format!("{SERVICE}{id}"))
+        Self(format!("{SERVICE_PREFIX}{id}"))
     }
 
     /// Returns whether this is a service, created by [`Person::service`].
     #[must_use]
     pub fn is_service(&self) -> bool {
-        self.0.starts_with(SERVICE)
+        self.0.starts_with(SERVICE_PREFIX)
     }
 
     /// Returns the stored form.
@@ -149,14 +150,14 @@ mod tests {
 
     #[test]
     fn text_that_is_not_an_email_address_is_refused() {
-        for bad in ["", "ada", "@x", "ada@", "a b@c", "a@b/../c", "a@b\n"] {
-            assert!(bad.parse::<Recipient>().is_err(), "{bad:?}");
+        for invalid in ["", "ada", "@x", "ada@", "a b@c", "a@b/../c", "a@b\n"] {
+            assert!(invalid.parse::<Recipient>().is_err(), "{invalid:?}");
         }
     }
 
     #[test]
     fn address_with_two_at_signs_or_invisible_characters_is_refused() {
-        for bad in [
+        for invalid in [
             "ada@court.example@evil.example",
             "@ada@court.example",
             "ada@@court.example",
@@ -165,14 +166,15 @@ mod tests {
             "ad\u{fffd}@court.example",
             "ad\u{ffff}@court.example",
         ] {
-            assert!(bad.parse::<Recipient>().is_err(), "{bad:?}");
+            assert!(invalid.parse::<Recipient>().is_err(), "{invalid:?}");
         }
-        let stored = "\"ada@court.example@court.example\"";
-        let stored: Recipient = serde_json::from_str(stored).unwrap();
-        assert_eq!(
-            stored.as_str(),
-            "ada@court.example@court.example",
-            "a record of an older version stays readable"
-        );
+    }
+
+    #[test]
+    fn stored_address_of_an_older_version_is_still_read() {
+        let two_at_signs = "ada@court.example@court.example";
+        let stored = format!("\"{two_at_signs}\"");
+        let recipient: Recipient = serde_json::from_str(&stored).unwrap();
+        assert_eq!(recipient.as_str(), two_at_signs);
     }
 }

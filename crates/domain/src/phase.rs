@@ -1,4 +1,4 @@
-//! Phases of a transfer.
+//! Phases of a transfer, which delivers one document. ORDS is the document source.
 
 use serde::{Deserialize, Serialize};
 
@@ -6,24 +6,24 @@ use serde::{Deserialize, Serialize};
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Phase {
-    /// Recorded; the workflow has not started.
+    /// The transfer is recorded, and its workflow has not started.
     Accepted,
-    /// ORDS is being asked to push the document.
+    /// ORDS is being asked to push the document, which means to copy it to the exchange bucket.
     Pushing,
-    /// Pushed; the document has not arrived in the exchange bucket.
+    /// ORDS has confirmed the push, but the document has not arrived in the exchange bucket.
     AwaitingArrival,
     /// The document is being transferred to its destination.
     Uploading,
     /// The document is at its destination and verified.
     Completed,
-    /// Ended with an error.
+    /// The transfer ended with an error.
     Failed,
-    /// Ended by a cancel request.
+    /// The transfer ended by a cancel request.
     Canceled,
 }
 
 impl Phase {
-    /// Returns whether the phase is final: only a retry leaves it.
+    /// Returns whether the phase is final. Only a retry changes a final phase.
     #[must_use]
     pub const fn is_terminal(self) -> bool {
         matches!(self, Self::Completed | Self::Failed | Self::Canceled)

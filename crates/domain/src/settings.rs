@@ -1,22 +1,22 @@
-//! Consistency rules between settings of a deployment.
+//! Consistency rules between the settings of a deployment.
 //!
-//! A CloudFormation template can limit the range of one parameter but cannot compare two of
-//! them. Each function checks the rules of the settings that it reads when it starts.
-//! `cargo xtask check` applies all rules to the template's defaults and to each environment
-//! of `samconfig.toml`.
+//! The settings are parameters of a CloudFormation template, which can limit the range of one
+//! parameter but cannot compare two parameters. When a Lambda function starts, it checks the
+//! rules for the settings that it reads. `cargo xtask check` applies all rules to the
+//! template's defaults and to each environment of `samconfig.toml`.
 
-/// Lookup of a setting's value by the name of its template parameter.
+/// Function that returns the value of a setting, by the name of its template parameter.
 pub type Values<'a> = dyn Fn(&str) -> u64 + 'a;
 
-/// A rule that compares settings. Settings have the names of the template's parameters.
+/// A rule that compares settings.
 #[derive(Debug, Clone, Copy)]
 pub struct Rule {
-    /// The settings that the rule compares.
+    /// Names of the settings that the rule compares.
     pub settings: &'static [&'static str],
-    /// Returns whether the settings agree. Each value has the unit in which it is
+    /// Returns whether the values satisfy the rule. Each value has the unit in which it is
     /// configured.
     pub holds: fn(&Values<'_>) -> bool,
-    /// The rule in words and its reason; shown when the rule is broken.
+    /// The rule and its reason in words. It is shown when the rule is broken.
     pub text: &'static str,
 }
 
@@ -26,8 +26,8 @@ pub const RULES: [Rule; 7] = [
     Rule {
         settings: &["RecordTtlHours", "JobTtlHours", "TransferDeadlineSeconds"],
         holds: |of| {
-            hours(of("RecordTtlHours"))
-                >= hours(of("JobTtlHours")).saturating_add(of("TransferDeadlineSeconds"))
+            seconds_of_hours(of("RecordTtlHours"))
+                >= seconds_of_hours(of("JobTtlHours")).saturating_add(of("TransferDeadlineSeconds"))
         },
         text: "RecordTtlHours must be at least JobTtlHours and TransferDeadlineSeconds together: \
                a record must outlive its job and the longest run",
@@ -92,7 +92,7 @@ pub const DEPLOYMENT_RULES: [Rule; 7] = [
     },
     Rule {
         settings: &["UrlTtlSeconds", "JobTtlHours"],
-        holds: |of| of("UrlTtlSeconds") <= hours(of("JobTtlHours")),
+        holds: |of| of("UrlTtlSeconds") <= seconds_of_hours(of("JobTtlHours")),
         text: "UrlTtlSeconds must not be greater than JobTtlHours: a URL must not outlive what it \
                leads to",
     },
@@ -122,13 +122,13 @@ pub const DEPLOYMENT_RULES: [Rule; 7] = [
 const MIB: u64 = 1024 * 1024;
 
 /// Converts hours to seconds.
-const fn hours(count: u64) -> u64 {
+const fn seconds_of_hours(count: u64) -> u64 {
     count.saturating_mul(3600)
 }
 
 impl Rule {
-    /// Returns whether these values break the rule. A rule with an unknown value is not
-    /// broken.
+    /// Returns whether these values break the rule. A rule is not broken while one of its
+    /// values is unknown.
     #[must_use]
     pub fn is_broken(&self, value: impl Fn(&str) -> Option<u64>) -> bool {
         let is_known = self.settings.iter().all(|name| value(name).is_some());
@@ -141,8 +141,8 @@ impl Rule {
 #[must_use]
 pub fn variable(setting: &str) -> String {
     let mut name = String::with_capacity(setting.len() + 4);
-    for (place, letter) in setting.chars().enumerate() {
-        if letter.is_ascii_uppercase() && place > 0 {
+    for (index, letter) in setting.chars().enumerate() {
+        if letter.is_ascii_uppercase() && index > 0 {
             name.push('_');
         }
         name.push(letter.to_ascii_uppercase());
@@ -156,32 +156,34 @@ mod tests {
 
     #[test]
     fn record_must_outlive_its_job_and_the_longest_run() {
-        let hours = |record, job, run: u64| {
+        const FOUR_HOURS_IN_SECONDS: u64 = 4 * 3600;
+        let is_broken = |record_hours, job_hours, run_seconds: u64| {
             RULES[0].is_broken(|name| match name {
-                "RecordTtlHours" => Some(record),
-                "JobTtlHours" => Some(job),
-                _ => Some(run),
+                "RecordTtlHours" => Some(record_hours),
+                "JobTtlHours" => Some(job_hours),
+                _ => Some(run_seconds),
             })
         };
-        assert!(!hours(28, 24, 4 * 3600));
-        assert!(hours(28, 24, 4 * 3600 + 1));
-        assert!(hours(27, 24, 4 * 3600));
+
+        assert!(!is_broken(28, 24, FOUR_HOURS_IN_SECONDS));
+        assert!(is_broken(28, 24, FOUR_HOURS_IN_SECONDS + 1));
+        assert!(is_broken(27, 24, FOUR_HOURS_IN_SECONDS));
     }
 
     #[test]
     fn rule_with_an_unknown_setting_is_not_broken() {
-        let only_one = |name: &str| (name == "FileIdMin").then_some(7);
-        assert!(RULES.iter().all(|rule| !rule.is_broken(only_one)));
+        let only_file_id_min = |name: &str| (name == "FileIdMin").then_some(7);
+        assert!(RULES.iter().all(|rule| !rule.is_broken(only_file_id_min)));
     }
 
     #[test]
     fn every_rule_names_the_settings_that_it_compares() {
         for rule in RULES.iter().chain(&DEPLOYMENT_RULES) {
-            let named = |name: &str| -> u64 {
+            let value_of_listed = |name: &str| -> u64 {
                 assert!(rule.settings.contains(&name), "{name} is not listed: {}", rule.text);
                 1
             };
-            let _ = (rule.holds)(&named);
+            let _ = (rule.holds)(&value_of_listed);
             for name in rule.settings {
                 assert!(rule.text.contains(name), "{name} is not in the text: {}", rule.text);
             }

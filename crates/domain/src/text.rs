@@ -1,18 +1,21 @@
-//! Rules for text from callers and other systems: printable characters and media types.
+//! Rules for text that comes from callers and from other systems: which characters can be
+//! displayed safely, and which media types may be put into a header.
 
 use unicode_general_category::{GeneralCategory, get_general_category};
 
 /// Character by which decoders replace bytes that are not valid text.
 const REPLACEMENT: char = '\u{fffd}';
 
-/// Zero-width non-joiner and joiner. Both are format characters, but Persian and Indic
-/// words and joined emoji are spelled with them.
+/// Zero-width non-joiner and joiner. Both are format characters, but they are part of the
+/// spelling of Persian and Indic words and of combined emoji.
 const JOINERS: [char; 2] = ['\u{200c}', '\u{200d}'];
 
-/// Returns whether a character is not allowed in a name: a control or format character
-/// (direction marks among them), a line or paragraph separator, the replacement character,
-/// or an unassigned code point. A name with one looks like another name, changes how the
-/// text beside it is displayed, or is lost between two systems.
+/// Returns whether a character is not allowed in a name because it cannot be displayed.
+///
+/// Such characters are control and format characters (including direction marks), line and
+/// paragraph separators, the replacement character and unassigned code points. A name that
+/// contains one may look like a different name, may change the display of the text beside it,
+/// or may be changed by another system.
 pub(crate) fn is_unprintable(c: char) -> bool {
     let is_format_or_unassigned = || {
         matches!(
@@ -35,9 +38,9 @@ pub fn is_printable(text: &str) -> bool {
     !text.chars().any(is_unprintable)
 }
 
-/// Folds the case of a character. Two characters that differ only in case have the same
-/// result, even if one is not ASCII: `ſ` and `K` (Kelvin) become `s` and `k`.
-pub(crate) fn fold(c: char) -> char {
+/// Folds the case of a character: characters that differ only in case give the same result.
+/// For example, the non-ASCII characters `ſ` and `K` (Kelvin) become `s` and `k`.
+pub(crate) fn fold_case(c: char) -> char {
     let mut upper = c.to_uppercase();
     match (upper.next(), upper.next()) {
         (Some(upper), None) => upper.to_lowercase().next().unwrap_or(upper),
@@ -45,31 +48,33 @@ pub(crate) fn fold(c: char) -> char {
     }
 }
 
-/// Maximum length of a media type, in bytes: two names of RFC 6838 and a parameter.
+/// Maximum length of a media type, in bytes. It is enough for two names of RFC 6838 and a
+/// parameter.
 const LONGEST_MEDIA_TYPE: usize = 255;
 
 /// Media type of bytes whose format is unknown.
-const ANY_BYTES: &str = "application/octet-stream";
+const OCTET_STREAM: &str = "application/octet-stream";
 
-/// Returns `foreign` if it is a media type that a header may contain (RFC 9110, 8.3.1),
-/// otherwise `application/octet-stream`.
+/// Returns `foreign` without outer white space if it is a media type that a header may contain
+/// (RFC 9110, 8.3.1). Returns `application/octet-stream` if it is not.
 #[must_use]
 pub fn media_type(foreign: &str) -> &str {
     let text = foreign.trim_matches([' ', '\t']);
-    if text.len() <= LONGEST_MEDIA_TYPE && is_media_type(text) { text } else { ANY_BYTES }
+    if text.len() <= LONGEST_MEDIA_TYPE && is_media_type(text) { text } else { OCTET_STREAM }
 }
 
 fn is_media_type(text: &str) -> bool {
+    // The essence is the part `type/subtype` before the parameters.
     let (essence, parameters) = match text.split_once(';') {
         Some((essence, parameters)) => (essence.trim_end_matches([' ', '\t']), Some(parameters)),
         None => (text, None),
     };
     let is_essence =
-        essence.split_once('/').is_some_and(|(kind, name)| is_token(kind) && is_token(name));
+        essence.split_once('/').is_some_and(|(main, sub)| is_token(main) && is_token(sub));
     is_essence && parameters.is_none_or(are_parameters)
 }
 
-/// Returns whether the text is one or more `name=value`, separated by semicolons.
+/// Returns whether the text is a list of one or more `name=value`, separated by semicolons.
 fn are_parameters(text: &str) -> bool {
     let mut rest = text;
     loop {
@@ -80,26 +85,26 @@ fn are_parameters(text: &str) -> bool {
         let Some(after) = after_value(value) else { return false };
         let after = after.trim_start_matches([' ', '\t']);
         match after.strip_prefix(';') {
-            Some(next) => rest = next,
+            Some(next_parameters) => rest = next_parameters,
             None => return after.is_empty(),
         }
     }
 }
 
-/// Returns the text after a token or a quoted string; `None` when the text begins with
-/// neither.
+/// Returns the text after the token or quoted string at its beginning, or `None` when the
+/// text begins with neither.
 fn after_value(text: &str) -> Option<&str> {
     let Some(quoted) = text.strip_prefix('"') else {
         let end = text.find(|c| !is_token_character(c)).unwrap_or(text.len());
         return text.get(end..).filter(|_| end > 0);
     };
-    let mut escaped = false;
-    for (at, c) in quoted.char_indices() {
+    let mut is_escaped = false;
+    for (index, c) in quoted.char_indices() {
         match c {
             _ if c != '\t' && c != ' ' && !c.is_ascii_graphic() => return None,
-            _ if escaped => escaped = false,
-            '\\' => escaped = true,
-            '"' => return quoted.get(at + 1..),
+            _ if is_escaped => is_escaped = false,
+            '\\' => is_escaped = true,
+            '"' => return quoted.get(index + 1..),
             _ => {}
         }
     }
@@ -159,22 +164,22 @@ mod tests {
 
     #[test]
     fn valid_media_types_pass_unchanged() {
-        for good in [
+        for valid in [
             "application/pdf",
             "text/plain; charset=utf-8",
             "multipart/mixed;boundary=\"a b;\\\"c\" ; x=y",
             "application/vnd.ms-excel.sheet.binary.macroEnabled.12",
             "image/svg+xml",
         ] {
-            assert_eq!(media_type(good), good);
+            assert_eq!(media_type(valid), valid);
         }
         assert_eq!(media_type("  application/pdf\t"), "application/pdf");
     }
 
     #[test]
     fn invalid_media_type_becomes_octet_stream() {
-        let long = format!("application/{}", "x".repeat(300));
-        for bad in [
+        let too_long = format!("application/{}", "x".repeat(300));
+        for invalid in [
             "",
             "pdf",
             "application/",
@@ -191,9 +196,9 @@ mod tests {
             "application/pdf, text/html",
             "anwendung/größe",
             "text/html\0",
-            long.as_str(),
+            too_long.as_str(),
         ] {
-            assert_eq!(media_type(bad), ANY_BYTES, "{bad:?}");
+            assert_eq!(media_type(invalid), OCTET_STREAM, "{invalid:?}");
         }
     }
 
@@ -201,13 +206,14 @@ mod tests {
         #[test]
         fn every_media_type_is_valid_in_a_header(
             foreign in "(\\PC|[\\x00-\\x7f]){0,40}",
-            kind in "[a-z]{1,9}/[a-z.+-]{1,20}",
+            essence in "[a-z]{1,9}/[a-z.+-]{1,20}",
             tail in "(;| |[\\x00-\\x7f]|\\PC){0,9}",
         ) {
-            for text in [foreign, format!("{kind}{tail}")] {
+            for text in [foreign, format!("{essence}{tail}")] {
                 let media_type = media_type(&text);
-                let is_plain = |b: u8| b == b' ' || b == b'\t' || b.is_ascii_graphic();
-                prop_assert!(media_type.bytes().all(is_plain));
+                let is_allowed =
+                    |byte: u8| byte == b' ' || byte == b'\t' || byte.is_ascii_graphic();
+                prop_assert!(media_type.bytes().all(is_allowed));
                 prop_assert!(media_type.len() <= LONGEST_MEDIA_TYPE);
                 prop_assert!(media_type.contains('/'));
             }

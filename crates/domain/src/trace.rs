@@ -1,13 +1,14 @@
-//! Trace context of a request, which connects the logs of several systems.
+//! Trace context of a request: the value of its header `traceparent`. It connects log entries of
+//! several systems that belong to the same request.
 
 use std::fmt;
 use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
 
-/// Length of the part that every version begins with: version, trace id, parent id and
-/// flags.
-const KNOWN: usize = 55;
+/// Length of the fields that every version of the header has: version, trace id, parent id
+/// and flags.
+const KNOWN_LEN: usize = 55;
 
 /// Position of a call in a trace that spans systems: the value of the header `traceparent`
 /// of [W3C Trace Context](https://www.w3.org/TR/trace-context/). docferry passes it on
@@ -23,8 +24,8 @@ impl TraceParent {
         &self.0
     }
 
-    /// Returns the trace id, 32 hexadecimal digits, by which the logs of all systems can be
-    /// found.
+    /// Returns the trace id, which consists of 32 hexadecimal digits. The logs of all systems
+    /// can be searched for it.
     #[must_use]
     pub fn trace_id(&self) -> &str {
         self.0.get(3..35).unwrap_or_default()
@@ -49,22 +50,24 @@ impl FromStr for TraceParent {
     /// Parses the header. Fields that later versions add after the flags are dropped, as
     /// the standard requires; the version then becomes 00.
     fn from_str(text: &str) -> Result<Self, InvalidTraceParent> {
-        let known = text.get(..KNOWN).ok_or(InvalidTraceParent)?;
-        let rest = &text[KNOWN..];
+        let known = text.get(..KNOWN_LEN).ok_or(InvalidTraceParent)?;
+        let later_fields = &text[KNOWN_LEN..];
         let parts: Vec<&str> = known.split('-').collect();
         let [version, trace, parent, flags] = parts[..] else { return Err(InvalidTraceParent) };
         let is_hex = |part: &str, digits: usize| {
             part.len() == digits
-                && part.bytes().all(|b| b.is_ascii_digit() || matches!(b, b'a'..=b'f'))
+                && part.bytes().all(|byte| byte.is_ascii_digit() || matches!(byte, b'a'..=b'f'))
         };
-        let is_id = |part: &str, digits| is_hex(part, digits) && part.bytes().any(|b| b != b'0');
-        let version_fits = match version {
-            "00" => rest.is_empty(),
+        let is_id =
+            |part: &str, digits| is_hex(part, digits) && part.bytes().any(|byte| byte != b'0');
+        let is_version_valid = match version {
+            "00" => later_fields.is_empty(),
             "ff" => false,
-            _ => rest.is_empty() || rest.starts_with('-'),
+            _ => later_fields.is_empty() || later_fields.starts_with('-'),
         };
-        let fits = is_hex(version, 2) && is_id(trace, 32) && is_id(parent, 16) && is_hex(flags, 2);
-        if fits && version_fits {
+        let are_fields_valid =
+            is_hex(version, 2) && is_id(trace, 32) && is_id(parent, 16) && is_hex(flags, 2);
+        if are_fields_valid && is_version_valid {
             Ok(Self(format!("00-{trace}-{parent}-{flags}")))
         } else {
             Err(InvalidTraceParent)
@@ -76,38 +79,38 @@ impl FromStr for TraceParent {
 mod tests {
     use super::*;
 
-    const GOOD: &str = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01";
+    const VALID: &str = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01";
 
     #[test]
     fn valid_traceparent_is_passed_on_unchanged() {
-        let trace: TraceParent = GOOD.parse().unwrap();
-        assert_eq!(trace.as_str(), GOOD);
+        let trace: TraceParent = VALID.parse().unwrap();
+        assert_eq!(trace.as_str(), VALID);
         assert_eq!(trace.trace_id(), "0af7651916cd43dd8448eb211c80319c");
     }
 
     #[test]
     fn fields_of_later_traceparent_versions_are_dropped() {
-        let later = GOOD.replacen("00", "cc", 1);
-        for text in [later.clone(), format!("{later}-what-the-future-brings")] {
-            assert_eq!(text.parse::<TraceParent>().unwrap().as_str(), GOOD);
+        let later_version = VALID.replacen("00", "cc", 1);
+        for text in [later_version.clone(), format!("{later_version}-what-the-future-brings")] {
+            assert_eq!(text.parse::<TraceParent>().unwrap().as_str(), VALID);
         }
     }
 
     #[test]
     fn malformed_traceparent_is_refused() {
-        for bad in [
+        for malformed in [
             String::new(),
             "x".repeat(55),
             "é".repeat(30),
-            GOOD.to_uppercase(),
-            format!("{GOOD}-more"),
-            GOOD.replacen("00", "ff", 1),
-            GOOD.replace("0af7651916cd43dd8448eb211c80319c", &"0".repeat(32)),
-            GOOD.replace("b7ad6b7169203331", &"0".repeat(16)),
-            GOOD.replace('-', "_"),
-            format!("{}more", GOOD.replacen("00", "01", 1)),
+            VALID.to_uppercase(),
+            format!("{VALID}-more"),
+            VALID.replacen("00", "ff", 1),
+            VALID.replace("0af7651916cd43dd8448eb211c80319c", &"0".repeat(32)),
+            VALID.replace("b7ad6b7169203331", &"0".repeat(16)),
+            VALID.replace('-', "_"),
+            format!("{}more", VALID.replacen("00", "01", 1)),
         ] {
-            assert_eq!(bad.parse::<TraceParent>(), Err(InvalidTraceParent), "{bad}");
+            assert_eq!(malformed.parse::<TraceParent>(), Err(InvalidTraceParent), "{malformed}");
         }
     }
 }

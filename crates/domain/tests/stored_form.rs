@@ -1,8 +1,9 @@
-//! Stored form of the records: each text has every field with a value that is not the
-//! default, and must come back unchanged.
+//! Tests of the stored form (JSON) of the records. Each text below is a stored record in which
+//! every field has a value that is not the default. It is read into the Rust type and written
+//! again, and must not change.
 //!
-//! The texts name no field of a Rust type, so a field can be renamed and the test still
-//! proves that items of older versions are read and written as before.
+//! The texts contain stored names and not names of Rust fields. So when a Rust field is
+//! renamed, the tests still prove that records of older versions are read.
 
 #![allow(clippy::unwrap_used, clippy::panic, missing_docs, reason = "tests")]
 
@@ -13,6 +14,7 @@ use docferry_domain::upload::Checkpoint;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
+/// A delivery to OneDrive, with the placeholder `CHECKPOINT`.
 const TRANSFER: &str = r#"{
   "schemaVersion": 1,
   "transferId": "00000000000000000000000000000001",
@@ -195,32 +197,38 @@ const ARTIFACT: &str = r#"{
   "keepUntil": "2026-01-02T00:00:00Z"
 }"#;
 
+/// Asserts that a stored record does not change when it is read and written again.
 fn assert_unchanged<T: Serialize + DeserializeOwned>(text: &str) {
     let record: T = serde_json::from_str(text).unwrap();
     assert_eq!(serde_json::to_string_pretty(&record).unwrap(), text);
 }
 
-fn transfer() -> String {
+/// Returns the stored delivery to OneDrive, with its checkpoint.
+fn stored_transfer() -> String {
     TRANSFER.replace("CHECKPOINT", &CHECKPOINT.replace('\n', "\n  "))
 }
 
 #[test]
 fn stored_transfer_with_every_field_comes_back_unchanged() {
-    assert_unchanged::<Transfer>(&transfer());
+    assert_unchanged::<Transfer>(&stored_transfer());
 }
 
 #[test]
 fn stored_download_comes_back_unchanged() {
-    let drive = r#""recipient": "a@b.example",
+    let drive_target = r#""recipient": "a@b.example",
   "filePath": "/in/a",
   "folder": "in/a","#;
-    let from = transfer();
-    let (before, after) = from.split_once(drive).unwrap();
-    let download = format!("{before}\"person\": \"p1\",{after}");
-    let (before, after) = download.split_once("\"delivery\": {").unwrap();
-    let (_, after) = after.split_once('}').unwrap();
-    let artifact = "\"delivery\": {\n    \"key\": \"a/1\",\n    \"size\": 100\n  }";
-    assert_unchanged::<Transfer>(&format!("{before}{artifact}{after}"));
+    let download_target = "\"person\": \"p1\",";
+    let with_download_target = stored_transfer().replace(drive_target, download_target);
+
+    let delivery_start = "\"delivery\": {";
+    let (before, delivered_item) = with_download_target.split_once(delivery_start).unwrap();
+    let (_, after) = delivered_item.split_once('}').unwrap();
+    let artifact = "\n    \"key\": \"a/1\",\n    \"size\": 100\n  }";
+    let download = format!("{before}{delivery_start}{artifact}{after}");
+
+    assert!(!download.contains("recipient"));
+    assert_unchanged::<Transfer>(&download);
 }
 
 #[test]

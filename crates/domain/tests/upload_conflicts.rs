@@ -1,5 +1,7 @@
-//! Tests of single decisions of the upload's state machine: conflicts, setbacks and
-//! renewals of the source.
+//! Tests of single decisions of the upload's state machine: conflicts at the destination,
+//! setbacks (losses of acknowledged bytes) and changes of the source.
+//!
+//! Each test reports results to the machine and checks the commands that it returns.
 
 #![allow(clippy::unwrap_used, clippy::panic, missing_docs, reason = "tests")]
 
@@ -13,24 +15,27 @@ use docferry_domain::upload::{
     MAX_RENEWALS, Occupancy, Persist, UploadMachine, UploadRules,
 };
 
+/// Size of a document that is sent to an upload session.
 const LARGE: u64 = 10_000_000;
+/// Maximum length of a fragment.
 const FRAGMENT: u64 = 16 * 327_680;
 
 fn rules(policy: ConflictPolicy) -> UploadRules {
     UploadRules { largest_fragment: FRAGMENT, policy }
 }
 
+/// Returns the machine of a new upload without a checkpoint.
 fn machine(total: u64, policy: ConflictPolicy) -> UploadMachine {
     UploadMachine::begin(total, rules(policy), None, false)
 }
 
-/// Asserts the next command and reports its result.
+/// Asserts that the next command is `expected`, and reports its result.
 fn report(machine: &mut UploadMachine, expected: Command, event: DriveEvent) {
     assert_eq!(machine.next_command(None), expected);
     let _persist = machine.handle(expected, event);
 }
 
-/// Reports a result for the next command, whichever it is, and returns the command.
+/// Reports a result for the next command and returns the command.
 fn report_next(machine: &mut UploadMachine, event: impl Fn(Command) -> DriveEvent) -> Command {
     let command = machine.next_command(None);
     let _persist = machine.handle(command, event(command));
@@ -42,9 +47,9 @@ fn hash(len: u64) -> HashState {
 }
 
 /// Starts the next invocation from the checkpoint of this one.
-fn resumed(machine: &UploadMachine, policy: ConflictPolicy, session: bool) -> UploadMachine {
-    let kept: Checkpoint = machine.checkpoint(hash(machine.hashed_to()));
-    UploadMachine::begin(LARGE, rules(policy), Some(&kept), session)
+fn resumed(machine: &UploadMachine, policy: ConflictPolicy, has_session: bool) -> UploadMachine {
+    let checkpoint: Checkpoint = machine.checkpoint(hash(machine.hashed_to()));
+    UploadMachine::begin(LARGE, rules(policy), Some(&checkpoint), has_session)
 }
 
 #[test]
@@ -110,13 +115,16 @@ fn conflict_of_a_small_put_is_looked_up_before_it_fails() {
 /// file with the same name is currently being uploaded").
 #[test]
 fn upload_that_replaces_a_file_waits_for_another_session() {
-    for seen in [Occupancy::Nothing, Occupancy::Other, Occupancy::SameSize] {
+    for occupancy in [Occupancy::Nothing, Occupancy::Other, Occupancy::SameSize] {
         let mut machine = machine(LARGE, ConflictPolicy::Replace);
         report(&mut machine, Command::OpenSession, DriveEvent::Lost);
         report(&mut machine, Command::OpenSession, DriveEvent::Conflict);
-        report(&mut machine, Command::LookUp(CandidateNames::One(0)), DriveEvent::Found(seen));
+        report(&mut machine, Command::LookUp(CandidateNames::One(0)), DriveEvent::Found(occupancy));
         let end = machine.next_command(None);
-        assert!(matches!(end, Command::End(InvocationOutcome::Blocked(_))), "{seen:?}: {end:?}");
+        assert!(
+            matches!(end, Command::End(InvocationOutcome::Blocked(_))),
+            "{occupancy:?}: {end:?}"
+        );
     }
 }
 
@@ -160,6 +168,7 @@ fn existing_file_under_policy_fail_is_a_conflict_at_once() {
     );
 }
 
+/// Returns a machine that has opened an upload session for a large document.
 fn opened(policy: ConflictPolicy) -> UploadMachine {
     let mut machine = machine(LARGE, policy);
     report(&mut machine, Command::OpenSession, DriveEvent::Opened);
@@ -189,6 +198,7 @@ fn item_changed_during_upload_gets_a_limited_number_of_sessions() {
     assert_eq!(sessions, docferry_domain::upload::MAX_SESSIONS);
 }
 
+/// Returns the result that the whole fragment was accepted.
 fn accepted(command: Command) -> DriveEvent {
     let Command::SendFragment(range) = command else { panic!("{command:?}") };
     DriveEvent::Accepted {
@@ -202,16 +212,17 @@ fn accepted(command: Command) -> DriveEvent {
 #[test]
 fn server_that_loses_every_byte_receives_the_document_at_most_three_times() {
     let policy = ConflictPolicy::Replace;
-    for invocation_sends in [1, 2, 1000] {
-        let (mut machine, mut sent, mut sends) = (opened(policy), 0, 0);
-        let mut kept = machine.clone();
+    for fragments_per_invocation in [1, 2, 1000] {
+        let mut machine = opened(policy);
+        let (mut sent_bytes, mut sent_fragments) = (0, 0);
+        let mut at_checkpoint = machine.clone();
         let end = loop {
             let command = machine.next_command(None);
             let event = match command {
                 Command::End(end) => break end,
                 Command::SendFragment(range) => {
-                    sent += range.len();
-                    sends += 1;
+                    sent_bytes += range.len();
+                    sent_fragments += 1;
                     accepted(command)
                 }
                 Command::QuerySession => DriveEvent::Expects(Some(ExpectedRange::open(0))),
@@ -222,33 +233,35 @@ fn server_that_loses_every_byte_receives_the_document_at_most_three_times() {
                 _ => panic!("{command:?}"),
             };
             if machine.handle(command, event) == Persist::Before {
-                kept = machine.clone();
+                at_checkpoint = machine.clone();
             }
-            assert!(sent <= 3 * LARGE, "sent {sent} bytes");
-            if matches!(command, Command::SendFragment(_)) && sends % invocation_sends == 0 {
-                machine = resumed(&kept, policy, true);
+            assert!(sent_bytes <= 3 * LARGE, "sent {sent_bytes} bytes");
+            let is_invocation_over = sent_fragments % fragments_per_invocation == 0;
+            if matches!(command, Command::SendFragment(_)) && is_invocation_over {
+                machine = resumed(&at_checkpoint, policy, true);
             }
         };
         assert_eq!(
             end,
             InvocationOutcome::Failed(FailureCode::DestinationIncomplete),
-            "{invocation_sends}"
+            "{fragments_per_invocation} fragments per invocation"
         );
     }
 }
 
-/// Simulates a session that has every byte, names no missing one and never completes the
+/// Simulates a session that has every byte, names no missing byte and never completes the
 /// file.
 #[test]
 fn server_that_never_completes_receives_the_document_at_most_three_times() {
     for next_range in [None, Some(ExpectedRange::open(LARGE))] {
-        let (mut machine, mut sent) = (opened(ConflictPolicy::Replace), 0);
+        let mut machine = opened(ConflictPolicy::Replace);
+        let mut sent_bytes = 0;
         let end = loop {
             let command = machine.next_command(None);
             let event = match command {
                 Command::End(end) => break end,
                 Command::SendFragment(range) => {
-                    sent += range.len();
+                    sent_bytes += range.len();
                     accepted(command)
                 }
                 Command::QuerySession => DriveEvent::Expects(next_range),
@@ -257,7 +270,7 @@ fn server_that_never_completes_receives_the_document_at_most_three_times() {
                 _ => DriveEvent::Found(Occupancy::Nothing),
             };
             let _persist = machine.handle(command, event);
-            assert!(sent <= 3 * LARGE, "sent {sent} bytes");
+            assert!(sent_bytes <= 3 * LARGE, "sent {sent_bytes} bytes");
         };
         assert_eq!(end, InvocationOutcome::Failed(FailureCode::DestinationIncomplete));
     }
@@ -268,20 +281,22 @@ fn server_that_never_completes_receives_the_document_at_most_three_times() {
 fn only_a_new_maximum_of_acknowledged_bytes_resets_the_failures() {
     let mut machine = UploadMachine::begin(5 * LARGE, rules(ConflictPolicy::Replace), None, false);
     report(&mut machine, Command::OpenSession, DriveEvent::Opened);
-    let first = report_next(&mut machine, accepted);
-    let Command::SendFragment(first) = first else { panic!("{first:?}") };
+    let command = report_next(&mut machine, accepted);
+    let Command::SendFragment(first_fragment) = command else { panic!("{command:?}") };
     let mut failures = 0;
     let end = loop {
         let command = machine.next_command(None);
         let event = match command {
             Command::End(end) => break end,
             // The same fragment is acknowledged again each time.
-            Command::SendFragment(range) if range.start < first.end => accepted(command),
+            Command::SendFragment(range) if range.start < first_fragment.end => accepted(command),
             Command::SendFragment(_) => {
                 failures += 1;
                 DriveEvent::Lost
             }
-            Command::QuerySession => DriveEvent::Expects(Some(ExpectedRange::open(first.end))),
+            Command::QuerySession => {
+                DriveEvent::Expects(Some(ExpectedRange::open(first_fragment.end)))
+            }
             _ => panic!("{command:?}"),
         };
         let _persist = machine.handle(command, event);
@@ -295,13 +310,14 @@ fn only_a_new_maximum_of_acknowledged_bytes_resets_the_failures() {
 fn fragment_ends_with_the_range_that_the_session_expects() {
     let mut machine = opened(ConflictPolicy::Replace);
     report_next(&mut machine, |_| DriveEvent::Lost);
-    let gap = ExpectedRange { start: 100, end: Some(1000) };
-    report(&mut machine, Command::QuerySession, DriveEvent::Expects(Some(gap)));
+    let missing = ExpectedRange { start: 100, end: Some(1000) };
+    report(&mut machine, Command::QuerySession, DriveEvent::Expects(Some(missing)));
     report(&mut machine, Command::HashSource { until: 100 }, DriveEvent::Hashed(100));
     let command = machine.next_command(None);
     let Command::SendFragment(range) = command else { panic!("{command:?}") };
     assert_eq!((range.start, range.end), (100, 1000));
-    // The drive already has the bytes from the end of the gap to byte 5000.
+
+    // The drive already has the bytes from 1000 to 5000.
     let took = Duration::from_secs(1);
     let _persist = machine
         .handle(command, DriveEvent::Accepted { next: Some(ExpectedRange::open(5000)), took });
@@ -318,7 +334,8 @@ fn fragment_ends_with_the_range_that_the_session_expects() {
 #[test]
 fn repeated_source_changes_use_up_no_session_and_fail_as_source_changed() {
     let policy = ConflictPolicy::Replace;
-    let (mut machine, mut renewals) = (opened(policy), 0);
+    let mut machine = opened(policy);
+    let mut renewals = 0;
     let end = loop {
         let command = machine.next_command(None);
         let event = match command {
@@ -343,6 +360,7 @@ fn repeated_source_changes_use_up_no_session_and_fail_as_source_changed() {
     assert_eq!(renewals, MAX_RENEWALS);
 }
 
+/// Reports that the session expects the document from its first byte.
 fn report_offset_zero(machine: &mut UploadMachine) {
     report(machine, Command::QuerySession, DriveEvent::Expects(Some(ExpectedRange::open(0))));
 }

@@ -1,4 +1,7 @@
-//! Tests with ZIP containers that an independent writer (Python's `zipfile`) created.
+//! Tests of the comparison of ZIP containers. OneDrive rewrites some containers, such as Office
+//! files, after an upload; they are compared by their content parts. An independent writer
+//! (Python's `zipfile`) created the containers.
+
 #![allow(clippy::unwrap_used, clippy::panic, reason = "tests")]
 
 use base64::Engine as _;
@@ -8,7 +11,7 @@ use docferry_domain::document::{
 };
 use proptest::prelude::*;
 
-/// A document as it was sent, with deflated parts.
+/// A document as it was sent, with deflated parts, in base64.
 const SENT: &str = concat!(
     "UEsDBBQAAAAIAABIfF3HHBc8CgAAAAgAAAATAAAAW0NvbnRlbnRfVHlwZXNdLnhtbLMJqSxILda3AwBQSwMEFAAAAAgA",
     "AEh8XYLZHNUSAAAAEAAAAAsAAABfcmVscy8ucmVsc7MJSs1JLMnMzyvOyCwo1rcDAFBLAwQUAAAACAAASHxdFTFvJUAA",
@@ -21,7 +24,8 @@ const SENT: &str = concat!(
     "AABIfF1q7FglDQAAAAsAAAAPAAAAAAAAAAAAAACAAeUAAAB3b3JkL3N0eWxlcy54bWxQSwECFAMUAAAACAAASHxdO+xy",
     "FhYAAAAUAAAAEQAAAAAAAAAAAAAAgAEfAQAAZG9jUHJvcHMvY29yZS54bWxQSwUGAAAAAAUABQA1AQAAZAEAAAAA",
 );
-/// The same content with other metadata, with stored parts and a comment.
+/// The content of `SENT` with changed metadata. Its parts are not compressed, and the container
+/// has a comment.
 const REWRITTEN: &str = concat!(
     "UEsDBBQAAAAAAABIfF3ovLypGgAAABoAAAATAAAAW0NvbnRlbnRfVHlwZXNdLnhtbDxUeXBlcz48T3ZlcnJpZGUvPjwv",
     "VHlwZXM+UEsDBBQAAAAAAABIfF0m4wqwIwAAACMAAAALAAAAX3JlbHMvLnJlbHM8UmVsYXRpb25zaGlwcz48Ui8+PC9S",
@@ -42,8 +46,9 @@ const REWRITTEN: &str = concat!(
     "AxQAAAAAAABIfF2T1TUcBAAAAAQAAAATAAAAAAAAAAAAAACAAaACAABjdXN0b21YbWwvaXRlbTEueG1sUEsFBgAAAAAH",
     "AAcAtwEAANUCAAAUAHNhdmVkIGJ5IHRoZSBzZXJ2aWNl",
 );
-/// The metadata of `REWRITTEN`, and a changed `word/document.xml` of the same size.
-const OTHER: &str = concat!(
+/// The metadata of `REWRITTEN` with changed content: its `word/document.xml` has the same size
+/// as in `SENT` but other text.
+const CHANGED: &str = concat!(
     "UEsDBBQAAAAIAABIfF3ovLypGAAAABoAAAATAAAAW0NvbnRlbnRfVHlwZXNdLnhtbLMJqSxILbaz8S9LLSrKTEnVt7PR",
     "hwgBAFBLAwQUAAAACAAASHxdJuMKsBkAAAAjAAAACwAAAF9yZWxzLy5yZWxzswlKzUksyczPK87ILCi2swnSt7PRRxUD",
     "AFBLAwQUAAAACAAASHxdiXeWkz0AAAAhAQAAEQAAAHdvcmQvZG9jdW1lbnQueG1ssym3SslPLs1NzSux8yxRyCxWyC9K",
@@ -60,10 +65,11 @@ const OTHER: &str = concat!(
     "AAAAAAAAAAAAAIABtgEAAGN1c3RvbVhtbC9pdGVtMS54bWxQSwUGAAAAAAcABwC3AQAA7QEAAAAA",
 );
 
-fn bytes(text: &str) -> Vec<u8> {
-    STANDARD.decode(text).unwrap()
+fn bytes(base64: &str) -> Vec<u8> {
+    STANDARD.decode(base64).unwrap()
 }
 
+/// Locates and reads the directory of a container, as the upload does.
 fn contents(container: &[u8]) -> ZipKind<ZipContents> {
     let size = container.len() as u64;
     let tail_start = size.saturating_sub(ZIP_TAIL_BYTES);
@@ -79,6 +85,7 @@ fn contents(container: &[u8]) -> ZipKind<ZipContents> {
     }
 }
 
+/// Returns the contents of a readable container.
 fn zip(container: &[u8]) -> ZipContents {
     match contents(container) {
         ZipKind::Zip(contents) => contents,
@@ -88,10 +95,10 @@ fn zip(container: &[u8]) -> ZipContents {
 
 #[test]
 fn content_parts_are_equal_when_only_metadata_changed() {
-    let [sent, rewritten, other] = [SENT, REWRITTEN, OTHER].map(bytes);
+    let [sent, rewritten, changed] = [SENT, REWRITTEN, CHANGED].map(bytes);
     assert!(zip(&sent).is_same(&zip(&rewritten)));
-    assert!(!zip(&sent).is_same(&zip(&other)));
-    assert!(!zip(&rewritten).is_same(&zip(&other)));
+    assert!(!zip(&sent).is_same(&zip(&changed)));
+    assert!(!zip(&rewritten).is_same(&zip(&changed)));
 }
 
 #[test]
@@ -112,32 +119,65 @@ fn files_of_other_types_are_not_zip_containers() {
     assert_eq!(contents(&sent[..sent.len() - 1]), ZipKind::NotZip, "truncated");
 }
 
-/// Creates an end record with these fields, after `before` bytes.
-fn container_with_end_record(before: usize, entries: u16, length: u32, offset: u32) -> Vec<u8> {
-    let mut container = vec![b' '; before];
+/// Fields of an end record, which locates the directory.
+struct EndRecord {
+    entries: u16,
+    directory_len: u32,
+    directory_offset: u32,
+}
+
+/// Creates a container of `bytes_before` spaces and an end record.
+fn container_with_end_record(bytes_before: usize, record: &EndRecord) -> Vec<u8> {
+    let &EndRecord { entries, directory_len, directory_offset } = record;
+    let mut container = vec![b' '; bytes_before];
     container.extend_from_slice(b"PK\x05\x06\0\0\0\0");
     container.extend_from_slice(&[entries.to_le_bytes(), entries.to_le_bytes()].concat());
-    container.extend_from_slice(&[length.to_le_bytes(), offset.to_le_bytes()].concat());
+    container
+        .extend_from_slice(&[directory_len.to_le_bytes(), directory_offset.to_le_bytes()].concat());
     container.extend_from_slice(&[0, 0]);
     container
 }
 
+/// Length of a directory with one entry without a name.
+const ENTRY_LEN: u32 = 46;
+/// End record of a directory at the beginning of the container, with one entry.
+const ONE_ENTRY: EndRecord =
+    EndRecord { entries: 1, directory_len: ENTRY_LEN, directory_offset: 0 };
+
 #[test]
-fn zip_containers_beyond_the_limits_are_unreadable() {
-    let longest = usize::try_from(MAX_DIRECTORY_BYTES).unwrap();
-    let too_long = u32::try_from(longest + 1).unwrap();
-    assert_eq!(
-        contents(&container_with_end_record(longest + 1, 3, too_long, 0)),
-        ZipKind::Unreadable
-    );
-    // ZIP64, and a directory that lacks the announced entries.
-    assert_eq!(contents(&container_with_end_record(100, u16::MAX, 46, 0)), ZipKind::Unreadable);
-    assert_eq!(contents(&container_with_end_record(100, 1, u32::MAX, 0)), ZipKind::Unreadable);
-    assert_eq!(contents(&container_with_end_record(100, 1, 46, u32::MAX)), ZipKind::Unreadable);
-    assert_eq!(contents(&container_with_end_record(100, 1, 46, 0)), ZipKind::Unreadable);
-    // A directory outside the file, and one that is too short for its entries.
-    assert_eq!(contents(&container_with_end_record(100, 1, 46, 90)), ZipKind::NotZip);
-    assert_eq!(contents(&container_with_end_record(100, 3, 46, 0)), ZipKind::NotZip);
+fn zip_directory_beyond_the_maximum_length_is_unreadable() {
+    let too_long = usize::try_from(MAX_DIRECTORY_BYTES).unwrap() + 1;
+    let record = EndRecord {
+        entries: 3,
+        directory_len: u32::try_from(too_long).unwrap(),
+        directory_offset: 0,
+    };
+    assert_eq!(contents(&container_with_end_record(too_long, &record)), ZipKind::Unreadable);
+}
+
+#[test]
+fn zip64_container_is_unreadable() {
+    for record in [
+        EndRecord { entries: u16::MAX, ..ONE_ENTRY },
+        EndRecord { directory_len: u32::MAX, ..ONE_ENTRY },
+        EndRecord { directory_offset: u32::MAX, ..ONE_ENTRY },
+    ] {
+        assert_eq!(contents(&container_with_end_record(100, &record)), ZipKind::Unreadable);
+    }
+}
+
+#[test]
+fn zip_directory_without_the_announced_entries_is_unreadable() {
+    assert_eq!(contents(&container_with_end_record(100, &ONE_ENTRY)), ZipKind::Unreadable);
+}
+
+#[test]
+fn end_record_with_an_impossible_directory_is_not_a_zip_container() {
+    let outside_the_file = EndRecord { directory_offset: 90, ..ONE_ENTRY };
+    let too_short_for_its_entries = EndRecord { entries: 3, ..ONE_ENTRY };
+    for record in [outside_the_file, too_short_for_its_entries] {
+        assert_eq!(contents(&container_with_end_record(100, &record)), ZipKind::NotZip);
+    }
 }
 
 #[test]
@@ -148,11 +188,12 @@ fn zip_with_an_encrypted_part_or_duplicate_name_is_unreadable() {
     let mut encrypted = sent.clone();
     encrypted[entries[2] + 8] |= 1;
     assert_eq!(contents(&encrypted), ZipKind::Unreadable);
-    // `word/styles.xml` under a name of the same length.
+
+    // The second part is renamed to the name of the first.
     let mut repeated = zip_of(&["word/a.xml", "word/b.xml"]);
     assert!(matches!(contents(&repeated), ZipKind::Zip(_)));
-    let at = repeated.windows(10).rposition(|name| name == b"word/b.xml").unwrap();
-    repeated[at + 5] = b'a';
+    let start = repeated.windows(10).rposition(|name| name == b"word/b.xml").unwrap();
+    repeated[start + 5] = b'a';
     assert_eq!(contents(&repeated), ZipKind::Unreadable);
 }
 
@@ -167,9 +208,10 @@ fn zip_of(names: &[&str]) -> Vec<u8> {
         directory.extend_from_slice(&entry);
         directory.extend_from_slice(name.as_bytes());
     }
-    let length = u32::try_from(directory.len()).unwrap();
-    let record = container_with_end_record(0, u16::try_from(names.len()).unwrap(), length, 0);
-    [directory, record].concat()
+    let directory_len = u32::try_from(directory.len()).unwrap();
+    let entries = u16::try_from(names.len()).unwrap();
+    let record = EndRecord { entries, directory_len, directory_offset: 0 };
+    [directory, container_with_end_record(0, &record)].concat()
 }
 
 #[test]
@@ -196,9 +238,9 @@ proptest! {
         cut in any::<prop::sample::Index>(),
     ) {
         let mut container = bytes(REWRITTEN);
-        for (at, byte) in changes {
-            let at = at.index(container.len());
-            container[at] = byte;
+        for (position, byte) in changes {
+            let position = position.index(container.len());
+            container[position] = byte;
         }
         container.truncate(cut.index(container.len()).max(container.len() / 2));
         let size = container.len() as u64;

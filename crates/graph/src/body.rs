@@ -1,4 +1,8 @@
-//! Request body of a fragment: it has an exact length, and its progress can be observed.
+//! Request body that carries one fragment of a document to an upload URL.
+//!
+//! [`FragmentBody`] reads the bytes from a stream and has an exact length. The connection takes the
+//! body over; [`BodyWatch`] is the sender's handle, with which the sender observes the progress of
+//! the body and stops it.
 
 use std::pin::Pin;
 use std::sync::Arc;
@@ -14,9 +18,9 @@ use tokio::time::{Instant, sleep};
 
 /// Maximum size of a frame. Larger chunks are split, so that progress on a slow connection is
 /// visible even if the source yields megabytes at once.
-const FRAME_BYTES: usize = 64 * 1024;
+const MAX_FRAME_BYTES: usize = 64 * 1024;
 
-/// Reason for which a body ended early.
+/// Reason why a body ended before its last byte.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum BodyError {
     /// The source failed, or yielded another number of bytes than announced.
@@ -27,12 +31,12 @@ pub(crate) enum BodyError {
     Abandoned,
 }
 
-/// Request body of exactly known size. hyper therefore sends it with `Content-Length` and never
-/// with chunked transfer encoding.
+/// Request body with a known size. Because the size is known, hyper sends `Content-Length` and does
+/// not use chunked transfer encoding.
 pub(crate) struct FragmentBody {
     stream: ByteStream,
     /// Part of the stream's last chunk that has not been sent yet.
-    chunk: Bytes,
+    unsent_chunk: Bytes,
     /// Number of bytes of the body that have not been sent yet.
     remaining: u64,
     state: Arc<State>,
@@ -43,27 +47,28 @@ struct State {
     created_at: Instant,
     /// Time at which the connection took the last frame, in milliseconds after `created_at`.
     last_frame_ms: AtomicU64,
-    /// Whether the source failed.
-    failed: AtomicBool,
+    /// Whether the source of the bytes failed.
+    source_failed: AtomicBool,
     /// Whether the sender dropped the request.
     abandoned: AtomicBool,
 }
 
-/// Handle to a body that the connection has taken over. Dropping it ends a body that is still
-/// being sent in the background.
+/// Handle to a body that the connection has taken over. When the handle is dropped, the body ends
+/// with [`BodyError::Abandoned`], even if the connection is still sending it in the background.
 pub(crate) struct BodyWatch(Arc<State>);
 
 impl FragmentBody {
-    /// Creates a body that yields exactly `len` bytes of `stream` or fails.
+    /// Creates a body that yields the bytes of `stream`. It fails if the stream does not yield
+    /// exactly `len` bytes.
     pub(crate) fn new(stream: ByteStream, len: u64) -> (Self, BodyWatch) {
         let state = Arc::new(State {
             created_at: Instant::now(),
             last_frame_ms: AtomicU64::new(0),
-            failed: AtomicBool::new(false),
+            source_failed: AtomicBool::new(false),
             abandoned: AtomicBool::new(false),
         });
         let watch = BodyWatch(Arc::clone(&state));
-        let body = Self { stream, chunk: Bytes::new(), remaining: len, state };
+        let body = Self { stream, unsent_chunk: Bytes::new(), remaining: len, state };
         (body, watch)
     }
 
@@ -72,9 +77,9 @@ impl FragmentBody {
         Self::new(futures::stream::empty().boxed(), 0)
     }
 
-    /// Notes the failure of the source and ends the body.
+    /// Records that the source failed, and ends the body with an error.
     fn fail(&self) -> Poll<Option<Result<Frame<Bytes>, BodyError>>> {
-        self.state.failed.store(true, Ordering::Release);
+        self.state.source_failed.store(true, Ordering::Release);
         Poll::Ready(Some(Err(BodyError::Source)))
     }
 }
@@ -91,16 +96,18 @@ impl Body for FragmentBody {
         if this.state.abandoned.load(Ordering::Acquire) {
             return Poll::Ready(Some(Err(BodyError::Abandoned)));
         }
-        while this.chunk.is_empty() {
+        while this.unsent_chunk.is_empty() {
             if this.remaining == 0 {
                 return Poll::Ready(None);
             }
             match ready!(this.stream.poll_next_unpin(cx)) {
-                Some(Ok(chunk)) if chunk.len() as u64 <= this.remaining => this.chunk = chunk,
+                Some(Ok(chunk)) if chunk.len() as u64 <= this.remaining => {
+                    this.unsent_chunk = chunk;
+                }
                 Some(_) | None => return this.fail(),
             }
         }
-        let frame = this.chunk.split_to(this.chunk.len().min(FRAME_BYTES));
+        let frame = this.unsent_chunk.split_to(this.unsent_chunk.len().min(MAX_FRAME_BYTES));
         this.remaining -= frame.len() as u64;
         let elapsed = this.state.created_at.elapsed().as_millis();
         let elapsed = u64::try_from(elapsed).unwrap_or(u64::MAX);
@@ -118,12 +125,13 @@ impl Body for FragmentBody {
 }
 
 impl BodyWatch {
-    /// Returns whether the source, and not the network, ended the request.
+    /// Returns whether the request ended because the source of the bytes failed. If this returns
+    /// false, the network ended the request.
     pub(crate) fn source_failed(&self) -> bool {
-        self.0.failed.load(Ordering::Acquire)
+        self.0.source_failed.load(Ordering::Acquire)
     }
 
-    /// Completes once no frame has been taken for `limit`.
+    /// Completes once the connection has taken no frame for the time `limit`.
     pub(crate) async fn stalled(&self, limit: Duration) {
         loop {
             let last_frame = Duration::from_millis(self.0.last_frame_ms.load(Ordering::Acquire));
@@ -150,29 +158,37 @@ mod tests {
 
     use super::*;
 
-    fn chunks(lens: &[usize]) -> ByteStream {
-        let chunks: Vec<_> = lens.iter().map(|n| Ok(Bytes::from(vec![7; *n]))).collect();
+    /// Returns a stream of chunks with these lengths.
+    fn stream_of_chunks(lengths: &[usize]) -> ByteStream {
+        let chunks: Vec<_> =
+            lengths.iter().map(|length| Ok(Bytes::from(vec![7; *length]))).collect();
         stream::iter(chunks).boxed()
     }
 
     #[tokio::test]
     async fn body_yields_exactly_the_announced_bytes_in_small_frames() {
-        let (mut body, watch) = FragmentBody::new(chunks(&[0, 200_000, 0, 5]), 200_005);
+        let stream = stream_of_chunks(&[0, 200_000, 0, 5]);
+        let (mut body, watch) = FragmentBody::new(stream, 200_005);
         assert_eq!(body.size_hint().exact(), Some(200_005));
+
         let mut sizes = Vec::new();
         while let Some(frame) = body.frame().await {
             sizes.push(frame.unwrap().into_data().unwrap().len());
         }
+
         assert_eq!(sizes, [65_536, 65_536, 65_536, 3392, 5]);
         assert!(body.is_end_stream());
         assert!(!watch.source_failed());
     }
 
     #[tokio::test]
-    async fn source_failure_is_distinguished_from_a_network_error() {
+    async fn body_of_a_short_long_or_failing_stream_reports_a_source_failure() {
+        let too_short = stream_of_chunks(&[9]);
+        let too_long = stream_of_chunks(&[11]);
         let failing = stream::iter([Ok(Bytes::from_static(b"ab")), Err(ExchangeError::Gone)]);
-        for stream in [chunks(&[9]), chunks(&[11]), failing.boxed()] {
+        for stream in [too_short, too_long, failing.boxed()] {
             let (body, watch) = FragmentBody::new(stream, 10);
+
             assert!(body.collect().await.is_err());
             assert!(watch.source_failed());
         }
@@ -180,26 +196,30 @@ mod tests {
 
     #[tokio::test]
     async fn abandoned_body_ends_without_reading_its_source() {
-        let (body, watch) = FragmentBody::new(chunks(&[10]), 10);
+        let (body, watch) = FragmentBody::new(stream_of_chunks(&[10]), 10);
+
         drop(watch);
+
         assert!(matches!(body.collect().await, Err(BodyError::Abandoned)));
     }
 
     #[tokio::test(start_paused = true)]
     async fn stall_timeout_starts_at_the_last_frame() {
-        let (mut body, watch) = FragmentBody::new(chunks(&[5, 5]), 10);
+        let (mut body, watch) = FragmentBody::new(stream_of_chunks(&[5, 5]), 10);
         let started = Instant::now();
-        let frames = async {
+        let take_two_frames_at_8_and_16_seconds = async {
             for _ in 0..2 {
                 sleep(Duration::from_secs(8)).await;
                 body.frame().await;
             }
             std::future::pending::<()>().await;
         };
+
         tokio::select! {
-            () = frames => {}
+            () = take_two_frames_at_8_and_16_seconds => {}
             () = watch.stalled(Duration::from_secs(10)) => {}
         }
-        assert_eq!(started.elapsed().as_secs(), 26);
+
+        assert_eq!(started.elapsed().as_secs(), 16 + 10);
     }
 }

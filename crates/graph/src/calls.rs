@@ -1,4 +1,5 @@
-//! Client for Graph itself: small calls with a bearer token.
+//! HTTP client for calls of Microsoft Graph itself, each of which carries a bearer token: look-ups
+//! of users, drives and items, the creation of upload sessions, and small uploads.
 
 use std::time::Duration;
 
@@ -10,15 +11,15 @@ use http::{HeaderValue, Method, StatusCode};
 use reqwest::redirect;
 use rustls::ClientConfig;
 
-use crate::answer::GraphResponse;
+use crate::response::GraphResponse;
 use crate::settings::{GraphSettings, SetupError, base_url};
 use crate::token::{Bearer, ClientCredentials, Tokens};
 
-/// Lowest throughput at which a small document must still succeed. At this rate the time limit
-/// for 4,000,000 bytes is 80 s longer than for a call without a body.
+/// Lowest throughput at which a small upload must still succeed. The largest small document has
+/// 4,000,000 bytes, so its time limit is 80 s longer than that of a call without a body.
 const SLOWEST_BYTES_PER_SECOND: u64 = 50_000;
 
-/// Client for calls of Graph that need a bearer token.
+/// HTTP client for calls of Graph that need a bearer token.
 pub(crate) struct Calls<P, C> {
     http: reqwest::Client,
     /// Base URL of Graph, without a trailing slash.
@@ -29,14 +30,14 @@ pub(crate) struct Calls<P, C> {
     call_timeout: Duration,
 }
 
-/// Body of a request, or its `Range` header.
+/// Body of a request, or the `Range` header of a request without a body.
 pub(crate) enum Payload {
     /// No body.
     None,
     /// No body, but a `Range` header with this value.
-    Part(HeaderValue),
-    /// A small document, possibly empty. `Content-Length` is always set, because Graph responds
-    /// with 411 to a PUT without it.
+    Range(HeaderValue),
+    /// A small document. Its request has a `Content-Length` header even if the document is empty,
+    /// because Graph responds with 411 to a PUT without this header.
     Document(Bytes),
     /// A JSON text.
     Json(Vec<u8>),
@@ -82,9 +83,9 @@ impl<P: CredentialsProvider<ClientCredentials>, C: Clock> Calls<P, C> {
         payload: Payload,
     ) -> Result<GraphResponse, DriveError> {
         let bearer = self.tokens.bearer(&self.clock, None).await?;
-        let answer = self.send_once(&method, path, &payload, &bearer).await?;
-        if answer.status != StatusCode::UNAUTHORIZED {
-            return Ok(answer);
+        let response = self.send_once(&method, path, &payload, &bearer).await?;
+        if response.status != StatusCode::UNAUTHORIZED {
+            return Ok(response);
         }
         let renewed = self.tokens.bearer(&self.clock, Some(&bearer)).await?;
         self.send_once(&method, path, &payload, &renewed).await
@@ -106,7 +107,7 @@ impl<P: CredentialsProvider<ClientCredentials>, C: Clock> Calls<P, C> {
         };
         let request = match payload {
             Payload::None => request,
-            Payload::Part(range) => request.header(RANGE, range.clone()),
+            Payload::Range(range) => request.header(RANGE, range.clone()),
             Payload::Document(bytes) => request
                 .header(CONTENT_TYPE, HeaderValue::from_static("application/octet-stream"))
                 .header(CONTENT_LENGTH, HeaderValue::from(bytes.len()))
@@ -116,12 +117,11 @@ impl<P: CredentialsProvider<ClientCredentials>, C: Clock> Calls<P, C> {
                 .header(CONTENT_TYPE, HeaderValue::from_static("application/json"))
                 .body(text.clone()),
         };
-        // The URL contains names and an e-mail address, so it is removed from the error.
-        let response = request.send().await;
-        let response =
-            response.map_err(|error| DriveError::Ambiguous(error.without_url().into()))?;
-        let answer = GraphResponse::read(response.into(), self.clock.now()).await;
-        answer.map_err(DriveError::Ambiguous)
+        // The URL contains names and an email address, so it is removed from the error.
+        let sent = request.send().await;
+        let received = sent.map_err(|error| DriveError::Ambiguous(error.without_url().into()))?;
+        let response = GraphResponse::read(received.into(), self.clock.now()).await;
+        response.map_err(DriveError::Ambiguous)
     }
 }
 

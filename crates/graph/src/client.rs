@@ -8,11 +8,11 @@ use docferry_domain::person::Recipient;
 use docferry_domain::upload::refusal::{Decision, Operation};
 use http::Method;
 
-use crate::answer::GraphResponse;
 use crate::calls::{Calls, Payload};
 use crate::failure::{classify, decision};
 use crate::parse::parse_response;
 use crate::path;
+use crate::response::GraphResponse;
 use crate::settings::{GraphSettings, SetupError, tls};
 use crate::token::ClientCredentials;
 use crate::upload::Uploads;
@@ -60,14 +60,14 @@ impl<P: CredentialsProvider<ClientCredentials>, C: Clock> GraphDrive<P, C> {
         self.owners.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Looks the recipient up, in the cache or in Graph.
+    /// Returns the user that receives the document, from the cache or from Graph.
     pub(crate) async fn owner(&self, recipient: &Recipient) -> Result<Owner, DriveError> {
         if let Some(owner) = self.lock_owners().get(recipient.as_str()) {
             return Ok(owner.clone());
         }
         let url = path::user(recipient.as_str());
-        let answer = self.calls.call(Method::GET, &url, Payload::None).await?;
-        let user: WithId = parse_response(Operation::UserLookup, &answer)?;
+        let response = self.calls.call(Method::GET, &url, Payload::None).await?;
+        let user: WithId = parse_response(Operation::UserLookup, &response)?;
         let owner = Owner { id: user.id, has_drive: false };
         let mut owners = self.lock_owners();
         if owners.len() >= MAX_CACHED_RECIPIENTS {
@@ -77,44 +77,44 @@ impl<P: CredentialsProvider<ClientCredentials>, C: Clock> GraphDrive<P, C> {
         Ok(owner)
     }
 
-    /// Notes in the cache that the recipient has a drive.
+    /// Records in the cache that the recipient has a drive.
     pub(crate) fn mark_drive_seen(&self, recipient: &Recipient) {
         if let Some(owner) = self.lock_owners().get_mut(recipient.as_str()) {
             owner.has_drive = true;
         }
     }
 
-    /// Fails if the recipient has no drive. A 404 for a path does not tell a missing drive from a
-    /// missing item.
+    /// Fails if the recipient has no drive. Callers need this check after a 404 for a path, because
+    /// Graph returns the same status if the drive or if only the item is missing.
     async fn require_drive(&self, recipient: &Recipient, owner: &Owner) -> Result<(), DriveError> {
         if owner.has_drive {
             return Ok(());
         }
         let url = format!("{}?$select=id", path::drive(&owner.id));
-        let answer = self.calls.call(Method::GET, &url, Payload::None).await?;
-        let _drive: WithId = parse_response(Operation::DriveLookup, &answer)?;
+        let response = self.calls.call(Method::GET, &url, Payload::None).await?;
+        let _drive: WithId = parse_response(Operation::DriveLookup, &response)?;
         self.mark_drive_seen(recipient);
         Ok(())
     }
 
     /// Returns the error for a failed write to a path.
     ///
-    /// If the path was not found, this looks the drive up again, ignoring the cache: the failure
-    /// is permanent only if the drive itself does not exist.
+    /// If the path was not found, this looks the drive up again and ignores the cache, because the
+    /// failure is permanent only if the drive itself does not exist.
     pub(crate) async fn write_error(
         &self,
         operation: Operation,
         recipient: &Recipient,
         owner: &Owner,
-        answer: &GraphResponse,
+        response: &GraphResponse,
     ) -> DriveError {
-        if decision(operation, answer) == Some(Decision::CheckDrive) {
-            let owner = Owner { has_drive: false, ..owner.clone() };
-            if let Err(error) = self.require_drive(recipient, &owner).await {
+        if decision(operation, response) == Some(Decision::CheckDrive) {
+            let uncached_owner = Owner { has_drive: false, ..owner.clone() };
+            if let Err(error) = self.require_drive(recipient, &uncached_owner).await {
                 return error;
             }
         }
-        classify(operation, answer)
+        classify(operation, response)
     }
 
     /// Returns the item at a path, or `None` if there is none.
@@ -125,14 +125,14 @@ impl<P: CredentialsProvider<ClientCredentials>, C: Clock> GraphDrive<P, C> {
         path: &str,
     ) -> Result<Option<Item>, DriveError> {
         let url = format!("{path}?$select=id,name,size,file,folder,webUrl");
-        let answer = self.calls.call(Method::GET, &url, Payload::None).await?;
-        if !answer.status.is_success()
-            && decision(Operation::ItemLookup, &answer) == Some(Decision::Absent)
+        let response = self.calls.call(Method::GET, &url, Payload::None).await?;
+        if !response.status.is_success()
+            && decision(Operation::ItemLookup, &response) == Some(Decision::Absent)
         {
             self.require_drive(recipient, owner).await?;
             return Ok(None);
         }
-        let item: Item = parse_response(Operation::ItemLookup, &answer)?;
+        let item: Item = parse_response(Operation::ItemLookup, &response)?;
         self.mark_drive_seen(recipient);
         Ok(Some(item))
     }

@@ -1,4 +1,5 @@
-//! Ranged reads of an item's content.
+//! Reads of a byte range of a file in OneDrive: the `Range` header of the request, and the checks
+//! of the response. Graph redirects such a request to a pre-authenticated download URL.
 
 use std::ops::Range;
 
@@ -7,7 +8,7 @@ use docferry_app::ports::DriveError;
 use http::header::{CONTENT_RANGE, LOCATION};
 use http::{HeaderMap, HeaderValue, StatusCode};
 
-use crate::answer::GraphResponse;
+use crate::response::GraphResponse;
 
 /// Returns the value of the `Range` header for `range`; fails if the range is empty.
 pub(crate) fn range_header(range: &Range<u64>) -> Result<HeaderValue, DriveError> {
@@ -16,45 +17,47 @@ pub(crate) fn range_header(range: &Range<u64>) -> Result<HeaderValue, DriveError
         .ok_or_else(|| DriveError::Refused { code: "invalidRange".into() })
 }
 
-/// Returns the target of a redirect to the content. That URL contains its own credential.
-pub(crate) fn address(answer: &GraphResponse) -> Option<String> {
+/// Returns the download URL to which Graph redirects a request for content, or `None` if the
+/// response is not a redirect. The URL contains its own credential.
+pub(crate) fn redirect_target(response: &GraphResponse) -> Option<String> {
     let is_redirect = matches!(
-        answer.status,
+        response.status,
         StatusCode::FOUND | StatusCode::TEMPORARY_REDIRECT | StatusCode::PERMANENT_REDIRECT
     );
-    let location = answer.headers.get(LOCATION).filter(|_| is_redirect)?;
+    let location = response.headers.get(LOCATION).filter(|_| is_redirect)?;
     Some(location.to_str().ok()?.to_owned())
 }
 
-/// Returns the requested range of the content. `size` is the expected size of the item; any
-/// response that does not fit it is an error.
-pub(crate) fn part(
-    answer: &GraphResponse,
+/// Returns the bytes of the requested range. Fails if the response shows that the file does not
+/// have the size `expected_size`.
+pub(crate) fn requested_bytes(
+    response: &GraphResponse,
     range: &Range<u64>,
-    size: u64,
+    expected_size: u64,
 ) -> Result<Bytes, DriveError> {
-    let status = answer.status.as_u16();
+    let status = response.status.as_u16();
     match status {
-        206 if content_range(&answer.headers) != Some((range.clone(), size)) => {
+        206 if content_range(&response.headers) != Some((range.clone(), expected_size)) => {
             Err(content_changed())
         }
-        206 if answer.body.len() as u64 == range.end - range.start => Ok(answer.body.clone()),
+        206 if response.body.len() as u64 == range.end - range.start => Ok(response.body.clone()),
         // The server ignored the range and sent the whole content.
-        200 if answer.body.len() as u64 == size => slice(&answer.body, range),
+        200 if response.body.len() as u64 == expected_size => slice(&response.body, range),
         200 | 206 | 404 | 410 | 412 | 416 => Err(content_changed()),
-        429 | 503 | 509 => Err(DriveError::Throttled { retry_after: answer.retry_after }),
+        429 | 503 | 509 => Err(DriveError::Throttled { retry_after: response.retry_after }),
         401 | 403 => Err(DriveError::Unauthorized { code: status.to_string() }),
         408 | 500.. => Err(DriveError::Ambiguous(format!("status {status}").into())),
         _ => Err(DriveError::Refused { code: status.to_string() }),
     }
 }
 
-/// Error for an item that has changed since it was looked up; the caller has to look it up again.
+/// Returns the error for an item that has changed since the caller looked it up. The caller has to
+/// look it up again.
 fn content_changed() -> DriveError {
     DriveError::Ambiguous("the item has changed since it was looked up".into())
 }
 
-/// Cuts the range out of the whole content.
+/// Returns the bytes of the range from the whole content.
 fn slice(body: &Bytes, range: &Range<u64>) -> Result<Bytes, DriveError> {
     match (usize::try_from(range.start), usize::try_from(range.end)) {
         (Ok(start), Ok(end)) if end <= body.len() => Ok(body.slice(start..end)),
@@ -62,7 +65,8 @@ fn slice(body: &Bytes, range: &Range<u64>) -> Result<Bytes, DriveError> {
     }
 }
 
-/// Parses the `Content-Range` header (`bytes 0-9/100`) as range and total size.
+/// Parses the `Content-Range` header, such as `bytes 0-9/100`. Returns the range and the size of
+/// the whole content.
 fn content_range(headers: &HeaderMap) -> Option<(Range<u64>, u64)> {
     let text = headers.get(CONTENT_RANGE)?.to_str().ok()?.strip_prefix("bytes ")?;
     let (range, size) = text.split_once('/')?;
@@ -75,38 +79,54 @@ fn content_range(headers: &HeaderMap) -> Option<(Range<u64>, u64)> {
 mod tests {
     use super::*;
 
-    fn answer(status: u16, range: Option<&'static str>, body: &'static [u8]) -> GraphResponse {
+    /// Range that the tests request.
+    const RANGE: Range<u64> = 2..5;
+
+    /// Size of the file that the tests read.
+    const FILE_SIZE: u64 = 9;
+
+    /// Reads [`RANGE`] from a response. Returns `None` if the response is an error.
+    fn read(status: u16, content_range: Option<&'static str>, body: &'static str) -> Option<Bytes> {
         let mut headers = HeaderMap::new();
-        if let Some(range) = range {
-            headers.insert(CONTENT_RANGE, HeaderValue::from_static(range));
+        if let Some(content_range) = content_range {
+            headers.insert(CONTENT_RANGE, HeaderValue::from_static(content_range));
         }
-        let status = StatusCode::from_u16(status).unwrap();
-        GraphResponse { status, retry_after: None, headers, body: Bytes::from_static(body) }
+        let response = GraphResponse {
+            status: StatusCode::from_u16(status).unwrap(),
+            retry_after: None,
+            headers,
+            body: Bytes::from_static(body.as_bytes()),
+        };
+        requested_bytes(&response, &RANGE, FILE_SIZE).ok()
     }
 
     #[test]
     fn range_is_accepted_only_from_the_unchanged_item() {
-        let read = |answer| part(&answer, &(2..5), 9).ok();
-        assert_eq!(read(answer(206, Some("bytes 2-4/9"), b"cde")), Some("cde".into()));
-        assert_eq!(read(answer(200, None, b"abcdefghi")), Some("cde".into()));
-        for (status, range, body) in [
-            (206, Some("bytes 2-4/10"), &b"cde"[..]),
-            (206, Some("bytes 0-2/9"), b"abc"),
-            (206, Some("bytes 2-4/*"), b"cde"),
-            (206, None, b"cde"),
-            (206, Some("bytes 2-4/9"), b"cd"),
-            (200, None, b"abc"),
-            (204, None, b""),
-            (302, None, b""),
-            (404, None, b""),
+        assert_eq!(read(206, Some("bytes 2-4/9"), "cde"), Some("cde".into()));
+        assert_eq!(read(200, None, "abcdefghi"), Some("cde".into()));
+
+        for (status, content_range, body) in [
+            (206, Some("bytes 2-4/10"), "cde"),
+            (206, Some("bytes 0-2/9"), "abc"),
+            (206, Some("bytes 2-4/*"), "cde"),
+            (206, None, "cde"),
+            (206, Some("bytes 2-4/9"), "cd"),
+            (200, None, "abc"),
+            (204, None, ""),
+            (302, None, ""),
+            (404, None, ""),
         ] {
-            assert_eq!(read(answer(status, range, body)), None, "{status} {range:?}");
+            assert_eq!(read(status, content_range, body), None, "{status} {content_range:?}");
         }
     }
 
     #[test]
     fn range_header_contains_the_last_byte_position() {
         assert_eq!(range_header(&(2..5)).unwrap(), "bytes=2-4");
+    }
+
+    #[test]
+    fn empty_range_has_no_range_header() {
         assert!(range_header(&(5..5)).is_err());
     }
 }

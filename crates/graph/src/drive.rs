@@ -1,4 +1,5 @@
-//! [`Drive`] and [`Directory`] on Microsoft Graph.
+//! Implementation of the ports [`Drive`] and [`Directory`] with Microsoft Graph. Each method of the
+//! ports is one or a few HTTP calls, whose responses are translated to the types of the ports.
 
 use std::ops::Range;
 
@@ -15,9 +16,11 @@ use http::{Method, StatusCode};
 
 use crate::calls::Payload;
 use crate::client::GraphDrive;
-use crate::content::{address, part, range_header};
+use crate::content::{range_header, redirect_target, requested_bytes};
 use crate::failure::classify;
-use crate::parse::{parse_file, parse_response, unknown_item, unreadable};
+use crate::parse::{
+    parse_file, parse_response, unreadable_read_response, unreadable_write_response,
+};
 use crate::path;
 use crate::token::ClientCredentials;
 use crate::wire::{CreateSession, Progress, Session};
@@ -42,19 +45,21 @@ impl<P: CredentialsProvider<ClientCredentials>, C: Clock> Drive for GraphDrive<P
         let owner = self.owner(&destination.recipient).await?;
         let url = format!("{}:/createUploadSession", path::item(&owner.id, destination));
         let body = CreateSession::new(destination.name.as_str(), size, policy);
-        let body = serde_json::to_vec(&body).map_err(|e| DriveError::Ambiguous(e.into()))?;
-        let payload = Payload::Json(body);
-        let answer = self.calls.call(Method::POST, &url, payload).await?;
-        if !answer.status.is_success() {
+        let json =
+            serde_json::to_vec(&body).map_err(|error| DriveError::Ambiguous(error.into()))?;
+        let response = self.calls.call(Method::POST, &url, Payload::Json(json)).await?;
+        if !response.status.is_success() {
             let operation = Operation::CreateSession;
-            return Err(self.write_error(operation, &destination.recipient, &owner, &answer).await);
+            return Err(self
+                .write_error(operation, &destination.recipient, &owner, &response)
+                .await);
         }
-        let session: Session = answer.json().ok_or_else(unreadable)?;
+        let session: Session = response.json().ok_or_else(unreadable_write_response)?;
         self.mark_drive_seen(&destination.recipient);
         let expires_at = session.expiration_date_time;
         let url = UploadUrl::new(session.upload_url);
         if url.expose().is_empty() {
-            return Err(unreadable());
+            return Err(unreadable_write_response());
         }
         self.uploads.target(&url)?;
         Ok(UploadSession { url, expires_at: expires_at.and_then(|text| text.parse().ok()) })
@@ -62,8 +67,8 @@ impl<P: CredentialsProvider<ClientCredentials>, C: Clock> Drive for GraphDrive<P
 
     async fn session_status(&self, url: &UploadUrl) -> Result<SessionStatus, DriveError> {
         let clock = self.calls.clock();
-        let answer = self.uploads.call(Method::GET, url, clock).await?;
-        let progress: Progress = parse_response(Operation::SessionStatus, &answer)?;
+        let response = self.uploads.call(Method::GET, url, clock).await?;
+        let progress: Progress = parse_response(Operation::SessionStatus, &response)?;
         Ok(SessionStatus { next: progress.next() })
     }
 
@@ -74,36 +79,37 @@ impl<P: CredentialsProvider<ClientCredentials>, C: Clock> Drive for GraphDrive<P
         body: ByteStream,
     ) -> Result<FragmentResult, DriveError> {
         let clock = self.calls.clock();
-        let answer = self.uploads.put(url, range, body, clock).await?;
-        match answer.status {
+        let response = self.uploads.put(url, range, body, clock).await?;
+        match response.status {
             StatusCode::OK | StatusCode::CREATED => {
-                parse_file(&answer).map(FragmentResult::Completed)
+                parse_file(&response).map(FragmentResult::Completed)
             }
             status if status.is_success() => {
-                let next = answer.json().and_then(|progress: Progress| progress.next());
+                let next = response.json().and_then(|progress: Progress| progress.next());
                 Ok(FragmentResult::Accepted { next })
             }
-            _ if range.is_last() => Err(classify(Operation::LastFragment, &answer)),
-            _ => Err(classify(Operation::Fragment, &answer)),
+            _ if range.is_last() => Err(classify(Operation::LastFragment, &response)),
+            _ => Err(classify(Operation::Fragment, &response)),
         }
     }
 
     async fn delete_session(&self, url: &UploadUrl) -> Result<SessionEnd, DriveError> {
         if self.uploads.target(url).is_err() {
-            // No request is ever sent to such a host, so no session of ours can be open there.
+            // The URL is invalid or its host is not allowed. docferry never sends a request to such
+            // a URL, so no session of docferry can be open there.
             return Ok(SessionEnd::AlreadyGone);
         }
         let clock = self.calls.clock();
-        let answer = self.uploads.call(Method::DELETE, url, clock).await?;
-        if answer.status == StatusCode::NO_CONTENT {
+        let response = self.uploads.call(Method::DELETE, url, clock).await?;
+        if response.status == StatusCode::NO_CONTENT {
             return Ok(SessionEnd::Deleted);
         }
-        if answer.status.is_success() {
-            // Not Graph's response, for example a page of a proxy. The session may still be open,
-            // or the document may be complete.
-            return Err(unreadable());
+        if response.status.is_success() {
+            // Graph responds with 204 only, so this response is not from Graph; it may be a page of
+            // a proxy. The session may still be open, or the document may be complete.
+            return Err(unreadable_write_response());
         }
-        match classify(Operation::SessionDelete, &answer) {
+        match classify(Operation::SessionDelete, &response) {
             DriveError::SessionGone => Ok(SessionEnd::AlreadyGone),
             error => Err(error),
         }
@@ -116,15 +122,17 @@ impl<P: CredentialsProvider<ClientCredentials>, C: Clock> Drive for GraphDrive<P
         policy: ConflictPolicy,
     ) -> Result<DriveItem, DriveError> {
         let owner = self.owner(&destination.recipient).await?;
-        let item = path::item(&owner.id, destination);
+        let path = path::item(&owner.id, destination);
         let policy = policy.as_str();
-        let url = format!("{item}:/content?@microsoft.graph.conflictBehavior={policy}");
-        let answer = self.calls.call(Method::PUT, &url, Payload::Document(bytes)).await?;
-        if !answer.status.is_success() {
+        let url = format!("{path}:/content?@microsoft.graph.conflictBehavior={policy}");
+        let response = self.calls.call(Method::PUT, &url, Payload::Document(bytes)).await?;
+        if !response.status.is_success() {
             let operation = Operation::SmallPut;
-            return Err(self.write_error(operation, &destination.recipient, &owner, &answer).await);
+            return Err(self
+                .write_error(operation, &destination.recipient, &owner, &response)
+                .await);
         }
-        let item = parse_file(&answer)?;
+        let item = parse_file(&response)?;
         self.mark_drive_seen(&destination.recipient);
         Ok(item)
     }
@@ -136,14 +144,14 @@ impl<P: CredentialsProvider<ClientCredentials>, C: Clock> Drive for GraphDrive<P
         match self.item(recipient, &owner, &path).await? {
             None => Ok(None),
             Some(item) if item.is_folder() => Err(DriveError::Conflict),
-            Some(item) => item.into_file().map(Some).ok_or_else(unknown_item),
+            Some(item) => item.into_file().map(Some).ok_or_else(unreadable_read_response),
         }
     }
 
     async fn has_file_in_path(&self, destination: &Destination) -> Result<bool, DriveError> {
         let Destination { recipient, folder, .. } = destination;
         let owner = self.owner(recipient).await?;
-        // From the deepest folder upwards, the first item that exists decides.
+        // The deepest existing item of the path is either a folder or the file in the path.
         for depth in (1..=folder.segments().len()).rev() {
             let path = path::folder(&owner.id, &folder.segments()[..depth]);
             if let Some(item) = self.item(recipient, &owner, &path).await? {
@@ -162,14 +170,15 @@ impl<P: CredentialsProvider<ClientCredentials>, C: Clock> Drive for GraphDrive<P
         let owner = self.owner(&destination.recipient).await?;
         let range_value = range_header(&range)?;
         let url = path::content(&owner.id, &item.id);
-        let answer = self.calls.call(Method::GET, &url, Payload::Part(range_value.clone())).await?;
-        let answer = match address(&answer) {
-            None => answer,
-            Some(address) => {
-                let url = UploadUrl::new(address);
+        let response =
+            self.calls.call(Method::GET, &url, Payload::Range(range_value.clone())).await?;
+        let response = match redirect_target(&response) {
+            None => response,
+            Some(download_url) => {
+                let url = UploadUrl::new(download_url);
                 self.uploads.download(&url, range_value, self.calls.clock()).await?
             }
         };
-        part(&answer, &range, item.facts.size)
+        requested_bytes(&response, &range, item.facts.size)
     }
 }

@@ -1,4 +1,5 @@
-//! Allowlist of the hosts to which documents are uploaded.
+//! Allowlist of the hosts to which documents are uploaded. Every upload URL in a response of
+//! Microsoft Graph is checked against it before it is used.
 
 use http::Uri;
 
@@ -6,21 +7,22 @@ use http::Uri;
 /// to another server.
 #[derive(Debug)]
 pub(crate) struct UploadHosts {
-    /// Host of Graph itself.
-    graph: Option<String>,
+    /// Host of Graph itself, in lower case.
+    graph_host: Option<String>,
     /// Allowed domains, including their subdomains, in lower case.
     domains: Vec<String>,
-    /// Whether `http` is allowed. It is only if Graph's own URL is `http`, that is, a simulator.
+    /// Whether `http` is allowed. It is allowed only if Graph's own URL is `http`, which means that
+    /// Graph is a simulator.
     allow_plain_http: bool,
 }
 
 impl UploadHosts {
     pub(crate) fn new(graph_url: &str, domains: &[String]) -> Self {
-        let graph = graph_url.parse::<Uri>().ok();
+        let graph_url = graph_url.parse::<Uri>().ok();
         Self {
-            graph: graph.as_ref().and_then(Uri::host).map(str::to_ascii_lowercase),
+            graph_host: graph_url.as_ref().and_then(Uri::host).map(str::to_ascii_lowercase),
             domains: domains.iter().map(|domain| domain.to_ascii_lowercase()).collect(),
-            allow_plain_http: graph.as_ref().and_then(Uri::scheme_str) == Some("http"),
+            allow_plain_http: graph_url.as_ref().and_then(Uri::scheme_str) == Some("http"),
         }
     }
 
@@ -38,7 +40,7 @@ impl UploadHosts {
             Some("http") if self.allow_plain_http => {}
             _ => return false,
         }
-        self.graph.as_ref() == Some(&host) || self.domains.iter().any(is_below)
+        self.graph_host.as_ref() == Some(&host) || self.domains.iter().any(is_below)
     }
 }
 
@@ -53,14 +55,14 @@ mod tests {
 
     #[test]
     fn uploads_go_only_to_graphs_host_and_allowed_domains() {
-        let graph = "https://graph.microsoft.com";
+        let graph_url = "https://graph.microsoft.com";
         for good in [
             "https://graph.microsoft.com/upload?x='y'",
             "https://contoso-my.SharePoint.com/personal/_api/upload",
             "https://sharepoint.com/x",
             "https://api.1drv.com:443/up",
         ] {
-            assert!(allows(graph, good), "{good}");
+            assert!(allows(graph_url, good), "{good}");
         }
         for bad in [
             "https://notsharepoint.com/x",
@@ -73,16 +75,16 @@ mod tests {
             "http://contoso.sharepoint.com/x",
             "http://graph.microsoft.com/x",
         ] {
-            assert!(!allows(graph, bad), "{bad}");
+            assert!(!allows(graph_url, bad), "{bad}");
         }
     }
 
     #[test]
     fn plain_http_is_allowed_only_if_graph_uses_it() {
-        let graph = "http://127.0.0.1:8102";
-        assert!(allows(graph, "http://127.0.0.1:8102/upload/1?x"));
-        assert!(allows(graph, "https://contoso.sharepoint.com/x"));
-        assert!(!allows(graph, "http://127.0.0.2:8102/upload/1"));
-        assert!(!allows(graph, "http://evil.example/upload/1"));
+        let graph_url = "http://127.0.0.1:8102";
+        assert!(allows(graph_url, "http://127.0.0.1:8102/upload/1?x"));
+        assert!(allows(graph_url, "https://contoso.sharepoint.com/x"));
+        assert!(!allows(graph_url, "http://127.0.0.2:8102/upload/1"));
+        assert!(!allows(graph_url, "http://evil.example/upload/1"));
     }
 }

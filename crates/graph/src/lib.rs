@@ -14,16 +14,17 @@
 //! [`DriveError`](docferry_app::ports::DriveError)s. No error of this crate contains a URL, an
 //! address, a name or a token.
 
-mod answer;
 mod body;
 mod calls;
 mod client;
 mod content;
 mod drive;
+mod error_code;
 mod failure;
 mod hosts;
 mod parse;
 mod path;
+mod response;
 mod settings;
 mod token;
 mod upload;

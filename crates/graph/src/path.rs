@@ -1,21 +1,22 @@
-//! Paths of Graph's API, relative to its base URL.
+//! URL paths of the calls of Microsoft Graph, relative to its base URL.
 
 use docferry_app::ports::Destination;
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 
 /// Characters to encode in a path segment: all except the "unreserved" ones of RFC 3986, so that
 /// `#`, `%`, `+` and `'` in names are taken literally.
-const SEGMENT: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');
+const ENCODED_IN_SEGMENT: &AsciiSet =
+    &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');
 
 /// Percent-encodes one path segment as UTF-8.
 pub(crate) fn segment(text: &str) -> String {
-    utf8_percent_encode(text, SEGMENT).to_string()
+    utf8_percent_encode(text, ENCODED_IN_SEGMENT).to_string()
 }
 
 /// Returns the path of a user, addressed by principal name.
 ///
-/// Graph would read a name that begins with `$` as an OData segment, so such a name is written
-/// as a key in parentheses, in which quotes are doubled.
+/// Graph would read a name that begins with `$` as an OData segment. Such a name is therefore
+/// written as a key in parentheses, and its quotes are doubled.
 pub(crate) fn user(principal_name: &str) -> String {
     if principal_name.starts_with('$') {
         let key = principal_name.replace('\'', "''");
@@ -39,7 +40,7 @@ pub(crate) fn item(user_id: &str, destination: &Destination) -> String {
     format!("{}/root:/{folder}{name}", drive(user_id))
 }
 
-/// Returns the path of a folder, given by the names of all folders from the root.
+/// Returns the path of a folder. `names` contains the names of all folders from the root to it.
 pub(crate) fn folder(user_id: &str, names: &[impl AsRef<str>]) -> String {
     let path: Vec<String> = names.iter().map(|name| segment(name.as_ref())).collect();
     format!("{}/root:/{}", drive(user_id), path.join("/"))

@@ -1,4 +1,5 @@
-//! Settings of the Graph client and the TLS configuration shared by its HTTP clients.
+//! Settings of the client of Microsoft Graph, and the TLS configuration that its two HTTP clients
+//! share.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -21,7 +22,7 @@ const UPLOAD_HOSTS: [&str; 7] = [
     "microsoftpersonalcontent.com",
 ];
 
-/// Addresses and time limits of Graph.
+/// Addresses of Microsoft Graph, and time limits of its calls.
 #[derive(Debug, Clone)]
 pub struct GraphSettings {
     /// Base URL of Graph, without `/v1.0`.
@@ -38,9 +39,11 @@ pub struct GraphSettings {
     /// Time limit for all calls except fragments, from the request to the last byte of the
     /// response.
     pub call_timeout: Duration,
-    /// Time without progress after which a fragment counts as lost. Its total time has no limit:
-    /// the caller drops the future when it does not want to wait longer. The service may need a
-    /// minute to process the last fragment.
+    /// Time without progress after which a fragment counts as lost. It has to be longer than a
+    /// minute, because Graph may need a minute to process the last fragment.
+    ///
+    /// The total time of a fragment has no limit. A caller that does not want to wait longer drops
+    /// the future.
     pub stall_timeout: Duration,
 }
 
@@ -63,7 +66,7 @@ impl GraphSettings {
 /// Failure to create the client.
 #[derive(Debug, thiserror::Error)]
 pub enum SetupError {
-    /// A base URL is invalid; contains the name of the setting.
+    /// A base URL is invalid. The field is the name of its setting.
     #[error("{0} must be an absolute http or https URL")]
     BaseUrl(&'static str),
     /// The TLS stack could not be set up, for example because there are no root certificates.
@@ -81,7 +84,8 @@ pub(crate) fn base_url(setting: &'static str, text: &str) -> Result<String, Setu
     }
 }
 
-/// Creates the TLS configuration. Both clients share it, so the root certificates are read once.
+/// Creates the TLS configuration. Both HTTP clients share it, so the root certificates are read
+/// only once.
 pub(crate) fn tls() -> Result<ClientConfig, SetupError> {
     let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
     let config = ClientConfig::builder_with_provider(provider)

@@ -1,4 +1,5 @@
-//! Access tokens of the application (OAuth 2.0 client credentials), cached and renewed.
+//! Cache of the access token with which docferry calls Microsoft Graph. The token belongs to the
+//! application, not to a user (OAuth 2.0 client credentials).
 
 use docferry_app::ports::{Cause, Clock, CredentialsProvider, DriveError, Freshness};
 use docferry_domain::failure::FailureCode;
@@ -9,15 +10,16 @@ use secrecy::{ExposeSecret as _, SecretString};
 use serde::Deserialize;
 use tokio::sync::Mutex;
 
-use crate::answer::GraphResponse;
 use crate::failure::{classify, no_effect};
 use crate::path::segment;
+use crate::response::GraphResponse;
 use crate::settings::GraphSettings;
 
-/// Time between a failed renewal and the next one, while the old token is still valid.
+/// Time between a failed renewal of the token and the next attempt, while the old token is still
+/// valid.
 const PAUSE_AFTER_FAILURE: SignedDuration = SignedDuration::from_secs(30);
 
-/// Credentials of the app registration.
+/// Credentials with which docferry requests an access token.
 #[derive(Debug, Clone)]
 pub struct ClientCredentials {
     /// Id of the application.
@@ -50,8 +52,10 @@ struct TokenResponse {
     expires_in: u32,
 }
 
-/// Cache of the access token, which is renewed at 80 % of its life. The lock is held during a
-/// renewal, so that there is one request at a time and concurrent callers wait for its result.
+/// Cache of the access token. The token is renewed when 80 % of its life are over.
+///
+/// The lock is held during a renewal, so concurrent callers wait for one renewal instead of
+/// requesting tokens of their own.
 pub(crate) struct Tokens<P> {
     http: reqwest::Client,
     url: String,
@@ -80,8 +84,8 @@ impl<P: CredentialsProvider<ClientCredentials>> Tokens<P> {
 
     /// Returns a valid token.
     ///
-    /// `rejected` is the token that Graph has just rejected. It is never returned again, but a
-    /// token that a concurrent call has renewed meanwhile is.
+    /// `rejected` is a token that Graph has just rejected; it is never returned. If a concurrent
+    /// call has already renewed it, the renewed token is returned without another request.
     pub(crate) async fn bearer(
         &self,
         clock: &impl Clock,
@@ -92,7 +96,7 @@ impl<P: CredentialsProvider<ClientCredentials>> Tokens<P> {
         if let Some(token) = cached.as_ref().filter(|token| clock.now() < token.refresh_at) {
             return Ok(token.bearer.clone());
         }
-        match self.request(clock).await {
+        match self.request_token(clock).await {
             Ok(token) => Ok(cached.insert(token).bearer.clone()),
             Err(error) => match cached.as_mut() {
                 Some(token) if clock.now() < token.expires_at => {
@@ -104,19 +108,20 @@ impl<P: CredentialsProvider<ClientCredentials>> Tokens<P> {
         }
     }
 
-    /// Requests a new token.
-    async fn request(&self, clock: &impl Clock) -> Result<Token, DriveError> {
-        match self.request_with(Freshness::Cached, clock).await {
-            // The client secret may have been rotated since it was cached.
+    /// Requests a new token. If the client secret is rejected, reads the secret again and repeats
+    /// the request once.
+    async fn request_token(&self, clock: &impl Clock) -> Result<Token, DriveError> {
+        match self.request_token_with(Freshness::Cached, clock).await {
+            // The client secret may have been changed since it was cached.
             Err(DriveError::Unauthorized { .. }) => {
-                self.request_with(Freshness::Fresh, clock).await
+                self.request_token_with(Freshness::Fresh, clock).await
             }
             result => result,
         }
     }
 
     /// Requests a token with the cached or the freshly read client secret.
-    async fn request_with(
+    async fn request_token_with(
         &self,
         lookup: Freshness,
         clock: &impl Clock,
@@ -130,24 +135,25 @@ impl<P: CredentialsProvider<ClientCredentials>> Tokens<P> {
             ("grant_type", "client_credentials"),
         ];
         let requested_at = clock.now();
-        let response = self.http.post(&self.url).form(&form).send().await;
-        let response = response.map_err(|error| token_unavailable(error.without_url()))?;
-        let answer = GraphResponse::read(response.into(), requested_at).await;
-        let answer = answer.map_err(token_unavailable)?;
-        if !answer.status.is_success() {
-            return Err(classify(Operation::Token, &answer));
+        let sent = self.http.post(&self.url).form(&form).send().await;
+        let received = sent.map_err(|error| token_unavailable(error.without_url()))?;
+        let response = GraphResponse::read(received.into(), requested_at).await;
+        let response = response.map_err(token_unavailable)?;
+        if !response.status.is_success() {
+            return Err(classify(Operation::Token, &response));
         }
-        let token = answer.json().and_then(|token| parse_token(&token, requested_at));
+        let token = response.json().and_then(|body| parse_token(&body, requested_at));
         token.ok_or_else(|| token_unavailable("the token endpoint's response has no token"))
     }
 }
 
-/// Builds the token from the response. Its life is counted from the time of the request.
-fn parse_token(answer: &TokenResponse, requested_at: Timestamp) -> Option<Token> {
-    let text = format!("Bearer {}", answer.access_token.expose_secret());
+/// Builds the token from a response of the token endpoint. The token's life is counted from the
+/// time of the request.
+fn parse_token(response: &TokenResponse, requested_at: Timestamp) -> Option<Token> {
+    let text = format!("Bearer {}", response.access_token.expose_secret());
     let mut header = HeaderValue::try_from(text).ok()?;
     header.set_sensitive(true);
-    let life = SignedDuration::from_secs(answer.expires_in.into());
+    let life = SignedDuration::from_secs(response.expires_in.into());
     Some(Token {
         bearer: Bearer(header),
         refresh_at: requested_at + life * 4 / 5,
@@ -155,7 +161,8 @@ fn parse_token(answer: &TokenResponse, requested_at: Timestamp) -> Option<Token>
     })
 }
 
-/// Error for a missing token. Without a token no call is sent, so the drive is unchanged.
+/// Returns the error for a token that could not be obtained. Without a token, no call is sent to
+/// Graph, so the drive is unchanged.
 fn token_unavailable(cause: impl Into<Cause>) -> DriveError {
     no_effect(FailureCode::DestinationUnavailable, cause)
 }

@@ -1,4 +1,5 @@
-//! Client for upload URLs: fragments, session status, and downloads from pre-authenticated URLs.
+//! HTTP client for URLs that contain their own credential: upload URLs, to which the fragments of a
+//! document are sent, and pre-authenticated download URLs. Microsoft Graph issues both.
 
 use std::time::Duration;
 
@@ -15,22 +16,23 @@ use percent_encoding::{AsciiSet, utf8_percent_encode};
 use rustls::ClientConfig;
 use tokio::time::timeout;
 
-use crate::answer::GraphResponse;
 use crate::body::{BodyWatch, FragmentBody};
 use crate::hosts::UploadHosts;
+use crate::response::GraphResponse;
 use crate::settings::GraphSettings;
 
-/// Time without acknowledgement after which a connection counts as dead. A function that Lambda
-/// has frozen between two invocations detects stale connections this way.
-const DEAD_PEER: Duration = Duration::from_secs(60);
+/// Time without a TCP acknowledgement after which a connection counts as dead. Lambda freezes a
+/// function between two invocations, and the function detects by this limit that a connection broke
+/// meanwhile.
+const DEAD_CONNECTION_TIMEOUT: Duration = Duration::from_secs(60);
 /// Time after which idle connections are closed, well before the service closes them.
-const IDLE: Duration = Duration::from_secs(30);
+const IDLE_TIMEOUT: Duration = Duration::from_secs(30);
 
-/// Client for upload URLs. It sends no credential but the one in the URL, and no default header
-/// but that of the trace.
+/// Client for URLs that contain their own credential. It adds no other credential to a request, and
+/// no header except those of the trace, the range and the body.
 ///
-/// It uses HTTP/1.1 only: one fragment is sent at a time, and the flow-control window of HTTP/2
-/// would only slow it down.
+/// It uses HTTP/1.1 only. A connection sends one fragment at a time, so HTTP/2 would add nothing
+/// but its flow-control window, which slows large uploads down.
 pub(crate) struct Uploads {
     http: Client<HttpsConnector<HttpConnector>, FragmentBody>,
     hosts: UploadHosts,
@@ -44,9 +46,9 @@ impl Uploads {
         tcp.enforce_http(false);
         tcp.set_nodelay(true);
         tcp.set_connect_timeout(Some(settings.connect_timeout));
-        tcp.set_keepalive(Some(DEAD_PEER));
+        tcp.set_keepalive(Some(DEAD_CONNECTION_TIMEOUT));
         #[cfg(target_os = "linux")]
-        tcp.set_tcp_user_timeout(Some(DEAD_PEER));
+        tcp.set_tcp_user_timeout(Some(DEAD_CONNECTION_TIMEOUT));
         let schemes = HttpsConnectorBuilder::new().with_tls_config(tls);
         // An upload URL is a secret. It is sent over http only if Graph's own URL is http, that
         // is, to a simulator.
@@ -57,7 +59,7 @@ impl Uploads {
         };
         let http = Client::builder(TokioExecutor::new())
             .pool_timer(TokioTimer::new())
-            .pool_idle_timeout(IDLE)
+            .pool_idle_timeout(IDLE_TIMEOUT)
             .build(schemes.enable_http1().wrap_connector(tcp));
         Self {
             http,
@@ -67,7 +69,7 @@ impl Uploads {
         }
     }
 
-    /// Sends a request without a body.
+    /// Sends a request without a body to an upload URL.
     pub(crate) async fn call(
         &self,
         method: Method,
@@ -77,12 +79,13 @@ impl Uploads {
         let (body, watch) = FragmentBody::empty();
         let request = self.request(method, url, body)?;
         match timeout(self.call_timeout, self.send(request, clock)).await {
-            Ok(answer) => answer.map_err(|cause| to_drive_error(&watch, cause)),
+            Ok(response) => response.map_err(|cause| to_drive_error(&watch, cause)),
             Err(elapsed) => Err(DriveError::Ambiguous(elapsed.into())),
         }
     }
 
-    /// Reads a range of a document from a pre-authenticated download URL.
+    /// Reads a byte range of a document from a pre-authenticated download URL. `range` is the
+    /// value of the `Range` header.
     pub(crate) async fn download(
         &self,
         url: &UploadUrl,
@@ -93,12 +96,12 @@ impl Uploads {
         let mut request = self.request(Method::GET, url, body)?;
         request.headers_mut().insert(RANGE, range);
         match timeout(self.call_timeout, self.send(request, clock)).await {
-            Ok(answer) => answer.map_err(|cause| to_drive_error(&watch, cause)),
+            Ok(response) => response.map_err(|cause| to_drive_error(&watch, cause)),
             Err(elapsed) => Err(DriveError::Ambiguous(elapsed.into())),
         }
     }
 
-    /// Sends one fragment.
+    /// Sends one fragment of a document. `stream` yields the bytes of the fragment.
     pub(crate) async fn put(
         &self,
         url: &UploadUrl,
@@ -112,8 +115,8 @@ impl Uploads {
         headers.insert(CONTENT_LENGTH, range.len().into());
         headers.insert(CONTENT_RANGE, content_range(range)?);
         tokio::select! {
-            answer = self.send(request, clock) => {
-                answer.map_err(|cause| to_drive_error(&watch, cause))
+            response = self.send(request, clock) => {
+                response.map_err(|cause| to_drive_error(&watch, cause))
             }
             () = watch.stalled(self.stall_timeout) => {
                 Err(DriveError::Ambiguous("the fragment stalled".into()))
@@ -121,7 +124,7 @@ impl Uploads {
         }
     }
 
-    /// Builds a request for an upload URL, with its target as returned by [`Uploads::target`].
+    /// Builds a request for a URL. Its only header is that of the current trace, if any.
     fn request(
         &self,
         method: Method,
@@ -138,8 +141,8 @@ impl Uploads {
         Ok(request)
     }
 
-    /// Converts an upload URL to a request target. Fails if the URL is invalid or names a host
-    /// that is not allowed.
+    /// Converts a URL to a request target. Fails if the URL is invalid or names a host that is not
+    /// allowed.
     pub(crate) fn target(&self, url: &UploadUrl) -> Result<Uri, DriveError> {
         let rejected = |code: &str| DriveError::Refused { code: code.into() };
         let uri = parse(url).ok_or_else(|| rejected("invalidUploadUrl"))?;
@@ -158,7 +161,7 @@ impl Uploads {
 
 /// Characters that a URL may not contain and that clients therefore percent-encode (WHATWG URL).
 /// The server decodes them to the same text.
-const ENCODED: &AsciiSet = &AsciiSet::EMPTY
+const INVALID_IN_URL: &AsciiSet = &AsciiSet::EMPTY
     .add(b' ')
     .add(b'"')
     .add(b'<')
@@ -169,27 +172,27 @@ const ENCODED: &AsciiSet = &AsciiSet::EMPTY
     .add(b'|')
     .add(b'}');
 
-/// Parses an absolute URL. It stays the same byte for byte if it is a valid request target;
-/// otherwise the invalid characters of its path and query are encoded.
+/// Parses an absolute URL. If the URL is a valid request target, it stays the same byte for byte.
+/// If it is not, the invalid characters of its path and query are percent-encoded.
 ///
-/// Returns `None` if the URL is not absolute, contains control characters or contains `#`: the
-/// part after `#` is never sent, so the server would receive a truncated URL.
+/// Returns `None` if the URL is not absolute, contains control characters or contains `#`. HTTP
+/// clients do not send the part after `#`, so the server would receive a truncated URL.
 fn parse(url: &UploadUrl) -> Option<Uri> {
     let text = url.expose();
     if text.contains('#') || text.chars().any(char::is_control) {
         return None;
     }
-    let uri: Uri = text.parse().ok().or_else(|| encoded(text)?.parse().ok())?;
+    let uri: Uri = text.parse().ok().or_else(|| encode_path_and_query(text)?.parse().ok())?;
     (uri.scheme().is_some() && uri.host().is_some()).then_some(uri)
 }
 
-/// Percent-encodes the invalid characters after the authority of a URL.
-fn encoded(text: &str) -> Option<String> {
-    let authority = text.find("://")? + 3;
-    let path = authority + text.get(authority..)?.find(['/', '?'])?;
-    let (origin, rest) = text.split_at_checked(path)?;
+/// Percent-encodes the invalid characters in the path and the query of a URL.
+fn encode_path_and_query(url: &str) -> Option<String> {
+    let authority_start = url.find("://")? + 3;
+    let path_start = authority_start + url.get(authority_start..)?.find(['/', '?'])?;
+    let (origin, path_and_query) = url.split_at_checked(path_start)?;
     // Non-ASCII characters are always encoded, as UTF-8.
-    Some(format!("{origin}{}", utf8_percent_encode(rest, ENCODED)))
+    Some(format!("{origin}{}", utf8_percent_encode(path_and_query, INVALID_IN_URL)))
 }
 
 /// Returns the value of the `Content-Range` header; fails if the range is empty or too long.
@@ -201,8 +204,8 @@ fn content_range(range: FragmentRange) -> Result<HeaderValue, DriveError> {
         .ok_or_else(|| DriveError::Refused { code: "invalidRange".into() })
 }
 
-/// Returns the error for a failed request. If the source of the body failed, the error says so;
-/// in all other cases the response was lost and the outcome is ambiguous.
+/// Returns the error for a request that got no response. If the source of the request body failed,
+/// the error is [`DriveError::Body`]. If not, the request may or may not have taken effect.
 fn to_drive_error(watch: &BodyWatch, cause: Cause) -> DriveError {
     if watch.source_failed() { DriveError::Body } else { DriveError::Ambiguous(cause) }
 }
@@ -215,19 +218,24 @@ mod tests {
 
     #[test]
     fn every_character_of_an_upload_url_reaches_the_server_unchanged() {
-        let all = ('\0'..='\u{17f}').chain("法廷\u{202e}\u{fffd}\u{1f3db}".chars());
-        for c in all {
-            for text in [format!("/a{c}b%20?k=v"), format!("/a?k=x{c}y%2B+")] {
-                let url = UploadUrl::new(format!("https://a.example{text}"));
-                if c == '#' || c.is_control() {
-                    assert!(parse(&url).is_none(), "{c:?}");
+        let ascii_and_latin = '\0'..='\u{17f}';
+        let characters = ascii_and_latin.chain("法廷\u{202e}\u{fffd}\u{1f3db}".chars());
+        for character in characters {
+            let in_path = format!("/a{character}b%20?k=v");
+            let in_query = format!("/a?k=x{character}y%2B+");
+            for written in [in_path, in_query] {
+                let url = UploadUrl::new(format!("https://a.example{written}"));
+                if character == '#' || character.is_control() {
+                    assert!(parse(&url).is_none(), "{character:?}");
                     continue;
                 }
-                let target = parse(&url).unwrap().path_and_query().unwrap().to_string();
-                assert!(target.bytes().all(|b| b.is_ascii_graphic() || b >= 0x80), "{target}");
 
-                let (sent, written) = (percent_decode_str(&target), percent_decode_str(&text));
-                assert!(sent.eq(written), "{c:?}");
+                let target = parse(&url).unwrap().path_and_query().unwrap().to_string();
+
+                let is_sendable = |byte: u8| byte.is_ascii_graphic() || byte >= 0x80;
+                assert!(target.bytes().all(is_sendable), "{target}");
+                let received = percent_decode_str(&target);
+                assert!(received.eq(percent_decode_str(&written)), "{character:?}");
             }
         }
     }

@@ -1,4 +1,5 @@
-//! JSON bodies of Graph's requests and responses, as far as docferry uses them.
+//! JSON bodies of the requests to Microsoft Graph and of its responses. The types contain only the
+//! fields that docferry uses.
 
 use docferry_app::ports::{ConflictPolicy, DriveItem};
 use docferry_domain::document::ItemFacts;
@@ -30,7 +31,7 @@ impl<'a> CreateSession<'a> {
     }
 }
 
-/// User or drive, of which only the id is used.
+/// Response that describes a user or a drive. docferry uses only its id.
 #[derive(Deserialize)]
 pub(crate) struct WithId {
     pub(crate) id: String,
@@ -53,15 +54,16 @@ pub(crate) struct Progress {
 }
 
 impl Progress {
-    /// Returns the first range that the drive expects, such as `"26-"` or `"26-99"`. If it has an
-    /// end, the drive already has the bytes after it.
+    /// Returns the first range that the drive expects. If the range has an end, the drive already
+    /// has the bytes after that end.
     pub(crate) fn next(&self) -> Option<ExpectedRange> {
-        self.next_expected_ranges.iter().filter_map(|range| gap(range)).min_by_key(|gap| gap.start)
+        let ranges = self.next_expected_ranges.iter().filter_map(|text| parse_range(text));
+        ranges.min_by_key(|range| range.start)
     }
 }
 
-/// Parses a range of `nextExpectedRanges`.
-fn gap(range: &str) -> Option<ExpectedRange> {
+/// Parses a range of `nextExpectedRanges`, such as `26-` or `26-99`.
+fn parse_range(range: &str) -> Option<ExpectedRange> {
     let (start, last) = range.split_once('-').unwrap_or((range, ""));
     let start: u64 = start.trim().parse().ok()?;
     let last = last.trim().parse().ok().filter(|last| *last >= start);
@@ -70,8 +72,9 @@ fn gap(range: &str) -> Option<ExpectedRange> {
 
 /// Drive item: a file or a folder.
 ///
-/// A body without id, name and size is not an item. A successful response may contain a page or
-/// the progress of a session instead; this does not prove that a document is complete.
+/// A body without id, name and size is not an item. A successful response to an upload may contain
+/// an HTML page or the progress of a session instead of an item. Such a body does not prove that
+/// the document is complete.
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub(crate) struct Item {
@@ -100,9 +103,7 @@ impl Item {
     pub(crate) const fn is_folder(&self) -> bool {
         self.folder.is_some()
     }
-}
 
-impl Item {
     /// Converts this item to a file. Returns `None` if it has no id or no name.
     pub(crate) fn into_file(self) -> Option<DriveItem> {
         if self.id.is_empty() || self.name.is_empty() {
@@ -117,16 +118,16 @@ impl Item {
     }
 }
 
-/// Maximum length of a stored web URL. A OneDrive path has at most 400 characters, each of which
-/// takes up to 12 when encoded.
-const LONGEST_WEB_URL: usize = 8192;
+/// Maximum length of a web URL that is stored. A OneDrive path has at most 400 characters, and each
+/// of them takes up to 12 characters in a URL.
+const MAX_WEB_URL_LENGTH: usize = 8192;
 
-/// Returns whether a text is a safe link. Callers may put it into a web page.
+/// Returns whether a text is a web address that callers can safely put into a page as a link.
 fn is_web_url(text: &str) -> bool {
     let is_plain =
-        text.len() <= LONGEST_WEB_URL && text.bytes().all(|byte| byte.is_ascii_graphic());
+        text.len() <= MAX_WEB_URL_LENGTH && text.bytes().all(|byte| byte.is_ascii_graphic());
     let scheme = text.split_once("://").map(|(scheme, _)| scheme.to_ascii_lowercase());
-    // `http` is used by simulators on the same machine.
+    // A simulator on the same machine uses `http`.
     is_plain && matches!(scheme.as_deref(), Some("https" | "http"))
 }
 
@@ -136,34 +137,36 @@ mod tests {
 
     #[test]
     fn first_expected_range_is_parsed_with_its_end() {
-        let gap = |start, end| Some(ExpectedRange { start, end });
-        for (text, next) in [
-            (r#"{"nextExpectedRanges":["26-"]}"#, gap(26, None)),
-            (r#"{"nextExpectedRanges":["26"]}"#, gap(26, None)),
-            (r#"{"nextExpectedRanges":["26-99"]}"#, gap(26, Some(100))),
-            (r#"{"nextExpectedRanges":["26-99","150-"]}"#, gap(26, Some(100))),
-            (r#"{"nextExpectedRanges":["150-"," 26 - 99 "]}"#, gap(26, Some(100))),
-            (r#"{"nextExpectedRanges":["26-7"]}"#, gap(26, None)),
-            (r#"{"nextExpectedRanges":["0-"]}"#, gap(0, None)),
+        let range = |start, end| Some(ExpectedRange { start, end });
+        for (text, expected) in [
+            (r#"{"nextExpectedRanges":["26-"]}"#, range(26, None)),
+            (r#"{"nextExpectedRanges":["26"]}"#, range(26, None)),
+            (r#"{"nextExpectedRanges":["26-99"]}"#, range(26, Some(100))),
+            (r#"{"nextExpectedRanges":["26-99","150-"]}"#, range(26, Some(100))),
+            (r#"{"nextExpectedRanges":["150-"," 26 - 99 "]}"#, range(26, Some(100))),
+            (r#"{"nextExpectedRanges":["26-7"]}"#, range(26, None)),
+            (r#"{"nextExpectedRanges":["0-"]}"#, range(0, None)),
             (r#"{"nextExpectedRanges":[]}"#, None),
             (r#"{"nextExpectedRanges":["?"]}"#, None),
             ("{}", None),
         ] {
             let progress: Progress = serde_json::from_str(text).unwrap();
-            assert_eq!(progress.next(), next, "{text}");
+            assert_eq!(progress.next(), expected, "{text}");
         }
     }
 
     #[test]
     fn web_url_is_kept_only_if_it_is_a_safe_link() {
-        let kept = |url: &str| {
+        let kept_url = |url: &str| {
             let item = serde_json::json!({ "id": "i", "name": "a", "size": 3, "webUrl": url });
             serde_json::from_value::<Item>(item).unwrap().into_file().unwrap().web_url
         };
+
         let good = "https://court-my.example/personal/ada/Documents/a%20b.pdf";
-        assert_eq!(kept(good).as_deref(), Some(good));
+        assert_eq!(kept_url(good).as_deref(), Some(good));
+
         for bad in ["", "javascript:alert(1)", "data://x", "https://x/a b", "https://x/\n", "/a"] {
-            assert_eq!(kept(bad), None, "{bad}");
+            assert_eq!(kept_url(bad), None, "{bad}");
         }
     }
 

@@ -20,7 +20,8 @@ pub struct TransferApi<P: SlotAdapters> {
     pub record_ttl: SignedDuration,
     /// Maximum number of transfers that hold a slot at once, for each pool.
     pub limits: SlotLimits,
-    /// Drain mode: refuses new work, while running transfers continue to their end.
+    /// Whether the service is in drain mode. It then refuses new work, and running transfers
+    /// continue.
     pub drain: bool,
 }
 
@@ -30,6 +31,7 @@ impl<P: SlotAdapters> TransferApi<P> {
         if self.drain { Err(ApiError::Draining) } else { Ok(()) }
     }
 
+    /// Returns the scheduler that gives slots to transfers.
     pub(crate) fn scheduler(&self) -> SlotScheduler<'_, P> {
         let Self { store, workflow, clock, limits, .. } = self;
         SlotScheduler { store, workflow, clock, limits: *limits }

@@ -1,4 +1,4 @@
-//! Reads JSON request bodies.
+//! Reading of JSON request bodies, with limits and with errors that name the invalid member.
 
 use axum::extract::Request;
 use docferry_contract::problem::FieldError;
@@ -16,7 +16,8 @@ const BYTE_ORDER_MARK: &[u8] = b"\xef\xbb\xbf";
 
 /// Reads a JSON body of any shape. Rejects bodies in which an object has a duplicate member.
 pub(crate) async fn json(request: Request) -> Result<Value, ApiError> {
-    let content_type = request.headers().get(header::CONTENT_TYPE).and_then(|v| v.to_str().ok());
+    let content_type =
+        request.headers().get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok());
     if !content_type.is_some_and(is_json) {
         return Err(ApiError::UnsupportedMediaType);
     }
@@ -42,6 +43,7 @@ fn syntax_error(error: &serde_json::Error) -> ApiError {
     ApiError::Invalid(vec![FieldError { pointer: String::new(), detail }])
 }
 
+/// Returns whether a media type is JSON: `application/json`, or one that ends with `+json`.
 fn is_json(media_type: &str) -> bool {
     let essence = media_type.split(';').next().unwrap_or_default().trim().to_ascii_lowercase();
     essence == "application/json"

@@ -1,4 +1,6 @@
-//! Calls that stop or retry work: terminate, cancel and retry.
+//! Calls that stop or retry existing work: `POST /document/terminate` stops transfers of the
+//! viewer, and `POST /v1/download/cancel/{jobId}` and `POST /v1/download/retry/{jobId}` act on
+//! jobs.
 
 use std::sync::Arc;
 
@@ -33,7 +35,7 @@ pub struct RetrySettings {
 }
 
 /// State of the retry route.
-struct Retry<P: SlotAdapters> {
+struct RetryState<P: SlotAdapters> {
     api: Arc<TransferApi<P>>,
     settings: RetrySettings,
 }
@@ -47,13 +49,19 @@ pub fn control_router<P: SlotAdapters<Store: Store>>(
     let api = Arc::new(api);
     let retries = Router::new()
         .route("/v1/download/retry/{jobId}", post(retry::<P>))
-        .with_state(Arc::new(Retry { api: Arc::clone(&api), settings }));
+        .with_state(Arc::new(RetryState { api: Arc::clone(&api), settings }));
     let routes = Router::new()
         .route("/document/terminate", post(terminate_transfers::<P>))
         .route("/v1/download/cancel/{jobId}", post(cancel::<P>))
         .with_state(api)
         .merge(retries);
     finish(routes)
+}
+
+/// Parses the job id in the path. A malformed id causes the same error as an unknown id.
+fn parse_id(id: Result<Path<String>, PathRejection>) -> Result<TransferId, ApiError> {
+    let Path(id) = id.map_err(|_| ApiError::NotFound)?;
+    id.parse().map_err(|_| ApiError::NotFound)
 }
 
 async fn terminate_transfers<P: SlotAdapters<Store: Store>>(
@@ -73,12 +81,11 @@ async fn cancel<P: SlotAdapters<Store: Store>>(
     Writer(owner): Writer,
     id: Result<Path<String>, PathRejection>,
 ) -> Result<(StatusCode, Json<JobCanceling>), ApiError> {
-    let Path(id) = id.map_err(|_| ApiError::NotFound)?;
-    let id: TransferId = id.parse().map_err(|_| ApiError::NotFound)?;
+    let id = parse_id(id)?;
     match cancel_job(&api.scheduler(), api.record_ttl, &owner, &id).await? {
         CancelResult::Asked => {
-            let answer = JobCanceling { job_id: id.to_string(), status: "canceling" };
-            Ok((StatusCode::ACCEPTED, Json(answer)))
+            let body = JobCanceling { job_id: id.to_string(), status: "canceling" };
+            Ok((StatusCode::ACCEPTED, Json(body)))
         }
         CancelResult::Ended => {
             Err(ApiError::Conflict("The job has already ended. See its status."))
@@ -88,19 +95,18 @@ async fn cancel<P: SlotAdapters<Store: Store>>(
 }
 
 async fn retry<P: SlotAdapters<Store: Store>>(
-    State(state): State<Arc<Retry<P>>>,
+    State(state): State<Arc<RetryState<P>>>,
     Writer(owner): Writer,
     id: Result<Path<String>, PathRejection>,
 ) -> Result<Response, ApiError> {
-    let Retry { api, settings } = &*state;
-    let Path(id) = id.map_err(|_| ApiError::NotFound)?;
-    let id: TransferId = id.parse().map_err(|_| ApiError::NotFound)?;
+    let RetryState { api, settings } = &*state;
+    let id = parse_id(id)?;
     api.ensure_not_draining()?;
     let RetrySettings { job, max_retries } = *settings;
     match retry_job(&api.scheduler(), job, max_retries, &owner, &id).await? {
         RetryResult::Accepted { job, attempts } => {
             tracing::info!(job.id = id.as_str(), job.attempts = attempts, "job retried");
-            let answer = JobRetried {
+            let body = JobRetried {
                 job_id: id.to_string(),
                 status: JobState::Queued.as_str(),
                 attempts,
@@ -111,7 +117,7 @@ async fn retry<P: SlotAdapters<Store: Store>>(
                 (header::LOCATION, format!("../status/{id}")),
                 (header::RETRY_AFTER, "1".to_owned()),
             ];
-            Ok((StatusCode::ACCEPTED, headers, Json(answer)).into_response())
+            Ok((StatusCode::ACCEPTED, headers, Json(body)).into_response())
         }
         RetryResult::NotEnded => {
             Err(ApiError::Conflict("Only a failed, canceled or expired job can be retried."))

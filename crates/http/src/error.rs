@@ -1,4 +1,5 @@
-//! Errors of the API, with their statuses, codes and texts.
+//! [`ApiError`]: the error responses of the API. It defines the HTTP status, the stable error code,
+//! the texts and the `Retry-After` header of each error.
 
 use docferry_app::TaskError;
 use docferry_app::ports::StoreError;
@@ -46,9 +47,11 @@ pub enum ApiError {
     Unauthenticated,
     /// The caller lacks this scope.
     Forbidden(Scope),
-    /// The service failed to process the request: 503 if the error is transient, otherwise 500.
+    /// The service failed to process the request. The status is 503 if the error is transient and
+    /// 500 if it is not.
     Failed(TaskError),
-    /// Like [`ApiError::Failed`], for calls whose contract requires a 500.
+    /// The service failed to process a call whose contract requires the status 500 for all
+    /// failures.
     Broken(TaskError),
 }
 
@@ -88,10 +91,13 @@ impl ApiError {
         }
     }
 
-    /// Value of `Retry-After` in seconds; `None` if the same request cannot succeed later.
+    /// Returns the value of `Retry-After` in seconds, or `None` if a repetition of the same request
+    /// cannot succeed.
     pub(crate) fn retry_after(&self) -> Option<u32> {
         match self {
-            Self::NotCompleted(job) => job.next_poll_in_ms.map(|ms| ms.div_ceil(1000).max(1)),
+            Self::NotCompleted(job) => {
+                job.next_poll_in_ms.map(|millis| millis.div_ceil(1000).max(1))
+            }
             Self::Pending => Some(1),
             Self::Unsettled => Some(5),
             Self::RateLimited { seconds } => Some(*seconds),
@@ -103,10 +109,11 @@ impl ApiError {
 
     /// Returns the stable error code.
     pub(crate) fn code(&self) -> &'static str {
-        self.texts().0
+        let (code, _title, _detail) = self.texts();
+        code
     }
 
-    /// Returns the code, the title and the detail.
+    /// Returns the stable error code, the title and the detail of the error.
     pub(crate) fn texts(&self) -> (&'static str, &'static str, &'static str) {
         match self {
             Self::Invalid(_) => (
@@ -187,7 +194,7 @@ impl ApiError {
     }
 }
 
-/// Detail of a 403: names the scope that the caller lacks.
+/// Returns the detail of a 403. It names the scope that the caller lacks.
 const fn missing_scope(scope: Scope) -> &'static str {
     match scope {
         Scope::Read => "This needs a token with the scope docferry.read.",

@@ -1,4 +1,4 @@
-//! `GET /health`: checks that the table and the delivery bucket answer.
+//! `GET /health`, which checks that the database table and the delivery bucket respond.
 
 use std::fmt::Display;
 use std::future::Future;
@@ -16,8 +16,8 @@ use http::StatusCode;
 
 use crate::download::JobApi;
 
-/// Timeout of one check. Monitors have short timeouts themselves, and the function ends after
-/// 10 s.
+/// Timeout of one check. It is short because monitors have short timeouts, and because the Lambda
+/// function ends after 10 s.
 const CHECK_TIMEOUT: Duration = Duration::from_secs(4);
 
 /// Routes of `GET /health`.
@@ -36,7 +36,7 @@ where
     S: TransferStore,
     P: StorageProbe,
 {
-    // Reading a record that does not exist shows that the table answers.
+    // Even the read of a record that does not exist shows that the table responds.
     let unused_id = TransferId::from_u128(0);
     let state = check("state", api.store.get(&unused_id));
     let storage = check("storage", api.presigner.probe_storage());
@@ -49,6 +49,7 @@ where
     (code, Json(health)).into_response()
 }
 
+/// Awaits the probe of a dependency and logs its failure.
 async fn check<T, E: Display>(
     name: &'static str,
     probe: impl Future<Output = Result<T, E>>,

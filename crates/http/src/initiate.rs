@@ -1,4 +1,5 @@
-//! `POST /document/upload`: starts a delivery to OneDrive (the viewer's contract).
+//! `POST /document/upload`, which starts a delivery to OneDrive. The call belongs to the contract
+//! with the viewer (SCV), the application from which users send documents.
 
 use std::sync::Arc;
 
@@ -15,7 +16,7 @@ use http::StatusCode;
 
 use crate::api::TransferApi;
 use crate::body;
-use crate::download::{DownloadApi, initiate_routes, refusal, upload_idempotency_key};
+use crate::download::{DownloadApi, initiate_routes, rejection_error, upload_idempotency_key};
 use crate::error::ApiError;
 use crate::middleware::{Service, finish};
 
@@ -26,22 +27,23 @@ where
     I: DocumentIndex + 'static,
     G: Directory + 'static,
 {
-    let uploads = Initiate { api: Arc::clone(&api.transfers), settings: api.settings.initiate };
+    let upload_state =
+        UploadState { api: Arc::clone(&api.transfers), settings: api.settings.initiate };
     let routes = Router::new()
         .route("/document/upload", post(upload::<P>))
-        .with_state(Arc::new(uploads))
+        .with_state(Arc::new(upload_state))
         .merge(initiate_routes(api));
     finish(routes)
 }
 
 /// State of the upload route.
-struct Initiate<P: SlotAdapters> {
+struct UploadState<P: SlotAdapters> {
     api: Arc<TransferApi<P>>,
     settings: InitiateSettings,
 }
 
 async fn upload<P: SlotAdapters<Store: Store>>(
-    State(state): State<Arc<Initiate<P>>>,
+    State(state): State<Arc<UploadState<P>>>,
     Service(owner): Service,
     request: Request,
 ) -> Result<(StatusCode, Json<UploadAccepted>), ApiError> {
@@ -56,12 +58,12 @@ async fn upload<P: SlotAdapters<Store: Store>>(
         Ok((StatusCode::ACCEPTED, Json(UploadAccepted { obj_guid, transfer_id })))
     };
     if let Err(draining) = state.api.ensure_not_draining() {
-        // In drain mode a repeated request still gets the response of the first one.
+        // In drain mode, a request that repeats an accepted request gets the first response again.
         let first = first_accepted_job(&scheduler, idempotency_key.as_ref()).await.transpose();
-        let first = first.ok_or(draining)?.map_err(|reason| refusal(reason, true))?;
+        let first = first.ok_or(draining)?.map_err(|reason| rejection_error(reason, true))?;
         return accepted(first.job_id.to_string());
     }
-    let new = NewTransfer {
+    let transfer = NewTransfer {
         owner,
         on_behalf_of: None,
         object_guid: upload_request.object_guid,
@@ -72,11 +74,11 @@ async fn upload<P: SlotAdapters<Store: Store>>(
         callback: None,
     };
     let transfer_id = match idempotency_key {
-        None => initiate(&scheduler, state.settings, new).await?.transfer_id,
+        None => initiate(&scheduler, state.settings, transfer).await?.transfer_id,
         Some(idempotency_key) => {
             let first =
-                initiate_idempotent(&scheduler, state.settings, new, &idempotency_key).await;
-            first.map_err(|reason| refusal(reason, true))?.job_id
+                initiate_idempotent(&scheduler, state.settings, transfer, &idempotency_key).await;
+            first.map_err(|reason| rejection_error(reason, true))?.job_id
         }
     };
     accepted(transfer_id.to_string())

@@ -1,4 +1,5 @@
-//! Finds duplicate members in JSON objects.
+//! Detection of duplicate members in JSON objects, such as `{"a":1,"a":2}`. Request bodies with
+//! duplicates are rejected.
 
 use std::collections::HashSet;
 use std::fmt;
@@ -10,37 +11,39 @@ const MAX_REPORTED: usize = 20;
 
 /// Returns JSON pointers (RFC 6901) to the members that occur more than once in their object.
 ///
-/// JSON parsers disagree about which of the duplicates wins. If one parser validates a value
-/// and another one uses it, the two may see different values.
+/// JSON parsers differ in which of the duplicates they return. If one parser validates a value and
+/// another parser uses it, they may see different values.
 pub(crate) fn duplicate_members(text: &[u8]) -> serde_json::Result<Vec<String>> {
-    let (mut pointer, mut duplicates) = (String::new(), Vec::new());
+    let mut pointer = String::new();
+    let mut duplicates = Vec::new();
     let mut reader = serde_json::Deserializer::from_slice(text);
-    Members { pointer: &mut pointer, duplicates: &mut duplicates }.deserialize(&mut reader)?;
+    DuplicateFinder { pointer: &mut pointer, duplicates: &mut duplicates }
+        .deserialize(&mut reader)?;
     Ok(duplicates)
 }
 
-/// Visitor that walks one JSON value and collects the duplicate members below it.
-struct Members<'a> {
+/// Visitor that reads one JSON value and collects the duplicate members in it.
+struct DuplicateFinder<'a> {
     /// JSON pointer to the value being read.
     pointer: &'a mut String,
     /// JSON pointers to the duplicates found so far.
     duplicates: &'a mut Vec<String>,
 }
 
-impl Members<'_> {
+impl DuplicateFinder<'_> {
     /// Runs `read` with the pointer extended by `name`, a member name or an array index.
-    fn within<T>(&mut self, name: &str, read: impl FnOnce(Members<'_>) -> T) -> T {
-        let length = self.pointer.len();
+    fn within<T>(&mut self, name: &str, read: impl FnOnce(DuplicateFinder<'_>) -> T) -> T {
+        let parent_length = self.pointer.len();
         self.pointer.push('/');
         self.pointer.push_str(&name.replace('~', "~0").replace('/', "~1"));
         let pointer = &mut *self.pointer;
-        let result = read(Members { pointer, duplicates: &mut *self.duplicates });
-        self.pointer.truncate(length);
+        let result = read(DuplicateFinder { pointer, duplicates: &mut *self.duplicates });
+        self.pointer.truncate(parent_length);
         result
     }
 }
 
-impl<'de> DeserializeSeed<'de> for Members<'_> {
+impl<'de> DeserializeSeed<'de> for DuplicateFinder<'_> {
     type Value = ();
 
     fn deserialize<D: Deserializer<'de>>(self, reader: D) -> Result<(), D::Error> {
@@ -48,7 +51,7 @@ impl<'de> DeserializeSeed<'de> for Members<'_> {
     }
 }
 
-impl<'de> Visitor<'de> for Members<'_> {
+impl<'de> Visitor<'de> for DuplicateFinder<'_> {
     type Value = ();
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -80,12 +83,12 @@ impl<'de> Visitor<'de> for Members<'_> {
     }
 
     fn visit_seq<A: SeqAccess<'de>>(mut self, mut elements: A) -> Result<(), A::Error> {
-        let mut number = 0_usize;
+        let mut index = 0_usize;
         while self
-            .within(&number.to_string(), |element| elements.next_element_seed(element))?
+            .within(&index.to_string(), |element| elements.next_element_seed(element))?
             .is_some()
         {
-            number += 1;
+            index += 1;
         }
         Ok(())
     }
@@ -122,7 +125,10 @@ mod tests {
         ] {
             assert_eq!(duplicate_members(text.as_bytes()).unwrap(), pointers, "{text}");
         }
+    }
 
+    #[test]
+    fn number_of_reported_duplicate_members_is_limited() {
         let many = format!("{{{}\"a\":1}}", "\"a\":1,".repeat(1000));
         assert_eq!(duplicate_members(many.as_bytes()).unwrap().len(), MAX_REPORTED);
     }
@@ -132,6 +138,10 @@ mod tests {
         for bad in ["", "{", "{\"a\":}", "\"\\ud800\""] {
             assert!(duplicate_members(bad.as_bytes()).is_err(), "{bad}");
         }
+    }
+
+    #[test]
+    fn deeply_nested_json_is_an_error() {
         let deep = "[".repeat(100_000);
         assert!(duplicate_members(deep.as_bytes()).is_err());
     }

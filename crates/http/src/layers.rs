@@ -1,4 +1,5 @@
-//! Middleware around every router: rate limits per caller and CORS.
+//! Middleware that is wrapped around every router of the API: the rate limit of each caller, and
+//! the CORS rules by which pages of other origins may call.
 
 use std::sync::Arc;
 
@@ -51,7 +52,7 @@ where
 {
     /// Wraps a router with the rate limit, CORS and the standard response headers.
     pub fn around(self, router: Router) -> Router {
-        let cors = cors(self.origins.clone());
+        let cors = cors_layer(self.origins.clone());
         router
             .layer(middleware::from_fn_with_state(Arc::new(self), rate_limit::<Q, C>))
             .layer(cors)
@@ -59,7 +60,8 @@ where
     }
 }
 
-fn cors(origins: Vec<HeaderValue>) -> CorsLayer {
+/// Returns the CORS rules for pages of these origins.
+fn cors_layer(origins: Vec<HeaderValue>) -> CorsLayer {
     let header_name = HeaderName::from_static;
     CorsLayer::new()
         .allow_origin(AllowOrigin::list(origins))
@@ -82,22 +84,27 @@ fn cors(origins: Vec<HeaderValue>) -> CorsLayer {
             header::LOCATION,
             header::RETRY_AFTER,
             header::ETAG,
-            LIMIT,
-            REMAINING,
-            RESET,
+            RATE_LIMIT,
+            RATE_REMAINING,
+            RATE_RESET,
             REQUEST_ID,
         ])
         .max_age(std::time::Duration::from_secs(PREFLIGHT_SECONDS))
 }
 
-const LIMIT: HeaderName = HeaderName::from_static("ratelimit-limit");
-const REMAINING: HeaderName = HeaderName::from_static("ratelimit-remaining");
-const RESET: HeaderName = HeaderName::from_static("ratelimit-reset");
+/// Header with the number of calls that are allowed in a window.
+const RATE_LIMIT: HeaderName = HeaderName::from_static("ratelimit-limit");
+/// Header with the number of calls that remain in the current window.
+const RATE_REMAINING: HeaderName = HeaderName::from_static("ratelimit-remaining");
+/// Header with the seconds until the next window begins.
+const RATE_RESET: HeaderName = HeaderName::from_static("ratelimit-reset");
 
-/// Use of a caller's rate limit in the current minute.
+/// Window of a caller's rate limit: the calls of the current minute.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 struct RateWindow {
+    /// Number of calls that are allowed.
     limit: u32,
+    /// Number of calls that the caller has made.
     used: u32,
     /// Seconds until the next window begins, 1 to 60.
     reset_seconds: u32,
@@ -111,12 +118,13 @@ impl RateWindow {
     }
 
     fn write_headers(self, headers: &mut HeaderMap) {
-        headers.insert(LIMIT, self.limit.into());
-        headers.insert(REMAINING, self.limit.saturating_sub(self.used).into());
-        headers.insert(RESET, self.reset_seconds.into());
+        headers.insert(RATE_LIMIT, self.limit.into());
+        headers.insert(RATE_REMAINING, self.limit.saturating_sub(self.used).into());
+        headers.insert(RATE_RESET, self.reset_seconds.into());
     }
 }
 
+/// Middleware that rejects the calls of a caller that exceed the rate limit.
 async fn rate_limit<Q: CallCounter, C: Clock>(
     State(layers): State<Arc<ApiLayers<Q, C>>>,
     request: Request,
@@ -130,11 +138,13 @@ async fn rate_limit<Q: CallCounter, C: Clock>(
         return next.run(request).await;
     }
     let used = match caller {
-        // Unauthenticated calls are not counted: the routes open to them are cheap.
+        // Unauthenticated calls are not counted, because the routes that are open to them are
+        // cheap.
         None => 0,
         Some(caller) => match layers.quota.count_call(&caller.id, now).await {
             Ok(used) => used,
-            // Fail open: too many calls are better than refused ones.
+            // If the count fails, the call is accepted. Too many calls are better than calls that
+            // are rejected without a reason.
             Err(error) => {
                 tracing::warn!(error = %error, "rate limit count failed");
                 0

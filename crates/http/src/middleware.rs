@@ -1,4 +1,5 @@
-//! Caller extractors, request ids, trace context and the standard response headers.
+//! Middleware that all routers of the API use: extractors of the authenticated caller, request ids,
+//! the trace context of a request, and the standard response headers.
 
 use axum::extract::{FromRequestParts, Request};
 use axum::middleware::Next;
@@ -17,10 +18,11 @@ use uuid::Uuid;
 use crate::error::ApiError;
 use crate::problem::{self, PROBLEM_TYPE};
 
+/// Name of the header that contains the id of a request.
 pub(crate) const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 
-/// Authenticated caller, as determined by the authorizer. The code that serves a router puts it
-/// into the request's extensions.
+/// Authenticated caller. The authorizer determines it before the request reaches a router, and the
+/// code that serves the router puts it into the extensions of the request.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Principal {
     /// Owner of the caller's transfers and jobs: `scv`, or `sub:` and the subject of a token.
@@ -32,12 +34,12 @@ pub struct Principal {
 }
 
 impl Principal {
-    /// Whether the caller has the scope. [`Scope::Service`] implies all scopes.
+    /// Returns whether the caller has the scope. [`Scope::Service`] includes all other scopes.
     pub(crate) fn may(&self, scope: Scope) -> bool {
         self.scopes.has(scope) || self.scopes.has(Scope::Service)
     }
 
-    /// Whether `user` names the caller, by principal id or by token subject.
+    /// Returns whether `user` is the caller. `user` is a principal id or a token subject.
     pub(crate) fn is(&self, user: &str) -> bool {
         self.id == user || subject(&self.id) == user
     }
@@ -49,6 +51,7 @@ pub(crate) fn person(user: &str) -> Person {
     Person::new(subject(user))
 }
 
+/// Returns the token subject of a principal id (`sub:ada`) or of a token subject (`ada`).
 fn subject(user: &str) -> &str {
     user.strip_prefix("sub:").unwrap_or(user)
 }
@@ -92,8 +95,8 @@ callers! {
     Writer = Write;
 }
 
-/// Id of a request: the `X-Request-ID` that the caller sent if it is well-formed, otherwise a new
-/// UUID.
+/// Id of a request. It is the `X-Request-ID` that the caller sent. If the caller sent none, or one
+/// that is not well-formed, the id is a new UUID.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct RequestId(pub String);
 
@@ -103,21 +106,24 @@ impl RequestId {
             return known.clone();
         }
         let sent = request.headers().get(REQUEST_ID).and_then(|value| value.to_str().ok());
-        match sent.filter(|id| well_formed(id)) {
+        match sent.filter(|id| is_well_formed(id)) {
             Some(id) => Self(id.to_owned()),
             None => Self(Uuid::new_v4().to_string()),
         }
     }
 }
 
-/// Whether the id can be used in logs and headers without escaping: 8 to 128 ASCII letters,
-/// digits and `-_.:`.
-fn well_formed(id: &str) -> bool {
+/// Returns whether an id can be used in logs and headers without escaping. Such an id consists of 8
+/// to 128 ASCII letters, digits and the characters `-_.:`.
+fn is_well_formed(id: &str) -> bool {
     (8..=128).contains(&id.len())
-        && id.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'_' | b'.' | b':'))
+        && id
+            .bytes()
+            .all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_' | b'.' | b':'))
 }
 
-/// Adds what every router of the API has: fallbacks, request ids and the standard headers.
+/// Adds the parts that every router of the API has: responses for unknown paths and methods,
+/// request ids, the trace context, and the standard headers.
 pub(crate) fn finish(router: Router) -> Router {
     router
         .fallback(problem::not_found)
@@ -130,28 +136,29 @@ pub(crate) fn finish(router: Router) -> Router {
 async fn request_context(mut request: Request, next: Next) -> Response {
     let id = RequestId::of(&request);
     request.extensions_mut().insert(id.clone());
-    let trace = trace_of(&request);
-    let span = span(&id, trace.as_ref());
+    let trace = trace_parent(&request);
+    let span = request_span(&id, trace.as_ref());
     let response = trace::within(trace, next.run(request)).instrument(span).await;
     with_standard_headers(response, &id)
 }
 
-fn trace_of(request: &Request) -> Option<TraceParent> {
+/// Returns the trace context from the header `traceparent`, if the header is valid.
+fn trace_parent(request: &Request) -> Option<TraceParent> {
     request.headers().get(TRACEPARENT)?.to_str().ok()?.parse().ok()
 }
 
-/// Span that adds the request id and the trace id to every log line of a request. It has the
-/// level `ERROR`, so that no log level setting filters it out.
-fn span(id: &RequestId, trace: Option<&TraceParent>) -> tracing::Span {
+/// Creates the span that adds the request id and the trace id to every log line of a request. It
+/// has the level `ERROR`, so that no log level setting filters it out.
+fn request_span(id: &RequestId, trace: Option<&TraceParent>) -> tracing::Span {
     tracing::error_span!("request", request.id = id.0, trace.id = trace.map(TraceParent::trace_id))
 }
 
-/// Adds the standard headers to responses that no router makes: CORS preflights and rate limit
-/// errors.
+/// Middleware that adds the standard headers to responses that do not come from a router. These are
+/// the responses to CORS preflights and the errors of the rate limit.
 pub(crate) async fn ensure_standard_headers(mut request: Request, next: Next) -> Response {
     let id = RequestId::of(&request);
     request.extensions_mut().insert(id.clone());
-    let span = span(&id, trace_of(&request).as_ref());
+    let span = request_span(&id, trace_parent(&request).as_ref());
     let response = next.run(request).instrument(span).await;
     if response.headers().contains_key(REQUEST_ID) {
         response
@@ -160,13 +167,13 @@ pub(crate) async fn ensure_standard_headers(mut request: Request, next: Next) ->
     }
 }
 
-/// Adds the headers that all responses have, and writes the [`Problem`] in the response's
-/// extensions, if any, as its body.
+/// Adds the headers that all responses have. If the extensions of the response contain a
+/// [`Problem`], it becomes the body of the response.
 fn with_standard_headers(mut response: Response, id: &RequestId) -> Response {
     if let Some(problem) = response.extensions_mut().remove::<Problem>() {
         *response.body_mut() = problem::render(problem, &id.0);
         response.headers_mut().insert(header::CONTENT_TYPE, PROBLEM_TYPE);
-        // It is the length of the empty body that was replaced.
+        // The header contains the length of the empty body that was replaced.
         response.headers_mut().remove(header::CONTENT_LENGTH);
     }
     let headers = response.headers_mut();
@@ -231,11 +238,13 @@ mod tests {
         let spans = Spans::default();
         let trace = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01".parse().unwrap();
         tracing::subscriber::with_default(spans.clone(), || {
-            let _made = span(&RequestId("request-1".into()), Some(&trace));
+            let _span = request_span(&RequestId("request-1".into()), Some(&trace));
         });
-        let expected =
-            [("request.id", "\"request-1\""), ("trace.id", "\"0af7651916cd43dd8448eb211c80319c\"")];
-        let expected: BTreeMap<_, _> = expected.map(|(name, v)| (name, v.to_owned())).into();
+
+        let expected = BTreeMap::from([
+            ("request.id", "\"request-1\"".to_owned()),
+            ("trace.id", "\"0af7651916cd43dd8448eb211c80319c\"".to_owned()),
+        ]);
         assert_eq!(*spans.0.lock().unwrap(), expected);
     }
 }

@@ -1,4 +1,4 @@
-//! `GET /ping`: the health text of the document source.
+//! `GET /ping`, which returns the health text that the document source (ORDS) reports.
 
 use std::sync::Arc;
 
@@ -20,6 +20,7 @@ async fn ping<D: DocumentSource>(
     State(source): State<Arc<D>>,
     _caller: Service,
 ) -> Result<String, ApiError> {
-    // The viewer's contract requires a 500 here, not a 503.
+    // The contract with the viewer requires the status 500 for every failure, also if it is
+    // transient.
     source.ping().await.map_err(|error| ApiError::Broken(error.into()))
 }

@@ -1,4 +1,6 @@
-//! Problem documents (RFC 9457) of error responses.
+//! Problem documents (RFC 9457), which are the JSON bodies of the API's error responses. An
+//! [`ApiError`] becomes a response with a [`Problem`] in its extensions; the middleware adds the
+//! request id and writes the problem into the body.
 
 use axum::response::{IntoResponse, Response};
 use docferry_contract::job::JobStatus;
@@ -8,7 +10,7 @@ use serde_json::{Map, Value};
 
 use crate::error::ApiError;
 
-/// Value of `WWW-Authenticate`: the accepted kinds of credentials.
+/// Value of the header `WWW-Authenticate`, which names the accepted types of credentials.
 const CHALLENGE: &str = "Basic realm=\"docferry\", Bearer realm=\"docferry\"";
 
 impl IntoResponse for ApiError {
@@ -45,7 +47,8 @@ impl IntoResponse for ApiError {
             response.headers_mut().insert(header::RETRY_AFTER, seconds.into());
         }
         if status == StatusCode::UNAUTHORIZED {
-            // The same value as in the 401 of API Gateway when the authorizer refuses a caller.
+            // API Gateway sends the same value with its own 401, when the authorizer rejects a
+            // caller.
             let challenge = HeaderValue::from_static(CHALLENGE);
             response.headers_mut().insert(header::WWW_AUTHENTICATE, challenge);
         }
@@ -71,7 +74,7 @@ pub(crate) fn render(mut problem: Problem, request_id: &str) -> axum::body::Body
     serde_json::to_vec(&problem).unwrap_or_default().into()
 }
 
-/// Media type of the body that [`render`] writes.
+/// Value of `Content-Type` for the body that [`render`] writes.
 pub(crate) const PROBLEM_TYPE: HeaderValue = HeaderValue::from_static(MEDIA_TYPE);
 
 /// Fallback for unknown paths.

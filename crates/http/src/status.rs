@@ -1,4 +1,5 @@
-//! Calls that read transfers and jobs, and `GET /health`.
+//! Router of the calls that read: the status of transfers and jobs, lists of jobs, and the health
+//! of the service.
 
 use std::sync::Arc;
 
@@ -41,7 +42,7 @@ async fn status<S: TransferStore, C: Clock, P>(
     Service(owner): Service,
     id: Result<Path<String>, PathRejection>,
 ) -> Result<Json<TransferStatus>, ApiError> {
-    // A malformed id is answered like an unknown one.
+    // A malformed id causes the same error as an unknown id.
     let Path(id) = id.map_err(|_| ApiError::NotFound)?;
     let id: TransferId = id.parse().map_err(|_| ApiError::NotFound)?;
     let found = transfer_of(&api.store, &api.clock, api.record_ttl, &owner, &id).await?;

@@ -1,4 +1,4 @@
-//! Callback addresses of jobs.
+//! Tests of the callback URL of a job, to which docferry sends a notification when the job ends.
 
 #![allow(clippy::unwrap_used, reason = "tests")]
 
@@ -12,21 +12,24 @@ use docferry_testkit::World;
 use http::StatusCode;
 use serde_json::{Value, json};
 
-const FIRST_FILE_ID: u64 = 12_345;
-const HOOK: &str = "https://hooks.docferry.example/ended?key=secret";
+/// Number of the only document.
+const FILE_ID: u64 = 12_345;
+/// Valid callback URL with a secret in its query.
+const CALLBACK_URL: &str = "https://hooks.docferry.example/ended?key=secret";
 
+/// Creates a world with one document.
 fn world() -> World {
     let world = World::default();
     let object_guid = "000000AA".parse().unwrap();
     let document = IndexedDocument { object_guid, name: None, size: None };
-    world.state().index.insert(FileId::new(FIRST_FILE_ID), document);
+    world.state().index.insert(FileId::new(FILE_ID), document);
     world
 }
 
 async fn post_job(world: &World, path: &str, body: &Value) -> (StatusCode, Value) {
     let request = build_request("POST", &format!("/v1/download/{path}"), body.to_string());
-    let (response, answer) = send(initiate_routes(world), request).await;
-    (response.status(), answer)
+    let (response, response_body) = send(initiate_routes(world), request).await;
+    (response.status(), response_body)
 }
 
 #[tokio::test]
@@ -44,7 +47,7 @@ async fn forbidden_callback_url_is_rejected_before_the_job_is_recorded() {
         "ended",
     ] {
         for path in ["initiate", "start"] {
-            let body = json!({ "file_id": FIRST_FILE_ID, "callbackUrl": url });
+            let body = json!({ "file_id": FILE_ID, "callbackUrl": url });
             let (code, problem) = post_job(&world, path, &body).await;
             assert_eq!(code, StatusCode::BAD_REQUEST, "{url}: {problem}");
             assert_eq!(problem["errors"][0]["pointer"], "/callbackUrl", "{url}");
@@ -58,17 +61,17 @@ async fn forbidden_callback_url_is_rejected_before_the_job_is_recorded() {
 async fn callback_url_is_stored_with_the_job_and_not_with_its_documents() {
     let world = world();
     let is_retained = |callback: Option<docferry_domain::callback::CallbackUrl>| {
-        callback.is_some_and(|url| url.open(CallbackRule::Public).unwrap().as_str() == HOOK)
+        callback.is_some_and(|url| url.open(CallbackRule::Public).unwrap().as_str() == CALLBACK_URL)
     };
     for path in ["initiate", "start"] {
-        let body = json!({ "file_id": FIRST_FILE_ID, "callbackUrl": HOOK });
+        let body = json!({ "file_id": FILE_ID, "callbackUrl": CALLBACK_URL });
         let (code, accepted) = post_job(&world, path, &body).await;
         assert_eq!(code, StatusCode::ACCEPTED, "{accepted}");
         let id = accepted["jobId"].as_str().unwrap().parse().unwrap();
         assert!(is_retained(world.store().get(&id).await.unwrap().unwrap().callback), "{path}");
     }
 
-    let body = json!({ "file_ids": [FIRST_FILE_ID], "callbackUrl": HOOK });
+    let body = json!({ "file_ids": [FILE_ID], "callbackUrl": CALLBACK_URL });
     let (_, accepted) = post_job(&world, "initiate", &body).await;
     let id = accepted["jobId"].as_str().unwrap().parse().unwrap();
     let (batch, _, documents) = world.store().batch_with_documents(&id, 10).await.unwrap().unwrap();
@@ -79,10 +82,14 @@ async fn callback_url_is_stored_with_the_job_and_not_with_its_documents() {
 #[tokio::test]
 async fn different_callback_url_with_the_same_key_is_rejected() {
     let world = world();
-    let body = |hook: &str| json!({ "file_id": FIRST_FILE_ID, "callbackUrl": hook, "clientRequestId": "k" });
-    let (code, first) = post_job(&world, "initiate", &body(HOOK)).await;
+    let body =
+        |hook: &str| json!({ "file_id": FILE_ID, "callbackUrl": hook, "clientRequestId": "k" });
+    let (code, first) = post_job(&world, "initiate", &body(CALLBACK_URL)).await;
     assert_eq!(code, StatusCode::ACCEPTED);
-    assert_eq!(post_job(&world, "initiate", &body(HOOK)).await, (StatusCode::ACCEPTED, first));
+    assert_eq!(
+        post_job(&world, "initiate", &body(CALLBACK_URL)).await,
+        (StatusCode::ACCEPTED, first)
+    );
     let (code, problem) =
         post_job(&world, "initiate", &body("https://other.docferry.example/")).await;
     assert_eq!(code, StatusCode::UNPROCESSABLE_ENTITY);

@@ -1,4 +1,7 @@
-//! Settings from environment variables. They are read once, and all problems are reported together.
+//! Reader of a Lambda function's settings, which are environment variables.
+//!
+//! A function reads its settings once, when it starts. [`Reader`] collects all missing and invalid
+//! variables, so that an operator sees every problem in one error and not one after the other.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -7,11 +10,12 @@ use std::str::FromStr;
 use docferry_domain::settings::{RULES, variable};
 use jiff::SignedDuration;
 
-/// Name of the environment for local development. It is the only one that may call services
-/// without TLS or on loopback addresses.
-const LOCAL: &str = "local";
+/// Value of `ENVIRONMENT` for local development. Only this environment may call services without
+/// TLS or on loopback addresses.
+const LOCAL_ENVIRONMENT: &str = "local";
 
-/// Source of variables.
+/// Source of environment variables. Tests use an array of names and values instead of the process
+/// environment.
 pub trait Variables {
     /// Returns the value of a variable if it is set.
     fn get(&self, name: &str) -> Option<String>;
@@ -30,11 +34,11 @@ impl Variables for ProcessEnvironment {
 
 impl<const N: usize> Variables for [(&str, &str); N] {
     fn get(&self, name: &str) -> Option<String> {
-        self.iter().find(|(n, _)| *n == name).map(|(_, value)| (*value).to_owned())
+        self.iter().find(|(variable, _)| *variable == name).map(|(_, value)| (*value).to_owned())
     }
 }
 
-/// Error that lists every missing or invalid variable, with the expected value.
+/// Error that lists every missing, invalid or contradictory variable, with the expected value.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub struct ConfigError(Vec<String>);
 
@@ -46,14 +50,15 @@ impl fmt::Display for ConfigError {
 
 /// Reader of settings that collects the problems it finds.
 ///
-/// A getter returns a placeholder for an invalid variable, so that reading continues.
-/// [`Reader::finish`] then fails with all problems, including every [rule](RULES) that the numbers
-/// violate together.
+/// A getter returns a placeholder for an invalid variable, so that the caller can read the next
+/// variables. [`Reader::finish`] then fails with all problems. It also checks the [rules](RULES)
+/// that relate several numbers to each other, such as "the retention of records is at least that of
+/// jobs".
 #[derive(Debug)]
 pub struct Reader<V> {
     variables: V,
     problems: Vec<String>,
-    /// Numbers that were read, by variable, for the check of the rules.
+    /// Numbers that have been read, by variable. [`Reader::finish`] checks the rules on them.
     numbers: BTreeMap<String, u64>,
 }
 
@@ -71,12 +76,12 @@ impl<V: Variables> Reader<V> {
         Self { variables, problems: Vec::new(), numbers: BTreeMap::new() }
     }
 
-    /// Reads a text; `None` if it is unset or empty.
+    /// Reads a text. Returns `None` if the variable is unset or empty.
     pub fn optional(&mut self, name: &str) -> Option<String> {
         self.variables.get(name).filter(|value| !value.is_empty())
     }
 
-    /// Reads a required text. `example` is shown in the error if it is missing.
+    /// Reads a required text. If the variable is unset or empty, the error shows `example`.
     pub fn required(&mut self, name: &str, example: &str) -> String {
         self.optional(name).unwrap_or_else(|| {
             self.problems.push(format!("{name} is not set (for example {example})"));
@@ -84,12 +89,13 @@ impl<V: Variables> Reader<V> {
         })
     }
 
-    /// Reads a base URL; `None` if it is unset or empty. `http` is allowed only in the environment
-    /// `local`.
+    /// Reads a base URL. Returns `None` if the variable is unset or empty. The scheme `http` is
+    /// allowed only in the environment `local`.
     pub fn optional_url(&mut self, name: &str) -> Option<String> {
         let url = self.optional(name)?;
-        let is_plain = url.get(..5).is_some_and(|scheme| scheme.eq_ignore_ascii_case("http:"));
-        if is_plain && !self.is_local() {
+        let is_unencrypted =
+            url.get(..5).is_some_and(|scheme| scheme.eq_ignore_ascii_case("http:"));
+        if is_unencrypted && !self.is_local() {
             self.problems
                 .push(format!("{name} must be an https URL outside the environment local"));
         }
@@ -101,24 +107,26 @@ impl<V: Variables> Reader<V> {
         self.optional_url(name).unwrap_or_else(|| self.required(name, example))
     }
 
-    /// Whether `ENVIRONMENT` is `local`; `false` if the variable is not set.
+    /// Returns whether `ENVIRONMENT` is `local`.
     pub fn is_local(&mut self) -> bool {
-        self.optional("ENVIRONMENT").is_some_and(|environment| environment == LOCAL)
+        self.optional("ENVIRONMENT").is_some_and(|environment| environment == LOCAL_ENVIRONMENT)
     }
 
-    /// Reads an integer; `default` if it is unset or empty.
+    /// Reads an integer and records it for the check of the rules. Returns `default` if the
+    /// variable is unset or empty.
     pub fn number<T>(&mut self, name: &str, default: T) -> T
     where
         T: FromStr + Copy + TryInto<u64>,
         T::Err: fmt::Display,
     {
-        let number = self.or(name, default);
+        let number = self.parsed_or(name, default);
         self.numbers.insert(name.to_owned(), number.try_into().unwrap_or(u64::MAX));
         number
     }
 
-    /// Reads a value of any type that can be parsed; `default` if it is unset or empty.
-    pub fn or<T>(&mut self, name: &str, default: T) -> T
+    /// Reads a value of any type that can be parsed. Returns `default` if the variable is unset or
+    /// empty.
+    pub fn parsed_or<T>(&mut self, name: &str, default: T) -> T
     where
         T: FromStr,
         T::Err: fmt::Display,
@@ -130,23 +138,25 @@ impl<V: Variables> Reader<V> {
         })
     }
 
-    /// Reads a duration in whole seconds, at least 1; `default` seconds if it is unset or empty.
+    /// Reads a duration in whole seconds, which must be at least 1. Returns `default` seconds if
+    /// the variable is unset or empty.
     pub fn seconds(&mut self, name: &str, default: u32) -> SignedDuration {
         self.duration(name, default, 1)
     }
 
-    /// Reads a duration in whole hours, at least 1; `default` hours if it is unset or empty.
+    /// Reads a duration in whole hours, which must be at least 1. Returns `default` hours if the
+    /// variable is unset or empty.
     pub fn hours(&mut self, name: &str, default: u32) -> SignedDuration {
         self.duration(name, default, 3600)
     }
 
-    /// Reads a duration as a count of units of `unit` seconds.
-    fn duration(&mut self, name: &str, default: u32, unit: i64) -> SignedDuration {
+    /// Reads a duration as a number of units, each of which is `unit_seconds` long.
+    fn duration(&mut self, name: &str, default: u32, unit_seconds: i64) -> SignedDuration {
         let count: u32 = self.number(name, default);
         if count == 0 {
             self.problems.push(format!("{name} must be at least 1"));
         }
-        SignedDuration::from_secs(i64::from(count) * unit)
+        SignedDuration::from_secs(i64::from(count) * unit_seconds)
     }
 
     /// Adds a problem that the caller has found.
@@ -154,10 +164,11 @@ impl<V: Variables> Reader<V> {
         self.problems.push(text.into());
     }
 
-    /// Finishes reading and returns a value that was created from the settings.
+    /// Finishes reading and returns a value that was created from the settings. `None` stands for a
+    /// value that could not be created.
     ///
     /// # Errors
-    /// As [`Reader::finish`]; also if `value` is `None`.
+    /// If `value` is `None`, and in the same cases as [`Reader::finish`].
     pub fn finish_with<T>(mut self, value: Option<T>) -> Result<T, ConfigError> {
         if value.is_none() && self.problems.is_empty() {
             self.problem("a client could not be created");
@@ -165,15 +176,16 @@ impl<V: Variables> Reader<V> {
         self.finish().and_then(|()| value.ok_or(ConfigError(Vec::new())))
     }
 
-    /// Finishes reading.
+    /// Finishes reading and checks the rules.
     ///
     /// # Errors
-    /// [`ConfigError`] with all problems. No text repeats the value of a variable.
+    /// [`ConfigError`] with all problems, if there are any. Its text never contains the value of a
+    /// variable, which may be a secret.
     pub fn finish(mut self) -> Result<(), ConfigError> {
         let numbers = &self.numbers;
         let value = |setting: &str| numbers.get(&variable(setting)).copied();
-        let broken = RULES.iter().filter(|rule| rule.is_broken(value));
-        self.problems.extend(broken.map(|rule| rule.text.to_owned()));
+        let broken_rules = RULES.iter().filter(|rule| rule.is_broken(value));
+        self.problems.extend(broken_rules.map(|rule| rule.text.to_owned()));
         if self.problems.is_empty() { Ok(()) } else { Err(ConfigError(self.problems)) }
     }
 }
@@ -185,11 +197,13 @@ mod tests {
     #[test]
     fn all_configuration_problems_are_reported_together() {
         let mut reader = Reader::new([("SIZE", "many"), ("EMPTY", ""), ("WAIT", "0")]);
+
         reader.required("TABLE", "docferry-transfers");
-        assert_eq!(reader.or("SIZE", 7_u32), 7);
+        assert_eq!(reader.parsed_or("SIZE", 7_u32), 7);
         assert_eq!(reader.optional("EMPTY"), None);
         reader.seconds("WAIT", 5);
         let text = reader.finish().unwrap_err().to_string();
+
         for name in ["TABLE", "SIZE", "WAIT"] {
             assert!(text.contains(name), "{text}");
         }
@@ -220,16 +234,16 @@ mod tests {
 
     #[test]
     fn http_urls_are_rejected_outside_the_local_environment() {
-        let with = |environment: &'static str, url: &'static str| {
+        let check_url = |environment: &'static str, url: &'static str| {
             let mut reader = Reader::new([("ENVIRONMENT", environment), ("ORDS_BASE_URL", url)]);
             assert_eq!(reader.required_url("ORDS_BASE_URL", "https://ords.example.org"), url);
             reader.finish()
         };
-        assert_eq!(with("local", "http://127.0.0.1:8101"), Ok(()));
-        assert_eq!(with("prod", "https://ords.example.org"), Ok(()));
+        assert_eq!(check_url("local", "http://127.0.0.1:8101"), Ok(()));
+        assert_eq!(check_url("prod", "https://ords.example.org"), Ok(()));
         for environment in ["", "dev", "prod", "localx"] {
             for url in ["http://ords.example.org", "HTTP://127.0.0.1:1"] {
-                let text = with(environment, url).unwrap_err().to_string();
+                let text = check_url(environment, url).unwrap_err().to_string();
                 assert!(text.contains("ORDS_BASE_URL must be an https URL"), "{text}");
                 assert!(!text.contains(url), "{text}");
             }
@@ -247,7 +261,7 @@ mod tests {
     #[test]
     fn defaults_apply_to_unset_and_empty_variables() {
         let mut reader = Reader::new([("A", ""), ("B", "9")]);
-        assert_eq!((reader.or("A", 1_u8), reader.or("B", 1_u8)), (1, 9));
+        assert_eq!((reader.parsed_or("A", 1_u8), reader.parsed_or("B", 1_u8)), (1, 9));
         assert_eq!(reader.hours("C", 2), SignedDuration::from_hours(2));
         assert_eq!(reader.finish(), Ok(()));
     }

@@ -1,4 +1,4 @@
-//! Errors of workflow steps as Step Functions sees them.
+//! Errors that workflow steps return to Step Functions, which runs the workflow.
 
 use std::fmt;
 
@@ -6,10 +6,10 @@ use docferry_app::{RetryReason, TaskError};
 use docferry_contract::task::RETRY_LATER;
 use lambda_runtime::Diagnostic;
 
-/// Error of a workflow step, as the state machine sees it.
+/// Error that a workflow step returns to the state machine.
 ///
-/// Name and message depend only on the failure code. Messages of outside systems stay in the
-/// function's log, because execution histories have more readers than logs.
+/// Its name and message depend only on the failure code. Messages of outside systems stay in the
+/// log of the function, because more people can read execution histories than logs.
 pub enum StepFailure {
     /// The step failed.
     Failed(TaskError),
@@ -26,8 +26,8 @@ impl StepFailure {
     }
 }
 
-/// The runtime logs the `Debug` output of a failure, and that of an SDK error contains headers and
-/// bodies. So only the name is printed.
+/// Prints only the name. The runtime logs the `Debug` output of a failure, and the `Debug` output
+/// of an SDK error contains headers and bodies.
 impl fmt::Debug for StepFailure {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(self.name())
@@ -44,7 +44,7 @@ impl From<StepFailure> for Diagnostic {
     }
 }
 
-/// Joins the chain of an error's cause_chain into one line.
+/// Joins the causes of an error into one line, the direct cause first.
 pub(crate) fn cause_chain(error: &TaskError) -> String {
     let mut text = String::new();
     let mut next = std::error::Error::source(error);
@@ -66,9 +66,11 @@ mod tests {
 
     #[test]
     fn state_machine_sees_only_the_failure_code_and_its_text() {
-        let secret = SourceError::Unavailable("https://ords.example/?app_password=x".into());
-        let error = TaskError::from(secret);
+        let error_with_secret =
+            SourceError::Unavailable("https://ords.example/?app_password=x".into());
+        let error = TaskError::from(error_with_secret);
         assert!(cause_chain(&error).contains("did not answer"));
+
         let failure = StepFailure::Failed(error);
         assert_eq!(format!("{failure:?}"), "SOURCE_UNAVAILABLE");
         let diagnostic = Diagnostic::from(failure);

@@ -30,5 +30,5 @@ pub use step::{Invocation, poll_output, push_output, run_schedule, run_step, upl
 pub use stream::run_outbox_stream;
 pub use wire::*;
 
-/// Error with which a function ends that fails to start.
+/// Error with which a function ends if it fails to start.
 pub use lambda_runtime::Error;

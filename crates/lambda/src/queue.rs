@@ -1,4 +1,4 @@
-//! Event loop of the function `webhook`: messages of the webhook queue.
+//! Event loop of the Lambda function `webhook`, which sends the notifications of the webhook queue.
 
 use std::future::Future;
 
@@ -14,11 +14,11 @@ use serde_json::Value;
 /// delivery.
 const RECEIVE_COUNT: &str = "ApproximateReceiveCount";
 
-/// Serves the webhook queue. The notifications of a batch are handled concurrently, so that a slow
-/// receiver does not delay the others.
+/// Serves the webhook queue. The notifications of one event are handled concurrently, so that a
+/// slow receiver does not delay the notifications to other receivers.
 ///
-/// Messages that were not delivered or are malformed are reported as failed. SQS delivers them
-/// again and finally moves them to the dead-letter queue.
+/// A message is reported as failed if it is malformed or its notification was not delivered. SQS
+/// delivers the message again and finally moves it to the dead-letter queue.
 ///
 /// # Errors
 /// Only errors of the Lambda runtime itself.
@@ -29,7 +29,7 @@ where
 {
     let handler = &handler;
     lambda_runtime::run(service_fn(|event: LambdaEvent<Value>| async move {
-        // Parsed here instead of by the runtime, whose parse error would quote the input.
+        // The event is parsed here, because the runtime's own parse error would quote it.
         let Ok(event) = SqsEvent::deserialize(event.payload) else {
             tracing::error!("invalid queue event");
             return Err("invalid queue event".into());
@@ -88,7 +88,7 @@ where
     }
 }
 
-/// Parses a message; `None` if it is malformed.
+/// Parses a message. Returns `None` if it is malformed.
 fn parse(message: SqsMessage) -> Option<ReceivedNotification> {
     let notification = serde_json::from_str(&message.body?).ok()?;
     let tries = message.attributes.get(RECEIVE_COUNT).and_then(|count| count.parse().ok());
@@ -103,7 +103,8 @@ fn parse(message: SqsMessage) -> Option<ReceivedNotification> {
 mod tests {
     use super::*;
 
-    fn sample() -> ReceivedNotification {
+    /// Returns the notification in the sample event.
+    fn sample_notification() -> ReceivedNotification {
         let sample = include_str!("../../../events/webhook/completed.json");
         let event: SqsEvent = serde_json::from_str(sample).unwrap();
         parse(event.records.into_iter().next().unwrap()).unwrap()
@@ -111,12 +112,16 @@ mod tests {
 
     #[tokio::test]
     async fn delivered_and_undeliverable_webhooks_leave_the_queue() {
-        assert!(deliver(&async |_| NotificationResult::Delivered, sample()).await);
-        assert!(deliver(&async |_| NotificationResult::Gone, sample()).await);
+        assert!(deliver(&async |_| NotificationResult::Delivered, sample_notification()).await);
+        assert!(deliver(&async |_| NotificationResult::Gone, sample_notification()).await);
         let why = || docferry_app::ports::ReceiverError::Gone;
         let pause = std::time::Duration::from_secs(5);
         assert!(
-            !deliver(&async |_| NotificationResult::NotYet { why: why(), pause }, sample()).await
+            !deliver(
+                &async |_| NotificationResult::NotYet { why: why(), pause },
+                sample_notification()
+            )
+            .await
         );
     }
 
@@ -127,8 +132,9 @@ mod tests {
         let parsed = event.records.into_iter().map(parse).collect::<Option<Vec<_>>>().unwrap();
         assert_eq!((parsed.len(), parsed[0].tries), (1, 2));
         assert_eq!(parsed[0].notification.message_id(), "0193a3e4c5d67e8f90a1b2c3d4e5f607-1");
-        let mut unreadable = SqsMessage::default();
-        unreadable.body = Some("{}".to_owned());
-        assert!(parse(unreadable).is_none());
+
+        let mut malformed = SqsMessage::default();
+        malformed.body = Some("{}".to_owned());
+        assert!(parse(malformed).is_none());
     }
 }

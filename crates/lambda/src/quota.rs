@@ -1,4 +1,4 @@
-//! Rate limit counter in memory.
+//! In-memory counter of API requests, for the rate limit of one process.
 
 use std::collections::HashMap;
 use std::sync::{Mutex, PoisonError};
@@ -6,16 +6,17 @@ use std::sync::{Mutex, PoisonError};
 use docferry_app::ports::{CallCounter, StoreError};
 use jiff::Timestamp;
 
-/// [`CallCounter`] that counts calls in the memory of one process. Lambda runs several processes, so a
-/// caller can exceed the limit several times over. That is acceptable for reads, which are cheap
-/// and frequent.
+/// [`CallCounter`] that counts calls in the memory of one process.
+///
+/// Lambda runs several processes at the same time, so a caller can make several times as many calls
+/// as the limit allows. That is acceptable for reads, which are cheap and frequent.
 #[derive(Debug, Default)]
 pub struct InMemoryCallCounter(Mutex<Minute>);
 
 /// Counters of one minute.
 #[derive(Debug, Default)]
 struct Minute {
-    /// Minutes since the Unix epoch.
+    /// Number of the minute, counted from the Unix epoch.
     number: i64,
     /// Number of calls by caller.
     used: HashMap<String, u32>,

@@ -1,4 +1,4 @@
-//! Serves routers behind API Gateway.
+//! Event loops of the Lambda functions that serve the HTTP API behind API Gateway.
 
 use std::convert::Infallible;
 use std::future::Future;
@@ -17,17 +17,18 @@ use lambda_http::{Error, Request, RequestExt as _, Response, service_fn};
 use crate::SystemClock;
 use crate::step::deadline;
 
-/// Serves a router behind API Gateway. The principal and the scopes that the authorizer found are
-/// put into the request's extensions; routes without an authorizer have no principal.
+/// Serves a router behind API Gateway. The extensions of a request contain the [`Principal`] that
+/// the authorizer has found. Requests to routes without an authorizer have no principal.
 ///
 /// # Errors
 /// Only errors of the Lambda runtime itself.
 pub async fn serve(router: Router) -> Result<(), Error> {
-    lambda_http::run(service_fn(|request| answer(&router, request))).await
+    lambda_http::run(service_fn(|request| respond(&router, request))).await
 }
 
-/// Serves a router with long responses. They are streamed, or buffered as by [`serve`] for an API
-/// that does not support streaming. A [`TimeLeft`] is put into the request's extensions.
+/// Serves a router with long responses. If `mode` is [`StreamMode::Stream`], the responses are
+/// streamed. [`StreamMode::Buffered`] is for an API that does not support streaming: the responses
+/// are buffered as by [`serve`]. The extensions of a request contain a [`TimeLeft`].
 ///
 /// # Errors
 /// Only errors of the Lambda runtime itself.
@@ -35,14 +36,14 @@ pub async fn serve_streaming(router: Router, mode: StreamMode) -> Result<(), Err
     match mode {
         StreamMode::Buffered => serve(router).await,
         StreamMode::Stream => {
-            let service = service_fn(|request| answer(&router, request));
+            let service = service_fn(|request| respond(&router, request));
             lambda_http::run_with_streaming_response(service).await
         }
     }
 }
 
 /// Passes a request to the router, with the principal and the time left in its extensions.
-fn answer(
+fn respond(
     router: &Router,
     mut request: Request,
 ) -> impl Future<Output = Result<Response<Body>, Infallible>> + Send + use<> {
@@ -78,7 +79,8 @@ mod tests {
     use docferry_contract::scope::Scope;
     use serde_json::{Value, json};
 
-    fn of(authorizer: &Value) -> Option<Principal> {
+    /// Returns the principal of a request with this context of the authorizer.
+    fn principal_from(authorizer: &Value) -> Option<Principal> {
         let sample = include_str!("../../../events/status/status.json");
         let mut context = serde_json::from_str::<Value>(sample).unwrap()["requestContext"].take();
         context["authorizer"] = authorizer.clone();
@@ -99,10 +101,13 @@ mod tests {
             let graph_user = graph_user.map(str::to_owned);
             Some(Principal { id: "sub:ada".to_owned(), scopes, graph_user })
         };
-        assert_eq!(of(&with_scope), ada(Scope::Service.into(), None));
+        assert_eq!(principal_from(&with_scope), ada(Scope::Service.into(), None));
         let with_graph_user = json!({ "principalId": "sub:ada", "graphUser": "0f8fad5b" });
-        assert_eq!(of(&with_graph_user), ada(Scopes::default(), Some("0f8fad5b")));
-        assert_eq!(of(&json!({ "principalId": "sub:ada" })), ada(Scopes::default(), None));
-        assert_eq!(of(&json!({ "scopes": "docferry.service" })), None);
+        assert_eq!(principal_from(&with_graph_user), ada(Scopes::default(), Some("0f8fad5b")));
+        assert_eq!(
+            principal_from(&json!({ "principalId": "sub:ada" })),
+            ada(Scopes::default(), None)
+        );
+        assert_eq!(principal_from(&json!({ "scopes": "docferry.service" })), None);
     }
 }

@@ -1,4 +1,9 @@
-//! Event loops of workflow steps and of scheduled functions.
+//! Event loops of the Lambda functions that are workflow steps or run on a schedule.
+//!
+//! The workflow is a Step Functions state machine with one execution per run of a transfer. After
+//! a deployment, some executions still use an older version of the workflow definition, and they
+//! understand only the results that their definition knows. This module therefore translates each
+//! result into the form of the execution's definition.
 
 use std::future::Future;
 
@@ -18,21 +23,21 @@ use serde_json::Value;
 use crate::failure::cause_chain;
 use crate::{StepFailure, SystemClock};
 
-/// Time before the deadline at which a scheduled run stops taking new work. It is enough to finish
-/// one transfer that was begun before.
+/// Time before the deadline at which a scheduled run stops taking new work. The margin is long
+/// enough to finish the transfer that the run is working on.
 const SCHEDULE_MARGIN: SignedDuration = SignedDuration::from_secs(20);
 
 /// Input of a workflow step.
-pub trait About {
+pub trait StepInput {
     /// Returns the transfer and the number of its execution.
-    fn about(&self) -> TaskInput;
+    fn task(&self) -> TaskInput;
 
     /// Returns the version of the workflow definition that calls the step.
     fn definition(&self) -> u32;
 }
 
-impl About for docferry_contract::task::TaskInput {
-    fn about(&self) -> TaskInput {
+impl StepInput for docferry_contract::task::TaskInput {
+    fn task(&self) -> TaskInput {
         TaskInput { transfer_id: self.transfer_id.clone(), execution_number: self.execution_number }
     }
 
@@ -41,8 +46,8 @@ impl About for docferry_contract::task::TaskInput {
     }
 }
 
-impl About for docferry_contract::task::FinalizeInput {
-    fn about(&self) -> TaskInput {
+impl StepInput for docferry_contract::task::FinalizeInput {
+    fn task(&self) -> TaskInput {
         TaskInput { transfer_id: self.transfer_id.clone(), execution_number: self.execution_number }
     }
 
@@ -62,45 +67,45 @@ pub struct Invocation<I> {
     pub deadline: Timestamp,
 }
 
-/// Serves a workflow step. Each invocation writes one log line. Failures get the error names that
-/// the state machine knows.
+/// Serves a workflow step. Each invocation writes one log line. A failure is returned to the state
+/// machine under an error name that the state machine knows.
 ///
-/// [`StepOutcome::RetryLater`] is not a failure. The state machine sees it as the error name
-/// `RETRY_LATER`. An execution of an older definition, which does not know that name, gets a
-/// retryable failure code instead.
+/// [`StepOutcome::RetryLater`] is not a failure, but the state machine sees it as the error name
+/// `RETRY_LATER`. An execution of an older definition does not know that name. It gets a retryable
+/// failure code instead.
 ///
 /// # Errors
 /// Only errors of the Lambda runtime itself.
 pub async fn run_step<I, O, F, Fut>(step: &'static str, handler: F) -> Result<(), Error>
 where
-    I: DeserializeOwned + About,
+    I: DeserializeOwned + StepInput,
     O: Serialize,
     F: Fn(Invocation<I>) -> Fut,
     Fut: Future<Output = Result<StepOutcome<O>, TaskError>>,
 {
     let handler = &handler;
     lambda_runtime::run(service_fn(|event: LambdaEvent<Value>| async move {
-        let began_at = SystemClock.now();
-        // Parsed here instead of by the runtime, whose parse error would quote the input.
+        let started_at = SystemClock.now();
+        // The input is parsed here, because the runtime's own parse error would quote the input.
         let Ok(input) = I::deserialize(event.payload) else {
             tracing::error!(step, "invalid step input");
             return Err(StepFailure::Failed(FailureCode::Internal.into()));
         };
-        let (task, definition) = (input.about(), input.definition());
+        let (task, definition) = (input.task(), input.definition());
         let deadline = deadline(&event.context);
         let invocation = Invocation { input, task: task.clone(), deadline };
-        let work = async {
+        let run_and_log = async {
             let outcome = handler(invocation).await;
-            log(step, &event.context.request_id, &task, began_at, &outcome);
+            log_outcome(step, &event.context.request_id, &task, started_at, &outcome);
             outcome
         };
-        result(trace::within(None, work).await, definition)
+        step_result(trace::within(None, run_and_log).await, definition)
     }))
     .await
 }
 
-/// Serves a function that runs on a schedule. The event of the schedule is ignored. The handler
-/// gets the time at which it should stop.
+/// Serves a function that runs on a schedule. The content of the schedule's event is ignored. The
+/// handler gets the time at which it should stop taking new work.
 ///
 /// # Errors
 /// Only errors of the Lambda runtime itself.
@@ -125,8 +130,9 @@ where
     .await
 }
 
-/// Returns the result of a step in the form that an execution of this definition understands.
-fn result<O>(
+/// Translates the outcome of a step into the result that an execution of this definition version
+/// understands.
+fn step_result<O>(
     outcome: Result<StepOutcome<O>, TaskError>,
     definition: u32,
 ) -> Result<O, StepFailure> {
@@ -142,8 +148,11 @@ fn result<O>(
     }
 }
 
-/// Returns the output of `push`. If the exchange key is in use, `poll` waits for it. In an older
-/// definition `poll` cannot go back to `push`, so there the push itself is retried.
+/// Returns the output of the step `push`.
+///
+/// If another transfer uses the exchange key, `push` succeeds and the next step `poll` waits for
+/// the key. In an older definition `poll` cannot go back to `push`, so an execution of an older
+/// definition retries `push` itself.
 pub fn push_output(outcome: StepOutcome<()>, definition: u32) -> StepOutcome<PushOutput> {
     match outcome {
         StepOutcome::RetryLater { .. } if definition < DEFINITION => {
@@ -153,20 +162,22 @@ pub fn push_output(outcome: StepOutcome<()>, definition: u32) -> StepOutcome<Pus
     }
 }
 
-/// Returns the output of `poll`.
+/// Returns the output of the step `poll`.
 ///
 /// # Errors
-/// [`FailureCode::SourceChanged`] if the source has to push again and the execution is of an older
-/// definition, which cannot go back to `push`.
+/// [`FailureCode::SourceChanged`] if the source has to push the document again, but the execution
+/// uses an older definition that cannot go back to `push`.
 pub fn poll_output(
     arrival: Arrival,
     definition: u32,
 ) -> Result<StepOutcome<PollOutput>, TaskError> {
-    let wait = PollOutput { arrived: false, wait_seconds: 0, pool: None, push_again: false };
+    let not_arrived = PollOutput { arrived: false, wait_seconds: 0, pool: None, push_again: false };
     Ok(StepOutcome::Done(match arrival {
-        Arrival::Arrived(pool) => PollOutput { arrived: true, pool: Some(pool), ..wait },
-        Arrival::Wait { seconds } => PollOutput { wait_seconds: seconds, ..wait },
-        Arrival::PushAgain if definition >= DEFINITION => PollOutput { push_again: true, ..wait },
+        Arrival::Arrived(pool) => PollOutput { arrived: true, pool: Some(pool), ..not_arrived },
+        Arrival::Wait { seconds } => PollOutput { wait_seconds: seconds, ..not_arrived },
+        Arrival::PushAgain if definition >= DEFINITION => {
+            PollOutput { push_again: true, ..not_arrived }
+        }
         Arrival::PushAgain => return Err(FailureCode::SourceChanged.into()),
     }))
 }
@@ -174,8 +185,8 @@ pub fn poll_output(
 /// Returns the output of a step that moves bytes (`upload` or `publish`).
 ///
 /// # Errors
-/// [`FailureCode::SourceChanged`] if the arrival has to be polled for again and the execution is of
-/// an older definition, which cannot go back to `poll`.
+/// [`FailureCode::SourceChanged`] if the workflow has to poll for the document again, but the
+/// execution uses an older definition that cannot go back to `poll`.
 pub fn upload_output(
     progress: Progress,
     definition: u32,
@@ -201,14 +212,14 @@ pub(crate) fn deadline(context: &Context) -> Timestamp {
 }
 
 /// Writes the log line of an invocation.
-fn log(
+fn log_outcome(
     step: &str,
     request_id: &str,
     task: &TaskInput,
-    began_at: Timestamp,
+    started_at: Timestamp,
     outcome: &Result<StepOutcome<impl Sized>, TaskError>,
 ) {
-    let duration_ms = SystemClock.now().duration_since(began_at).as_millis();
+    let duration_ms = SystemClock.now().duration_since(started_at).as_millis();
     let duration_ms = u64::try_from(duration_ms).unwrap_or_default();
     let (id, execution_number) = (task.transfer_id.as_str(), task.execution_number);
     let trace = trace::current();
@@ -251,14 +262,18 @@ fn log(
 mod tests {
     use super::*;
 
+    /// Version of the workflow definition in release 0.1.0.
+    const OLD_DEFINITION: u32 = 1;
+
     #[test]
     fn executions_of_an_old_definition_get_a_known_failure_code() {
         for reason in RetryReason::ALL.iter().copied() {
             let outcome = || Ok(StepOutcome::<()>::RetryLater { reason });
-            let new = result(outcome(), DEFINITION).unwrap_err();
-            assert_eq!(format!("{new:?}"), "RETRY_LATER");
-            let old = result(outcome(), 1).unwrap_err();
-            assert_eq!(format!("{old:?}"), reason.legacy_code().as_str());
+            let current_error = step_result(outcome(), DEFINITION).unwrap_err();
+            assert_eq!(format!("{current_error:?}"), "RETRY_LATER");
+
+            let old_error = step_result(outcome(), OLD_DEFINITION).unwrap_err();
+            assert_eq!(format!("{old_error:?}"), reason.legacy_code().as_str());
         }
     }
 
@@ -266,14 +281,16 @@ mod tests {
     fn only_executions_of_the_new_definition_go_back_to_earlier_steps() {
         let key_held = StepOutcome::RetryLater { reason: RetryReason::ExchangeKeyHeld };
         assert!(push_output(key_held, DEFINITION).done().is_ok(), "poll waits for the key");
-        assert!(push_output(key_held, 1).done().is_err());
+        assert!(push_output(key_held, OLD_DEFINITION).done().is_err(), "push is retried");
+
         let push_again = poll_output(Arrival::PushAgain, DEFINITION).unwrap().done().unwrap();
         assert!(push_again.push_again && !push_again.arrived);
-        let old = poll_output(Arrival::PushAgain, 1).unwrap_err();
-        assert_eq!(old.code, FailureCode::SourceChanged);
+        let old_error = poll_output(Arrival::PushAgain, OLD_DEFINITION).unwrap_err();
+        assert_eq!(old_error.code, FailureCode::SourceChanged);
+
         let lost = upload_output(Progress::SourceLost, DEFINITION).unwrap().done().unwrap();
         assert!(lost.source_lost && !lost.done);
-        let old = upload_output(Progress::SourceLost, 1).unwrap_err();
-        assert_eq!(old.code, FailureCode::SourceChanged);
+        let old_error = upload_output(Progress::SourceLost, OLD_DEFINITION).unwrap_err();
+        assert_eq!(old_error.code, FailureCode::SourceChanged);
     }
 }

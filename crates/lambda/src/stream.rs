@@ -1,4 +1,7 @@
-//! Event loop of the function `notify`: new outbox items in the table's stream.
+//! Event loop of the Lambda function `notify`, which sends new outbox items to their queues.
+//!
+//! A DynamoDB stream contains every change of the table. The outbox items are outcome records,
+//! which go to the audit queue, and webhook notifications, which go to the webhook queue.
 
 use std::future::Future;
 
@@ -18,30 +21,33 @@ const OUTCOME_PREFIX: &str = "OUTBOX#";
 /// Prefix of the sort keys of webhook notifications.
 const NOTIFICATION_PREFIX: &str = "NOTICE#";
 
-/// Serves the table's stream. Each new outcome record goes to the handler `outcomes`, in the order
-/// of the shard; each new webhook notification goes to the handler `notifications`.
+/// Serves the table's stream. The handler `send_outcome` gets each new outcome record in the order
+/// of the stream's shard. The handler `forward_notification` gets each new webhook notification.
 ///
-/// If an outcome record fails, it is reported to Lambda as failed. Lambda delivers it again, with
-/// all records after it.
+/// If an outcome record fails, it is reported to Lambda as failed. Lambda then delivers it again,
+/// together with all records after it.
 ///
-/// If a webhook notification fails, it is not reported as failed, and the ones after it are not
-/// tried: the sweeper forwards them later. Otherwise a webhook queue that is down would block
-/// outcome records. The stream has a separate subscription for each of the two, so a slow webhook
-/// queue does not delay outcome records either.
+/// If a webhook notification fails, it is not reported as failed, because an unavailable webhook
+/// queue would then block outcome records. The notifications after it are not tried. The sweeper
+/// forwards all of them later. The stream has separate subscriptions for outcome records and
+/// notifications, so a slow webhook queue does not delay outcome records either.
 ///
-/// The subscriptions filter the stream. Other records are skipped, and so are malformed items: a
-/// retry would not help, and would block all records after them.
+/// The subscriptions filter the stream. Records that are no outbox items are skipped. Malformed
+/// items are skipped too, because a retry would not help and would block all records after them.
 ///
 /// # Errors
 /// Only errors of the Lambda runtime itself.
-pub async fn run_outbox_stream<O, OFut, N, NFut>(outcomes: O, notifications: N) -> Result<(), Error>
+pub async fn run_outbox_stream<O, OFut, N, NFut>(
+    send_outcome: O,
+    forward_notification: N,
+) -> Result<(), Error>
 where
     O: Fn(OutcomeRecord) -> OFut,
     OFut: Future<Output = Result<(), TaskError>>,
     N: Fn(WebhookNotification) -> NFut,
     NFut: Future<Output = Result<(), TaskError>>,
 {
-    let (outcomes, notifications) = (&outcomes, &notifications);
+    let (send_outcome, forward_notification) = (&send_outcome, &forward_notification);
     lambda_runtime::run(service_fn(|event: LambdaEvent<Event>| async move {
         let mut response = DynamoDbEventResponse::default();
         let (outcome_records, other_records): (Vec<_>, Vec<_>) =
@@ -50,7 +56,7 @@ where
             let sequence_number = change.sequence_number.clone();
             let Some(record) = parse::<OutcomeRecord>(change) else { continue };
             let id = record.transfer_id.to_string();
-            if let Err(error) = outcomes(record).await {
+            if let Err(error) = send_outcome(record).await {
                 tracing::warn!(
                     transfer.id = id,
                     error.code = error.code.as_str(),
@@ -69,7 +75,7 @@ where
         for EventRecord { change, .. } in notification_records {
             let Some(notification) = parse::<WebhookNotification>(change) else { continue };
             let id = notification.job_id.to_string();
-            if let Err(error) = notifications(notification).await {
+            if let Err(error) = forward_notification(notification).await {
                 tracing::warn!(
                     job.id = id,
                     error.code = error.code.as_str(),
@@ -85,13 +91,13 @@ where
     .await
 }
 
-/// Whether the record inserts an item whose sort key begins with the prefix.
+/// Returns whether the record inserts an item whose sort key begins with the prefix.
 fn is_new(record: &EventRecord, prefix: &str) -> bool {
     let has_prefix = |key: &serde_dynamo::AttributeValue| matches!(key, serde_dynamo::AttributeValue::S(text) if text.starts_with(prefix));
     record.event_name == "INSERT" && record.change.keys.get("sk").is_some_and(has_prefix)
 }
 
-/// Parses a new item; `None` if it is malformed.
+/// Parses a new item. Returns `None` if it is malformed.
 fn parse<T: DeserializeOwned>(change: StreamRecord) -> Option<T> {
     let item = serde_dynamo::from_item(change.new_image);
     if item.is_err() {

@@ -1,4 +1,5 @@
-//! Logging to stdout, one JSON object per line, as CloudWatch Logs expects.
+//! Logging of the Lambda functions to stdout. Each log line is one JSON object, which CloudWatch
+//! Logs can search by field.
 
 use std::fmt;
 
@@ -13,9 +14,9 @@ use tracing_subscriber::layer::SubscriberExt as _;
 use tracing_subscriber::registry::LookupSpan;
 use tracing_subscriber::util::SubscriberInitExt as _;
 
-/// Libraries whose `INFO` and lower levels may log URLs or headers. They log only `WARN` and
-/// `ERROR`, whatever the log level.
-const CAPPED: &[&str] = &[
+/// Libraries that may log URLs or headers at the level `INFO` and below. They log only `WARN` and
+/// `ERROR`, independently of the log level.
+const CAPPED_LIBRARIES: &[&str] = &[
     "aws_config",
     "aws_runtime",
     "aws_sdk_dynamodb",
@@ -43,29 +44,29 @@ const CAPPED: &[&str] = &[
 /// Starts logging. `level` is one level, or a list of levels by target
 /// (`info,docferry_app=debug`). An invalid value counts as `info`.
 pub fn init(level: &str) {
-    // `Targets` instead of `EnvFilter`: the latter's regular expressions would be a large part of
-    // a small function's binary.
+    // This is `Targets` and not `EnvFilter`, whose regular expressions would be a large part of the
+    // binary of a small function.
     let requested = level.parse().unwrap_or(Targets::new().with_default(Level::INFO));
     let capped = Targets::new()
         .with_default(LevelFilter::TRACE)
-        .with_targets(CAPPED.iter().map(|target| (*target, Level::WARN)))
-        // This target logs every failure a second time.
+        .with_targets(CAPPED_LIBRARIES.iter().map(|target| (*target, Level::WARN)))
+        // This target would log every failure a second time.
         .with_target("lambda_runtime::layers::panic", LevelFilter::OFF);
     let lines = tracing_subscriber::fmt::layer()
         .fmt_fields(JsonFields::new())
         .event_format(FlatJson)
         .with_ansi(false)
         .with_filter(requested.and(capped));
-    // A second call, as in tests, has no effect.
+    // `try_init` fails if logging has already been started, which happens in tests.
     let _ = tracing_subscriber::registry().with(lines).try_init();
 }
 
-/// Log format with one JSON object per line and all fields at its top level: the fields of the
-/// event, and those of the spans around it, such as the request id.
+/// Log format with one JSON object per line. The fields of the event and of the spans around it,
+/// such as the request id, are all at the top level of the object.
 ///
-/// The format of the library puts the fields of spans into nested objects, where a log query for
-/// `trace.id`, which workflow steps log at the top level, would not find them. Lines have no
-/// timestamp, because CloudWatch Logs adds one.
+/// The JSON format of `tracing_subscriber` puts the fields of spans into nested objects. A log
+/// query for `trace.id` would not find them there, because workflow steps log this field at the top
+/// level. Lines have no timestamp, because CloudWatch Logs adds one.
 struct FlatJson;
 
 impl<S> FormatEvent<S, JsonFields> for FlatJson
@@ -81,11 +82,11 @@ where
         let mut line = Map::new();
         let metadata = event.metadata();
         line.insert("level".into(), metadata.level().as_str().into());
-        // Outer spans first, so that the innermost value of a field wins.
+        // Outer spans come first, so that the innermost value of a field wins.
         for span in context.event_scope().into_iter().flat_map(|spans| spans.from_root()) {
             let extensions = span.extensions();
             let fields = extensions.get::<FormattedFields<JsonFields>>();
-            if let Some(Ok(Value::Object(fields))) = fields.map(|f| serde_json::from_str(f)) {
+            if let Some(Ok(Value::Object(fields))) = fields.map(|text| serde_json::from_str(text)) {
                 line.extend(fields);
             }
         }
@@ -138,6 +139,7 @@ mod tests {
 
     use super::*;
 
+    /// Collects the log lines.
     #[derive(Clone, Default)]
     struct Lines(Arc<Mutex<Vec<u8>>>);
 

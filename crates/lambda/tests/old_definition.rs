@@ -1,8 +1,10 @@
-//! Executions of version 0.1.0 that still run after a deployment: their payloads and the results
-//! that their definition knows.
+//! Tests that workflow steps of this version work in executions that version 0.1.0 has started.
 //!
-//! Each case runs a step in a process of its own, an ignored test of this file, because the Lambda
-//! runtime reads its address from the environment.
+//! Such executions still run after a deployment. They use the workflow definition of version 0.1.0,
+//! so they send its payloads and understand only the results that it knows.
+//!
+//! The Lambda runtime reads its address from the environment. Each case therefore runs a step in a
+//! separate process, whose program is an ignored test of this file.
 
 #![allow(clippy::unwrap_used, clippy::panic, reason = "tests")]
 
@@ -20,10 +22,10 @@ use docferry_lambda::{Invocation, poll_output, push_output, run_step, upload_out
 use serde_json::{Value, json};
 
 /// Definition of the workflow in version 0.1.0.
-const DEFINITION: &str = include_str!("fixtures/transfer-v0.1.0.asl.json");
+const OLD_DEFINITION: &str = include_str!("fixtures/transfer-v0.1.0.asl.json");
 
 #[tokio::test]
-#[ignore = "a process of the tests below"]
+#[ignore = "the program of a process that the tests below start"]
 async fn process_push() {
     let handler = async |step: Invocation<TaskInput>| {
         let held = StepOutcome::RetryLater { reason: RetryReason::ExchangeKeyHeld };
@@ -33,7 +35,7 @@ async fn process_push() {
 }
 
 #[tokio::test]
-#[ignore = "a process of the tests below"]
+#[ignore = "the program of a process that the tests below start"]
 async fn process_poll() {
     let handler =
         async |step: Invocation<TaskInput>| poll_output(Arrival::PushAgain, step.input.definition);
@@ -41,7 +43,7 @@ async fn process_poll() {
 }
 
 #[tokio::test]
-#[ignore = "a process of the tests below"]
+#[ignore = "the program of a process that the tests below start"]
 async fn process_upload() {
     let handler = async |step: Invocation<TaskInput>| {
         upload_output(Progress::SourceLost, step.input.definition)
@@ -50,7 +52,7 @@ async fn process_upload() {
 }
 
 #[tokio::test]
-#[ignore = "a process of the tests below"]
+#[ignore = "the program of a process that the tests below start"]
 async fn process_finalize() {
     let handler = async |step: Invocation<FinalizeInput>| {
         assert_eq!(step.input.failure.as_deref(), Some("States.Timeout"));
@@ -60,7 +62,7 @@ async fn process_finalize() {
     run_step("finalize", handler).await.unwrap();
 }
 
-/// Ends the process of a step at the end of a case.
+/// Process of a step, which is killed at the end of a case.
 struct Process(Child);
 
 impl Drop for Process {
@@ -70,9 +72,22 @@ impl Drop for Process {
     }
 }
 
-/// Invokes a step with a payload through a simulated Lambda runtime API. Returns the last segment
-/// of the path of its answer (`response` or `error`), and the body.
-fn invoke(step: &str, payload: &Value) -> (String, Value) {
+/// Result that a step sends to the Lambda runtime API.
+struct StepResult {
+    /// Last segment of the path: `response` or `error`.
+    kind: String,
+    body: Value,
+}
+
+impl StepResult {
+    /// Returns the name of the error, if the step has failed.
+    fn error_name(&self) -> Option<&str> {
+        if self.kind == "error" { self.body["errorType"].as_str() } else { None }
+    }
+}
+
+/// Invokes a step with a payload through a simulated Lambda runtime API.
+fn invoke(step: &str, payload: &Value) -> StepResult {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let address = listener.local_addr().unwrap().to_string();
     let process = Command::new(std::env::current_exe().unwrap())
@@ -89,9 +104,9 @@ fn invoke(step: &str, payload: &Value) -> (String, Value) {
     loop {
         let (stream, _) = listener.accept().unwrap();
         let (path, body) = read_request(&stream);
-        let answered = path.rsplit('/').next().unwrap();
-        if answered != "next" {
-            return (answered.to_owned(), serde_json::from_slice(&body).unwrap());
+        let kind = path.rsplit('/').next().unwrap().to_owned();
+        if kind != "next" {
+            return StepResult { kind, body: serde_json::from_slice(&body).unwrap() };
         }
         let event = payload.to_string();
         let head = format!(
@@ -105,6 +120,7 @@ fn invoke(step: &str, payload: &Value) -> (String, Value) {
     }
 }
 
+/// Reads a request. Returns its path and its body.
 fn read_request(stream: &TcpStream) -> (String, Vec<u8>) {
     stream.set_read_timeout(Some(Duration::from_secs(30))).unwrap();
     let mut reader = BufReader::new(stream);
@@ -124,8 +140,8 @@ fn read_request(stream: &TcpStream) -> (String, Vec<u8>) {
     (path, body)
 }
 
-/// Returns the payload of a step in version 0.1.0.
-fn payload(step: &str) -> Value {
+/// Returns the payload that version 0.1.0 sends to a step.
+fn old_payload(step: &str) -> Value {
     let mut payload = json!({"transferId": "00000000000000000000000000000001", "attempt": 1});
     if step == "finalize" {
         payload["failure"] = json!("States.Timeout");
@@ -133,16 +149,16 @@ fn payload(step: &str) -> Value {
     payload
 }
 
-/// Returns a state of the workflow in version 0.1.0.
-fn state(name: &str) -> Value {
-    let definition: Value = serde_json::from_str(DEFINITION).unwrap();
+/// Returns a state of the workflow definition of version 0.1.0.
+fn old_state(name: &str) -> Value {
+    let definition: Value = serde_json::from_str(OLD_DEFINITION).unwrap();
     definition["States"][name].clone()
 }
 
 /// Returns whether a retrier of the state or its catcher for all errors handles the error.
 fn is_handled(state: &Value, error: &str) -> bool {
     let names = |clause: &Value| clause["ErrorEquals"].as_array().unwrap().clone();
-    let clauses = |kind: &str| state[kind].as_array().unwrap().clone();
+    let clauses = |name: &str| state[name].as_array().unwrap().clone();
     let mut retried = clauses("Retry").iter().flat_map(names).collect::<Vec<_>>().into_iter();
     retried.any(|name| name == error)
         || clauses("Catch").iter().flat_map(names).any(|name| name == "States.ALL")
@@ -156,28 +172,31 @@ fn executions_of_version_0_1_0_get_results_that_they_know() {
         ("Upload", "upload", "SOURCE_CHANGED", false),
         ("Finalize", "finalize", "STORE_UNAVAILABLE", true),
     ] {
-        let (answered, error) = invoke(step, &payload(step));
-        assert_eq!((answered.as_str(), &error["errorType"]), ("error", &json!(code)), "{step}");
-        let state = state(name);
+        let result = invoke(step, &old_payload(step));
+        assert_eq!(result.error_name(), Some(code), "{step}");
+
+        let state = old_state(name);
         assert!(is_handled(&state, code), "{name} handles {code}");
         let retriers = state["Retry"].to_string();
         assert_eq!(retriers.contains(&format!("\"{code}\"")), is_retried, "{name}: {code}");
-        assert!(!retriers.contains(RETRY_LATER), "{name} does not know it");
+        assert!(!retriers.contains(RETRY_LATER), "{name} does not know {RETRY_LATER}");
         let sent = state["Arguments"]["Payload"].to_string();
         assert!(sent.contains("transferId") && !sent.contains("definition"), "{name}: {sent}");
     }
 }
 
 #[test]
-fn executions_of_the_present_definition_go_back_or_wait() {
-    let present = |step| {
-        let mut payload = payload(step);
-        payload["definition"] = json!(2);
+fn executions_of_the_current_definition_go_back_or_wait() {
+    let invoke_with_current_definition = |step| {
+        let mut payload = old_payload(step);
+        payload["definition"] = json!(docferry_contract::task::DEFINITION);
         invoke(step, &payload)
     };
-    assert_eq!(present("push"), ("response".into(), json!({})));
-    assert_eq!(present("poll").1["pushAgain"], true);
-    assert_eq!(present("upload").1["sourceLost"], true);
-    let (answered, error) = present("finalize");
-    assert_eq!((answered.as_str(), &error["errorType"]), ("error", &json!(RETRY_LATER)));
+
+    let push = invoke_with_current_definition("push");
+    assert_eq!((push.kind.as_str(), push.body), ("response", json!({})));
+    assert_eq!(invoke_with_current_definition("poll").body["pushAgain"], true);
+    assert_eq!(invoke_with_current_definition("upload").body["sourceLost"], true);
+    let finalize = invoke_with_current_definition("finalize");
+    assert_eq!(finalize.error_name(), Some(RETRY_LATER));
 }

@@ -1,11 +1,14 @@
-//! The API description as data.
+//! The API description `openapi.yaml` as data: its operations, references and schemas.
+//!
+//! An operation is one method of one path, such as `GET /v1/download/{jobId}`.
 
 use serde_json::Value;
 
 use crate::schema::Schemas;
 use crate::yaml;
 
-/// Keys of a path item that are operations. It may have other keys, such as `parameters`.
+/// Keys of a path item that are HTTP methods. The other keys of a path item, such as `parameters`,
+/// are no operations.
 const METHODS: [&str; 7] = ["get", "put", "post", "delete", "patch", "head", "trace"];
 
 /// Parsed API description.
@@ -15,7 +18,7 @@ pub struct Description {
     pub(crate) schemas: Schemas,
 }
 
-/// Error for a text that is not an API description.
+/// Error for a text that is no API description.
 #[derive(Debug, thiserror::Error)]
 pub enum DescriptionError {
     /// The text is not valid YAML.
@@ -86,18 +89,20 @@ impl Description {
         })
     }
 
-    /// Returns the operation to which API Gateway routes a request. A path without parameters takes
-    /// precedence over one with parameters, whatever methods they have.
+    /// Returns the operation to which API Gateway routes a request.
+    ///
+    /// API Gateway first chooses the path and then the method. A path without parameters takes
+    /// precedence over a path with parameters, even if only the second path has the method.
     #[must_use]
     pub fn operation(&self, method: &str, path: &str) -> Option<Operation<'_>> {
         let path = path.split('?').next().unwrap_or_default();
         let templates = self.operations().map(|operation| operation.path);
-        let matching = templates.filter(|template| matches(template, path));
-        let best = matching.min_by_key(|template| template.matches('{').count())?;
-        self.operations().find(|operation| operation.path == best && operation.method == method)
+        let matching = templates.filter(|template| matches_template(template, path));
+        let chosen = matching.min_by_key(|template| template.matches('{').count())?;
+        self.operations().find(|operation| operation.path == chosen && operation.method == method)
     }
 
-    /// Returns the target of a reference; any other value is returned unchanged.
+    /// Returns the target of a reference. A value that is no reference is returned unchanged.
     #[must_use]
     pub fn resolve<'a>(&'a self, value: &'a Value) -> &'a Value {
         let target = value["$ref"].as_str().and_then(|target| target.strip_prefix('#'));
@@ -107,8 +112,8 @@ impl Description {
         }
     }
 
-    /// Returns the violations of a schema of the description by a value, one message for each. No
-    /// message repeats the value.
+    /// Checks a value against a schema of the description. Returns one message for each violation.
+    /// No message repeats the value.
     #[must_use]
     pub fn value_violations(&self, schema: &Value, value: &Value) -> Vec<String> {
         self.schemas.violations(schema, value)
@@ -127,14 +132,15 @@ fn upper_case(method: &str) -> &'static str {
     }
 }
 
-/// Whether a path matches a template with parameters.
-fn matches(template: &str, path: &str) -> bool {
+/// Returns whether a path matches a template. A parameter such as `{jobId}` matches one segment
+/// that is not empty.
+fn matches_template(template: &str, path: &str) -> bool {
     let (mut expected, mut actual) = (template.split('/'), path.split('/'));
     loop {
         match (expected.next(), actual.next()) {
             (None, None) => return true,
-            (Some(name), Some(part)) if name.starts_with('{') && !part.is_empty() => {}
-            (Some(name), Some(part)) if name == part => {}
+            (Some(name), Some(segment)) if name.starts_with('{') && !segment.is_empty() => {}
+            (Some(name), Some(segment)) if name == segment => {}
             _ => return false,
         }
     }
@@ -150,8 +156,8 @@ mod tests {
         let found = |method: &str, path: &str| {
             description.operation(method, path).map(|found| found.route())
         };
-        let fetch = Some("GET /v1/download/{jobId}".to_owned());
-        assert_eq!(found("GET", "/v1/download/abc?x=/y"), fetch);
+        let download = Some("GET /v1/download/{jobId}".to_owned());
+        assert_eq!(found("GET", "/v1/download/abc?x=/y"), download);
         assert_eq!(found("POST", "/v1/download/check"), Some("POST /v1/download/check".into()));
         // As in API Gateway, the path without parameters wins, although it has only POST.
         assert_eq!(found("GET", "/v1/download/check"), None);

@@ -1,13 +1,13 @@
-//! Reads the API description `openapi.yaml` and validates responses against it.
+//! Reader of docferry's API description `openapi.yaml`, and validation of API responses against it.
 //!
-//! The crate is for tests and checks; no Lambda function depends on it. It supports only the part
-//! of OpenAPI 3.0 that the description uses: references within the document, JSON and text bodies,
-//! and headers with one value.
+//! Only tests and checks use this crate. No Lambda function depends on it. It supports only the
+//! part of OpenAPI 3.0 that the description uses: references within the document, JSON and text
+//! bodies, and headers with one value.
 
-mod answer;
 mod description;
+mod response;
 mod schema;
 pub mod yaml;
 
-pub use answer::Answer;
 pub use description::{Description, DescriptionError, Operation};
+pub use response::ApiResponse;

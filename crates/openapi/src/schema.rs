@@ -1,4 +1,7 @@
-//! Conversion of OpenAPI 3.0 schemas into JSON Schema, and validation of values.
+//! Validation of JSON values against the schemas of the API description.
+//!
+//! The description has schemas in the dialect of OpenAPI 3.0. They are converted into JSON Schema,
+//! for which there is a validator.
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -9,9 +12,9 @@ use serde_json::{Map, Value, json};
 /// Schemas of a description. The validator of each schema is built on first use and cached.
 #[derive(Debug)]
 pub(crate) struct Schemas {
-    /// Targets of references, as JSON Schema.
+    /// Schemas to which other schemas refer, converted into JSON Schema.
     components: Value,
-    /// Validators by the JSON text of their schema.
+    /// Cached validators. The key is the JSON text of the schema.
     validators: Mutex<BTreeMap<String, Arc<Validator>>>,
 }
 
@@ -21,7 +24,7 @@ impl Schemas {
         Self { components, validators: Mutex::default() }
     }
 
-    /// Returns the violations of a schema by a value, one message for each. The value may be
+    /// Checks a value against a schema. Returns one message for each violation. The value may be
     /// personal data, so no message repeats it.
     pub(crate) fn violations(&self, schema: &Value, value: &Value) -> Vec<String> {
         let validator = match self.validator(schema) {
@@ -31,36 +34,39 @@ impl Schemas {
         let violations = validator.iter_errors(value);
         violations
             .map(|error| {
-                let at = error.instance_path().to_string();
-                let at = if at.is_empty() { "all of it".to_owned() } else { at };
-                format!("{at}: {}", error.masked_with("the value"))
+                let pointer = error.instance_path().to_string();
+                let place = if pointer.is_empty() { "all of it".to_owned() } else { pointer };
+                format!("{place}: {}", error.masked_with("the value"))
             })
             .collect()
     }
 
     fn validator(&self, schema: &Value) -> Result<Arc<Validator>, String> {
-        let name = schema.to_string();
+        let schema_text = schema.to_string();
         let mut validators = self.validators.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(validator) = validators.get(&name) {
+        if let Some(validator) = validators.get(&schema_text) {
             return Ok(Arc::clone(validator));
         }
-        // The schema is wrapped in `allOf`, because members beside a `$ref` are ignored.
+        // A JSON Schema validator ignores the members beside a `$ref`. The schema is therefore
+        // wrapped in `allOf`, so that it can be a reference and `components` is still read.
         let root = json!({ "allOf": [json_schema(schema)], "components": self.components });
         let validator = jsonschema::options()
             .with_draft(Draft::Draft4)
             .should_validate_formats(true)
             .build(&root)
-            .map_err(|error| format!("invalid schema {name}: {error}"))?;
+            .map_err(|error| format!("invalid schema {schema_text}: {error}"))?;
         let validator = Arc::new(validator);
-        validators.insert(name, Arc::clone(&validator));
+        validators.insert(schema_text, Arc::clone(&validator));
         Ok(validator)
     }
 }
 
-/// Converts a schema into JSON Schema, which has no `nullable`.
+/// Converts a schema of OpenAPI 3.0 into JSON Schema.
 ///
-/// `additionalProperties: true` becomes `false`. Clients have to ignore unknown members, but the
-/// service itself must not send any member that is not described.
+/// - JSON Schema has no `nullable`. A nullable schema is converted into one that also allows
+///   `null`.
+/// - `additionalProperties: true` becomes `false`. The description tells clients to ignore unknown
+///   members, but the service itself must not send any member that is not described.
 fn json_schema(schema: &Value) -> Value {
     let members = match schema {
         Value::Array(members) => return members.iter().map(json_schema).collect(),
@@ -79,8 +85,8 @@ fn json_schema(schema: &Value) -> Value {
         values.push(Value::Null);
     }
     match object.get("type") {
-        Some(Value::String(kind)) => {
-            object.insert("type".to_owned(), json!([kind, "null"]));
+        Some(Value::String(type_name)) => {
+            object.insert("type".to_owned(), json!([type_name, "null"]));
             Value::Object(object)
         }
         _ => json!({ "anyOf": [object, { "type": "null" }] }),
@@ -135,7 +141,7 @@ mod tests {
 
     #[test]
     fn reference_without_target_is_reported() {
-        let nowhere = json!({ "$ref": "#/components/schemas/Missing" });
-        assert!(schemas().violations(&nowhere, &json!(1))[0].contains("invalid schema"));
+        let dangling_reference = json!({ "$ref": "#/components/schemas/Missing" });
+        assert!(schemas().violations(&dangling_reference, &json!(1))[0].contains("invalid schema"));
     }
 }

@@ -1,4 +1,4 @@
-//! Credentials for ORDS.
+//! Credentials with which docferry calls ORDS, the document source.
 
 use secrecy::{ExposeSecret as _, SecretString};
 
@@ -18,16 +18,16 @@ pub struct OrdsCredentials {
 }
 
 impl OrdsCredentials {
-    /// Returns whether both are the same credentials. If so, a retry after a 401 is pointless,
-    /// and repeated wrong passwords may lock the account.
-    pub(crate) fn same(&self, other: &Self) -> bool {
-        let fields = |c: &Self| {
+    /// Returns whether both credentials are equal. If they are, a retry after a 401 is pointless,
+    /// and a wrong password that is sent repeatedly may lock the account.
+    pub(crate) fn equals(&self, other: &Self) -> bool {
+        let fields = |credentials: &Self| {
             [
-                c.username.clone(),
-                c.password.expose_secret().to_owned(),
-                c.application_id.clone(),
-                c.application_password.expose_secret().to_owned(),
-                c.account_name.clone(),
+                credentials.username.clone(),
+                credentials.password.expose_secret().to_owned(),
+                credentials.application_id.clone(),
+                credentials.application_password.expose_secret().to_owned(),
+                credentials.account_name.clone(),
             ]
         };
         fields(self) == fields(other)

@@ -5,10 +5,10 @@
 //!
 //! The query of every push contains the application's password. Therefore no URL leaves this
 //! crate in an error or a log, redirects are not followed, and no proxy from the environment is
-//! used. One function (`answer::judge`) translates responses to errors.
+//! used. One function (`response::parse_response`) translates responses to errors.
 
-mod answer;
 mod credentials;
+mod response;
 mod settings;
 mod source;
 

@@ -1,4 +1,4 @@
-//! Settings of the ORDS client.
+//! Settings of the client of ORDS, the document source.
 
 use std::time::Duration;
 
@@ -42,7 +42,7 @@ impl OrdsSettings {
     }
 
     /// Validates the base URL and returns it without a trailing slash.
-    pub(crate) fn base(&self) -> Result<String, SetupError> {
+    pub(crate) fn valid_base_url(&self) -> Result<String, SetupError> {
         match Url::parse(&self.base_url) {
             Ok(url) if matches!(url.scheme(), "http" | "https") && url.query().is_none() => {
                 Ok(self.base_url.trim_end_matches('/').to_owned())

@@ -1,4 +1,6 @@
-//! HTTP client of ORDS.
+//! HTTP client of ORDS, the REST interface of the document management system.
+//!
+//! [`OrdsSource`] asks ORDS to push a document to the exchange, and checks the health of ORDS.
 
 use docferry_app::ports::{
     CredentialsProvider, DocumentSource, Freshness, SourceAnswer, SourceError,
@@ -11,18 +13,18 @@ use reqwest::{RequestBuilder, redirect};
 use secrecy::ExposeSecret as _;
 use serde::de::DeserializeOwned;
 
-use crate::answer::{Facts, OrdsResponse, PingResponse, judge};
 use crate::credentials::OrdsCredentials;
+use crate::response::{OrdsResponse, PingResponse, PushResponse, parse_response};
 use crate::settings::{OrdsSettings, SetupError};
 
 /// Limit for response bodies. Valid responses have some hundred bytes.
 const MAX_RESPONSE_BYTES: usize = 64 * 1024;
 
-/// [`DocumentSource`] on ORDS.
+/// [`DocumentSource`] that gets documents from ORDS.
 pub struct OrdsSource<P> {
     http: reqwest::Client,
     /// Base URL, without a trailing slash.
-    base: String,
+    base_url: String,
     settings: OrdsSettings,
     provider: P,
 }
@@ -33,7 +35,7 @@ impl<P: CredentialsProvider<OrdsCredentials>> OrdsSource<P> {
     /// # Errors
     /// [`SetupError`] if the base URL is invalid or the TLS stack cannot be set up.
     pub fn new(settings: OrdsSettings, provider: P) -> Result<Self, SetupError> {
-        let base = settings.base()?;
+        let base_url = settings.valid_base_url()?;
         let http = reqwest::Client::builder()
             .user_agent(concat!("docferry/", env!("CARGO_PKG_VERSION")))
             .redirect(redirect::Policy::none())
@@ -43,7 +45,7 @@ impl<P: CredentialsProvider<OrdsCredentials>> OrdsSource<P> {
             .timeout(settings.timeout)
             .build()
             .map_err(|error| SetupError::Client(error.without_url().into()))?;
-        Ok(Self { http, base, settings, provider })
+        Ok(Self { http, base_url, settings, provider })
     }
 
     /// Sends a request and parses its response. If ORDS rejects the credentials, they are read
@@ -53,13 +55,13 @@ impl<P: CredentialsProvider<OrdsCredentials>> OrdsSource<P> {
         request: impl Fn(&OrdsCredentials) -> RequestBuilder + Sync,
     ) -> Result<T, SourceError> {
         let credentials = self.credentials(Freshness::Cached).await?;
-        match judge(&self.send(request(&credentials)).await?) {
+        match parse_response(&self.send(request(&credentials)).await?) {
             Err(SourceError::Unauthorized) => {
                 let fresh = self.credentials(Freshness::Fresh).await?;
-                if fresh.same(&credentials) {
+                if fresh.equals(&credentials) {
                     return Err(SourceError::Unauthorized);
                 }
-                judge(&self.send(request(&fresh)).await?)
+                parse_response(&self.send(request(&fresh)).await?)
             }
             result => result,
         }
@@ -73,7 +75,7 @@ impl<P: CredentialsProvider<OrdsCredentials>> OrdsSource<P> {
     /// Builds a GET request with HTTP Basic authentication and the current trace.
     fn get(&self, path: &str, credentials: &OrdsCredentials) -> RequestBuilder {
         let password = credentials.password.expose_secret();
-        let request = self.http.get(format!("{}{path}", self.base));
+        let request = self.http.get(format!("{}{path}", self.base_url));
         let request = request.basic_auth(&credentials.username, Some(password));
         match trace::current() {
             Some(trace) => request.header(TRACEPARENT, trace.as_str()),
@@ -84,7 +86,8 @@ impl<P: CredentialsProvider<OrdsCredentials>> OrdsSource<P> {
     /// Sends a request and reads the response.
     async fn send(&self, request: RequestBuilder) -> Result<OrdsResponse, SourceError> {
         let response = request.send().await;
-        let response = response.map_err(|e| SourceError::Unavailable(e.without_url().into()))?;
+        let response =
+            response.map_err(|error| SourceError::Unavailable(error.without_url().into()))?;
         let media_type = response.headers().get(CONTENT_TYPE);
         let media_type = media_type.and_then(|value| value.to_str().ok()).unwrap_or_default();
         let media_type = media_type.split(';').next().unwrap_or_default();
@@ -93,8 +96,8 @@ impl<P: CredentialsProvider<OrdsCredentials>> OrdsSource<P> {
         let body = http::Response::<reqwest::Body>::from(response).into_body();
         let body = match Limited::new(body, MAX_RESPONSE_BYTES).collect().await {
             Ok(body) => body.to_bytes(),
-            // The body is too long. It counts as empty, which is an error after a success; after
-            // an error status only the status matters.
+            // A body over the limit is replaced by an empty one. With a success status, an
+            // empty body is an error. With an error status, the body does not matter.
             Err(error) if error.is::<LengthLimitError>() => bytes::Bytes::new(),
             Err(error) => return Err(SourceError::Unavailable(error)),
         };
@@ -106,7 +109,7 @@ impl<P: CredentialsProvider<OrdsCredentials>> DocumentSource for OrdsSource<P> {
     async fn push(&self, guid: &ObjectGuid) -> Result<SourceAnswer, SourceError> {
         let settings = &self.settings;
         let lifetime = settings.ticket_lifetime_minutes.to_string();
-        let facts: Facts = self
+        let response: PushResponse = self
             .request_json(|credentials| {
                 self.get("/doc/push-to-server", credentials).query(&[
                     ("document_guid", guid.as_str()),
@@ -120,12 +123,12 @@ impl<P: CredentialsProvider<OrdsCredentials>> DocumentSource for OrdsSource<P> {
                 ])
             })
             .await?;
-        facts.try_into()
+        response.try_into()
     }
 
     async fn ping(&self) -> Result<String, SourceError> {
-        let pong: PingResponse =
+        let response: PingResponse =
             self.request_json(|credentials| self.get("/ping", credentials)).await?;
-        Ok(pong.status)
+        Ok(response.status)
     }
 }

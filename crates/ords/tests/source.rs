@@ -1,4 +1,5 @@
-//! Tests of the ORDS client against a local HTTP server: requests sent and responses handled.
+//! Tests of the client of ORDS, the document source, against a local HTTP server: the requests that
+//! the client sends, and how it handles responses and failures.
 
 #![allow(clippy::unwrap_used, reason = "tests")]
 
@@ -16,10 +17,11 @@ use tokio::net::TcpListener;
 use wiremock::matchers::{basic_auth, method, path, query_param};
 use wiremock::{Mock, MockServer, ResponseTemplate};
 
+/// GUID of the document that the tests push.
 const GUID: &str = "3q2+7wAA/AAAAAAAAAAAAA==";
 
+/// Provider of credentials whose password may have changed.
 #[derive(Default)]
-/// Credentials whose password may have changed.
 struct Secrets {
     /// Password returned for [`Freshness::Fresh`]; `None` if it has not changed.
     fresh_password: Option<&'static str>,
@@ -62,16 +64,16 @@ fn guid() -> docferry_domain::ids::ObjectGuid {
 }
 
 /// Starts a server that gives this response to each request.
-async fn start_server_with_response(answer: ResponseTemplate) -> MockServer {
+async fn start_server_with_response(response: ResponseTemplate) -> MockServer {
     let server = MockServer::start().await;
-    Mock::given(method("GET")).respond_with(answer).mount(&server).await;
+    Mock::given(method("GET")).respond_with(response).mount(&server).await;
     server
 }
 
 #[tokio::test]
 async fn push_sends_every_parameter_of_the_contract() {
     let server = MockServer::start().await;
-    let facts = json!({"filename": "a.pdf", "mimetype": "application/pdf", "sizeval": "12"});
+    let body = json!({"filename": "a.pdf", "mimetype": "application/pdf", "sizeval": "12"});
     let mut mock = Mock::given(method("GET"))
         .and(path("/ords/doc/push-to-server"))
         .and(basic_auth("ords", "p@ss:word"));
@@ -87,10 +89,13 @@ async fn push_sends_every_parameter_of_the_contract() {
     ] {
         mock = mock.and(query_param(name, value));
     }
-    let answer = ResponseTemplate::new(200).set_body_json(facts);
-    mock.respond_with(answer).expect(1).mount(&server).await;
-    let answer = source(&server.uri()).push(&guid()).await.unwrap();
-    assert_eq!((answer.filename.as_str(), answer.size), ("a.pdf", 12));
+    let response = ResponseTemplate::new(200).set_body_json(body);
+    mock.respond_with(response).expect(1).mount(&server).await;
+
+    let document = source(&server.uri()).push(&guid()).await.unwrap();
+
+    assert_eq!(document.filename, "a.pdf");
+    assert_eq!(document.size, 12);
 }
 
 #[tokio::test]
@@ -118,31 +123,32 @@ async fn rejected_ords_credentials_are_reread_and_retried_only_if_changed() {
         .expect(1)
         .mount(&server)
         .await;
+
     let changed = Secrets { fresh_password: Some("new"), ..Secrets::default() };
     assert_eq!(source_with(&server.uri(), changed).ping().await.unwrap(), "OK");
 
     let unchanged = Secrets::default();
     let reads = Arc::clone(&unchanged.fresh_reads);
-    let answer = source_with(&server.uri(), unchanged).ping().await;
-    assert!(matches!(answer, Err(SourceError::Unauthorized)), "{answer:?}");
+    let result = source_with(&server.uri(), unchanged).ping().await;
+    assert!(matches!(result, Err(SourceError::Unauthorized)), "{result:?}");
     assert_eq!(reads.load(Ordering::SeqCst), 1);
 }
 
 #[tokio::test]
 async fn connection_failures_are_unavailable_and_show_no_secret() {
-    let slow =
+    let slow_server =
         start_server_with_response(ResponseTemplate::new(200).set_delay(Duration::from_secs(5)))
             .await;
-    let broken = TcpListener::bind("127.0.0.1:0").await.unwrap();
-    let broken_url = format!("http://{}", broken.local_addr().unwrap());
+    let broken_server = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let broken_url = format!("http://{}", broken_server.local_addr().unwrap());
     tokio::spawn(async move {
         loop {
-            let (mut tcp, _) = broken.accept().await.unwrap();
-            let cut = b"HTTP/1.1 200 OK\r\ncontent-length: 99\r\n\r\n{\"filename\":";
-            tcp.write_all(cut).await.unwrap();
+            let (mut tcp, _) = broken_server.accept().await.unwrap();
+            let truncated_response = b"HTTP/1.1 200 OK\r\ncontent-length: 99\r\n\r\n{\"filename\":";
+            tcp.write_all(truncated_response).await.unwrap();
         }
     });
-    for base_url in [slow.uri().as_str(), &broken_url, "http://127.0.0.1:1"] {
+    for base_url in [slow_server.uri().as_str(), &broken_url, "http://127.0.0.1:1"] {
         let short_timeout =
             OrdsSettings { timeout: Duration::from_millis(500), ..settings(base_url) };
         let source = OrdsSource::new(short_timeout, Secrets::default()).unwrap();
@@ -157,12 +163,13 @@ async fn connection_failures_are_unavailable_and_show_no_secret() {
 
 #[tokio::test]
 async fn ords_redirect_is_not_followed() {
-    let elsewhere = MockServer::start().await;
-    let redirect = ResponseTemplate::new(302).insert_header("location", elsewhere.uri().as_str());
+    let redirect_target = MockServer::start().await;
+    let redirect =
+        ResponseTemplate::new(302).insert_header("location", redirect_target.uri().as_str());
     let server = start_server_with_response(redirect).await;
-    let answer = source(&server.uri()).push(&guid()).await;
-    assert!(matches!(answer, Err(SourceError::InvalidAnswer)), "{answer:?}");
-    assert!(elsewhere.received_requests().await.unwrap().is_empty());
+    let result = source(&server.uri()).push(&guid()).await;
+    assert!(matches!(result, Err(SourceError::InvalidAnswer)), "{result:?}");
+    assert!(redirect_target.received_requests().await.unwrap().is_empty());
 }
 
 #[tokio::test]
@@ -170,10 +177,10 @@ async fn oversized_response_is_invalid() {
     let body = format!("{{\"filename\":\"{}", "a".repeat(200_000));
     let server =
         start_server_with_response(ResponseTemplate::new(200).set_body_string(body.clone())).await;
-    let answer = source(&server.uri()).push(&guid()).await;
-    assert!(matches!(answer, Err(SourceError::InvalidAnswer)), "{answer:?}");
+    let result = source(&server.uri()).push(&guid()).await;
+    assert!(matches!(result, Err(SourceError::InvalidAnswer)), "{result:?}");
 
     let server = start_server_with_response(ResponseTemplate::new(404).set_body_string(body)).await;
-    let answer = source(&server.uri()).push(&guid()).await;
-    assert!(matches!(answer, Err(SourceError::NotFound)), "{answer:?}");
+    let result = source(&server.uri()).push(&guid()).await;
+    assert!(matches!(result, Err(SourceError::NotFound)), "{result:?}");
 }

@@ -1,4 +1,4 @@
-//! The [`World`] as the adapter behind every port.
+//! Declarations that the [`World`] is the implementation of every port that a use case needs.
 
 use docferry_app::ports::{
     Adapters, FinishAdapters, PublishAdapters, PushAdapters, SlotAdapters, UploadAdapters,

@@ -1,4 +1,5 @@
-//! Delivery bucket, document index and user directory of the [`World`].
+//! Implementation of ports by the [`World`]: the delivery bucket, the document index and the user
+//! directory.
 
 use std::collections::BTreeMap;
 
@@ -15,7 +16,8 @@ use jiff::{SignedDuration, Timestamp};
 use crate::delivery_bucket::Multipart;
 use crate::world::World;
 
-fn stored((number, bytes): (&u32, &Bytes)) -> StoredPart {
+/// Returns the description of a stored part.
+fn stored_part((number, bytes): (&u32, &Bytes)) -> StoredPart {
     let (size, etag) = (bytes.len() as u64, format!("\"{number}\""));
     StoredPart { number: *number, size, etag, checksum: None }
 }
@@ -35,7 +37,7 @@ impl Artifacts for World {
             let open = state.delivery.uploads.iter().find(|(_, upload)| upload.key == key);
             Ok(open.map(|(id, upload)| OpenUpload {
                 id: id.clone(),
-                parts: upload.parts.iter().map(stored).collect(),
+                parts: upload.parts.iter().map(stored_part).collect(),
             }))
         })
         .await
@@ -64,7 +66,7 @@ impl Artifacts for World {
             let mut state = self.state();
             let parts = &mut state.delivery.upload(upload)?.parts;
             parts.insert(number, bytes);
-            Ok(stored((&number, &parts[&number])))
+            Ok(stored_part((&number, &parts[&number])))
         })
         .await
     }
@@ -77,10 +79,10 @@ impl Artifacts for World {
     ) -> Result<(), ArtifactError> {
         self.effect("complete_upload", ArtifactError::Unavailable, async || {
             let bucket = &mut self.state().delivery;
-            let known = bucket.upload(upload)?;
+            let stored = bucket.upload(upload)?;
             let mut whole = BytesMut::new();
             for part in parts {
-                whole.extend_from_slice(&known.parts[&part.number]);
+                whole.extend_from_slice(&stored.parts[&part.number]);
             }
             bucket.uploads.remove(upload);
             bucket.objects.insert(key.into(), whole.freeze());
@@ -134,7 +136,7 @@ impl Presigner for World {
         now: Timestamp,
         valid_for: SignedDuration,
     ) -> Result<PresignedUrl, ArtifactError> {
-        // Names in tests contain no other characters that need escaping.
+        // In the names of the tests, the space is the only character that needs escaping.
         let name = name.as_str().replace(' ', "%20");
         let url = format!("https://delivery.example/{key}?name={name}").into();
         Ok(PresignedUrl { url, expires_at: now + valid_for })

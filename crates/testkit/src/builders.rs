@@ -11,20 +11,20 @@ use docferry_domain::transfer::{
 use docferry_domain::upload::{Checkpoint, UploadCounters};
 use jiff::{SignedDuration, Timestamp};
 
-/// Start time of a test; the times of all builders are relative to it.
+/// Returns the start time of a test. The times of all builders are relative to it.
 #[must_use]
 pub fn epoch() -> Timestamp {
     Timestamp::from_second(1_700_000_000).unwrap()
 }
 
-/// A new transfer as `initiate` records it, with a random id and a deadline of four hours.
+/// Returns a new transfer as `initiate` records it, with a random id and a deadline of four hours.
 #[must_use]
 pub fn transfer() -> Transfer {
     let id = TransferId::from_u128(uuid::Uuid::new_v4().as_u128());
     Transfer::new(id, new_transfer(), epoch(), epoch() + SignedDuration::from_hours(4))
 }
 
-/// A request for a delivery into the OneDrive of a judge.
+/// Returns a request for a delivery into the OneDrive of a judge.
 #[must_use]
 pub fn new_transfer() -> NewTransfer {
     NewTransfer {
@@ -39,7 +39,7 @@ pub fn new_transfer() -> NewTransfer {
     }
 }
 
-/// A folder in the OneDrive of `email`; the root folder if `folder` is empty.
+/// Returns a folder in the OneDrive of `email`. It is the root folder if `folder` is empty.
 ///
 /// # Panics
 /// When the address or the folder is not valid.
@@ -52,7 +52,7 @@ pub fn drive_target(email: &str, folder: &str) -> DriveTarget {
     }
 }
 
-/// The URL of a webhook.
+/// Returns the URL of a webhook.
 ///
 /// # Panics
 /// Never.
@@ -62,7 +62,7 @@ pub fn callback() -> CallbackUrl {
     CallbackUrl::parse(url, CallbackRule::Public).unwrap()
 }
 
-/// A push that named `key` and a size in bytes.
+/// Returns a push for which the document source has named this exchange key and size in bytes.
 #[must_use]
 pub fn pushed(key: &str, size: u64) -> PushedSource {
     PushedSource {
@@ -78,13 +78,13 @@ pub fn pushed(key: &str, size: u64) -> PushedSource {
     }
 }
 
-/// An object that has arrived in the exchange bucket.
+/// Returns an object that has arrived in the exchange bucket.
 #[must_use]
 pub fn arrived() -> ArrivedObject {
     ArrivedObject { etag: "\"tag\"".into(), arrived_at: epoch(), written_at: None }
 }
 
-/// A checkpoint at `offset`, with the hash of no bytes.
+/// Returns a checkpoint at this offset. Its hash is that of no bytes.
 #[must_use]
 pub fn checkpoint(offset: u64) -> Checkpoint {
     let hash: HashState = QuickXorHash::new().state();

@@ -1,4 +1,4 @@
-//! ZIP containers, as examples of Office documents.
+//! Builder of ZIP containers, which tests use as Office documents.
 
 use bytes::Bytes;
 
@@ -31,8 +31,8 @@ pub fn zip_container(parts: &[(&str, &[u8])]) -> Bytes {
     container.into()
 }
 
-/// Header fields that a local file header and a central directory entry share, from the flags
-/// to the length of the extra field.
+/// Returns the header fields that a local file header and a central directory entry share, from the
+/// flags to the length of the extra field.
 fn shared_fields(name: &str, bytes: &[u8]) -> Vec<u8> {
     let size = u32::try_from(bytes.len()).unwrap().to_le_bytes();
     let name = u16::try_from(name.len()).unwrap().to_le_bytes();

@@ -1,4 +1,4 @@
-//! State of the delivery bucket.
+//! State of the in-memory delivery bucket, where documents are stored for download.
 
 use std::collections::BTreeMap;
 
@@ -23,11 +23,12 @@ pub struct DeliveryBucket {
     pub uploads: BTreeMap<String, Multipart>,
     /// Whether health checks fail.
     pub down: bool,
-    /// Number of multipart uploads started so far; upload ids are made from it.
+    /// Number of multipart uploads started so far. Upload ids contain it.
     pub(crate) begun: u32,
 }
 
 impl DeliveryBucket {
+    /// Returns the multipart upload with this id.
     pub(crate) fn upload(&mut self, id: &str) -> Result<&mut Multipart, ArtifactError> {
         self.uploads.get_mut(id).ok_or(ArtifactError::UploadGone)
     }

@@ -1,4 +1,4 @@
-//! OneDrive of the [`World`].
+//! Implementation of the port [`Drive`] by the [`World`]: an in-memory OneDrive.
 
 use std::ops::Range;
 
@@ -24,13 +24,13 @@ impl Drive for World {
             let mut state = self.state();
             let (path, now) = (path(destination), state.now);
             state.drive.remove_expired_sessions(now);
-            state.drive.check(&path, policy)?;
-            // One session for a path, under every policy.
+            state.drive.check_conflict(&path, policy)?;
+            // A path has at most one open session, whatever the policy.
             if state.drive.sessions.values().any(|session| session.path == path) {
                 return Err(DriveError::Conflict);
             }
-            state.drive.next += 1;
-            let url = format!("https://upload.example/{}?secret", state.drive.next);
+            state.drive.last_number += 1;
+            let url = format!("https://upload.example/{}?secret", state.drive.last_number);
             let expires_at = now + SESSION_LIFETIME;
             let session = Session { path, policy, size, stored: BytesMut::new(), expires_at };
             state.drive.sessions.insert(url.clone(), session);

@@ -1,4 +1,5 @@
-//! Store ports of the [`World`]: each method calls the in-memory store as one effect.
+//! Implementation of the store ports by the [`World`]. Each method calls the in-memory store as one
+//! effect, at which a test can inject a fault.
 
 use docferry_app::ports::{
     ArtifactStore, BatchStore, CheckpointAck, CreateOptions, CreateResult, ExchangeKeyStore,
@@ -20,8 +21,8 @@ use jiff::Timestamp;
 
 use crate::World;
 
-/// Implements a port for [`World`]. Each line is a method, its result and its error, and a function
-/// that makes the error for a lost response.
+/// Implements a port for [`World`]. Each line contains a method, its result, its error, and a
+/// function that makes the error for a lost response.
 macro_rules! as_effects {
     ($port:ident: $($name:ident($($arg:ident: $type:ty),*) -> $ok:ty, $error:ty, $lost:expr;)+) => {
         impl $port for World {
@@ -32,6 +33,7 @@ macro_rules! as_effects {
     };
 }
 
+/// Returns the error of a write whose response is lost.
 fn lost_write(cause: docferry_app::ports::Cause) -> WriteError {
     StoreError::Unavailable(cause).into()
 }

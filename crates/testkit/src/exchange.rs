@@ -1,4 +1,4 @@
-//! The exchange bucket of the [`World`].
+//! Implementation of the port [`ExchangeStore`] by the [`World`]: the in-memory exchange bucket.
 
 use std::ops::Range;
 
@@ -10,7 +10,8 @@ use jiff::Timestamp;
 
 use crate::World;
 
-/// Size in bytes of the chunks of a read; small enough that a fragment spans several chunks.
+/// Size in bytes of the pieces in which a read returns its bytes. It is so small that a fragment
+/// consists of several pieces.
 const PIECE: usize = 100_000;
 
 impl World {

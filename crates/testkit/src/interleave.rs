@@ -1,4 +1,5 @@
-//! Concurrent processes whose interleaving a test chooses.
+//! Concurrent processes of a test. The test chooses which process runs next, so every run is
+//! repeatable.
 
 use std::future::{Future, poll_fn};
 use std::pin::Pin;
@@ -26,7 +27,14 @@ impl Kill {
     }
 }
 
+/// One process: a task that ends without a value.
 type Process<'a> = Pin<Box<dyn Future<Output = ()> + 'a>>;
+
+/// A process that has not ended, with its kill switch.
+struct RunningProcess<'a> {
+    kill: Kill,
+    process: Process<'a>,
+}
 
 /// Concurrent processes. A test chooses which of them runs its next effect.
 ///
@@ -34,7 +42,7 @@ type Process<'a> = Pin<Box<dyn Future<Output = ()> + 'a>>;
 /// interleaved.
 #[derive(Default)]
 pub struct Processes<'a> {
-    running: Vec<(Kill, Process<'a>)>,
+    running: Vec<RunningProcess<'a>>,
 }
 
 impl std::fmt::Debug for Processes<'_> {
@@ -46,16 +54,16 @@ impl std::fmt::Debug for Processes<'_> {
 impl<'a> Processes<'a> {
     /// Adds a process. It starts when it is first chosen.
     pub fn add(&mut self, kill: Kill, process: impl Future<Output = ()> + 'a) {
-        self.running.push((kill, Box::pin(process)));
+        self.running.push(RunningProcess { kill, process: Box::pin(process) });
     }
 
-    /// Number of processes that have not ended.
+    /// Returns the number of processes that have not ended.
     #[must_use]
     pub fn len(&self) -> usize {
         self.running.len()
     }
 
-    /// Whether all processes have ended.
+    /// Returns whether all processes have ended.
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.running.is_empty()
@@ -64,7 +72,7 @@ impl<'a> Processes<'a> {
     /// Kills the current invocation of a process. `choice` is taken modulo the number of processes.
     pub fn kill(&self, choice: usize) {
         if !self.running.is_empty() {
-            self.running[choice % self.running.len()].0.now();
+            self.running[choice % self.running.len()].kill.now();
         }
     }
 
@@ -75,11 +83,11 @@ impl<'a> Processes<'a> {
             let index = choice % self.running.len();
             let waker = futures::task::noop_waker();
             let mut context = Context::from_waker(&waker);
-            if self.running[index].1.as_mut().poll(&mut context).is_ready() {
+            if self.running[index].process.as_mut().poll(&mut context).is_ready() {
                 drop(self.running.swap_remove(index));
             }
         }
-        // Lets read-ahead tasks run and sleeps end.
+        // The advance lets read-ahead tasks run and sleeps end.
         tokio::time::advance(Duration::from_millis(20)).await;
         tokio::task::yield_now().await;
     }
@@ -99,7 +107,7 @@ impl<'a> Processes<'a> {
     }
 }
 
-/// Yields once to the other processes.
+/// Yields once, so that a test can run a different process first.
 pub(crate) async fn yield_to_other_processes() {
     let mut has_yielded = false;
     poll_fn(|context| {

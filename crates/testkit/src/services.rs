@@ -1,4 +1,5 @@
-//! Clock, sealer, queues, throttle budget and workflow service of the [`World`].
+//! Implementation of small ports by the [`World`]: the clock, the encryption of upload URLs, the
+//! queues, the throttle budget and the service that runs executions.
 
 use docferry_app::ports::{
     AuditQueue, Clock, Execution, Pause, QueueError, SealError, Sealer, Start, StoreError,
@@ -58,7 +59,7 @@ impl WebhookQueue for World {
     }
 }
 
-/// Name of the Step Functions execution with this number.
+/// Returns the name of the Step Functions execution with this number.
 fn execution_name(transfer: &TransferId, execution_number: u32) -> String {
     format!("{transfer}-{execution_number}")
 }
@@ -86,7 +87,7 @@ impl Workflow for World {
         transfer: &TransferId,
         execution_number: u32,
     ) -> Result<Execution, WorkflowError> {
-        self.effect("look", WorkflowError, async || {
+        self.effect("execution_status", WorkflowError, async || {
             let state = self.state();
             let name = execution_name(transfer, execution_number);
             Ok(if state.closed.contains(&name) {

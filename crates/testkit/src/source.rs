@@ -1,4 +1,4 @@
-//! The document source of the [`World`].
+//! Implementation of the port [`DocumentSource`] by the [`World`].
 
 use docferry_app::ports::{DocumentSource, SourceAnswer, SourceError};
 use docferry_domain::ids::ObjectGuid;

@@ -1,10 +1,11 @@
-//! The throttle budget, in memory.
+//! In-memory implementation of the port [`ThrottleBudget`]: the pause that all transfers observe
+//! after Graph has throttled one of them.
 
 use std::sync::{Arc, Mutex};
 
 use docferry_app::ports::{Pause, StoreError, ThrottleBudget};
 
-/// In-memory [`ThrottleBudget`].
+/// In-memory [`ThrottleBudget`]. It stores the pause that ends last.
 #[derive(Debug, Clone, Default)]
 pub struct InMemoryThrottleBudget(Arc<Mutex<Option<Pause>>>);
 

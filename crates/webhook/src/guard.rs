@@ -1,4 +1,5 @@
-//! DNS resolver that returns only addresses that webhooks may call.
+//! DNS resolver for the webhook client. It returns only the addresses that a rule allows, so that a
+//! caller cannot make docferry connect to an internal server.
 
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -21,7 +22,8 @@ pub struct Guard {
 }
 
 impl Guard {
-    /// Creates a resolver that returns those addresses found by `inner` that `rule` allows.
+    /// Creates a resolver that looks names up with `inner` and returns the addresses that `rule`
+    /// allows.
     #[must_use]
     pub fn new(rule: CallbackRule, inner: Arc<dyn Resolve>) -> Self {
         Self { rule, inner }
@@ -49,7 +51,7 @@ pub struct SystemResolver;
 impl Resolve for SystemResolver {
     fn resolve(&self, name: Name) -> Resolving {
         Box::pin(async move {
-            // The port does not matter: the HTTP client uses that of the URL.
+            // The HTTP client replaces this port by the port of the URL.
             let found: Vec<_> = tokio::net::lookup_host((name.as_str(), 0)).await?.collect();
             Ok(Box::new(found.into_iter()) as Addrs)
         })

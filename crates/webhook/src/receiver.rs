@@ -1,4 +1,5 @@
-//! HTTP client that delivers webhook notifications.
+//! HTTP client that delivers webhook notifications: it tells the URL that a caller has chosen for a
+//! job that the job has ended.
 
 use std::error::Error as _;
 use std::sync::Arc;
@@ -17,10 +18,10 @@ use reqwest::redirect;
 use crate::guard::{Forbidden, Guard, SystemResolver};
 use crate::signature::{SecretProvider, sign};
 
-/// Settings for calls of receivers.
+/// Settings for the delivery of notifications.
 #[derive(Debug, Clone, Copy)]
 pub struct ReceiverSettings {
-    /// Rule that says which addresses may be called.
+    /// Rule that defines which addresses may be called.
     pub rule: CallbackRule,
     /// Time limit for resolving the host name and connecting.
     pub connect_timeout: Duration,
@@ -76,7 +77,7 @@ impl<P: SecretProvider> HttpWebhookReceiver<P> {
             .dns_resolver(Arc::new(Guard::new(settings.rule, resolver)))
             .connect_timeout(settings.connect_timeout)
             .timeout(settings.timeout)
-            // No connection is reused: the addresses are checked when connecting.
+            // Addresses are checked when a connection is opened, so no connection is reused.
             .pool_max_idle_per_host(0)
             .build()
             .map_err(|error| SetupError(error.without_url().into()))?;
@@ -90,20 +91,21 @@ impl<P: SecretProvider> WebhookReceiver for HttpWebhookReceiver<P> {
         notification: &WebhookNotification,
         now: Timestamp,
     ) -> Result<(), ReceiverError> {
-        // If the URL contains an IP address, the client does not call the resolver, so the
-        // address is checked here.
+        // If the URL contains an IP address, the HTTP client does not call the resolver. The
+        // address is therefore checked here.
         let url = notification.callback.open(self.rule).map_err(|_| ReceiverError::Forbidden)?;
         let secrets = self.provider.secrets().await.map_err(|cause| secret_error(&*cause))?;
         let body = serde_json::to_string(&WebhookBody::from(notification))
             .map_err(|_| ReceiverError::Unreachable("the notification cannot be serialized"))?;
-        let (id, timestamp) = (notification.message_id(), now.as_second());
+        let message_id = notification.message_id();
+        let timestamp = now.as_second();
         let signature =
-            sign(&secrets, &id, timestamp, &body).map_err(|error| secret_error(&error))?;
+            sign(&secrets, &message_id, timestamp, &body).map_err(|error| secret_error(&error))?;
         let mut request = self
             .http
             .post(url)
             .header(header::CONTENT_TYPE, "application/json")
-            .header("webhook-id", id)
+            .header("webhook-id", message_id)
             .header("webhook-timestamp", timestamp)
             .header("webhook-signature", signature)
             .body(body);
@@ -111,7 +113,7 @@ impl<P: SecretProvider> WebhookReceiver for HttpWebhookReceiver<P> {
             request = request.header(TRACEPARENT, trace.as_str());
         }
         match request.send().await {
-            // The body is not read: dropping the response closes the connection.
+            // The body is not read. The connection is closed when the response is dropped.
             Ok(response) => interpret(response.status(), response.headers(), now),
             Err(error) => Err(connection_error(&error)),
         }
@@ -130,43 +132,46 @@ fn interpret(status: StatusCode, headers: &HeaderMap, now: Timestamp) -> Result<
     }
 }
 
-/// Parses the `Retry-After` header: seconds or an HTTP date (RFC 9110). A date in the past counts
-/// as absent.
+/// Returns the delay from the `Retry-After` header, which contains seconds or an HTTP date (RFC
+/// 9110). A date in the past is ignored.
 fn retry_after(headers: &HeaderMap, now: Timestamp) -> Option<Duration> {
     let text = headers.get(header::RETRY_AFTER)?.to_str().ok()?.trim();
     if let Ok(seconds) = text.parse() {
         return Some(Duration::from_secs(seconds));
     }
-    let until = httpdate::parse_http_date(text).ok()?;
-    until.duration_since(SystemTime::from(now)).ok()
+    let retry_at = httpdate::parse_http_date(text).ok()?;
+    retry_at.duration_since(SystemTime::from(now)).ok()
 }
 
-/// Translates a failed call. The library's error text is dropped, because it names the host.
+/// Returns the error for a call that got no response. The text of the HTTP library's error is not
+/// used, because it contains the host.
 fn connection_error(error: &reqwest::Error) -> ReceiverError {
-    let mut next = error.source();
-    while let Some(cause) = next {
+    let mut next_cause = error.source();
+    while let Some(cause) = next_cause {
         if cause.is::<Forbidden>() {
             return ReceiverError::Forbidden;
         }
-        next = cause.source();
+        next_cause = cause.source();
     }
-    ReceiverError::Unreachable(if error.is_timeout() {
+    let reason = if error.is_timeout() {
         "it took too long"
     } else if error.is_connect() {
         "no connection was made"
     } else {
         "the connection broke"
-    })
+    };
+    ReceiverError::Unreachable(reason)
 }
 
-/// Error for missing or invalid signing secrets, with the texts of all its cause_chain.
+/// Returns the error for missing or invalid signing secrets. Its text contains the texts of the
+/// error and of all its causes.
 fn secret_error(error: &(dyn std::error::Error + 'static)) -> ReceiverError {
     let mut text = error.to_string();
-    let mut next = error.source();
-    while let Some(cause) = next {
+    let mut next_cause = error.source();
+    while let Some(cause) = next_cause {
         text.push_str(": ");
         text.push_str(&cause.to_string());
-        next = cause.source();
+        next_cause = cause.source();
     }
     ReceiverError::NoSecret(text)
 }

@@ -1,4 +1,5 @@
-//! Signatures according to Standard Webhooks 1.0.
+//! Signatures of webhook notifications according to Standard Webhooks 1.0, by which a receiver
+//! checks that docferry has sent a notification.
 
 use std::future::Future;
 
@@ -11,8 +12,8 @@ use standardwebhooks::Webhook;
 pub struct SigningSecrets {
     /// Current secret in base64, with or without the prefix `whsec_`.
     pub current: SecretString,
-    /// Previous secret during a rotation, for receivers that do not have the current one yet.
-    /// If it is set, each message has two signatures.
+    /// Previous secret. It is set while the secret is being changed, for receivers that do not have
+    /// the current secret yet. Each notification then has two signatures.
     pub previous: Option<SecretString>,
 }
 

@@ -1,4 +1,5 @@
-//! The service account of the court viewer.
+//! The service account with which SCV, the court viewer, calls the API, and the source of its
+//! credentials.
 
 use std::future::Future;
 use std::sync::Arc;
@@ -8,10 +9,11 @@ use docferry_aws::secrets::SecretError;
 use secrecy::SecretString;
 use serde::Deserialize;
 
-/// Principal id of the service account in records and policies.
+/// Principal of the service account: its name in records and policies.
 pub const SERVICE_PRINCIPAL: &str = "scv";
 
-/// Credentials of the service account; also the format of its secret, `{"username", "password"}`.
+/// Credentials of the service account. The secret in Secrets Manager is a JSON object with the same
+/// members.
 #[derive(Debug, Deserialize)]
 pub struct Account {
     /// User name.
@@ -22,8 +24,8 @@ pub struct Account {
 
 /// Source of the service account's credentials.
 pub trait Accounts: Send + Sync {
-    /// Returns the account, from a cache unless `fresh` is set. A fresh read is needed after a
-    /// mismatch, because the password may have been rotated.
+    /// Returns the account. The account may come from a cache unless `fresh` is set. The caller sets
+    /// `fresh` after a mismatch, because the password may have been rotated.
     fn account(
         &self,
         fresh: bool,

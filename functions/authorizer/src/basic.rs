@@ -1,4 +1,4 @@
-//! HTTP Basic credentials.
+//! HTTP Basic credentials of a request, and their comparison with the service account.
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
@@ -16,7 +16,8 @@ pub struct Credentials {
 }
 
 impl Credentials {
-    /// Parses the value of the header; `None` if it is not valid Basic authentication.
+    /// Parses the value of an `Authorization` header. Returns `None` if the value is not valid Basic
+    /// authentication.
     #[must_use]
     pub fn parse(header: &str) -> Option<Self> {
         let (scheme, encoded) = header.split_once(' ')?;
@@ -24,13 +25,13 @@ impl Credentials {
             return None;
         }
         let text = String::from_utf8(STANDARD.decode(encoded.trim()).ok()?).ok()?;
-        // A user name cannot contain a colon; a password can.
+        // The first colon ends the user name, because only the password can contain colons.
         let (username, password) = text.split_once(':')?;
         Some(Self { username: username.into(), password: password.into() })
     }
 
-    /// Compares the credentials with the account in constant time: it always compares both parts,
-    /// as digests of equal length.
+    /// Whether the credentials are those of the account. The comparison takes constant time, because
+    /// it always compares both user name and password, and compares digests of equal length.
     #[must_use]
     pub fn matches(&self, account: &Account) -> bool {
         let username = digests_equal(&self.username, &account.username);
@@ -39,16 +40,16 @@ impl Credentials {
     }
 }
 
-fn digests_equal(a: &SecretString, b: &SecretString) -> subtle::Choice {
+fn digests_equal(left: &SecretString, right: &SecretString) -> subtle::Choice {
     let digest = |secret: &SecretString| Sha256::digest(secret.expose_secret().as_bytes());
-    digest(a).ct_eq(&digest(b))
+    digest(left).ct_eq(&digest(right))
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    fn header(text: &str) -> String {
+    fn basic_header(text: &str) -> String {
         format!("Basic {}", STANDARD.encode(text))
     }
 
@@ -57,23 +58,26 @@ mod tests {
     }
 
     #[test]
-    fn correct_account_matches_with_a_colon_in_its_password() {
-        assert!(Credentials::parse(&header("scv:pa:ss wörd")).unwrap().matches(&account()));
-        let lower = header("scv:pa:ss wörd").replacen("Basic", "bAsIc", 1);
-        assert!(Credentials::parse(&lower).unwrap().matches(&account()));
+    fn correct_password_with_a_colon_matches_the_account() {
+        assert!(Credentials::parse(&basic_header("scv:pa:ss wörd")).unwrap().matches(&account()));
+        let mixed_case_scheme = basic_header("scv:pa:ss wörd").replacen("Basic", "bAsIc", 1);
+        assert!(Credentials::parse(&mixed_case_scheme).unwrap().matches(&account()));
     }
 
     #[test]
     fn wrong_user_or_password_does_not_match() {
         for wrong in ["scv:", ":pa:ss wörd", "SCV:pa:ss wörd", "scv:pa:ss wörd "] {
-            assert!(!Credentials::parse(&header(wrong)).unwrap().matches(&account()), "{wrong}");
+            assert!(
+                !Credentials::parse(&basic_header(wrong)).unwrap().matches(&account()),
+                "{wrong}"
+            );
         }
     }
 
     #[test]
     fn malformed_basic_header_is_rejected() {
-        for bad in ["", "Basic", "Basic ???", "Bearer abc", &header("nocolon")] {
-            assert!(Credentials::parse(bad).is_none(), "{bad}");
+        for malformed in ["", "Basic", "Basic ???", "Bearer abc", &basic_header("nocolon")] {
+            assert!(Credentials::parse(malformed).is_none(), "{malformed}");
         }
     }
 }

@@ -1,4 +1,4 @@
-//! Bearer tokens in the `Authorization` header.
+//! Extraction of the bearer token from the `Authorization` header of a request.
 
 use secrecy::SecretString;
 
@@ -6,8 +6,8 @@ use secrecy::SecretString;
 /// so longer tokens cannot arrive.
 const MAX_TOKEN_BYTES: usize = 10 * 1024;
 
-/// Returns the token of an `Authorization: Bearer` header (RFC 6750); `None` if the value is not
-/// valid bearer authentication.
+/// Returns the token in the value of an `Authorization` header (RFC 6750). Returns `None` if the
+/// value is not valid bearer authentication.
 #[must_use]
 pub fn bearer(header: &str) -> Option<SecretString> {
     let (scheme, token) = header.split_once(' ')?;
@@ -26,9 +26,11 @@ mod tests {
         for header in ["Bearer a.b.c", "bEARER a.b.c", "Bearer  a.b.c "] {
             assert_eq!(bearer(header).unwrap().expose_secret(), "a.b.c");
         }
-        let long = format!("Bearer {}", "x".repeat(MAX_TOKEN_BYTES + 1));
-        for bad in ["", "Bearer", "Bearer ", "Bearer a b", "Basic YTpi", "Bearera.b.c", &long] {
-            assert!(bearer(bad).is_none(), "{bad}");
+        let too_long = format!("Bearer {}", "x".repeat(MAX_TOKEN_BYTES + 1));
+        for invalid in
+            ["", "Bearer", "Bearer ", "Bearer a b", "Basic YTpi", "Bearera.b.c", &too_long]
+        {
+            assert!(bearer(invalid).is_none(), "{invalid}");
         }
     }
 }

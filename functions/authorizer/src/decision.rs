@@ -1,4 +1,6 @@
-//! The authorizer's decision and its response to API Gateway.
+//! The decision of the Lambda authorizer: whether API Gateway accepts a request, and which caller
+//! (principal) and scopes the request has. An accepted request gets an IAM policy; a refused one
+//! gets an error, which API Gateway turns into a 401 or a 500.
 
 use aws_lambda_events::apigw::{
     ApiGatewayCustomAuthorizerRequestTypeRequest as Request,
@@ -13,28 +15,29 @@ use serde_json::{Value, json};
 use crate::oidc::{FetchError, Issuer, KeySource, Rejection, TokenError};
 use crate::{Accounts, Credentials, SERVICE_PRINCIPAL, bearer};
 
-/// Reason for which no policy is returned.
+/// Reason for refusing a request.
 #[derive(Debug, thiserror::Error)]
 pub enum Refusal {
-    /// Missing or wrong credentials: a 401. The reason is only logged.
+    /// The credentials are missing or wrong, so the caller gets a 401. The problem is only logged.
     #[error("unauthorized: {0}")]
     Unauthorized(CredentialProblem),
-    /// The service account could not be read, so Basic credentials cannot be checked now. This is a
-    /// 500, so that a caller does not discard valid credentials.
+    /// The service account could not be read, so Basic credentials cannot be checked now. The caller
+    /// gets a 500 and not a 401, so that it does not discard valid credentials.
     #[error("the service account could not be read")]
     Unavailable(#[from] SecretError),
-    /// The issuer's keys could not be fetched, so tokens cannot be checked now: a 500 as well.
+    /// The issuer's keys could not be fetched, so tokens cannot be checked now. The caller gets a
+    /// 500 for the same reason.
     #[error("the issuer's keys could not be fetched: {0}")]
     KeysUnavailable(FetchError),
 }
 
-/// Problem with the credentials. No text repeats any part of them.
+/// Problem with the credentials. The error texts contain no part of the credentials.
 #[derive(Debug, thiserror::Error)]
 pub enum CredentialProblem {
-    /// There are no credentials, or they are of an unsupported kind.
+    /// The request has no credentials, or credentials of an unsupported scheme.
     #[error("no supported credentials")]
     Missing,
-    /// User name or password is not that of the service account.
+    /// The user name or the password differs from that of the service account.
     #[error("wrong user name or password")]
     Password,
     /// The token was rejected.
@@ -51,12 +54,13 @@ impl From<Refusal> for Diagnostic {
             Refusal::Unauthorized(_) => "Unauthorized",
             Refusal::Unavailable(_) | Refusal::KeysUnavailable(_) => "AUTHORIZER_UNAVAILABLE",
         };
-        // The whole message must be `Unauthorized` for API Gateway to answer 401.
+        // API Gateway responds with 401 only if the whole message is `Unauthorized`.
         Self { error_type: name.to_owned(), error_message: name.to_owned() }
     }
 }
 
-/// Authenticates the caller as the service account or, if an issuer is configured, by its token.
+/// Authenticates the caller of a request: by Basic credentials as the service account or, if an
+/// issuer is configured, by a bearer token.
 ///
 /// The returned policy allows every route of the stage. API Gateway caches it by credential, so it
 /// must not depend on the route. The functions check the scopes of the caller for each route.
@@ -72,13 +76,13 @@ pub async fn decide(
     let header = header.ok_or(Refusal::Unauthorized(CredentialProblem::Missing))?;
     let (principal, scopes, graph_user) = match (Credentials::parse(header), bearer(header), issuer)
     {
-        (Some(sent), _, _) => {
-            check_account(accounts, &sent).await?;
+        (Some(credentials), _, _) => {
+            check_account(accounts, &credentials).await?;
             (SERVICE_PRINCIPAL.to_owned(), Scopes::from(Scope::Service), None)
         }
         (None, Some(token), Some(issuer)) => {
             let caller = issuer.verify(&token).await?;
-            // With a prefix, so that no token can claim to be the service account.
+            // The prefix prevents a token from claiming to be the service account.
             (format!("sub:{}", caller.subject), caller.scopes, caller.graph_user)
         }
         _ => return Err(Refusal::Unauthorized(CredentialProblem::Missing)),
@@ -89,10 +93,10 @@ pub async fn decide(
 }
 
 /// Checks Basic credentials against the service account.
-async fn check_account(accounts: &impl Accounts, sent: &Credentials) -> Result<(), Refusal> {
-    let matches = sent.matches(&*accounts.account(false).await?);
-    // The password may have been rotated since it was read.
-    if matches || sent.matches(&*accounts.account(true).await?) {
+async fn check_account(accounts: &impl Accounts, credentials: &Credentials) -> Result<(), Refusal> {
+    let matches_cached = credentials.matches(&*accounts.account(false).await?);
+    // The password may have been rotated since the account was cached.
+    if matches_cached || credentials.matches(&*accounts.account(true).await?) {
         return Ok(());
     }
     Err(Refusal::Unauthorized(CredentialProblem::Password))
@@ -101,8 +105,10 @@ async fn check_account(accounts: &impl Accounts, sent: &Credentials) -> Result<(
 impl From<TokenError> for Refusal {
     fn from(error: TokenError) -> Self {
         match error {
-            TokenError::Rejected(why) => Self::Unauthorized(CredentialProblem::Token(why)),
-            TokenError::Unavailable(why) => Self::KeysUnavailable(why),
+            TokenError::Rejected(rejection) => {
+                Self::Unauthorized(CredentialProblem::Token(rejection))
+            }
+            TokenError::Unavailable(fetch_error) => Self::KeysUnavailable(fetch_error),
         }
     }
 }
@@ -123,17 +129,16 @@ fn allow(
     response.policy_document.version = Some("2012-10-17".into());
     response.policy_document.statement = vec![statement];
     let mut context = json!({ "principal": principal, "scopes": scopes.to_string() });
-    // The member is omitted instead of null: API Gateway accepts only strings, numbers and
-    // booleans.
-    if let Some(id) = graph_user {
-        context["graphUser"] = id.into();
+    // Without a user the member is omitted, because API Gateway does not accept null here.
+    if let Some(user_id) = graph_user {
+        context["graphUser"] = user_id.into();
     }
     response.context = context;
     response
 }
 
-/// Converts the ARN of a method, `arn:…:{api}/{stage}/GET/path`, into that of the whole stage,
-/// `arn:…:{api}/{stage}/*`.
+/// Converts the ARN of a method, `arn:…:{api}/{stage}/GET/path`, into the ARN of all methods of its
+/// stage, `arn:…:{api}/{stage}/*`.
 fn stage_arn(method_arn: &str) -> Option<String> {
     let mut parts = method_arn.splitn(3, '/');
     let (api, stage) = (parts.next()?, parts.next()?);
@@ -147,10 +152,11 @@ mod tests {
     use crate::oidc::HttpKeys;
     use std::sync::{Arc, Mutex};
 
-    /// Account whose password changes with each fresh read.
-    struct Rotated(Mutex<Vec<&'static str>>);
+    /// Account whose password is rotated. It has the first password of the list; each fresh read
+    /// removes that password unless it is the last one.
+    struct RotatedAccount(Mutex<Vec<&'static str>>);
 
-    impl Accounts for Rotated {
+    impl Accounts for RotatedAccount {
         async fn account(&self, fresh: bool) -> Result<Arc<Account>, SecretError> {
             let mut passwords = self.0.lock().unwrap();
             if fresh && passwords.len() > 1 {
@@ -171,16 +177,19 @@ mod tests {
         .unwrap()
     }
 
+    /// Configuration that accepts only Basic credentials.
     const NO_ISSUER: Option<&Issuer<HttpKeys>> = None;
 
-    /// Credentials `scv:new`.
-    const NEW: &str = "Basic c2N2Om5ldw==";
+    /// Basic credentials of the user `scv` with the password `new`.
+    const NEW_CREDENTIALS: &str = "Basic c2N2Om5ldw==";
 
     #[tokio::test]
     async fn service_account_is_allowed_on_the_whole_stage() {
-        let response = decide(&Rotated(Mutex::new(vec!["new"])), NO_ISSUER, &request(Some(NEW)))
-            .await
-            .unwrap();
+        let accounts = RotatedAccount(Mutex::new(vec!["new"]));
+        let request = request(Some(NEW_CREDENTIALS));
+
+        let response = decide(&accounts, NO_ISSUER, &request).await.unwrap();
+
         let policy = serde_json::to_value(&response.policy_document).unwrap();
         let resource = "arn:aws:execute-api:ca-central-1:123456789012:api/prod/*";
         assert!(policy.to_string().contains(resource), "{policy}");
@@ -190,14 +199,17 @@ mod tests {
 
     #[tokio::test]
     async fn rotated_password_is_accepted() {
-        let accounts = Rotated(Mutex::new(vec!["old", "new"]));
-        assert!(decide(&accounts, NO_ISSUER, &request(Some(NEW))).await.is_ok());
+        let accounts = RotatedAccount(Mutex::new(vec!["old", "new"]));
+        let request = request(Some(NEW_CREDENTIALS));
+        assert!(decide(&accounts, NO_ISSUER, &request).await.is_ok());
     }
 
     #[tokio::test]
     async fn rejected_credentials_give_the_exact_error_unauthorized() {
-        for header in [None, Some("Basic c2N2OndvcnNl"), Some("Bearer x")] {
-            let accounts = Rotated(Mutex::new(vec!["new"]));
+        const WRONG_PASSWORD: &str = "Basic c2N2OndvcnNl";
+        const BEARER_TOKEN: &str = "Bearer x";
+        for header in [None, Some(WRONG_PASSWORD), Some(BEARER_TOKEN)] {
+            let accounts = RotatedAccount(Mutex::new(vec!["new"]));
             let refusal = decide(&accounts, NO_ISSUER, &request(header)).await;
             let diagnostic = Diagnostic::from(refusal.unwrap_err());
             assert_eq!(diagnostic.error_message, "Unauthorized");

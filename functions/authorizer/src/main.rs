@@ -1,4 +1,4 @@
-//! The `authorizer` function: authenticates the callers of the API.
+//! The Lambda function `authorizer`: API Gateway calls it to authenticate the callers of the API.
 
 use authorizer::oidc::{Issuer, OidcSettings};
 use authorizer::{SecretAccounts, decide};
@@ -13,11 +13,11 @@ async fn main() -> Result<(), Error> {
     let accounts = SecretAccounts(docferry_lambda::secret(&mut reader, &aws, "SCV_SECRET_ARN"));
     let settings = OidcSettings {
         issuer: reader.optional_url("OIDC_ISSUER").unwrap_or_default(),
-        audience: reader.or("OIDC_AUDIENCE", String::new()),
+        audience: reader.parsed_or("OIDC_AUDIENCE", String::new()),
         jwks_url: reader.optional_url("OIDC_JWKS_URL"),
-        subject_claim: reader.or("OIDC_SUBJECT_CLAIM", "sub".to_owned()),
-        scope_claim: reader.or("OIDC_SCOPE_CLAIM", "scope".to_owned()),
-        graph_user_claim: reader.or("OIDC_GRAPH_USER_CLAIM", "oid".to_owned()),
+        subject_claim: reader.parsed_or("OIDC_SUBJECT_CLAIM", "sub".to_owned()),
+        scope_claim: reader.parsed_or("OIDC_SCOPE_CLAIM", "scope".to_owned()),
+        graph_user_claim: reader.parsed_or("OIDC_GRAPH_USER_CLAIM", "oid".to_owned()),
     };
     let issuer = Issuer::of(settings).unwrap_or_else(|error| {
         reader.problem(error.to_string());

@@ -1,4 +1,4 @@
-//! The `control` function: calls that cancel or retry existing work.
+//! The Lambda function `control`: serves the API calls that cancel or retry transfers and jobs.
 
 use docferry_http::{RetrySettings, TransferApi, control_router};
 use docferry_lambda::config::Reader;
@@ -16,9 +16,9 @@ async fn main() -> Result<(), Error> {
         clock: SystemClock,
         record_ttl: job.initiate.record_ttl,
         limits: docferry_lambda::slot_limits(&mut reader),
-        drain: reader.or("REFUSE_NEW_WORK", false),
+        drain: reader.parsed_or("REFUSE_NEW_WORK", false),
     };
-    let settings = RetrySettings { job, max_retries: reader.or("MAX_RETRIES", 3) };
+    let settings = RetrySettings { job, max_retries: reader.parsed_or("MAX_RETRIES", 3) };
     let layers = docferry_lambda::layers_with_shared_counter(&mut reader, &aws);
     reader.finish()?;
     docferry_lambda::serve(layers.around(control_router(api, settings))).await

@@ -1,4 +1,5 @@
-//! The `download` function: redirects to the files that a job has delivered.
+//! The Lambda function `download`: serves the API call that redirects to a file that a job has put
+//! into the delivery bucket.
 
 use docferry_http::download_router;
 use docferry_lambda::Error;

@@ -1,4 +1,5 @@
-//! The `finalize` step: ends a transfer, after success, failure or cancellation.
+//! The Lambda function `finalize`: the last step of a transfer's workflow. It ends the transfer after
+//! its success, failure or cancellation.
 
 use docferry_app::finish::{FinalizeSettings, FinishPorts, finalize};
 use docferry_app::slots::scheduler::SlotScheduler;

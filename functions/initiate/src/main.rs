@@ -1,4 +1,4 @@
-//! The `initiate` function: calls that create transfers and jobs.
+//! The Lambda function `initiate`: serves the API calls that create transfers and jobs.
 
 use std::sync::Arc;
 
@@ -18,7 +18,7 @@ async fn main() -> Result<(), Error> {
         clock: SystemClock,
         record_ttl: settings.initiate.record_ttl,
         limits: docferry_lambda::slot_limits(&mut reader),
-        drain: reader.or("REFUSE_NEW_WORK", false),
+        drain: reader.parsed_or("REFUSE_NEW_WORK", false),
     };
     let directory = docferry_lambda::graph_directory(&mut reader, &aws);
     let (index, range) = docferry_lambda::document_index(&mut reader, &aws);

@@ -1,5 +1,5 @@
-//! The `notify` function: sends the outcome of each ended transfer to the audit queue, and webhook
-//! notifications to the webhook queue.
+//! The Lambda function `notify`: reads new outbox records from the DynamoDB stream. It sends the
+//! outcome of each ended transfer to the audit queue, and webhook notifications to the webhook queue.
 
 use docferry_app::notification::outcome::{forward, notify};
 use docferry_lambda::config::Reader;

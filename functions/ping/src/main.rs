@@ -1,4 +1,4 @@
-//! The `ping` function: checks whether the document source answers.
+//! The Lambda function `ping`: serves the API call that checks whether the document source responds.
 
 use docferry_http::ping_router;
 use docferry_lambda::Error;

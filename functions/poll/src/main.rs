@@ -1,4 +1,5 @@
-//! The `poll` step: checks whether the document has arrived completely in the exchange bucket.
+//! The Lambda function `poll`: a step of a transfer's workflow. It checks whether the document has
+//! arrived completely in the exchange bucket.
 
 use docferry_app::slots::scheduler::SlotScheduler;
 use docferry_app::source::poll::poll;

@@ -1,4 +1,5 @@
-//! The `publish` step: copies the next part of the document into the delivery bucket.
+//! The Lambda function `publish`: a step of the workflow of a download. It copies the next parts of
+//! the document from the exchange bucket to the delivery bucket.
 
 use std::time::Duration;
 
@@ -11,7 +12,8 @@ use docferry_domain::transfer::Step;
 use docferry_lambda::config::Reader;
 use docferry_lambda::{Error, Invocation, Production, SystemClock, run_step, upload_output};
 
-/// Four parts of 8 MiB at once: 32 MiB of memory, and about a second per part on a slow connection.
+/// Four parts of 8 MiB are copied at once. They need 32 MiB of memory, and a part takes about a second
+/// on a slow connection.
 const SETTINGS: PublishSettings = PublishSettings {
     part_bytes: 8 * 1024 * 1024,
     parallel_parts: 4,

@@ -1,4 +1,5 @@
-//! The `push` step: asks the document source to push the document to the exchange bucket.
+//! The Lambda function `push`: the first step of a transfer's workflow. It asks the document source to
+//! copy the document to the exchange bucket.
 
 use docferry_app::source::push::{PushPorts, push};
 use docferry_app::tries::recorded;

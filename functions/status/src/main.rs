@@ -1,4 +1,4 @@
-//! The `status` function: calls that read transfers and jobs.
+//! The Lambda function `status`: serves the API calls that read transfers and jobs.
 
 use docferry_http::status_router;
 use docferry_lambda::Error;

@@ -1,4 +1,4 @@
-//! The `subscribe` function: streams the events of a job.
+//! The Lambda function `subscribe`: serves the API call that streams the events of a job.
 
 use docferry_http::{StreamMode, subscribe_router};
 use docferry_lambda::Error;
@@ -10,7 +10,7 @@ async fn main() -> Result<(), Error> {
     docferry_lambda::start_logging(&mut reader);
     let aws = docferry_lambda::load_aws().await;
     let api = docferry_lambda::job_api(&mut reader, &aws);
-    let mode = reader.or("STREAM_MODE", StreamMode::Stream);
+    let mode = reader.parsed_or("STREAM_MODE", StreamMode::Stream);
     let layers = docferry_lambda::layers_with_local_counter(&mut reader);
     reader.finish()?;
     docferry_lambda::serve_streaming(layers.around(subscribe_router(api, mode)), mode).await

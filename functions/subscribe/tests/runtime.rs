@@ -1,5 +1,6 @@
-//! Tests of the compiled function against a Lambda runtime API: content and timing of its
-//! responses.
+//! Tests of the compiled Lambda function `subscribe`, which streams the events of a job. The function
+//! runs as a process with a simulated Lambda runtime API; the tests check the content and the timing
+//! of its responses.
 #![allow(clippy::unwrap_used, reason = "a test")]
 
 mod support;
@@ -15,7 +16,7 @@ use jiff::{SignedDuration, Timestamp};
 use serde_json::{Value, json};
 use support::Function;
 
-/// Time limit of an invocation in tests in which the job ends. It is never reached.
+/// Time limit of invocations that end before their limit, because the job ends.
 const LONG_LIMIT: Duration = Duration::from_secs(300);
 
 #[expect(clippy::disallowed_methods, reason = "the program uses the system time")]
@@ -25,7 +26,6 @@ fn now() -> Timestamp {
 
 /// Returns a transfer that waits for a slot.
 fn queued_transfer() -> Transfer {
-    let new = builders::new_transfer();
     let person = Person::new("sub:ada");
     let now = now();
     Transfer {
@@ -34,12 +34,12 @@ fn queued_transfer() -> Transfer {
         created_at: now,
         deadline: now + SignedDuration::from_hours(4),
         retain_until: Some(now + SignedDuration::from_hours(24)),
-        owner: new.owner,
+        owner: builders::new_transfer().owner,
         ..builders::transfer()
     }
 }
 
-/// The transfer while it is uploading.
+/// Returns the transfer in the state in which it is uploading.
 fn uploading_transfer(queued: &Transfer, bytes_done: u64) -> Transfer {
     Transfer {
         phase: Phase::Uploading,
@@ -50,7 +50,7 @@ fn uploading_transfer(queued: &Transfer, bytes_done: u64) -> Transfer {
     }
 }
 
-/// The transfer after its delivery.
+/// Returns the transfer in the state after its delivery.
 fn completed_transfer(queued: &Transfer) -> Transfer {
     let artifact = Artifact { key: "downloads/x/0".to_owned(), size: 1_000 };
     Transfer {
@@ -61,11 +61,12 @@ fn completed_transfer(queued: &Transfer) -> Transfer {
     }
 }
 
-/// Event of API Gateway, with `Last-Event-ID` if given.
-fn subscribe_event(last_id: Option<&str>) -> Value {
+/// Returns the event by which API Gateway invokes the function, with a `Last-Event-ID` header if
+/// `last_event_id` is given.
+fn subscribe_event(last_event_id: Option<&str>) -> Value {
     let sample = include_str!("../../../events/subscribe/follow.json");
     let mut event: Value = serde_json::from_str(sample).unwrap();
-    if let Some(id) = last_id {
+    if let Some(id) = last_event_id {
         event["headers"]["Last-Event-ID"] = json!(id);
         event["multiValueHeaders"]["Last-Event-ID"] = json!([id]);
     }
@@ -77,13 +78,13 @@ async fn events_are_sent_while_the_job_is_running() {
     let mut function = Function::start("STREAM").await;
     let job = queued_transfer();
     function.table.put(&job);
-    let mut answer = function.runtime.invoke(&subscribe_event(None), LONG_LIMIT).await;
-    assert_eq!(answer.headers["lambda-runtime-function-response-mode"], "streaming");
-    assert_eq!(answer.headers["transfer-encoding"], "chunked");
+    let mut response = function.runtime.invoke(&subscribe_event(None), LONG_LIMIT).await;
+    assert_eq!(response.headers["lambda-runtime-function-response-mode"], "streaming");
+    assert_eq!(response.headers["transfer-encoding"], "chunked");
 
-    let kind = "application/vnd.awslambda.http-integration-response";
-    assert_eq!(answer.headers["content-type"], kind);
-    let prelude = answer.prelude().await;
+    let media_type = "application/vnd.awslambda.http-integration-response";
+    assert_eq!(response.headers["content-type"], media_type);
+    let prelude = response.read_prelude().await;
     assert_eq!(prelude["statusCode"], 200);
     assert_eq!(prelude["headers"]["content-type"], "text/event-stream");
 
@@ -91,28 +92,30 @@ async fn events_are_sent_while_the_job_is_running() {
     let headers = prelude["headers"].as_object().unwrap();
     assert!(headers.values().all(Value::is_string), "{prelude}");
 
-    answer.until("event: progress").await;
-    assert!(answer.body().starts_with("retry: "), "{}", answer.body());
+    response.read_until("event: progress").await;
+    assert!(response.body().starts_with("retry: "), "{}", response.body());
     function.table.put(&uploading_transfer(&job, 500));
-    answer.until("\"percent\":55").await;
-    assert!(answer.body().contains("\"status\":\"running\""), "{}", answer.body());
+    response.read_until("\"percent\":55").await;
+    assert!(response.body().contains("\"status\":\"running\""), "{}", response.body());
 
     function.table.put(&completed_transfer(&job));
-    answer.rest().await;
-    let body = answer.body();
+    response.read_to_end().await;
+    let body = response.body();
     assert!(body.contains("event: result\nid: 1.completed.100.1000.end\ndata: {\"url\":\"http"));
 
-    let order =
-        ["queued", "running", "completed"].map(|s| body.find(&format!("\"status\":\"{s}\"")));
-    assert!(order.is_sorted() && order[0].is_some(), "{body}");
+    let positions = ["queued", "running", "completed"]
+        .map(|status| body.find(&format!("\"status\":\"{status}\"")));
+    assert!(positions.is_sorted() && positions[0].is_some(), "{body}");
 
-    // Second invocation of the same process: no events are left.
-    let mut answer =
-        function.runtime.invoke(&subscribe_event(Some(&answer.last_id())), LONG_LIMIT).await;
-    assert_eq!(answer.prelude().await["statusCode"], 204);
+    // A second invocation of the same process gets no events after the last one.
+    let mut response = function
+        .runtime
+        .invoke(&subscribe_event(Some(&response.last_event_id())), LONG_LIMIT)
+        .await;
+    assert_eq!(response.read_prelude().await["statusCode"], 204);
 
-    answer.rest().await;
-    assert_eq!(answer.body(), "");
+    response.read_to_end().await;
+    assert_eq!(response.body(), "");
     let log = std::fs::read_to_string(&function.log).unwrap();
     assert!(!log.contains("X-Amz-Signature"), "a presigned URL was logged");
 }
@@ -122,42 +125,48 @@ async fn function_sends_heartbeats_and_ends_the_stream_before_its_timeout() {
     let mut function = Function::start("STREAM").await;
     let job = queued_transfer();
     function.table.put(&job);
-    // A heartbeat comment after 15 s, and the end of the stream 5 s before the time limit.
-    let time = Duration::from_secs(28);
-    let mut answer = function.runtime.invoke(&subscribe_event(None), time).await;
-    answer.until(": keep-alive\n\n").await;
-    answer.rest().await;
-    let last_id = answer.last_id();
-    assert_eq!(answer.body().matches("event: ").count(), 2, "{}", answer.body());
+    // The function sends a heartbeat comment after 15 s and ends the stream 5 s before the limit.
+    let time_limit = Duration::from_secs(28);
+    let mut response = function.runtime.invoke(&subscribe_event(None), time_limit).await;
+    response.read_until(": keep-alive\n\n").await;
+    response.read_to_end().await;
+    let last_event_id = response.last_event_id();
+    assert_eq!(response.body().matches("event: ").count(), 2, "{}", response.body());
 
     function.table.put(&completed_transfer(&job));
-    let mut next = function.runtime.invoke(&subscribe_event(Some(&last_id)), LONG_LIMIT).await;
-    next.rest().await;
-    let events: Vec<_> =
-        next.body().lines().filter_map(|l| l.strip_prefix("event: ")).map(str::to_owned).collect();
+    let mut next_response =
+        function.runtime.invoke(&subscribe_event(Some(&last_event_id)), LONG_LIMIT).await;
+    next_response.read_to_end().await;
+    let events: Vec<_> = next_response
+        .body()
+        .lines()
+        .filter_map(|line| line.strip_prefix("event: "))
+        .map(str::to_owned)
+        .collect();
     assert_eq!(events, ["status", "progress", "result"]);
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn streamed_error_response_has_its_status() {
+async fn streamed_response_for_an_unknown_job_has_status_404() {
     let mut function = Function::start("STREAM").await;
-    let mut answer = function.runtime.invoke(&subscribe_event(None), LONG_LIMIT).await;
-    let prelude = answer.prelude().await;
+    let mut response = function.runtime.invoke(&subscribe_event(None), LONG_LIMIT).await;
+    let prelude = response.read_prelude().await;
     assert_eq!(prelude["statusCode"], 404);
     assert_eq!(prelude["headers"]["content-type"], "application/problem+json");
-    answer.rest().await;
-    assert!(answer.body().contains("NOT_FOUND"), "{}", answer.body());
+    response.read_to_end().await;
+    assert!(response.body().contains("NOT_FOUND"), "{}", response.body());
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn buffered_response_has_no_prelude() {
     let mut function = Function::start("BUFFERED").await;
     function.table.put(&completed_transfer(&queued_transfer()));
-    let mut answer = function.runtime.invoke(&subscribe_event(None), LONG_LIMIT).await;
-    assert!(!answer.headers.contains_key("lambda-runtime-function-response-mode"));
-    answer.rest().await;
-    let whole: Value = serde_json::from_slice(&answer.bytes).unwrap();
-    assert_eq!((&whole["statusCode"], &whole["isBase64Encoded"]), (&json!(200), &json!(false)));
-    let body = whole["body"].as_str().unwrap();
+    let mut response = function.runtime.invoke(&subscribe_event(None), LONG_LIMIT).await;
+    assert!(!response.headers.contains_key("lambda-runtime-function-response-mode"));
+    response.read_to_end().await;
+    let payload: Value = serde_json::from_slice(&response.bytes).unwrap();
+    assert_eq!(payload["statusCode"], 200);
+    assert_eq!(payload["isBase64Encoded"], false);
+    let body = payload["body"].as_str().unwrap();
     assert!(body.starts_with("retry: ") && body.contains("event: result"), "{body}");
 }

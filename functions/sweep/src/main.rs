@@ -1,4 +1,5 @@
-//! The `sweep` function: runs every minute and repairs work whose execution or delivery failed.
+//! The Lambda function `sweep`: a schedule runs it every minute. It restarts or ends transfers whose
+//! workflow execution died, and sends outbox messages that are still unsent.
 
 use docferry_app::finish::{FinalizeSettings, FinishPorts};
 use docferry_app::recovery::{OutboxQueues, SweepSettings, sweep};

@@ -1,4 +1,5 @@
-//! The `upload` step: uploads the next bytes of the document to OneDrive.
+//! The Lambda function `upload`: a step of the workflow of a transfer to OneDrive. It uploads the next
+//! bytes of the document.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -25,15 +26,15 @@ async fn main() -> Result<(), Error> {
     let drive = docferry_lambda::graph(&mut reader, &aws);
     let sealer = docferry_lambda::sealer(&mut reader, &aws);
     let exchange = docferry_lambda::exchange(&mut reader, &aws);
-    // Lambda enforces these two. They are read only so that `Reader::finish_with` can check that
+    // Lambda enforces these two settings. The function reads them only so that `Reader::finish_with` can check that
     // the other settings are consistent with them.
     reader.number("UPLOAD_TIMEOUT_SECONDS", 300_u64);
     reader.number("UPLOAD_MEMORY_MEGABYTES", 512_u64);
     let settings = UploadSettings {
-        policy: reader.or("CONFLICT_POLICY", ConflictPolicy::Replace),
+        policy: reader.parsed_or("CONFLICT_POLICY", ConflictPolicy::Replace),
         fragment_bytes: reader.number("UPLOAD_FRAGMENT_BYTES", 62_586_880),
         read_ahead_bytes: reader.number("UPLOAD_READ_AHEAD_BYTES", 16_777_216),
-        parallel_reads: reader.or("UPLOAD_PARALLEL_READS", 4),
+        parallel_reads: reader.parsed_or("UPLOAD_PARALLEL_READS", 4),
         margin: Duration::from_secs(reader.number("UPLOAD_DEADLINE_MARGIN_SECONDS", 5)),
         fragment_timeout: Duration::from_secs(120),
     };

@@ -1,5 +1,5 @@
-//! The `webhook` function: sends webhooks about ended jobs to the receivers that callers have
-//! named.
+//! The Lambda function `webhook`: reads the webhook queue and sends webhooks about ended jobs to the
+//! URLs that the callers have named as receivers.
 
 use docferry_app::notification::webhook::notify_receiver;
 use docferry_lambda::config::Reader;

@@ -1,4 +1,7 @@
-//! Parser for the addresses of drives and items in request paths.
+//! Parser for request paths of the Microsoft Graph simulator, such as
+//! `users/{id}/drive/root:/{path}:/content`.
+//!
+//! A path names the owner of a drive, the addressed resource (target), and the action on it.
 
 use percent_encoding::percent_decode_str;
 
@@ -27,54 +30,58 @@ pub(crate) enum PathStart {
 pub(crate) enum Target {
     User,
     Drive,
-    /// An item: its start, the decoded path below it, and the action after the path, if any
-    /// (`content`, `children`, …).
+    /// A file or folder.
     Item {
+        /// Item at which the path starts.
         anchor: PathStart,
+        /// Decoded names on the path from `anchor` to the item.
         path: Vec<String>,
+        /// Text after the path, such as `content` or `children`.
         action: Option<String>,
     },
 }
 
-/// Parses the raw path after `/v1.0/`. Each segment is decoded separately, so an encoded slash
-/// stays part of a name, where it is rejected.
+/// Parses the part of a request path after `/v1.0/`, which is still percent-encoded.
+///
+/// Each segment is decoded separately. So an encoded slash becomes part of a name, and the check of
+/// the name rejects it.
 pub(crate) fn parse(raw: &str) -> Result<(Owner, Target), GraphError> {
     let (owner, rest) = if let Some(rest) = raw.strip_prefix("users('") {
-        let (id, rest) = rest.split_once("')").ok_or_else(unknown)?;
+        let (id, rest) = rest.split_once("')").ok_or_else(unknown_resource)?;
         (Owner::User(decode(id)?), rest.strip_prefix('/').unwrap_or(rest))
     } else {
-        let (kind, rest) = raw.split_once('/').ok_or_else(unknown)?;
+        let (collection, rest) = raw.split_once('/').ok_or_else(unknown_resource)?;
         let (id, rest) = rest.split_once('/').unwrap_or((rest, ""));
         let id = decode(id)?;
-        match kind {
-            // In this form, Graph parses a UPN that starts with `$` as a function call.
-            "users" if id.starts_with('$') => return Err(unknown()),
+        match collection {
+            // Graph parses an unquoted id that starts with `$` as a function call.
+            "users" if id.starts_with('$') => return Err(unknown_resource()),
             "users" => match id.strip_prefix("('").and_then(|id| id.strip_suffix("')")) {
                 Some(inner) => (Owner::User(inner.to_owned()), rest),
                 None => (Owner::User(id), rest),
             },
             "drives" => (Owner::Drive(id), rest),
-            _ => return Err(unknown()),
+            _ => return Err(unknown_resource()),
         }
     };
     let in_drive = match (&owner, rest) {
         (Owner::User(_), "") => return Ok((owner, Target::User)),
         (Owner::User(_), "drive") | (Owner::Drive(_), "") => return Ok((owner, Target::Drive)),
-        (Owner::User(_), rest) => rest.strip_prefix("drive/").ok_or_else(unknown)?,
+        (Owner::User(_), rest) => rest.strip_prefix("drive/").ok_or_else(unknown_resource)?,
         (Owner::Drive(_), rest) => rest,
     };
-    Ok((owner, item(in_drive)?))
+    Ok((owner, parse_item(in_drive)?))
 }
 
 /// Parses the address of an item within a drive.
-fn item(raw: &str) -> Result<Target, GraphError> {
+fn parse_item(raw: &str) -> Result<Target, GraphError> {
     let (anchor, rest) = if let Some(rest) = raw.strip_prefix("items/") {
         let end = rest.find([':', '/']).unwrap_or(rest.len());
         let (id, rest) = rest.split_at(end);
         let id = decode(id)?;
         (if id == "root" { PathStart::Root } else { PathStart::Item(id) }, rest)
     } else {
-        (PathStart::Root, raw.strip_prefix("root").ok_or_else(unknown)?)
+        (PathStart::Root, raw.strip_prefix("root").ok_or_else(unknown_resource)?)
     };
     let (path, action) = match rest.strip_prefix(":/") {
         Some(rest) => rest.split_once(':').unwrap_or((rest, "")),
@@ -87,7 +94,7 @@ fn item(raw: &str) -> Result<Target, GraphError> {
     let action = match action.strip_prefix('/') {
         Some(action) => Some(action.to_owned()),
         None if action.is_empty() => None,
-        None => return Err(unknown()),
+        None => return Err(unknown_resource()),
     };
     Ok(Target::Item { anchor, path, action })
 }
@@ -99,7 +106,7 @@ fn decode(raw: &str) -> Result<String, GraphError> {
         .map_err(|_| GraphError::invalid("The path is not UTF-8."))
 }
 
-fn unknown() -> GraphError {
+fn unknown_resource() -> GraphError {
     GraphError::new(
         http::StatusCode::BAD_REQUEST,
         "BadRequest",
@@ -111,7 +118,8 @@ fn unknown() -> GraphError {
 mod tests {
     use super::*;
 
-    fn item_of(raw: &str) -> (String, Option<String>) {
+    /// Returns the path and the action of an item's address.
+    fn path_and_action(raw: &str) -> (String, Option<String>) {
         match parse(raw).unwrap() {
             (_, Target::Item { path, action, .. }) => (path.join("|"), action),
             other => panic!("{other:?}"),
@@ -121,12 +129,15 @@ mod tests {
     #[test]
     fn path_segments_are_decoded_separately() {
         assert_eq!(
-            item_of("users/a@b/drive/root:/one%20two/%C3%A9%2Ff.pdf:/createUploadSession"),
+            path_and_action("users/a@b/drive/root:/one%20two/%C3%A9%2Ff.pdf:/createUploadSession"),
             ("one two|é/f.pdf".to_owned(), Some("createUploadSession".to_owned()))
         );
-        assert_eq!(item_of("drives/x/root:/a"), ("a".to_owned(), None));
-        assert_eq!(item_of("drives/x/root:/a:"), ("a".to_owned(), None));
-        assert_eq!(item_of("drives/x/root/children"), (String::new(), Some("children".to_owned())));
+        assert_eq!(path_and_action("drives/x/root:/a"), ("a".to_owned(), None));
+        assert_eq!(path_and_action("drives/x/root:/a:"), ("a".to_owned(), None));
+        assert_eq!(
+            path_and_action("drives/x/root/children"),
+            (String::new(), Some("children".to_owned()))
+        );
     }
 
     #[test]

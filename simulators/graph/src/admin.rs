@@ -1,4 +1,5 @@
-//! Admin routes of the Graph simulator: users, stored files and upload sessions.
+//! Admin interface of the Microsoft Graph simulator. Tests use it to add users, to inspect stored
+//! files and upload sessions, and to expire sessions.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -62,8 +63,7 @@ async fn list_files(Extract(world): Extract<Arc<World>>) -> Response {
         let Some(user) = state.tree.user_of_drive(&item.drive_id) else {
             continue;
         };
-        let key = (user.upn.clone(), file.destination.to_lowercase());
-        let traffic = state.traffic.get(&key).copied().unwrap_or_default();
+        let traffic = state.traffic.get(&file.destination).copied().unwrap_or_default();
         files.push(json!({
             "user": user.upn,
             "path": state.tree.path(&item.id).join("/"),
@@ -71,10 +71,10 @@ async fn list_files(Extract(world): Extract<Arc<World>>) -> Response {
             "sha256": file.content.hashes.sha256(),
             "quickXorHash": file.content.hashes.quick_xor(),
             "id": item.id,
-            "receivedBytes": traffic.received,
+            "receivedBytes": traffic.received_bytes,
             "sessions": traffic.sessions,
             "fragments": traffic.fragments,
-            "largestFragment": traffic.largest,
+            "largestFragment": traffic.largest_fragment,
             "versions": file.versions,
         }));
     }
@@ -151,9 +151,9 @@ async fn list_sessions(Extract(world): Extract<Arc<World>>) -> Response {
             "size": session.size,
             "state": session.state(),
             "nextOffset": session.content.size,
-            "receivedBytes": session.received,
+            "receivedBytes": session.received_bytes,
             "fragments": session.fragments,
-            "largestFragment": session.largest,
+            "largestFragment": session.largest_fragment,
             "createdAt": session.created.to_string(),
         })
     };

@@ -1,13 +1,13 @@
-//! Configuration of a simulated Graph.
+//! Configuration of the Microsoft Graph simulator.
 
 use std::{fmt, path::PathBuf, time::Duration};
 
-/// Configuration of a simulated Graph.
+/// Configuration of the Microsoft Graph simulator.
 #[derive(Clone)]
 pub struct Config {
-    /// Port on 127.0.0.1; 0 selects a free one.
+    /// Port on 127.0.0.1. 0 selects a free port.
     pub port: u16,
-    /// Directory for received bytes; `None` uses a temporary directory.
+    /// Directory for received bytes. `None` selects a temporary directory.
     pub data_dir: Option<PathBuf>,
     /// Directory tenant of the token endpoint.
     pub tenant: String,
@@ -17,15 +17,15 @@ pub struct Config {
     pub client_secret: String,
     /// Lifetime of an access token.
     pub token_lifetime: Duration,
-    /// Lifetime of an idle upload session.
+    /// Time without activity after which an upload session expires.
     pub session_lifetime: Duration,
-    /// UPNs of users, each with a drive.
+    /// User principal names (UPNs) of the users. Each user has a drive.
     pub users: Vec<String>,
-    /// Whether upload URLs contain a `'`, as the real ones do. A WHATWG URL parser rewrites it to
-    /// `%27`, and a client that uses one then gets 401.
+    /// Whether upload URLs contain the character `'`, as those of the real service do. A URL parser
+    /// that follows the WHATWG standard rewrites it to `%27`. A client with such a parser gets 401.
     pub quote_in_upload_urls: bool,
-    /// Whether received bytes are only counted and hashed (quickXorHash alone) and not stored. For
-    /// benchmarks, which would otherwise measure the disk and SHA-256.
+    /// Whether received bytes are only counted and hashed with quickXorHash, and not stored.
+    /// Benchmarks set it, because they should measure neither the disk nor SHA-256.
     pub forget_bytes: bool,
 }
 
@@ -46,7 +46,7 @@ impl Default for Config {
     }
 }
 
-/// Omits the application secret.
+// Omits the application secret.
 impl fmt::Debug for Config {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         formatter

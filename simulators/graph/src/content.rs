@@ -1,8 +1,9 @@
-//! File contents on disk.
+//! Contents of the files in the Microsoft Graph simulator, stored on disk.
 //!
-//! Each fragment is a separate file, and a document is a list of fragments. So two clients that
-//! send the same range at once never write into each other's bytes, completing a document copies
-//! nothing, and the file of an uncommitted fragment is removed with it.
+//! The body of each upload request becomes a file of its own, and the content of a document is a
+//! list of these files. This has three advantages: two requests for the same range cannot overwrite
+//! each other's bytes, completing a document copies nothing, and the file of a rejected request is
+//! removed with its draft.
 
 use std::{
     fs::File,
@@ -17,46 +18,51 @@ use uuid::Uuid;
 
 use crate::{error::GraphError, hash::Hashes};
 
-/// Size of the pieces in which a file is read.
+/// Size in bytes of the pieces in which a file is read.
 const READ_PIECE: usize = 256 * 1024;
 
-/// A file that is removed with its last reference.
+/// A file on disk. It is deleted when the last reference to it is dropped.
 #[derive(Debug)]
 struct Blob(PathBuf);
 
 impl Drop for Blob {
     fn drop(&mut self) {
-        // The file may be gone already, and a destructor cannot report an error.
-        let _removed = std::fs::remove_file(&self.0);
+        // The file may be deleted already, and a destructor cannot report an error.
+        let _result = std::fs::remove_file(&self.0);
     }
 }
 
-/// Received bytes that do not yet belong to a document.
+/// Bytes of one request body. They do not belong to a document until they are appended to it.
 #[derive(Debug)]
 pub(crate) struct Draft {
-    /// File that stores the bytes. `None`: they are only counted and hashed.
+    /// File that stores the bytes. When it is `None`, the bytes are only counted and hashed.
     file: Option<(Arc<Blob>, File)>,
-    /// Maximum number of bytes to store; further bytes are dropped.
+    /// Maximum number of bytes to store. Bytes beyond it are dropped.
     limit: u64,
+    /// Number of stored bytes.
     written: u64,
     /// Hashes of the document up to the last stored byte.
     hashes: Hashes,
 }
 
 impl Draft {
-    /// Creates a draft that continues a document with these hashes, in a new file in `dir`. Without
-    /// `dir`, its bytes are only counted and hashed with quickXorHash.
+    /// Creates a draft that continues a document. `hashes` are the hashes of the document so far.
+    ///
+    /// The bytes are stored in a new file in `dir`. Without `dir`, the bytes are only counted and
+    /// hashed with quickXorHash.
     pub(crate) fn create(dir: Option<&Path>, hashes: Hashes, limit: u64) -> io::Result<Self> {
         let Some(dir) = dir else {
-            return Ok(Self { file: None, limit, written: 0, hashes: hashes.cheap() });
+            return Ok(Self { file: None, limit, written: 0, hashes: hashes.without_sha256() });
         };
         let path = dir.join(Uuid::new_v4().simple().to_string());
         let file = File::create_new(&path)?;
         Ok(Self { file: Some((Arc::new(Blob(path)), file)), limit, written: 0, hashes })
     }
 
-    /// Stores the next bytes. Writes synchronously: a piece is at most a few hundred KiB and goes
-    /// into the page cache, which costs less than handing it to another thread.
+    /// Stores the next bytes.
+    ///
+    /// The write is synchronous. A piece has at most a few hundred KiB and goes into the page
+    /// cache, which takes less time than a hand-over to a different thread.
     pub(crate) fn push(&mut self, bytes: &[u8]) -> io::Result<()> {
         let remaining = usize::try_from(self.limit - self.written).unwrap_or(usize::MAX);
         let stored = &bytes[..bytes.len().min(remaining)];
@@ -89,7 +95,7 @@ impl Content {
         self.pieces.extend(draft.file.map(|(blob, _)| blob));
     }
 
-    /// Drops the bytes and hashes but keeps the size.
+    /// Discards the bytes and hashes but keeps the size.
     pub(crate) fn discard(&mut self) {
         self.pieces.clear();
         self.hashes = Hashes::default();
@@ -103,14 +109,14 @@ impl Content {
         Ok(())
     }
 
-    /// Returns all bytes, in memory; none if the document's bytes are not stored.
+    /// Reads all bytes into memory. Returns no bytes when the simulator does not store them.
     pub(crate) fn bytes(&self) -> io::Result<Vec<u8>> {
         let pieces: io::Result<Vec<_>> =
             self.pieces.iter().map(|blob| std::fs::read(&blob.0)).collect();
         Ok(pieces?.concat())
     }
 
-    /// Returns the bytes from `start` up to `end` (exclusive), in memory.
+    /// Reads the bytes from `start` up to `end` (exclusive) into memory.
     pub(crate) fn part(&self, start: u64, end: u64) -> io::Result<Vec<u8>> {
         let mut part = Vec::new();
         let mut position = 0;
@@ -133,7 +139,7 @@ impl Content {
         pending.reverse();
         let state = Reader { pending, open: None };
         Body::from_stream(futures::stream::try_unfold(state, async |mut reader| {
-            let piece = reader.next()?;
+            let piece = reader.next_piece()?;
             Ok::<_, io::Error>(piece.map(|bytes| (bytes, reader)))
         }))
     }
@@ -141,14 +147,15 @@ impl Content {
 
 /// State of a content stream.
 struct Reader {
-    /// Files still to be read, last one first.
+    /// Files still to be read, in reverse order.
     pending: Vec<Arc<Blob>>,
-    /// File being read. The reference keeps it from being removed meanwhile.
+    /// File being read. The reference keeps the file from being deleted meanwhile.
     open: Option<(Arc<Blob>, File)>,
 }
 
 impl Reader {
-    fn next(&mut self) -> io::Result<Option<Bytes>> {
+    /// Returns the next piece, or `None` at the end of the content.
+    fn next_piece(&mut self) -> io::Result<Option<Bytes>> {
         let mut buffer = vec![0; READ_PIECE];
         loop {
             if let Some((_blob, file)) = &mut self.open {

@@ -1,30 +1,18 @@
-//! Users, their drives, and the tree of items.
+//! Users of the Microsoft Graph simulator, their drives, and the files and folders in the drives.
+//!
+//! As in Graph, an item is a file, a folder or the root of a drive. An item knows its parent.
 
 use std::collections::HashMap;
 
 use jiff::Timestamp;
 use uuid::Uuid;
 
-use crate::{content::Content, error::GraphError, names};
-
-/// Conflict behavior: how an upload proceeds when the name already exists.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Conflict {
-    Fail,
-    Replace,
-    Rename,
-}
-
-impl Conflict {
-    pub(crate) fn parse(text: &str) -> Result<Self, GraphError> {
-        match text {
-            "fail" => Ok(Self::Fail),
-            "replace" => Ok(Self::Replace),
-            "rename" => Ok(Self::Rename),
-            _ => Err(GraphError::invalid("conflictBehavior is fail, replace or rename.")),
-        }
-    }
-}
+use crate::{
+    content::Content,
+    destination::{Conflict, Destination},
+    error::GraphError,
+    names,
+};
 
 /// A user with one drive.
 #[derive(Debug, Clone)]
@@ -46,9 +34,9 @@ pub(crate) struct File {
     pub(crate) versions: u64,
     /// Whether the service reports a wrong hash for the file.
     pub(crate) reports_wrong_hash: bool,
-    /// Path given in the upload request. With conflict behavior `rename`, the stored path may
-    /// differ.
-    pub(crate) destination: String,
+    /// Destination that the upload request named. With conflict behavior `rename`, the file may be
+    /// stored under a different name.
+    pub(crate) destination: Destination,
 }
 
 /// A file, a folder or the root of a drive.
@@ -68,7 +56,7 @@ pub(crate) struct Item {
     pub(crate) client_times: Option<(String, String)>,
 }
 
-/// Users and items of all drives.
+/// Users, and the items of all drives by their ids.
 #[derive(Debug, Default)]
 pub(crate) struct Tree {
     pub(crate) users: Vec<User>,
@@ -76,8 +64,8 @@ pub(crate) struct Tree {
 }
 
 impl Tree {
-    /// Adds a user, or changes an existing one. A new user has a drive and a quota of 1 TiB unless
-    /// given otherwise.
+    /// Adds a user, or changes an existing one. `None` leaves a property unchanged. A new user has
+    /// a drive and a quota of 1 TiB by default.
     pub(crate) fn put_user(&mut self, upn: &str, has_drive: Option<bool>, quota: Option<u64>) {
         if self.user(upn).is_none() {
             let drive_id = format!("b!{}", Uuid::new_v4().simple());
@@ -102,6 +90,7 @@ impl Tree {
         self.users.iter().find(|user| user.id == id || user.upn.to_lowercase() == id.to_lowercase())
     }
 
+    /// Returns the owner of a drive.
     pub(crate) fn user_of_drive(&self, drive: &str) -> Option<&User> {
         self.users.iter().find(|user| user.drive_id == drive)
     }
@@ -116,6 +105,7 @@ impl Tree {
             .sum()
     }
 
+    /// Adds an item and returns its id.
     fn add(&mut self, parent: Option<&str>, name: &str, drive: &str, file: Option<File>) -> String {
         let guid = Uuid::new_v4();
         let id = format!("01{}", guid.simple().to_string().to_uppercase());
@@ -135,11 +125,13 @@ impl Tree {
         id
     }
 
+    /// Returns the items directly in a folder.
     pub(crate) fn children<'a>(&'a self, parent: &str) -> impl Iterator<Item = &'a Item> + use<'a> {
         let parent = parent.to_owned();
         self.items.values().filter(move |item| item.parent.as_ref() == Some(&parent))
     }
 
+    /// Returns the item with this name in a folder. Names that differ only in case are equal.
     pub(crate) fn child(&self, parent: &str, name: &str) -> Option<&Item> {
         let name = name.to_lowercase();
         self.children(parent).find(|item| item.name.to_lowercase() == name)
@@ -150,9 +142,10 @@ impl Tree {
         path.iter().try_fold(self.items.get(root)?, |item, name| self.child(&item.id, name))
     }
 
-    /// Returns whether the path leads through a file.
+    /// Returns whether the path has a file where it needs a folder.
     pub(crate) fn path_crosses_file(&self, root: &str, path: &[String]) -> bool {
-        let is_file = |depth| self.find(root, &path[..depth]).is_some_and(|i| i.file.is_some());
+        let is_file =
+            |depth| self.find(root, &path[..depth]).is_some_and(|item| item.file.is_some());
         (1..path.len()).any(is_file)
     }
 
@@ -188,7 +181,8 @@ impl Tree {
 
     /// Stores a complete file at its path. Returns the item's id and whether the item is new.
     ///
-    /// Checks the name again, because another upload may have taken it since this one began.
+    /// An upload calls this at its end. It checks the name again, because another upload may have
+    /// taken the name since this upload began.
     pub(crate) fn place(
         &mut self,
         user: &User,
@@ -201,23 +195,19 @@ impl Tree {
             return Err(GraphError::invalid("A file needs a name."));
         };
         let existing = self.find(&user.root_id, path);
-        let replaced = existing.filter(|_| conflict == Conflict::Replace);
-        let freed =
-            replaced.and_then(|item| item.file.as_ref()).map_or(0, |file| file.content.size);
-        if self.used(&user.drive_id) - freed + content.size > user.quota {
+        let replaced_file =
+            existing.filter(|_| conflict == Conflict::Replace).and_then(|item| item.file.as_ref());
+        let freed_bytes = replaced_file.map_or(0, |file| file.content.size);
+        if self.used(&user.drive_id) - freed_bytes + content.size > user.quota {
             return Err(GraphError::quota());
         }
-        let mut file =
-            File { content, versions: 1, reports_wrong_hash, destination: path.join("/") };
+        let destination = Destination::new(&user.upn, path);
+        let file = File { content, versions: 1, reports_wrong_hash, destination };
         let name = match (existing, conflict) {
             (None, _) => name.clone(),
             (Some(item), Conflict::Replace) if item.file.is_some() => {
                 let id = item.id.clone();
-                if let Some(item) = self.items.get_mut(&id) {
-                    file.versions += item.file.as_ref().map_or(0, |file| file.versions);
-                    item.file = Some(file);
-                    item.modified = sim_kit::now();
-                }
+                self.replace_file(&id, file);
                 return Ok((id, false));
             }
             (Some(item), Conflict::Rename) => {
@@ -231,6 +221,15 @@ impl Tree {
         };
         let parent = self.make_folders(user, folders)?;
         Ok((self.add(Some(&parent), &name, &user.drive_id, Some(file)), true))
+    }
+
+    /// Replaces the file of an item. The new file is the next version of the item.
+    fn replace_file(&mut self, id: &str, mut file: File) {
+        if let Some(item) = self.items.get_mut(id) {
+            file.versions += item.file.as_ref().map_or(0, |previous| previous.versions);
+            item.file = Some(file);
+            item.modified = sim_kit::now();
+        }
     }
 
     /// Removes an item and everything below it.

@@ -1,4 +1,7 @@
-//! Error responses in the formats of Graph and of its token endpoint.
+//! Error responses of the Microsoft Graph simulator.
+//!
+//! Graph and its token endpoint have different formats: [`GraphError`] and [`TokenError`]. A fault
+//! rule that demands an error uses [`scripted`] or [`scripted_token`].
 
 use std::io;
 
@@ -7,12 +10,13 @@ use http::{HeaderValue, StatusCode, header::WWW_AUTHENTICATE};
 use serde_json::json;
 use uuid::Uuid;
 
-/// A Graph error: `code`, and optionally a more specific code in `innerError`.
+/// An error response of Graph, with a `code` and a message.
 #[derive(Debug, Clone)]
 pub(crate) struct GraphError {
     status: StatusCode,
     code: String,
-    inner: Option<&'static str>,
+    /// More specific code, sent in `innerError`.
+    inner_code: Option<&'static str>,
     message: String,
     /// Whether the response carries a `WWW-Authenticate` header.
     challenge: bool,
@@ -23,18 +27,19 @@ impl GraphError {
         Self {
             status,
             code: code.to_owned(),
-            inner: None,
+            inner_code: None,
             message: message.into(),
             challenge: false,
         }
     }
 
-    /// Adds the more specific code.
-    pub(crate) fn inner(mut self, code: &'static str) -> Self {
-        self.inner = Some(code);
+    /// Adds a more specific code.
+    pub(crate) fn with_inner_code(mut self, code: &'static str) -> Self {
+        self.inner_code = Some(code);
         self
     }
 
+    /// Returns the 400 for an invalid request.
     pub(crate) fn invalid(message: impl Into<String>) -> Self {
         Self::new(StatusCode::BAD_REQUEST, "invalidRequest", message)
     }
@@ -45,7 +50,7 @@ impl GraphError {
 
     pub(crate) fn session_not_found() -> Self {
         Self::new(StatusCode::NOT_FOUND, "itemNotFound", "The upload session was not found")
-            .inner("uploadSessionNotFound")
+            .with_inner_code("uploadSessionNotFound")
     }
 
     pub(crate) fn name_exists() -> Self {
@@ -53,7 +58,7 @@ impl GraphError {
         Self::new(StatusCode::CONFLICT, "nameAlreadyExists", message)
     }
 
-    /// The path already has an open upload session.
+    /// Returns the 409 for a path that already has an open upload session.
     pub(crate) fn upload_in_progress() -> Self {
         let message = "A file with the same name is currently being uploaded";
         Self::new(StatusCode::CONFLICT, "nameAlreadyExists", message)
@@ -68,7 +73,7 @@ impl GraphError {
         Self::new(StatusCode::BAD_REQUEST, "maxFileSizeExceeded", "The file is too large.")
     }
 
-    /// Returns the 401 of Graph itself.
+    /// Returns the 401 for a missing or invalid bearer token.
     pub(crate) fn invalid_token() -> Self {
         let message = "Lifetime validation failed, the token is expired, or it is no token.";
         let code = "InvalidAuthenticationToken";
@@ -76,7 +81,7 @@ impl GraphError {
         Self { challenge: true, ..error }
     }
 
-    /// Returns the 401 of an upload URL.
+    /// Returns the 401 for an upload or download URL whose credential is not valid.
     pub(crate) fn unauthenticated(message: &str) -> Self {
         Self::new(StatusCode::UNAUTHORIZED, "unauthenticated", message)
     }
@@ -91,20 +96,20 @@ impl From<io::Error> for GraphError {
 
 impl IntoResponse for GraphError {
     fn into_response(self) -> Response {
-        let request = Uuid::new_v4().to_string();
+        let request_id = Uuid::new_v4().to_string();
         let mut inner = json!({
             "date": sim_kit::now().strftime("%Y-%m-%dT%H:%M:%S").to_string(),
-            "request-id": request,
-            "client-request-id": request,
+            "request-id": request_id,
+            "client-request-id": request_id,
         });
-        if let Some(code) = self.inner {
+        if let Some(code) = self.inner_code {
             inner["code"] = code.into();
         }
         let body = json!({
             "error": { "code": self.code, "message": self.message, "innerError": inner }
         });
         let mut response = sim_kit::json(self.status, &body);
-        if let Ok(value) = HeaderValue::from_str(&request) {
+        if let Ok(value) = HeaderValue::from_str(&request_id) {
             response.headers_mut().insert("request-id", value);
         }
         if self.challenge {
@@ -117,8 +122,8 @@ impl IntoResponse for GraphError {
     }
 }
 
-/// Returns a scripted error of Graph. Without `code`, the code that the contract pairs with the
-/// status.
+/// Returns the Graph error that a fault rule demands. Without `code`, the error has the code that
+/// Graph documents for the status.
 pub(crate) fn scripted(status: StatusCode, code: Option<&str>) -> Response {
     let default = match status.as_u16() {
         400 => "invalidRequest",
@@ -137,7 +142,8 @@ pub(crate) fn scripted(status: StatusCode, code: Option<&str>) -> Response {
     GraphError::new(status, code.unwrap_or(default), "A scripted fault.").into_response()
 }
 
-/// Returns a scripted error of the token endpoint.
+/// Returns the error of the token endpoint that a fault rule demands. Without `code`, the error has
+/// the OAuth code that matches the status.
 pub(crate) fn scripted_token(status: StatusCode, code: Option<&str>) -> Response {
     let default = match status.as_u16() {
         400 => "invalid_request",
@@ -145,36 +151,39 @@ pub(crate) fn scripted_token(status: StatusCode, code: Option<&str>) -> Response
         429 | 500..=599 => "temporarily_unavailable",
         _ => "invalid_grant",
     };
-    Refusal::new(status, code.unwrap_or(default), 90_000, "A scripted fault.").into_response()
+    TokenError::new(status, code.unwrap_or(default), 90_000, "A scripted fault.").into_response()
 }
 
-/// An error of the token endpoint, whose JSON has no nested envelope.
+/// An error response of the token endpoint. It follows OAuth (RFC 6749), so its JSON is not nested
+/// in an `error` object as Graph's errors are.
 #[derive(Debug)]
-pub(crate) struct Refusal {
+pub(crate) struct TokenError {
     status: StatusCode,
+    /// OAuth error code.
     error: String,
     /// Number of the `AADSTS` error.
     number: u32,
     message: &'static str,
 }
 
-impl Refusal {
+impl TokenError {
     pub(crate) fn new(status: StatusCode, error: &str, number: u32, message: &'static str) -> Self {
         Self { status, error: error.to_owned(), number, message }
     }
 }
 
-impl IntoResponse for Refusal {
+impl IntoResponse for TokenError {
     fn into_response(self) -> Response {
-        let (trace, correlation) = (Uuid::new_v4().to_string(), Uuid::new_v4().to_string());
+        let trace_id = Uuid::new_v4().to_string();
+        let correlation_id = Uuid::new_v4().to_string();
         let Self { status, error, number, message } = self;
         let body = json!({
             "error": error,
-            "error_description": format!("AADSTS{number}: {message} Trace ID: {trace}"),
+            "error_description": format!("AADSTS{number}: {message} Trace ID: {trace_id}"),
             "error_codes": [number],
             "timestamp": sim_kit::now().strftime("%Y-%m-%d %H:%M:%SZ").to_string(),
-            "trace_id": trace,
-            "correlation_id": correlation,
+            "trace_id": trace_id,
+            "correlation_id": correlation_id,
         });
         sim_kit::json(status, &body)
     }

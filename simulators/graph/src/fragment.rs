@@ -1,4 +1,7 @@
-//! `PUT {uploadUrl}`: receives fragments and completes files.
+//! `PUT {uploadUrl}` of the Microsoft Graph simulator: receives the fragments of a file.
+//!
+//! A fragment is a part of a file that one request sends in an upload session. The fragment that
+//! ends at the last byte of the file completes the file.
 
 use axum::{
     body::Body,
@@ -11,20 +14,23 @@ use serde_json::json;
 use crate::{
     content::Draft,
     error::{self, GraphError},
-    range::Claim,
+    range::DeclaredRange,
     render, rewriting,
-    session::State as SessionState,
+    session::SessionState,
     upload,
-    world::{Extra, ReceiveError, Rule, State, World},
+    world::{GraphFaults, ReceiveError, Rule, State, World},
 };
 
-/// Handles one fragment. The order matters: apply the fault rule, check the request, read the whole
-/// body, then commit it.
+/// Handles one fragment.
+///
+/// The steps have a fixed order. The first step selects the fault rule, because the rule can expire
+/// the session or cut the body. Then the request is checked, the whole body is read, and its bytes
+/// are added to the session.
 pub(crate) async fn put(world: &World, id: &str, parts: &Parts, body: Body) -> Response {
     let authenticated = upload::authenticate(world, id, parts.uri.query());
     let subject = authenticated.clone().unwrap_or_default();
-    let claim = Claim::read(&parts.headers);
-    let is_last = claim.as_ref().is_ok_and(Claim::is_last);
+    let range = DeclaredRange::read(&parts.headers);
+    let is_last = range.as_ref().is_ok_and(DeclaredRange::is_last);
     let operation = if is_last { "lastFragment" } else { "fragment" };
     let operations: &[&str] = if is_last { &["fragment", "lastFragment"] } else { &["fragment"] };
 
@@ -34,45 +40,47 @@ pub(crate) async fn put(world: &World, id: &str, parts: &Parts, body: Body) -> R
         .ok()
         .and_then(|subject| world.stage.faults.take(operations, subject));
     world.stage.shaper.latency(&subject).await;
-    let extra = rule.as_ref().map(|rule| rule.extra.clone()).unwrap_or_default();
+    let faults = rule.as_ref().map(|rule| rule.service_faults.clone()).unwrap_or_default();
 
     let mut draft = authenticated
-        .and_then(|_| check_session(world, id, parts, extra.expire_session))
-        .and(claim)
-        .and_then(|claim| begin_draft(world, id, claim, rule.as_ref()));
-    let body = limit_body(body, draft.as_ref().ok().map(|(claim, _)| claim), &extra);
-    let sink = draft.as_mut().ok().map(|(_, draft)| draft);
-    let count = |state: &mut State, bytes| count(state, id, bytes);
-    match world.receive(body, &mut call, &subject, sink, count).await {
+        .and_then(|_| check_session(world, id, parts, faults.expire_session))
+        .and(range)
+        .and_then(|range| begin_draft(world, id, range, rule.as_ref()));
+    let body = limit_body(body, draft.as_ref().ok().map(|(range, _)| range), &faults);
+    let body_draft = draft.as_mut().ok().map(|(_, draft)| draft);
+    let count_bytes = |state: &mut State, bytes| count_received(state, id, bytes);
+    match world.receive(body, &mut call, &subject, body_draft, count_bytes).await {
         Ok(()) => {}
         Err(ReceiveError::Broken) => {
             let commits_partially = rule.as_ref().is_some_and(|rule| rule.store_fraction.is_some());
-            if let (true, Ok((claim, draft))) =
-                (commits_partially && extra.reset_after.is_some(), draft)
+            if commits_partially
+                && faults.reset_after.is_some()
+                && let Ok((range, draft)) = draft
             {
-                // The connection is broken, so the result cannot be sent.
-                let _result = commit_draft(world, id, claim, draft, &extra);
+                // The connection is broken, so the response cannot be sent.
+                let _response = commit_draft(world, id, range, draft, &faults);
             }
             return call.respond(sim_kit::break_connection());
         }
         Err(ReceiveError::Disk(error)) => return call.respond(error.into_response()),
     }
 
-    let answer = match draft {
-        // The rule rejects the request before its content is checked, so the rule's error is sent.
+    let response = match draft {
+        // The rule rejects the request before its content is checked, so the rule's error is sent
+        // even if the content is invalid.
         _ if rule.as_ref().is_some_and(rejects_without_storing) => None,
-        Ok((claim, draft)) => Some(commit_draft(world, id, claim, draft, &extra)),
+        Ok((range, draft)) => Some(commit_draft(world, id, range, draft, &faults)),
         Err(error) => Some(Err(error)),
     };
-    let answer = answer.map(|answer| answer.unwrap_or_else(IntoResponse::into_response));
-    call.respond(sim_kit::apply_rule(rule.as_ref(), answer, error::scripted).await)
+    let response = response.map(|result| result.unwrap_or_else(IntoResponse::into_response));
+    call.respond(sim_kit::apply_rule(rule.as_ref(), response, error::scripted).await)
 }
 
-/// Limits the body where a rule resets the connection; reading beyond the limit fails.
-fn limit_body(body: Body, claim: Option<&Claim>, extra: &Extra) -> Body {
-    match (claim, extra.reset_after) {
-        (Some(claim), Some(fraction)) => {
-            let limit = sim_kit::part_of(claim.length, fraction);
+/// Cuts the body at the byte at which a fault resets the connection. Reading beyond it fails.
+fn limit_body(body: Body, range: Option<&DeclaredRange>, faults: &GraphFaults) -> Body {
+    match (range, faults.reset_after) {
+        (Some(range), Some(fraction)) => {
+            let limit = sim_kit::part_of(range.length, fraction);
             Body::new(Limited::new(body, usize::try_from(limit).unwrap_or(usize::MAX)))
         }
         _ => body,
@@ -83,6 +91,7 @@ fn rejects_without_storing(rule: &Rule) -> bool {
     rule.status.is_some() && rule.store_fraction.is_none()
 }
 
+/// Checks that the session is open. With `expire`, the session expires first.
 fn check_session(world: &World, id: &str, parts: &Parts, expire: bool) -> Result<(), GraphError> {
     if parts.headers.contains_key(AUTHORIZATION) {
         return Err(GraphError::unauthenticated("An upload URL takes no Authorization header."));
@@ -98,77 +107,83 @@ fn check_session(world: &World, id: &str, parts: &Parts, expire: bool) -> Result
     }
 }
 
-/// Counts the fragment and creates a draft for its bytes, if the session can accept them now.
+/// Counts the fragment, checks that the session expects its range, and creates a draft that will
+/// contain its bytes.
 fn begin_draft(
     world: &World,
     id: &str,
-    claim: Claim,
+    range: DeclaredRange,
     rule: Option<&Rule>,
-) -> Result<(Claim, Draft), GraphError> {
+) -> Result<(DeclaredRange, Draft), GraphError> {
     let mut state = world.state();
     let session = state.sessions.get_mut(id).ok_or_else(GraphError::session_not_found)?;
     session.fragments += 1;
-    session.largest = session.largest.max(claim.length);
-    let key = (session.user.clone(), session.path.join("/").to_lowercase());
-    let accepted = session.accepts(&claim).map(|()| session.content.hashes.clone());
-    let traffic = state.traffic(&key);
+    session.largest_fragment = session.largest_fragment.max(range.length);
+    let destination = session.destination();
+    let hashes = session.check_next_range(&range).map(|()| session.content.hashes.clone());
+    let traffic = state.traffic(&destination);
     traffic.fragments += 1;
-    traffic.largest = traffic.largest.max(claim.length);
+    traffic.largest_fragment = traffic.largest_fragment.max(range.length);
     drop(state);
-    let limit = rule.map_or(claim.length, |rule| rule.stored_bytes(claim.length));
-    Ok((claim, Draft::create(world.storage_dir(), accepted?, limit)?))
+    let limit = rule.map_or(range.length, |rule| rule.stored_bytes(range.length));
+    Ok((range, Draft::create(world.storage_dir(), hashes?, limit)?))
 }
 
-fn count(state: &mut State, id: &str, bytes: u64) {
+/// Counts received bytes for the session and for its destination.
+fn count_received(state: &mut State, id: &str, bytes: u64) {
     let Some(session) = state.sessions.get_mut(id) else {
         return;
     };
-    session.received += bytes;
+    session.received_bytes += bytes;
     // Receiving bytes keeps the session alive.
-    session.touch_if_open();
-    let key = (session.user.clone(), session.path.join("/").to_lowercase());
-    state.traffic(&key).received += bytes;
+    session.renew_lifetime_if_open();
+    let destination = session.destination();
+    state.traffic(&destination).received_bytes += bytes;
 }
 
-/// Adds the received bytes to the session if its next offset is still the start of the fragment.
-/// When two requests send the same range, the first complete one wins and the other gets 416.
+/// Adds the received bytes to the session, and completes the file after its last byte.
+///
+/// The range is checked again, because a second request may have sent the same range meanwhile. The
+/// request whose body is complete first succeeds, and the slower request gets 416.
 fn commit_draft(
     world: &World,
     id: &str,
-    claim: Claim,
+    range: DeclaredRange,
     draft: Draft,
-    extra: &Extra,
+    faults: &GraphFaults,
 ) -> Result<Response, GraphError> {
     let mut state = world.state();
     let State { sessions, tree, .. } = &mut *state;
     let session = sessions.get_mut(id).ok_or_else(GraphError::session_not_found)?;
-    session.accepts(&claim)?;
-    if !(claim.is_last() && draft.written() == claim.length) || extra.forget_bytes {
-        session.store(&claim, draft);
-        let body = upload::progress(session, extra.empty_ranges);
-        if extra.forget_bytes {
-            session.forget();
+    session.check_next_range(&range)?;
+    let completes_file = range.is_last() && draft.written() == range.length;
+    if !completes_file || faults.forget_bytes {
+        session.store(&range, draft);
+        let body = upload::progress(session, faults);
+        if faults.forget_bytes {
+            session.lose_stored_bytes();
         }
         return Ok(sim_kit::json(StatusCode::ACCEPTED, &body));
     }
 
     let mut content = session.content.clone();
     content.append(draft);
-    if extra.rewrite {
+    if faults.rewrite {
         rewriting::rewrite(world, &mut content)?;
     }
-    // A name conflict leaves the session unchanged, so that the last fragment can be sent again.
+    // A name conflict is an error here and leaves the session unchanged, so that the client can
+    // send the last fragment again.
     let user = tree.user(&session.user).cloned().ok_or_else(GraphError::item_not_found)?;
-    let (item, is_new) =
-        tree.place(&user, &session.path, session.conflict, content, extra.corrupt_hash)?;
-    if let Some(item) = tree.items.get_mut(&item) {
+    let (item_id, is_new) =
+        tree.place(&user, &session.path, session.conflict, content, faults.corrupt_hash)?;
+    if let Some(item) = tree.items.get_mut(&item_id) {
         item.client_times.clone_from(&session.client_times);
     }
-    session.content.size = claim.total;
+    session.content.size = range.total;
     session.close(SessionState::Completed);
     let status = if is_new { StatusCode::CREATED } else { StatusCode::OK };
-    let body = match tree.items.get(&item) {
-        Some(item) if !extra.no_item => render::item(tree, &world.url, item, !extra.no_hash),
+    let body = match tree.items.get(&item_id) {
+        Some(item) if !faults.no_item => render::item(tree, &world.url, item, !faults.no_hash),
         _ => json!({}),
     };
     Ok(sim_kit::json(status, &body))

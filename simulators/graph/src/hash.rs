@@ -1,12 +1,19 @@
-//! QuickXorHash, implemented from the contract.
+//! Hashes of file contents in the Microsoft Graph simulator: quickXorHash, which OneDrive reports
+//! for each file, and SHA-256, which tests compare.
+//!
+//! quickXorHash is implemented from Microsoft's description of the algorithm.
 
 use base64::{Engine as _, engine::general_purpose::STANDARD};
 use sha2::{Digest as _, Sha256};
 
-/// Period of the hash: 11 · 160 is a multiple of the 160-bit register, so byte *i* and byte *i* +
-/// 160 are combined with the same bits. Bytes are therefore first XORed into 160 columns, eight at
-/// a time. Only the columns are rotated into the register, once, at the end.
+/// Number of bytes after which quickXorHash repeats its bit positions.
+///
+/// The hash XORs each byte into a register of 160 bits, 11 bits further than the previous byte.
+/// Since 11 · 160 is a multiple of 160, byte *i* and byte *i* + 160 have the same position. So the
+/// bytes are first XORed into 160 columns, eight at a time, and the end of the computation rotates
+/// the columns into the register.
 const COLUMNS: usize = 160;
+/// Number of 64-bit words that contain the columns.
 const WORDS: usize = COLUMNS / 8;
 
 /// Streaming quickXorHash.
@@ -19,7 +26,7 @@ pub struct QuickXorHash {
 impl QuickXorHash {
     /// Adds the next bytes.
     pub fn update(&mut self, bytes: &[u8]) {
-        let column = self.column();
+        let column = self.next_column();
         let to_boundary = bytes.len().min((COLUMNS - column) % COLUMNS);
         let (head, rest) = bytes.split_at(to_boundary);
         self.add_bytes(column, head);
@@ -35,7 +42,8 @@ impl QuickXorHash {
     }
 
     #[expect(clippy::cast_possible_truncation, reason = "a remainder below 160")]
-    fn column(&self) -> usize {
+    /// Returns the column of the next byte.
+    fn next_column(&self) -> usize {
         (self.length % COLUMNS as u64) as usize
     }
 
@@ -78,11 +86,12 @@ impl Default for Hashes {
 }
 
 impl Hashes {
-    /// Disables SHA-256 from here on.
-    pub(crate) fn cheap(self) -> Self {
+    /// Returns the hashes without SHA-256, which costs the most time.
+    pub(crate) fn without_sha256(self) -> Self {
         Self { sha256: None, ..self }
     }
 
+    /// Adds the next bytes.
     pub(crate) fn update(&mut self, bytes: &[u8]) {
         self.quick_xor.update(bytes);
         if let Some(sha256) = &mut self.sha256 {
@@ -90,10 +99,12 @@ impl Hashes {
         }
     }
 
+    /// Returns the quickXorHash in base64.
     pub(crate) fn quick_xor(&self) -> String {
         self.quick_xor.base64()
     }
 
+    /// Returns the SHA-256 in hexadecimal, or `None` if it is disabled.
     pub(crate) fn sha256(&self) -> Option<String> {
         let digest = self.sha256.clone()?.finalize();
         Some(digest.iter().map(|byte| format!("{byte:02x}")).collect())

@@ -1,4 +1,5 @@
-//! Operations on items: get, download, list, create folder, change and delete.
+//! Requests of the Microsoft Graph simulator for items (files and folders): get, download, list,
+//! create a folder, change and delete.
 
 use axum::response::{IntoResponse, Response};
 use http::{
@@ -8,7 +9,8 @@ use http::{
 use serde_json::{Value, json};
 
 use crate::{
-    drive::{Conflict, Item, Tree},
+    destination::Conflict,
+    drive::{Item, Tree},
     error::GraphError,
     names,
     place::Place,
@@ -16,10 +18,12 @@ use crate::{
     world::{Rule, World},
 };
 
+/// Returns the item at a place.
 fn find<'a>(tree: &'a Tree, place: &Place) -> Result<&'a Item, GraphError> {
     tree.find(&place.user.root_id, &place.path).ok_or_else(GraphError::item_not_found)
 }
 
+/// Handles `GET` of an item.
 pub(crate) fn get(
     world: &World,
     place: &Place,
@@ -27,17 +31,18 @@ pub(crate) fn get(
 ) -> Result<Response, GraphError> {
     let state = world.state();
     let item = find(&state.tree, place)?;
-    let with_hash = !rule.is_some_and(|rule| rule.extra.no_hash);
+    let with_hash = !rule.is_some_and(|rule| rule.service_faults.no_hash);
     let mut body = render::item(&state.tree, &world.url, item, with_hash);
-    if rule.is_some_and(|rule| rule.extra.corrupt_hash)
+    if rule.is_some_and(|rule| rule.service_faults.corrupt_hash)
         && let Some(hash) = body.pointer_mut("/file/hashes/quickXorHash")
     {
-        *hash = render::wrong(hash.as_str().unwrap_or_default()).into();
+        *hash = render::wrong_hash(hash.as_str().unwrap_or_default()).into();
     }
     Ok(sim_kit::json(StatusCode::OK, &body))
 }
 
-/// Redirects to the download URL of the content, which carries its own credential.
+/// Handles `GET …/content`: redirects to the download URL of the file. That URL contains a
+/// credential, so a request to it needs no bearer token.
 pub(crate) fn content(
     world: &World,
     place: &Place,
@@ -53,6 +58,7 @@ pub(crate) fn content(
     Ok((StatusCode::FOUND, [(LOCATION, address)]).into_response())
 }
 
+/// Returns the query of an item's download URL, which is the credential for the download.
 fn credential(item: &Item) -> String {
     format!("UniqueId={}&tempauth=v1.{}", item.guid, item.guid.simple())
 }
@@ -71,13 +77,13 @@ pub(crate) fn download(
         return Err(GraphError::unauthenticated("The address's credential is not valid."));
     }
     let (size, mime) = (file.content.size, names::mime_type(&item.name));
-    let wanted = headers.get(RANGE).map(|range| range.to_str().unwrap_or_default());
-    let Some(wanted) = wanted else {
+    let requested_range = headers.get(RANGE).map(|range| range.to_str().unwrap_or_default());
+    let Some(requested_range) = requested_range else {
         let mut response = sim_kit::text(StatusCode::OK, mime, file.content.stream());
         response.headers_mut().insert(CONTENT_LENGTH, size.into());
         return Ok(response);
     };
-    let range = wanted.strip_prefix("bytes=").and_then(|range| range.split_once('-'));
+    let range = requested_range.strip_prefix("bytes=").and_then(|range| range.split_once('-'));
     let bounds = range.and_then(|(first, last)| Some((first.parse().ok()?, last.parse().ok()?)));
     let (first, last): (u64, u64) =
         bounds.filter(|(first, last)| first <= last && *first < size).ok_or_else(|| {
@@ -87,16 +93,17 @@ pub(crate) fn download(
     let last = last.min(size - 1);
     let part = file.content.part(first, last + 1)?;
     let mut response = sim_kit::text(StatusCode::PARTIAL_CONTENT, mime, part);
-    let range = HeaderValue::try_from(format!("bytes {first}-{last}/{size}"));
-    response.headers_mut().extend(range.ok().map(|range| (CONTENT_RANGE, range)));
+    let content_range = HeaderValue::try_from(format!("bytes {first}-{last}/{size}"));
+    response.headers_mut().extend(content_range.ok().map(|value| (CONTENT_RANGE, value)));
     Ok(response)
 }
 
+/// Handles `GET …/children`: lists the items directly in a folder.
 pub(crate) fn children(world: &World, place: &Place) -> Result<Response, GraphError> {
     let state = world.state();
     let folder = find(&state.tree, place)?;
     let mut items: Vec<_> = state.tree.children(&folder.id).collect();
-    items.sort_by(|a, b| a.name.cmp(&b.name));
+    items.sort_by(|left, right| left.name.cmp(&right.name));
     let items: Vec<_> =
         items.into_iter().map(|item| render::item(&state.tree, &world.url, item, true)).collect();
     Ok(sim_kit::json(StatusCode::OK, &json!({ "value": items })))
@@ -107,6 +114,7 @@ fn parse_object(body: &[u8]) -> Result<Value, GraphError> {
         .map_err(|error| GraphError::invalid(format!("The body is malformed: {error}")))
 }
 
+/// Handles `POST …/children`: creates a folder.
 pub(crate) fn create_folder(
     world: &World,
     place: &Place,
@@ -127,11 +135,11 @@ pub(crate) fn create_folder(
         match conflict {
             Conflict::Replace if existing.file.is_none() => {}
             Conflict::Rename => {
-                let free = (1..)
+                let free_name = (1..)
                     .map(|number| format!("{name} {number}"))
                     .find(|name| state.tree.child(&parent, name).is_none());
                 path.pop();
-                path.extend(free);
+                path.extend(free_name);
             }
             _ => return Err(GraphError::name_exists()),
         }
@@ -142,7 +150,8 @@ pub(crate) fn create_folder(
     Ok(sim_kit::json(StatusCode::CREATED, &body))
 }
 
-/// Renames an item and sets its client-visible times. Moving is not simulated.
+/// Handles `PATCH` of an item: renames it and sets the times that clients see. Moving an item to
+/// a different folder is not simulated.
 pub(crate) fn change(world: &World, place: &Place, body: &[u8]) -> Result<Response, GraphError> {
     let body = parse_object(body)?;
     let mut state = world.state();
@@ -173,6 +182,7 @@ pub(crate) fn change(world: &World, place: &Place, body: &[u8]) -> Result<Respon
     Ok(sim_kit::json(StatusCode::OK, &body))
 }
 
+/// Handles `DELETE` of an item.
 pub(crate) fn delete(world: &World, place: &Place) -> Result<Response, GraphError> {
     let mut state = world.state();
     let item = find(&state.tree, place)?;

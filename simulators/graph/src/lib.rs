@@ -20,6 +20,7 @@ mod address;
 mod admin;
 mod config;
 mod content;
+mod destination;
 mod drive;
 mod error;
 mod fragment;

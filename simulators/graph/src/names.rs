@@ -1,24 +1,27 @@
-//! Rules for item names and paths in OneDrive.
+//! Rules of OneDrive for item names and paths, as the Microsoft Graph simulator applies them.
 
 use crate::error::GraphError;
 
-const FORBIDDEN: [char; 9] = ['"', '*', ':', '<', '>', '?', '/', '\\', '|'];
-const RESERVED: [&str; 6] = [".lock", "con", "prn", "aux", "nul", "desktop.ini"];
-// Maximum lengths in characters.
-const LONGEST_PATH: usize = 400;
-const LONGEST_SEGMENT: usize = 255;
+/// Characters that a name must not contain.
+const FORBIDDEN_CHARACTERS: [char; 9] = ['"', '*', ':', '<', '>', '?', '/', '\\', '|'];
+/// Names that OneDrive reserves, in addition to device names such as `com1`.
+const RESERVED_NAMES: [&str; 6] = [".lock", "con", "prn", "aux", "nul", "desktop.ini"];
+/// Maximum length of a path in characters.
+const MAX_PATH_LENGTH: usize = 400;
+/// Maximum length of one name in characters.
+const MAX_NAME_LENGTH: usize = 255;
 
 /// Checks a decoded path from the root of a drive.
 pub(crate) fn check_path(path: &[String]) -> Result<(), GraphError> {
     for (depth, name) in path.iter().enumerate() {
         if is_forbidden(name) || (depth == 0 && name.eq_ignore_ascii_case("forms")) {
             let message = "The provided name cannot contain this text or character.";
-            return Err(GraphError::invalid(message).inner("invalidPath"));
+            return Err(GraphError::invalid(message).with_inner_code("invalidPath"));
         }
     }
     let length = path.join("/").chars().count();
-    if length > LONGEST_PATH || path.iter().any(|name| name.chars().count() > LONGEST_SEGMENT) {
-        return Err(GraphError::invalid("The path is too long.").inner("pathIsTooLong"));
+    if length > MAX_PATH_LENGTH || path.iter().any(|name| name.chars().count() > MAX_NAME_LENGTH) {
+        return Err(GraphError::invalid("The path is too long.").with_inner_code("pathIsTooLong"));
     }
     Ok(())
 }
@@ -26,10 +29,10 @@ pub(crate) fn check_path(path: &[String]) -> Result<(), GraphError> {
 fn is_forbidden(name: &str) -> bool {
     let lower = name.to_lowercase();
     name.is_empty()
-        || name.contains(FORBIDDEN)
+        || name.contains(FORBIDDEN_CHARACTERS)
         || name.starts_with(' ')
         || name.ends_with([' ', '.'])
-        || RESERVED.contains(&lower.as_str())
+        || RESERVED_NAMES.contains(&lower.as_str())
         || is_device(&lower)
         || lower.contains("_vti_")
         || name.starts_with("~$")
@@ -45,7 +48,8 @@ fn is_device(lower: &str) -> bool {
     })
 }
 
-/// Returns `name {number}.ext`, the service's new name on a conflict.
+/// Returns `{stem} {number}.{extension}`: the name that the service gives a file whose own name is
+/// taken.
 pub(crate) fn numbered(name: &str, number: u32) -> String {
     match name.rsplit_once('.') {
         Some((stem, extension)) if !stem.is_empty() => format!("{stem} {number}.{extension}"),
@@ -53,7 +57,7 @@ pub(crate) fn numbered(name: &str, number: u32) -> String {
     }
 }
 
-/// Guesses the content type from the extension, as the real service does.
+/// Returns the content type that the real service reports for a file with this extension.
 pub(crate) fn mime_type(name: &str) -> &'static str {
     let extension = name.rsplit_once('.').map(|(_, extension)| extension.to_lowercase());
     match extension.as_deref() {

@@ -1,4 +1,5 @@
-//! Places in drives: paths that requests address, and their owners.
+//! Resolution of the addresses in requests of the Microsoft Graph simulator: finds the user that an
+//! address names, and the place in the user's drive.
 
 use http::StatusCode;
 
@@ -16,17 +17,20 @@ pub(crate) struct Place {
 }
 
 impl Place {
+    /// Returns the user and path, by which fault rules select requests for this place.
     pub(crate) fn subject(&self) -> String {
         format!("{} {}", self.user.upn, self.path.join("/"))
     }
 }
 
+/// Returns the id or UPN in the address. It is the subject of a request whose owner is unknown.
 pub(crate) fn owner_text(owner: &Owner) -> String {
     match owner {
         Owner::User(id) | Owner::Drive(id) => id.clone(),
     }
 }
 
+/// Returns the user that owns the addressed drive.
 pub(crate) fn find_owner(state: &State, owner: &Owner) -> Result<User, GraphError> {
     let not_found = StatusCode::NOT_FOUND;
     match owner {
@@ -40,7 +44,7 @@ pub(crate) fn find_owner(state: &State, owner: &Owner) -> Result<User, GraphErro
     }
 }
 
-/// Returns the user, or Graph's error if the user has no drive.
+/// Returns the user unchanged, or the error of Graph for a user without a drive.
 pub(crate) fn require_drive(user: User) -> Result<User, GraphError> {
     let not_found = StatusCode::NOT_FOUND;
     match user.has_drive {
@@ -49,7 +53,9 @@ pub(crate) fn require_drive(user: User) -> Result<User, GraphError> {
     }
 }
 
-/// Resolves an item address to a user and a path from the root.
+/// Resolves the address of an item to a user and a path from the root of the user's drive.
+///
+/// `below` is the path from `anchor` to the item.
 pub(crate) fn locate(
     state: &State,
     owner: &Owner,

@@ -1,9 +1,9 @@
-//! Parameters in the query of a request.
+//! Query parameters of requests to the Microsoft Graph simulator.
 
 use http::request::Parts;
 use percent_encoding::percent_decode_str;
 
-/// Returns a query parameter, percent-decoded.
+/// Returns the percent-decoded value of a query parameter.
 pub(crate) fn query_parameter(parts: &Parts, name: &str) -> Option<String> {
     parts.uri.query()?.split('&').find_map(|pair| {
         let (key, value) = pair.split_once('=').unwrap_or((pair, ""));

@@ -1,4 +1,7 @@
-//! Checks of a fragment's `Content-Range` and `Content-Length` headers.
+//! Headers of a fragment in the Microsoft Graph simulator.
+//!
+//! A fragment is a part of a file that one request sends in an upload session. `Content-Range` says
+//! which bytes of the file it contains, and `Content-Length` must agree.
 
 use http::{
     HeaderMap, StatusCode,
@@ -7,21 +10,22 @@ use http::{
 
 use crate::error::GraphError;
 
-/// Every fragment except the last one must be a multiple of this size.
-const UNIT: u64 = 327_680;
-/// Exclusive upper limit of a fragment's size.
-const LIMIT: u64 = 60 * 1024 * 1024;
+/// The size of every fragment except the last one must be a multiple of this number of bytes.
+const FRAGMENT_UNIT: u64 = 327_680;
+/// A fragment must be smaller than this number of bytes.
+const FRAGMENT_LIMIT: u64 = 60 * 1024 * 1024;
 
-/// Range that a fragment's headers declare.
+/// Range of bytes that a fragment's headers declare.
 #[derive(Debug, Clone, Copy)]
-pub(crate) struct Claim {
+pub(crate) struct DeclaredRange {
     pub(crate) start: u64,
     pub(crate) length: u64,
     /// Size of the whole file.
     pub(crate) total: u64,
 }
 
-impl Claim {
+impl DeclaredRange {
+    /// Returns whether the range ends with the last byte of the file.
     pub(crate) fn is_last(&self) -> bool {
         self.start + self.length == self.total
     }
@@ -34,30 +38,35 @@ impl Claim {
             let message = "Content-Length is required; chunked encoding is not accepted.";
             return Err(GraphError::new(StatusCode::LENGTH_REQUIRED, "invalidRequest", message));
         };
-        let claim = text(CONTENT_RANGE)
+        let range = text(CONTENT_RANGE)
             .and_then(Self::parse)
             .ok_or_else(|| GraphError::invalid("Content-Range is missing or malformed."))?;
-        if claim.length != length {
+        if range.length != length {
             let message = "Content-Length differs from the length of the range.";
-            return Err(GraphError::invalid(message).inner("fragmentLengthMismatch"));
+            return Err(GraphError::invalid(message).with_inner_code("fragmentLengthMismatch"));
         }
-        if length >= LIMIT {
+        if length >= FRAGMENT_LIMIT {
             return Err(GraphError::invalid("A fragment is smaller than 60 MiB."));
         }
-        if !claim.is_last() && length % UNIT != 0 {
+        if !range.is_last() && length % FRAGMENT_UNIT != 0 {
             let message = "Fragments but the last are multiples of 327,680 bytes.";
             return Err(GraphError::invalid(message));
         }
-        Ok(claim)
+        Ok(range)
     }
 
+    /// Parses a header value of the form `bytes {first}-{last}/{total}`.
     fn parse(value: &str) -> Option<Self> {
         let (range, total) = value.strip_prefix("bytes ")?.split_once('/')?;
-        let (start, end) = range.split_once('-')?;
+        let (first, last) = range.split_once('-')?;
         let number = |text: &str| {
             text.bytes().all(|byte| byte.is_ascii_digit()).then(|| text.parse::<u64>().ok())?
         };
-        let (start, end, total) = (number(start)?, number(end)?, number(total)?);
-        (start <= end && end < total).then(|| Self { start, length: end - start + 1, total })
+        let (first, last, total) = (number(first)?, number(last)?, number(total)?);
+        (first <= last && last < total).then(|| Self {
+            start: first,
+            length: last - first + 1,
+            total,
+        })
     }
 }

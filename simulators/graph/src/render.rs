@@ -1,4 +1,5 @@
-//! JSON representations of Graph resources.
+//! JSON representations of the resources that the Microsoft Graph simulator returns: users, drives
+//! and items (files and folders).
 
 use http::{HeaderMap, header::HOST};
 use jiff::Timestamp;
@@ -11,19 +12,22 @@ use crate::{
     world::World,
 };
 
-const UNRESERVED: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');
+/// Characters to percent-encode: all except the unreserved ones (RFC 3986, section 2.3).
+const ENCODED: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');
 
+/// Formats a time as Graph does, in UTC with whole seconds.
 pub(crate) fn date(time: Timestamp) -> String {
     time.strftime("%Y-%m-%dT%H:%M:%SZ").to_string()
 }
 
-/// Returns the base of URLs in responses: the host that the client used. In a container network it
-/// may differ from the simulator's own.
+/// Returns the base of the URLs in responses. It has the host name that the client used, because in
+/// a container network the client may know the simulator by a different name.
 pub(crate) fn base(world: &World, headers: &HeaderMap) -> String {
     let host = headers.get(HOST).and_then(|host| host.to_str().ok());
     host.map_or_else(|| world.url.clone(), |host| format!("http://{host}"))
 }
 
+/// Returns a user as Graph's `user`.
 pub(crate) fn user(user: &User) -> Value {
     let name = user.upn.split('@').next().unwrap_or_default();
     json!({
@@ -34,6 +38,7 @@ pub(crate) fn user(user: &User) -> Value {
     })
 }
 
+/// Returns a user's drive as Graph's `drive`. `url` is the base URL of the simulator.
 pub(crate) fn drive(tree: &Tree, url: &str, user: &User) -> Value {
     let used = tree.used(&user.drive_id);
     let remaining = user.quota.saturating_sub(used);
@@ -42,7 +47,7 @@ pub(crate) fn drive(tree: &Tree, url: &str, user: &User) -> Value {
         "id": user.drive_id,
         "driveType": "business",
         "name": "OneDrive",
-        "webUrl": format!("{url}/personal/{}/Documents", account(user)),
+        "webUrl": format!("{url}/personal/{}/Documents", account_segment(user)),
         "owner": { "user": { "id": user.id, "email": user.upn, "displayName": user.upn } },
         "quota": {
             "total": user.quota, "used": used, "remaining": remaining, "deleted": 0, "state": state
@@ -50,17 +55,19 @@ pub(crate) fn drive(tree: &Tree, url: &str, user: &User) -> Value {
     })
 }
 
-/// Returns the user's segment in web URLs.
-fn account(user: &User) -> String {
+/// Returns the segment of a web URL that stands for the user.
+fn account_segment(user: &User) -> String {
     user.upn.to_lowercase().replace(['@', '.'], "_")
 }
 
+/// Returns the path percent-encoded for a URL.
 fn encoded(path: &[String]) -> String {
-    let segments = path.iter().map(|name| utf8_percent_encode(name, UNRESERVED).to_string());
+    let segments = path.iter().map(|name| utf8_percent_encode(name, ENCODED).to_string());
     segments.collect::<Vec<_>>().join("/")
 }
 
-/// Returns a driveItem. `with_hash` is false to simulate a hash that is not computed yet.
+/// Returns an item as Graph's `driveItem`. `with_hash` is false to simulate that the service has
+/// not computed the hash yet.
 pub(crate) fn item(tree: &Tree, url: &str, item: &Item, with_hash: bool) -> Value {
     let path = tree.path(&item.id);
     let owner = tree.user_of_drive(&item.drive_id);
@@ -69,7 +76,7 @@ pub(crate) fn item(tree: &Tree, url: &str, item: &Item, with_hash: bool) -> Valu
     let (created, modified) = (date(item.created), date(item.modified));
     let (client_created, client_modified) =
         item.client_times.clone().unwrap_or_else(|| (created.clone(), modified.clone()));
-    let account = owner.map(account).unwrap_or_default();
+    let account = owner.map(account_segment).unwrap_or_default();
     let mut value = json!({
         "id": item.id,
         "name": item.name,
@@ -101,7 +108,7 @@ pub(crate) fn item(tree: &Tree, url: &str, item: &Item, with_hash: bool) -> Valu
             value["file"] = json!({ "mimeType": names::mime_type(&item.name) });
             if with_hash {
                 let hash = match file.reports_wrong_hash {
-                    true => wrong(&file.content.hashes.quick_xor()),
+                    true => wrong_hash(&file.content.hashes.quick_xor()),
                     false => file.content.hashes.quick_xor(),
                 };
                 value["file"]["hashes"] = json!({ "quickXorHash": hash });
@@ -112,6 +119,7 @@ pub(crate) fn item(tree: &Tree, url: &str, item: &Item, with_hash: bool) -> Valu
     value
 }
 
+/// Returns the size of a file, or the size of all files below a folder.
 fn size(tree: &Tree, item: &Item) -> u64 {
     match &item.file {
         Some(file) => file.content.size,
@@ -119,8 +127,8 @@ fn size(tree: &Tree, item: &Item) -> u64 {
     }
 }
 
-/// Returns a different, well-formed hash, with the first letter changed.
-pub(crate) fn wrong(hash: &str) -> String {
+/// Returns a well-formed hash that differs from the given one in its first letter.
+pub(crate) fn wrong_hash(hash: &str) -> String {
     let first = if hash.starts_with('A') { "B" } else { "A" };
     format!("{first}{}", hash.get(1..).unwrap_or_default())
 }

@@ -1,15 +1,20 @@
-//! Edits of uploaded files by the service. The real service writes its own properties into some
-//! file formats after the upload.
+//! Simulates that the service edits an uploaded file.
+//!
+//! The real OneDrive writes its own properties into Office files after their upload, so the stored
+//! file differs from the uploaded one. Office files are ZIP containers.
 
 use crate::{content::Content, error::GraphError, world::World};
 
 /// Maximum size of a file that is edited as a ZIP container, in bytes.
 const MAX_CONTAINER_SIZE: u64 = 64 * 1024 * 1024;
-// Signatures and part names of a ZIP container.
-const END: &[u8] = b"PK\x05\x06";
-const ENTRY: &[u8] = b"PK\x01\x02";
-const TYPES: &str = "[Content_Types].xml";
-const PROPERTIES: &str = "docProps/custom.xml";
+/// Signature of the record at the end of a ZIP container.
+const END_SIGNATURE: &[u8] = b"PK\x05\x06";
+/// Signature of an entry in the central directory of a ZIP container.
+const ENTRY_SIGNATURE: &[u8] = b"PK\x01\x02";
+/// Metadata part that lists the content types of the parts.
+const TYPES_PART: &str = "[Content_Types].xml";
+/// Metadata part that contains custom properties.
+const PROPERTIES_PART: &str = "docProps/custom.xml";
 
 /// Edits the metadata of a complete file. In a ZIP container, the metadata parts are replaced and
 /// the content parts stay unchanged. Any other file gets a comment at its end.
@@ -27,14 +32,16 @@ pub(crate) fn rewrite(world: &World, content: &mut Content) -> Result<(), GraphE
 
 /// Returns the container with new metadata parts, or `None` if the file is not a ZIP container.
 fn edit_container(file: &[u8]) -> Option<Vec<u8>> {
-    let end = file.windows(END.len()).rposition(|bytes| bytes == END)?;
+    let end = file.windows(END_SIGNATURE.len()).rposition(|bytes| bytes == END_SIGNATURE)?;
     let number = |at: usize| file.get(at..at + 4)?.first_chunk().copied().map(u32::from_le_bytes);
     let (length, start) = (number(end + 12)? as usize, number(end + 16)? as usize);
     let entries = entries_to_keep(file.get(start..start.checked_add(length)?)?)?;
 
     let mut container = file[..start].to_vec();
     let mut directory: Vec<u8> = entries.concat();
-    for (name, text) in [(TYPES, "<Types><Override/></Types>"), (PROPERTIES, "<Properties/>")] {
+    for (name, text) in
+        [(TYPES_PART, "<Types><Override/></Types>"), (PROPERTIES_PART, "<Properties/>")]
+    {
         let offset = u32::try_from(container.len()).ok()?;
         let fields = header_fields(name, text.as_bytes());
         container.extend([b"PK\x03\x04\x14\0".as_slice(), &fields, name.as_bytes()].concat());
@@ -47,7 +54,7 @@ fn edit_container(file: &[u8]) -> Option<Vec<u8>> {
     let start = u32::try_from(container.len()).ok()?.to_le_bytes();
     let length = u32::try_from(directory.len()).ok()?.to_le_bytes();
     container.extend_from_slice(&directory);
-    container.extend([END, &[0; 4], &count, &count, &length, &start, &[0, 0]].concat());
+    container.extend([END_SIGNATURE, &[0; 4], &count, &count, &length, &start, &[0, 0]].concat());
     Some(container)
 }
 
@@ -55,12 +62,12 @@ fn edit_container(file: &[u8]) -> Option<Vec<u8>> {
 fn entries_to_keep(directory: &[u8]) -> Option<Vec<&[u8]>> {
     let mut rest = directory;
     let mut entries = Vec::new();
-    while rest.starts_with(ENTRY) {
+    while rest.starts_with(ENTRY_SIGNATURE) {
         let length = |at: usize| rest.get(at..)?.first_chunk().copied().map(u16::from_le_bytes);
         let name = usize::from(length(28)?);
         let whole = 46 + name + usize::from(length(30)?) + usize::from(length(32)?);
         let name = rest.get(46..46 + name)?;
-        if ![TYPES, PROPERTIES].iter().any(|replaced| replaced.as_bytes() == name) {
+        if ![TYPES_PART, PROPERTIES_PART].iter().any(|replaced| replaced.as_bytes() == name) {
             entries.push(rest.get(..whole)?);
         }
         rest = rest.get(whole..)?;

@@ -1,4 +1,8 @@
-//! Request dispatch: determines the operation of a request and calls it.
+//! Dispatch of the requests to the Microsoft Graph simulator: determines the operation of a request
+//! and calls its handler.
+//!
+//! Each operation has a name, and each request has a subject: the user and path that it concerns.
+//! Fault rules select requests by both.
 
 use std::sync::Arc;
 
@@ -20,7 +24,7 @@ use crate::{
     world::{Rule, World},
 };
 
-/// Maximum body size of all requests except uploads.
+/// Maximum body size in bytes of a request that uploads no file.
 const SMALL_BODY: usize = 256 * 1024;
 
 /// Handles every request outside the admin interface.
@@ -33,7 +37,7 @@ pub(crate) async fn dispatch(world: Arc<World>, request: Request) -> Response {
     if let Some(id) = path.strip_prefix("/download/") {
         return dispatch_download(&world, id, &parts).await;
     }
-    // Clients that take a tenant's address send the same requests below `/_api`.
+    // A client that is configured with a tenant's URL sends the same requests below `/_api`.
     let raw = path.strip_prefix("/v1.0/").or_else(|| path.strip_prefix("/_api/v2.0/"));
     if let Some(raw) = raw {
         return match address::parse(raw) {
@@ -51,6 +55,7 @@ pub(crate) async fn dispatch(world: Arc<World>, request: Request) -> Response {
     }
 }
 
+/// Handles a request to an upload URL.
 async fn dispatch_session(world: &World, id: &str, parts: &Parts, body: Body) -> Response {
     match parts.method {
         Method::PUT => fragment::put(world, id, parts, body).await,
@@ -60,23 +65,26 @@ async fn dispatch_session(world: &World, id: &str, parts: &Parts, body: Body) ->
     }
 }
 
+/// Handles a request to a download URL.
 async fn dispatch_download(world: &World, id: &str, parts: &Parts) -> Response {
     if parts.method != Method::GET {
         return no_such_resource().into_response();
     }
     let subject = {
         let state = world.state();
-        let owner = state.tree.items.get(id).and_then(|it| state.tree.user_of_drive(&it.drive_id));
+        let owner =
+            state.tree.items.get(id).and_then(|item| state.tree.user_of_drive(&item.drive_id));
         owner.map(|user| format!("{} {}", user.upn, state.tree.path(id).join("/")))
     };
-    let work = async |_rule| {
+    let handle = async |_rule| {
         items::download(world, id, parts.uri.query(), &parts.headers)
             .unwrap_or_else(IntoResponse::into_response)
     };
     let subject = subject.unwrap_or_default();
-    world.stage.run("download", &subject, error::scripted, work).await
+    world.stage.run("download", &subject, error::scripted, handle).await
 }
 
+/// Handles a request for a user, a drive or an item.
 async fn dispatch_graph(
     world: &World,
     owner: &Owner,
@@ -107,49 +115,51 @@ async fn dispatch_graph(
         Ok(body) => body,
         Err(error) => return error.into_response(),
     };
-    let is_creation = action.is_some();
-    let work = async |rule: Option<Rule>| {
-        let answer = place.and_then(|place| match operation {
+    // `changeItem` stands for two requests. Only the creation of a folder has an action.
+    let creates_folder = action.is_some();
+    let handle = async |rule: Option<Rule>| {
+        let response = place.and_then(|place| match operation {
             "createSession" => {
                 upload::create(world, &place.user, &place.path, &parts.headers, &body)
             }
             "getContent" => items::content(world, &place, &parts.headers),
             "listChildren" => items::children(world, &place),
-            "changeItem" if is_creation => items::create_folder(world, &place, &body),
+            "changeItem" if creates_folder => items::create_folder(world, &place, &body),
             "changeItem" => items::change(world, &place, &body),
             "deleteItem" => items::delete(world, &place),
             _ => items::get(world, &place, rule.as_ref()),
         });
-        answer.unwrap_or_else(IntoResponse::into_response)
+        response.unwrap_or_else(IntoResponse::into_response)
     };
-    world.stage.run(operation, &subject, error::scripted, work).await
+    world.stage.run(operation, &subject, error::scripted, handle).await
 }
 
 async fn get_user(world: &World, owner: &Owner, headers: &HeaderMap) -> Response {
     let found = find_owner(&world.state(), owner);
     let subject = found.as_ref().map_or_else(|_| owner_text(owner), |user| user.upn.clone());
     let found = token::check(world, headers).and(found);
-    let work = async |_rule| match found {
+    let handle = async |_rule| match found {
         Ok(user) => sim_kit::json(http::StatusCode::OK, &crate::render::user(&user)),
         Err(error) => error.into_response(),
     };
-    world.stage.run("getUser", &subject, error::scripted, work).await
+    world.stage.run("getUser", &subject, error::scripted, handle).await
 }
 
 async fn get_drive(world: &World, owner: &Owner, headers: &HeaderMap) -> Response {
     let found = find_owner(&world.state(), owner);
     let subject = found.as_ref().map_or_else(|_| owner_text(owner), |user| user.upn.clone());
     let found = token::check(world, headers).and(found).and_then(require_drive);
-    let work = async |_rule| match found {
+    let handle = async |_rule| match found {
         Ok(user) => {
             let body = crate::render::drive(&world.state().tree, &world.url, &user);
             sim_kit::json(http::StatusCode::OK, &body)
         }
         Err(error) => error.into_response(),
     };
-    world.stage.run("getDrive", &subject, error::scripted, work).await
+    world.stage.run("getDrive", &subject, error::scripted, handle).await
 }
 
+/// Reads the body of a request that uploads no file.
 async fn read_small_body(body: Body) -> Result<Bytes, GraphError> {
     match Limited::new(body, SMALL_BODY).collect().await {
         Ok(body) => Ok(body.to_bytes()),

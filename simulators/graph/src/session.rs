@@ -1,4 +1,5 @@
-//! Upload sessions and their state transitions.
+//! An upload session of the Microsoft Graph simulator: its state, its lifetime and the bytes that
+//! the client has sent in it.
 
 use std::time::{Duration, Instant};
 
@@ -8,20 +9,22 @@ use serde::Serialize;
 
 use crate::{
     content::{Content, Draft},
-    drive::Conflict,
+    destination::{Conflict, Destination},
     error::GraphError,
-    range::Claim,
+    range::DeclaredRange,
 };
 
+/// State of a session. Only an open session accepts requests.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "lowercase")]
-pub(crate) enum State {
+pub(crate) enum SessionState {
     Open,
     Completed,
     Deleted,
     Expired,
 }
 
+/// An upload session for one file.
 #[derive(Debug)]
 pub(crate) struct Session {
     pub(crate) id: String,
@@ -30,23 +33,26 @@ pub(crate) struct Session {
     /// UPN of the drive's owner.
     pub(crate) user: String,
     pub(crate) path: Vec<String>,
-    /// File size, declared at creation or by the first fragment.
+    /// Size of the file. The request that creates the session declares it, or the first fragment.
     pub(crate) size: Option<u64>,
     pub(crate) conflict: Conflict,
-    /// Creation and modification times that the file will get.
+    /// Creation and modification times that the client has set for the file.
     pub(crate) client_times: Option<(String, String)>,
+    /// Bytes that the session has accepted so far.
     pub(crate) content: Content,
     /// Received body bytes, including those of failed requests.
-    pub(crate) received: u64,
-    /// Number of requests with well-formed headers.
+    pub(crate) received_bytes: u64,
+    /// Number of fragment requests with well-formed headers.
     pub(crate) fragments: u64,
     /// Length of the largest fragment in bytes.
-    pub(crate) largest: u64,
+    pub(crate) largest_fragment: u64,
     pub(crate) created: Timestamp,
-    pub(crate) expires: Timestamp,
-    state: State,
-    /// Time at which an idle session expires, on the monotonic clock.
+    /// Time at which the session expires if the client stays idle, as reported to the client.
+    pub(crate) expires_at: Timestamp,
+    state: SessionState,
+    /// The same time on the monotonic clock, which decides whether the session has expired.
     deadline: Instant,
+    /// Time without activity after which the session expires.
     lifetime: Duration,
 }
 
@@ -70,86 +76,97 @@ impl Session {
             conflict,
             client_times: None,
             content: Content::default(),
-            received: 0,
+            received_bytes: 0,
             fragments: 0,
-            largest: 0,
+            largest_fragment: 0,
             created: now,
-            expires: now,
-            state: State::Open,
+            expires_at: now,
+            state: SessionState::Open,
             deadline: Instant::now(),
             lifetime,
         };
-        session.touch();
+        session.renew_lifetime();
         session
     }
 
+    /// Returns the user and path, by which fault rules select requests of this session.
     pub(crate) fn subject(&self) -> String {
         format!("{} {}", self.user, self.path.join("/"))
     }
 
-    /// Renews the session's lifetime after activity.
-    pub(crate) fn touch(&mut self) {
-        self.deadline = Instant::now() + self.lifetime;
-        self.expires = sim_kit::now().checked_add(self.lifetime).unwrap_or(Timestamp::MAX);
+    /// Returns the destination of the file.
+    pub(crate) fn destination(&self) -> Destination {
+        Destination::new(&self.user, &self.path)
     }
 
-    /// Renews the lifetime of a session that has not ended.
-    pub(crate) fn touch_if_open(&mut self) {
-        if self.state() == State::Open {
-            self.touch();
+    /// Starts the session's lifetime anew after activity of the client.
+    pub(crate) fn renew_lifetime(&mut self) {
+        self.deadline = Instant::now() + self.lifetime;
+        self.expires_at = sim_kit::now().checked_add(self.lifetime).unwrap_or(Timestamp::MAX);
+    }
+
+    /// Starts the lifetime of an open session anew. Leaves a session that has ended unchanged.
+    pub(crate) fn renew_lifetime_if_open(&mut self) {
+        if self.state() == SessionState::Open {
+            self.renew_lifetime();
         }
     }
 
-    /// Returns the state, and expires the session first if its lifetime has passed.
-    pub(crate) fn state(&mut self) -> State {
+    /// Returns the state. An open session whose lifetime has passed becomes expired first.
+    pub(crate) fn state(&mut self) -> SessionState {
         if Instant::now() >= self.deadline {
             self.expire();
         }
         self.state
     }
 
-    /// Marks an open session as expired; a session that has ended keeps its state.
+    /// Marks an open session as expired. Leaves a session that has ended unchanged.
     pub(crate) fn expire(&mut self) {
-        if self.state == State::Open {
-            self.close(State::Expired);
+        if self.state == SessionState::Open {
+            self.close(SessionState::Expired);
         }
     }
 
-    /// Ends the session and drops its bytes.
-    pub(crate) fn close(&mut self, state: State) {
+    /// Ends the session in the given state and discards its bytes.
+    pub(crate) fn close(&mut self, state: SessionState) {
         self.state = state;
         self.content.discard();
     }
 
-    /// Checks that a fragment may be stored now.
-    pub(crate) fn accepts(&mut self, claim: &Claim) -> Result<(), GraphError> {
-        if self.state() != State::Open {
+    /// Checks that the session is open and that the fragment starts at the next expected byte.
+    ///
+    /// Returns the error of the response when the fragment cannot be stored.
+    pub(crate) fn check_next_range(&mut self, range: &DeclaredRange) -> Result<(), GraphError> {
+        if self.state() != SessionState::Open {
             return Err(GraphError::session_not_found());
         }
-        if self.size.is_some_and(|size| size != claim.total) {
+        if self.size.is_some_and(|size| size != range.total) {
             return Err(GraphError::invalid("The total differs from the declared file size."));
         }
-        let next = self.content.size;
-        if claim.start == next {
+        let next_expected = self.content.size;
+        if range.start == next_expected {
             return Ok(());
         }
-        let inner = if claim.start < next { "fragmentOverlap" } else { "fragmentOutOfOrder" };
-        let message = format!("The next expected byte is {next}.");
+        let inner_code =
+            if range.start < next_expected { "fragmentOverlap" } else { "fragmentOutOfOrder" };
+        let message = format!("The next expected byte is {next_expected}.");
         Err(GraphError::new(StatusCode::RANGE_NOT_SATISFIABLE, "invalidRange", message)
-            .inner(inner))
+            .with_inner_code(inner_code))
     }
 
-    pub(crate) fn store(&mut self, claim: &Claim, draft: Draft) {
-        self.size = Some(claim.total);
+    /// Adds the bytes of a fragment to the session.
+    pub(crate) fn store(&mut self, range: &DeclaredRange, draft: Draft) {
+        self.size = Some(range.total);
         self.content.append(draft);
-        self.touch();
+        self.renew_lifetime();
     }
 
-    /// Simulates the loss of acknowledged bytes.
-    pub(crate) fn forget(&mut self) {
+    /// Simulates that the service loses all bytes that it has acknowledged.
+    pub(crate) fn lose_stored_bytes(&mut self) {
         self.content = Content::default();
     }
 
+    /// Returns the byte ranges that the session still expects, as Graph formats them.
     pub(crate) fn expected_ranges(&self) -> Vec<String> {
         vec![format!("{}-", self.content.size)]
     }

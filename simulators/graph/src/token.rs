@@ -1,4 +1,5 @@
-//! Token endpoint and the check of bearer tokens.
+//! Access tokens of the Microsoft Graph simulator: the token endpoint, which issues them, and the
+//! check of the bearer token of each Graph request.
 
 use std::time::{Duration, Instant};
 
@@ -13,7 +14,7 @@ use serde_json::json;
 use uuid::Uuid;
 
 use crate::{
-    error::{self, GraphError, Refusal},
+    error::{self, GraphError, TokenError},
     world::World,
 };
 
@@ -24,22 +25,27 @@ pub(crate) async fn issue(
     headers: &HeaderMap,
     body: &[u8],
 ) -> Response {
-    let work = async |_rule| {
-        grant(world, tenant, headers, body).unwrap_or_else(IntoResponse::into_response)
+    let handle = async |_rule| {
+        issue_token(world, tenant, headers, body).unwrap_or_else(IntoResponse::into_response)
     };
-    world.stage.run("token", tenant, error::scripted_token, work).await
+    world.stage.run("token", tenant, error::scripted_token, handle).await
 }
 
-fn grant(
+/// Checks the credentials and the scope of the request, and issues a token.
+fn issue_token(
     world: &World,
     tenant: &str,
     headers: &HeaderMap,
     body: &[u8],
-) -> Result<Response, Refusal> {
-    let bad = StatusCode::BAD_REQUEST;
+) -> Result<Response, TokenError> {
     let config = &world.config;
     if tenant != config.tenant {
-        return Err(Refusal::new(bad, "invalid_request", 90_002, "Tenant not found."));
+        return Err(TokenError::new(
+            StatusCode::BAD_REQUEST,
+            "invalid_request",
+            90_002,
+            "Tenant not found.",
+        ));
     }
     let form: Vec<(String, String)> = url::form_urlencoded::parse(body).into_owned().collect();
     let field = |name: &str| {
@@ -50,53 +56,71 @@ fn grant(
     };
     if field("grant_type") != "client_credentials" {
         let message = "The grant type is not supported.";
-        return Err(Refusal::new(bad, "unsupported_grant_type", 70_003, message));
+        return Err(TokenError::new(
+            StatusCode::BAD_REQUEST,
+            "unsupported_grant_type",
+            70_003,
+            message,
+        ));
     }
-    let (id, secret) = basic(headers)
+    let (client_id, secret) = basic_credentials(headers)
         .unwrap_or_else(|| (field("client_id").to_owned(), field("client_secret").to_owned()));
-    if id != config.client_id {
+    if client_id != config.client_id {
         let message = "Application with that identifier was not found in the directory.";
-        return Err(Refusal::new(bad, "unauthorized_client", 700_016, message));
+        return Err(TokenError::new(
+            StatusCode::BAD_REQUEST,
+            "unauthorized_client",
+            700_016,
+            message,
+        ));
     }
     if secret != config.client_secret {
         let message = "Invalid client secret provided.";
-        return Err(Refusal::new(StatusCode::UNAUTHORIZED, "invalid_client", 7_000_215, message));
+        return Err(TokenError::new(
+            StatusCode::UNAUTHORIZED,
+            "invalid_client",
+            7_000_215,
+            message,
+        ));
     }
-    if !is_our_scope(world, headers, field("scope")) {
+    if !is_graph_scope(world, headers, field("scope")) {
         let message = "The provided value for the input parameter 'scope' is not valid.";
-        return Err(Refusal::new(bad, "invalid_scope", 70_011, message));
+        return Err(TokenError::new(StatusCode::BAD_REQUEST, "invalid_scope", 70_011, message));
     }
     let token = format!("{}{}", Uuid::new_v4().simple(), Uuid::new_v4().simple());
     let lifetime = config.token_lifetime;
     world.state().tokens.insert(token.clone(), Instant::now() + lifetime);
-    let answer = json!({
+    let response_body = json!({
         "token_type": "Bearer",
-        "expires_in": seconds(lifetime),
-        "ext_expires_in": seconds(lifetime),
+        "expires_in": reported_seconds(lifetime),
+        "ext_expires_in": reported_seconds(lifetime),
         "access_token": token,
     });
-    Ok(sim_kit::json(StatusCode::OK, &answer))
+    Ok(sim_kit::json(StatusCode::OK, &response_body))
 }
 
-/// Returns one second less than the lifetime, as the real service answers 3599.
-fn seconds(lifetime: Duration) -> u64 {
+/// Returns the lifetime that the response reports: one second less than the actual one. The real
+/// service reports 3599 seconds for a lifetime of one hour.
+fn reported_seconds(lifetime: Duration) -> u64 {
     lifetime.as_secs().saturating_sub(1)
 }
 
-/// Returns whether the scope is `{graph}/.default` or `.default`. `{graph}` is this simulator under
-/// the host name that the client used, or the real Graph for clients with a fixed resource. A scope
-/// without a resource means Graph.
-fn is_our_scope(world: &World, headers: &HeaderMap, scope: &str) -> bool {
+/// Returns whether the scope names Graph as its resource.
+///
+/// The scope is `.default`, or `.default` after one of these base URLs: the simulator's own, the
+/// one that the client used, or that of the real Graph, which some clients cannot change.
+fn is_graph_scope(world: &World, headers: &HeaderMap, scope: &str) -> bool {
     let host = headers.get(HOST).and_then(|host| host.to_str().ok()).unwrap_or_default();
-    let called = format!("http://{host}");
+    let called_url = format!("http://{host}");
     scope == ".default"
-        || [world.url.as_str(), called.as_str(), "https://graph.microsoft.com"]
+        || [world.url.as_str(), called_url.as_str(), "https://graph.microsoft.com"]
             .into_iter()
-            .any(|graph| scope.strip_prefix(graph) == Some("/.default"))
+            .any(|base_url| scope.strip_prefix(base_url) == Some("/.default"))
 }
 
-/// Returns id and secret from a `Basic` header. They are form-encoded inside it (RFC 6749, 2.3.1).
-fn basic(headers: &HeaderMap) -> Option<(String, String)> {
+/// Returns the client id and secret from a `Basic` header. Both are form-encoded in the header
+/// (RFC 6749, 2.3.1).
+fn basic_credentials(headers: &HeaderMap) -> Option<(String, String)> {
     let value = headers.get(AUTHORIZATION)?.to_str().ok()?.strip_prefix("Basic ")?;
     let text = String::from_utf8(STANDARD.decode(value).ok()?).ok()?;
     let (id, secret) = text.split_once(':')?;

@@ -1,4 +1,10 @@
-//! Creation, status and deletion of upload sessions.
+//! Requests that create, query and delete an upload session in the Microsoft Graph simulator.
+//!
+//! A client uploads a large file in an upload session: it creates the session, gets an upload URL,
+//! and sends the file in parts (fragments) to that URL. The module `fragment` receives the parts.
+//!
+//! A request's subject is the user and the path that it concerns. Fault rules select requests by
+//! their subject.
 
 use axum::response::{IntoResponse, Response};
 use http::{HeaderMap, StatusCode};
@@ -7,17 +13,19 @@ use serde_json::{Value, json};
 use uuid::Uuid;
 
 use crate::{
-    drive::{Conflict, User},
+    destination::{Conflict, Destination},
+    drive::User,
     error::{self, GraphError},
     names,
     render::{self, date},
-    session::{Session, State as SessionState},
-    world::{World, destination},
+    session::{Session, SessionState},
+    world::{GraphFaults, Rule, State, World},
 };
 
 /// Maximum size of a file: 250 GiB.
 const MAX_FILE_SIZE: u64 = 250 * 1024 * 1024 * 1024;
 
+/// Body of `createUploadSession`.
 #[derive(Deserialize, Default)]
 #[serde(rename_all = "camelCase", default)]
 struct SessionRequest {
@@ -25,6 +33,7 @@ struct SessionRequest {
     defer_commit: bool,
 }
 
+/// File that the client wants to upload.
 #[derive(Deserialize, Default)]
 #[serde(rename_all = "camelCase", default)]
 struct RequestedItem {
@@ -35,6 +44,7 @@ struct RequestedItem {
     file_system_info: Option<FileSystemInfo>,
 }
 
+/// Creation and modification times that the client sets.
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
 struct FileSystemInfo {
@@ -51,6 +61,48 @@ pub(crate) fn create(
     body: &[u8],
 ) -> Result<Response, GraphError> {
     names::check_path(path)?;
+    let request = parse_request(path, body)?;
+    // The service replaces the file when no conflict behavior is given. rclone gives none and
+    // updates files this way.
+    let conflict = Conflict::parse(request.item.conflict.as_deref().unwrap_or("replace"))?;
+    check_file_size(request.item.file_size)?;
+
+    let mut state = world.state();
+    check_name_and_quota(&state, user, path, conflict, request.item.file_size)?;
+    let destination = Destination::new(&user.upn, path);
+    // A path has at most one open session, whatever the conflict behavior.
+    if has_open_session(&mut state, &destination) {
+        return Err(GraphError::upload_in_progress());
+    }
+
+    let id = Uuid::new_v4().simple().to_string();
+    let mut session = Session::new(
+        id.clone(),
+        random_credential(world.config.quote_in_upload_urls),
+        user.upn.clone(),
+        path.to_vec(),
+        request.item.file_size,
+        conflict,
+        state.session_lifetime,
+    );
+    session.client_times = request
+        .item
+        .file_system_info
+        .map(|times| (times.created_date_time, times.last_modified_date_time));
+    let base = render::base(world, headers);
+    let response_body = json!({
+        "@odata.context": format!("{base}/v1.0/$metadata#microsoft.graph.uploadSession"),
+        "uploadUrl": format!("{base}/upload/{id}?{}", session.credential),
+        "expirationDateTime": date(session.expires_at),
+        "nextExpectedRanges": session.expected_ranges(),
+    });
+    state.traffic(&destination).sessions += 1;
+    state.sessions.insert(id, session);
+    Ok(sim_kit::json(StatusCode::OK, &response_body))
+}
+
+/// Parses the body of `createUploadSession`. An empty body stands for a request without options.
+fn parse_request(path: &[String], body: &[u8]) -> Result<SessionRequest, GraphError> {
     let request: SessionRequest = match body {
         [] => SessionRequest::default(),
         body => serde_json::from_slice(body)
@@ -62,67 +114,51 @@ pub(crate) fn create(
     if request.item.name.as_ref().is_some_and(|name| path.last() != Some(name)) {
         return Err(GraphError::invalid("The name differs from the path's last segment."));
     }
-    // The service replaces the file when no conflict behavior is given. rclone gives none and
-    // updates files this way.
-    let conflict = Conflict::parse(request.item.conflict.as_deref().unwrap_or("replace"))?;
-    match request.item.file_size {
-        Some(0) => return Err(GraphError::invalid("An empty file cannot use a session.")),
-        Some(size) if size > MAX_FILE_SIZE => return Err(GraphError::too_large()),
-        _ => {}
-    }
+    Ok(request)
+}
 
-    let mut state = world.state();
+fn check_file_size(file_size: Option<u64>) -> Result<(), GraphError> {
+    match file_size {
+        Some(0) => Err(GraphError::invalid("An empty file cannot use a session.")),
+        Some(size) if size > MAX_FILE_SIZE => Err(GraphError::too_large()),
+        _ => Ok(()),
+    }
+}
+
+/// Checks that the path is free or may be replaced, and that the file fits into the drive's quota.
+fn check_name_and_quota(
+    state: &State,
+    user: &User,
+    path: &[String],
+    conflict: Conflict,
+    file_size: Option<u64>,
+) -> Result<(), GraphError> {
     let existing = state.tree.find(&user.root_id, path);
     let name_taken = existing.is_some_and(|item| conflict == Conflict::Fail || item.file.is_none());
     if name_taken || state.tree.path_crosses_file(&user.root_id, path) {
         return Err(GraphError::name_exists());
     }
-    let freed = match conflict {
-        Conflict::Replace => existing.and_then(|item| item.file.as_ref()),
-        _ => None,
-    };
-    let freed = freed.map_or(0, |file| file.content.size);
-    let used = state.tree.used(&user.drive_id) - freed;
-    if used + request.item.file_size.unwrap_or(0) > user.quota {
+    let replaced_file =
+        existing.filter(|_| conflict == Conflict::Replace).and_then(|item| item.file.as_ref());
+    let freed_bytes = replaced_file.map_or(0, |file| file.content.size);
+    let used_bytes = state.tree.used(&user.drive_id) - freed_bytes;
+    if used_bytes + file_size.unwrap_or(0) > user.quota {
         return Err(GraphError::quota());
     }
-    let target = destination(user, path);
-    let is_open = |session: &mut Session| {
-        session.user == target.0
-            && session.path.join("/").to_lowercase() == target.1
-            && session.state() == SessionState::Open
-    };
-    // A path has at most one open session, whatever the conflict behavior.
-    if state.sessions.values_mut().any(is_open) {
-        return Err(GraphError::upload_in_progress());
-    }
-    let id = Uuid::new_v4().simple().to_string();
-    let times = request.item.file_system_info;
-    let mut session = Session::new(
-        id.clone(),
-        credential(world.config.quote_in_upload_urls),
-        user.upn.clone(),
-        path.to_vec(),
-        request.item.file_size,
-        conflict,
-        state.session_lifetime,
-    );
-    session.client_times =
-        times.map(|times| (times.created_date_time, times.last_modified_date_time));
-    let base = render::base(world, headers);
-    let answer = json!({
-        "@odata.context": format!("{base}/v1.0/$metadata#microsoft.graph.uploadSession"),
-        "uploadUrl": format!("{base}/upload/{id}?{}", session.credential),
-        "expirationDateTime": date(session.expires),
-        "nextExpectedRanges": session.expected_ranges(),
-    });
-    state.traffic(&target).sessions += 1;
-    state.sessions.insert(id, session);
-    Ok(sim_kit::json(StatusCode::OK, &answer))
+    Ok(())
 }
 
-/// Returns the random query of an upload URL. The real one contains a GUID between single quotes.
-fn credential(quoted: bool) -> String {
+fn has_open_session(state: &mut State, destination: &Destination) -> bool {
+    state.sessions.values_mut().any(|session| {
+        session.destination() == *destination && session.state() == SessionState::Open
+    })
+}
+
+/// Returns the random query of a new upload URL, which is the credential for the session.
+///
+/// The upload URLs of the real service contain a GUID between single quotes. With `quoted`, the
+/// simulated URLs have the same quotes.
+fn random_credential(quoted: bool) -> String {
     let random = || Uuid::new_v4().simple().to_string();
     let quote = if quoted { "'" } else { "" };
     format!(
@@ -148,60 +184,59 @@ pub(crate) fn authenticate(
     Ok(session.subject())
 }
 
-/// Handles `GET {uploadUrl}`.
+/// Handles `GET {uploadUrl}`, which returns the byte ranges that the session still expects.
 pub(crate) async fn status(world: &World, id: &str, query: Option<&str>) -> Response {
     let authenticated = authenticate(world, id, query);
     let subject = authenticated.clone().unwrap_or_default();
-    let work = async |rule: Option<crate::world::Rule>| {
+    let handle = async |rule: Option<Rule>| {
+        let faults = rule.map(|rule| rule.service_faults).unwrap_or_default();
         authenticated
-            .and_then(|_| read_status(world, id, rule.as_ref()))
+            .and_then(|_| read_status(world, id, &faults))
             .unwrap_or_else(IntoResponse::into_response)
     };
-    world.stage.run("sessionStatus", &subject, error::scripted, work).await
+    world.stage.run("sessionStatus", &subject, error::scripted, handle).await
 }
 
-fn read_status(
-    world: &World,
-    id: &str,
-    rule: Option<&crate::world::Rule>,
-) -> Result<Response, GraphError> {
+fn read_status(world: &World, id: &str, faults: &GraphFaults) -> Result<Response, GraphError> {
     let mut state = world.state();
     let session = state.sessions.get_mut(id).ok_or_else(GraphError::session_not_found)?;
-    if rule.is_some_and(|rule| rule.extra.expire_session) {
+    if faults.expire_session {
         session.close(SessionState::Expired);
     }
     if session.state() != SessionState::Open {
         return Err(GraphError::session_not_found());
     }
-    if rule.is_some_and(|rule| rule.extra.forget_bytes) {
-        session.forget();
+    if faults.forget_bytes {
+        session.lose_stored_bytes();
     }
-    session.touch();
-    let is_empty = rule.is_some_and(|rule| rule.extra.empty_ranges);
-    Ok(sim_kit::json(StatusCode::OK, &progress(session, is_empty)))
+    session.renew_lifetime();
+    Ok(sim_kit::json(StatusCode::OK, &progress(session, faults)))
 }
 
-/// Returns the session's expiration and next expected ranges as JSON.
-pub(crate) fn progress(session: &Session, is_empty: bool) -> Value {
-    let ranges = if is_empty { Vec::new() } else { session.expected_ranges() };
-    json!({ "expirationDateTime": date(session.expires), "nextExpectedRanges": ranges })
+/// Returns the session's expiration time and the byte ranges that it still expects, as JSON.
+pub(crate) fn progress(session: &Session, faults: &GraphFaults) -> Value {
+    let ranges = if faults.empty_ranges { Vec::new() } else { session.expected_ranges() };
+    json!({ "expirationDateTime": date(session.expires_at), "nextExpectedRanges": ranges })
 }
 
-/// Handles `DELETE {uploadUrl}`.
+/// Handles `DELETE {uploadUrl}`, which ends the session and discards its bytes.
 pub(crate) async fn delete(world: &World, id: &str, query: Option<&str>) -> Response {
     let authenticated = authenticate(world, id, query);
     let subject = authenticated.clone().unwrap_or_default();
-    let work = async |_rule| {
-        let ended = authenticated.and_then(|_| {
-            let mut state = world.state();
-            let session = state.sessions.get_mut(id).ok_or_else(GraphError::session_not_found)?;
-            if session.state() != SessionState::Open {
-                return Err(GraphError::session_not_found());
-            }
-            session.close(SessionState::Deleted);
-            Ok(StatusCode::NO_CONTENT.into_response())
-        });
-        ended.unwrap_or_else(IntoResponse::into_response)
+    let handle = async |_rule| {
+        authenticated
+            .and_then(|_| delete_session(world, id))
+            .unwrap_or_else(IntoResponse::into_response)
     };
-    world.stage.run("deleteSession", &subject, error::scripted, work).await
+    world.stage.run("deleteSession", &subject, error::scripted, handle).await
+}
+
+fn delete_session(world: &World, id: &str) -> Result<Response, GraphError> {
+    let mut state = world.state();
+    let session = state.sessions.get_mut(id).ok_or_else(GraphError::session_not_found)?;
+    if session.state() != SessionState::Open {
+        return Err(GraphError::session_not_found());
+    }
+    session.close(SessionState::Deleted);
+    Ok(StatusCode::NO_CONTENT.into_response())
 }

@@ -1,4 +1,7 @@
-//! State of the simulated service, and the reception of request bodies.
+//! State of the Microsoft Graph simulator, and the reception of request bodies.
+//!
+//! [`World`] is shared by all request handlers. It contains the configuration, the fault rules and
+//! the mutable [`State`]: users, files, upload sessions and access tokens.
 
 use std::{
     collections::HashMap,
@@ -13,14 +16,11 @@ use serde::{Deserialize, Serialize};
 use sim_kit::{Call, Stage};
 
 use crate::{
-    config::Config,
-    content::Draft,
-    drive::{Tree, User},
-    error::GraphError,
+    config::Config, content::Draft, destination::Destination, drive::Tree, error::GraphError,
     session::Session,
 };
 
-/// Operations that rules may name.
+/// Names of the operations to which a fault rule can apply.
 pub(crate) const OPERATIONS: [&str; 15] = [
     "token",
     "getUser",
@@ -39,11 +39,12 @@ pub(crate) const OPERATIONS: [&str; 15] = [
     "changeItem",
 ];
 
-/// Fields of a rule that only the Graph simulator has.
+/// Faults that only the Graph simulator has. They are fields of a fault rule, beside the fields
+/// that rules of all simulators have.
 #[derive(Debug, Clone, Default, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields, default)]
-pub(crate) struct Extra {
-    /// The completed item reports a wrong quickXorHash, now and later.
+pub(crate) struct GraphFaults {
+    /// The completed item has a wrong quickXorHash in this response and in every later one.
     pub(crate) corrupt_hash: bool,
     /// This response contains no hash.
     pub(crate) no_hash: bool,
@@ -51,10 +52,10 @@ pub(crate) struct Extra {
     pub(crate) no_item: bool,
     /// `nextExpectedRanges` of this response is empty.
     pub(crate) empty_ranges: bool,
-    /// The session no longer exists from now on.
+    /// The session expires before the request is handled.
     pub(crate) expire_session: bool,
-    /// Acknowledged bytes are lost afterwards, including those of a last fragment. The file is not
-    /// completed, and the status reports `0-`.
+    /// After its response, the service loses all bytes of the session, including those of a last
+    /// fragment. So the file is not completed, and the session expects the range `0-`.
     pub(crate) forget_bytes: bool,
     /// The connection is reset after this fraction (0 to 1) of a fragment's body.
     pub(crate) reset_after: Option<f64>,
@@ -62,28 +63,23 @@ pub(crate) struct Extra {
     pub(crate) rewrite: bool,
 }
 
-pub(crate) type Rule = sim_kit::Rule<Extra>;
+/// A fault rule of the Graph simulator.
+pub(crate) type Rule = sim_kit::Rule<GraphFaults>;
 
 /// Traffic to one destination path, over all its sessions.
 #[derive(Debug, Clone, Copy, Default)]
 pub(crate) struct Traffic {
     /// Received body bytes, including those of failed requests.
-    pub(crate) received: u64,
+    pub(crate) received_bytes: u64,
     /// Number of sessions opened.
     pub(crate) sessions: u64,
     /// Number of fragment requests with well-formed headers.
     pub(crate) fragments: u64,
     /// Length of the largest fragment in bytes.
-    pub(crate) largest: u64,
+    pub(crate) largest_fragment: u64,
 }
 
-/// A destination: the user's UPN and the path in lower case.
-pub(crate) type Destination = (String, String);
-
-pub(crate) fn destination(user: &User, path: &[String]) -> Destination {
-    (user.upn.clone(), path.join("/").to_lowercase())
-}
-
+/// State that requests change.
 #[derive(Debug, Default)]
 pub(crate) struct State {
     pub(crate) tree: Tree,
@@ -96,17 +92,22 @@ pub(crate) struct State {
 }
 
 impl State {
+    /// Returns the traffic counters of a destination. Creates them when it has none.
     pub(crate) fn traffic(&mut self, destination: &Destination) -> &mut Traffic {
         self.traffic.entry(destination.clone()).or_default()
     }
 }
 
+/// The simulated service.
 #[derive(Debug)]
 pub(crate) struct World {
     pub(crate) config: Config,
+    /// Base URL of the simulator, without a trailing slash.
     pub(crate) url: String,
+    /// Directory for received bytes.
     dir: PathBuf,
-    pub(crate) stage: Arc<Stage<Extra>>,
+    /// Fault rules, bandwidth limits and the request log.
+    pub(crate) stage: Arc<Stage<GraphFaults>>,
     state: Mutex<State>,
 }
 
@@ -130,17 +131,20 @@ impl World {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Reads a request's body to its end, even if the request will be rejected. Otherwise a client
-    /// that is still sending would see a reset instead of the response.
+    /// Reads a request's body to its end and adds its bytes to `draft`, if there is one.
     ///
-    /// Bytes are counted as they arrive, so that those of a broken request count too.
+    /// The body of a request that will be rejected is read too. A client whose body is not read
+    /// would see a reset connection instead of the response.
+    ///
+    /// Calls `count_bytes` for each piece as it arrives, so that the bytes of a broken request are
+    /// counted too.
     pub(crate) async fn receive(
         &self,
         body: Body,
         call: &mut Call,
         subject: &str,
         mut draft: Option<&mut Draft>,
-        count: impl Fn(&mut State, u64),
+        count_bytes: impl Fn(&mut State, u64),
     ) -> Result<(), ReceiveError> {
         let mut line = self.stage.shaper.line(subject);
         let mut body = body;
@@ -150,7 +154,7 @@ impl World {
                 continue;
             };
             call.count(bytes.len());
-            count(&mut self.state(), bytes.len() as u64);
+            count_bytes(&mut self.state(), bytes.len() as u64);
             if let Some(draft) = draft.as_deref_mut() {
                 draft.push(&bytes).map_err(|error| ReceiveError::Disk(error.into()))?;
             }
@@ -160,6 +164,7 @@ impl World {
     }
 }
 
+/// Reason why a request's body was not received completely.
 pub(crate) enum ReceiveError {
     /// The client closed the connection, or a rule broke it.
     Broken,

@@ -1,4 +1,4 @@
-//! Tests of range downloads, and of files whose metadata the service edits.
+//! Tests of downloads from the Microsoft Graph simulator, and of files whose metadata it edits.
 
 #![allow(clippy::unwrap_used, reason = "tests")]
 
@@ -27,7 +27,7 @@ const DOCX: &str = concat!(
 async fn download_url_serves_ranges_and_requires_its_credential() {
     let bench = start_bench().await;
     let all: Vec<u8> = (0..900_u16).map(|at| u8::try_from(at % 251).unwrap()).collect();
-    // Sent as two fragments, so that it is stored in two files.
+    // The document is sent as two fragments, so that the simulator stores it in two files.
     let url = bench.create_session("x/a.pdf", 400_000).await;
     let large = [&all[..]; 445].concat()[..400_000].to_vec();
     assert_eq!(bench.put_fragment(&url, &large, 0, 327_680).await.0, 202);
@@ -36,10 +36,10 @@ async fn download_url_serves_ranges_and_requires_its_credential() {
     let content = format!("{}/v1.0/users/{USER}/drive/root:/x/a.pdf:/content", bench.graph.url());
     let read_range = async |range: &str| {
         let request = bench.http.get(&content).bearer_auth(&bench.token).header("range", range);
-        let answer = request.send().await.unwrap();
-        let content_range = answer.headers().get("content-range").cloned();
+        let response = request.send().await.unwrap();
+        let content_range = response.headers().get("content-range").cloned();
         let content_range = content_range.map(|range| range.to_str().unwrap().to_owned());
-        (answer.status().as_u16(), content_range, answer.bytes().await.unwrap().to_vec())
+        (response.status().as_u16(), content_range, response.bytes().await.unwrap().to_vec())
     };
     for (first, last) in [(0, 9), (327_670, 327_690), (399_999, 500_000)] {
         let (status, content_range, bytes) = read_range(&format!("bytes={first}-{last}")).await;

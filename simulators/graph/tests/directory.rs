@@ -1,4 +1,4 @@
-//! Tests of tokens, users, drives and items.
+//! Tests of tokens, users, drives and items in the Microsoft Graph simulator.
 
 mod support;
 

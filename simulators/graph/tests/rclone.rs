@@ -1,7 +1,8 @@
-//! Tests with an independent client: rclone's `onedrive` backend.
+//! Tests of the Microsoft Graph simulator with an independent client: the `onedrive` backend of
+//! rclone.
 //!
-//! A simulator that only our own client has used may share its misunderstandings of Graph. These
-//! tests run only when `DOCFERRY_RCLONE` contains the path of rclone.
+//! A simulator that only our own client uses may misunderstand Graph in the same way as that
+//! client. The tests run only when `DOCFERRY_RCLONE` contains the path of rclone.
 
 #![allow(
     clippy::unwrap_used,
@@ -28,6 +29,7 @@ use tempfile::TempDir;
 
 /// Maximum run time of one rclone call.
 const TIMEOUT: Duration = Duration::from_secs(150);
+/// Number of bytes in a megabyte.
 const MB: usize = 1_000_000;
 
 /// A simulator, and an rclone whose remote points to it.
@@ -105,6 +107,7 @@ impl RcloneBench {
         tokio::task::spawn_blocking(move || run(command, &log)).await.unwrap()
     }
 
+    /// Returns the stored files, as the admin interface describes them.
     async fn files(&self) -> Vec<Value> {
         self.bench.get_admin("/files").await.as_array().unwrap().clone()
     }
@@ -115,6 +118,7 @@ fn program() -> Option<OsString> {
     std::env::var_os("DOCFERRY_RCLONE").filter(|path| !path.is_empty())
 }
 
+/// Runs rclone and kills it after [`TIMEOUT`].
 fn run(mut command: Command, log: &Path) -> RcloneResult {
     let file = File::create(log).unwrap();
     command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(file);
@@ -194,8 +198,8 @@ async fn rclone_completes_after_an_error_for_a_stored_fragment() {
     .await;
 }
 
-/// The stored part ends at a multiple of 320 KiB. Otherwise rclone would send the rest of its
-/// fragment with another length, which the contract does not allow.
+/// The stored part ends at a multiple of 320 KiB. If it did not, rclone would send the rest of its
+/// fragment with a length that Graph does not allow.
 #[tokio::test(flavor = "multi_thread")]
 async fn rclone_completes_after_a_partially_stored_fragment() {
     assert_upload_survives(json!({

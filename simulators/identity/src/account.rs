@@ -1,4 +1,4 @@
-//! Clients and users of the provider, and their rights.
+//! Clients and users of the OpenID Connect provider simulator, and the rights in their tokens.
 
 use std::fmt;
 

@@ -1,4 +1,5 @@
-//! Admin routes of the identity provider: clients, users, key rotation and minted tokens.
+//! Admin interface of the OpenID Connect provider simulator. Tests use it to add clients and users,
+//! to replace keys, and to get tokens with any claims.
 
 use std::sync::Arc;
 
@@ -17,7 +18,7 @@ use serde_json::{Map, Value, json};
 use crate::{
     account::{Client, User},
     keys::{Algorithm, Key, encode},
-    mint::{Claims, broken, common_claims, signed, unsigned, with_flipped_bit},
+    mint::{Claims, common_claims, signed, signing_failed, unsigned, with_flipped_bit},
     refusal::Refusal,
     world::World,
 };
@@ -40,9 +41,9 @@ fn read<T: DeserializeOwned>(body: &Bytes) -> Result<T, String> {
 async fn add_client(Extract(world): Extract<Arc<World>>, body: Bytes) -> Response {
     match read::<Client>(&body) {
         Ok(client) => {
-            let answer = json!(client);
+            let response_body = json!(client);
             world.state().clients.insert(client.client_id.clone(), client);
-            sim_kit::json(StatusCode::OK, &answer)
+            sim_kit::json(StatusCode::OK, &response_body)
         }
         Err(message) => sim_kit::refuse(message),
     }
@@ -56,9 +57,9 @@ async fn list_clients(Extract(world): Extract<Arc<World>>) -> Response {
 async fn add_user(Extract(world): Extract<Arc<World>>, body: Bytes) -> Response {
     match read::<User>(&body) {
         Ok(user) => {
-            let answer = json!(user);
+            let response_body = json!(user);
             world.state().users.insert(user.login.clone(), user);
-            sim_kit::json(StatusCode::OK, &answer)
+            sim_kit::json(StatusCode::OK, &response_body)
         }
         Err(message) => sim_kit::refuse(message),
     }
@@ -90,7 +91,7 @@ async fn rotate(Extract(world): Extract<Arc<World>>, body: Bytes) -> Response {
             continue;
         }
         // Generated without the lock, because an RSA key takes a while.
-        let Ok(key) = Key::generate(algorithm) else { return broken().into_response() };
+        let Ok(key) = Key::generate(algorithm) else { return signing_failed().into_response() };
         ids.insert(algorithm.name().to_owned(), key.id.as_str().into());
         let mut state = world.state();
         let Some(place) = state.keys.iter_mut().find(|key| key.algorithm() == algorithm) else {
@@ -149,7 +150,7 @@ async fn mint(Extract(world): Extract<Arc<World>>, body: Bytes) -> Response {
 fn mint_token(world: &World, request: MintRequest) -> Result<String, Refusal> {
     let name = request.algorithm.as_deref().unwrap_or(world.config.algorithm.name());
     let algorithm = name.parse().unwrap_or(world.config.algorithm);
-    let key = world.key(algorithm).ok_or_else(broken)?;
+    let key = world.key(algorithm).ok_or_else(signing_failed)?;
     let mut header = Claims::new();
     for (field, value) in [("typ", "JWT"), ("alg", name), ("kid", &key.id)] {
         header.insert(field.to_owned(), value.into());
@@ -165,7 +166,7 @@ fn mint_token(world: &World, request: MintRequest) -> Result<String, Refusal> {
             format!("{unsigned}.{}", encode(hmac::sign(&secret, unsigned.as_bytes())))
         }
         "RS256" | "ES256" if request.foreign_key => {
-            signed(&unsigned, &*world.foreign_key(algorithm).ok_or_else(broken)?)?
+            signed(&unsigned, &*world.foreign_key(algorithm).ok_or_else(signing_failed)?)?
         }
         "RS256" | "ES256" => signed(&unsigned, &key)?,
         _ => return Err(Refusal::bad("invalid_request", "RS256, ES256, HS256 or none")),

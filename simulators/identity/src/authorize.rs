@@ -1,4 +1,5 @@
-//! Authorization endpoint. The user in `login_hint` is signed in without interaction.
+//! Authorization endpoint of the OpenID Connect provider simulator. It signs in the user in
+//! `login_hint` without interaction.
 
 use std::{collections::HashMap, sync::Arc};
 
@@ -25,7 +26,7 @@ pub(crate) async fn authorize(
     Query(query): Query<HashMap<String, String>>,
 ) -> Response {
     let client = query.get("client_id").cloned().unwrap_or_default();
-    let work = async |_rule: Option<Rule>| {
+    let handle = async |_rule: Option<Rule>| {
         redirect_target(&world, &query).map_or_else(IntoResponse::into_response, |mut url| {
             let result = match create_code(&world, &query) {
                 Ok(code) => ("code", code),
@@ -40,7 +41,7 @@ pub(crate) async fn authorize(
             redirect(&url)
         })
     };
-    world.stage.run("authorize", &client, scripted, work).await
+    world.stage.run("authorize", &client, scripted, handle).await
 }
 
 /// Returns the redirect URI, or an error if the client has not registered it.

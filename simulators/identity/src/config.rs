@@ -1,4 +1,4 @@
-//! Configuration of a simulated provider.
+//! Configuration of the OpenID Connect provider simulator.
 
 use std::time::Duration;
 

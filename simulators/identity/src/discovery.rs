@@ -1,4 +1,5 @@
-//! Discovery document and JSON Web Key Set.
+//! Documents that the OpenID Connect provider simulator publishes: the discovery document and the
+//! JSON Web Key Set.
 
 use std::sync::Arc;
 
@@ -13,9 +14,9 @@ use crate::{
 
 /// Handles `GET /.well-known/openid-configuration`.
 pub(crate) async fn document(Extract(world): Extract<Arc<World>>) -> Response {
-    let work = async |_rule: Option<Rule>| {
+    let handle = async |_rule: Option<Rule>| {
         let issuer = world.issuer();
-        let answer = json!({
+        let response_body = json!({
             "issuer": issuer,
             "authorization_endpoint": format!("{issuer}/authorize"),
             "token_endpoint": format!("{issuer}/token"),
@@ -30,17 +31,17 @@ pub(crate) async fn document(Extract(world): Extract<Arc<World>>) -> Response {
             "code_challenge_methods_supported": ["S256"],
             "authorization_response_iss_parameter_supported": true,
         });
-        sim_kit::json(StatusCode::OK, &answer)
+        sim_kit::json(StatusCode::OK, &response_body)
     };
-    world.stage.run("discovery", "", scripted, work).await
+    world.stage.run("discovery", "", scripted, handle).await
 }
 
 /// Handles `GET /jwks`.
 pub(crate) async fn jwks(Extract(world): Extract<Arc<World>>) -> Response {
-    let work = async |_rule: Option<Rule>| {
+    let handle = async |_rule: Option<Rule>| {
         let state = world.state();
         let keys: Vec<Value> = state.keys.iter().chain(&state.retired).map(|k| k.jwk()).collect();
         sim_kit::json(StatusCode::OK, &json!({ "keys": keys }))
     };
-    world.stage.run("jwks", "", scripted, work).await
+    world.stage.run("jwks", "", scripted, handle).await
 }

@@ -1,4 +1,4 @@
-//! Keys that sign tokens.
+//! Key pairs with which the OpenID Connect provider simulator signs tokens.
 
 use std::str::FromStr;
 
@@ -49,13 +49,14 @@ impl FromStr for Algorithm {
     }
 }
 
-/// A key pair with an id.
+/// A key pair. Its id is the `kid` of the tokens that it signs.
 #[derive(Debug)]
 pub(crate) struct Key {
     pub(crate) id: String,
     pair: Pair,
 }
 
+/// Key pair of one of the algorithms.
 #[derive(Debug)]
 enum Pair {
     Rsa(RsaKeyPair),
@@ -78,7 +79,8 @@ impl Key {
         }
     }
 
-    /// Returns the public key as bytes, which an attacker may use as an HMAC secret.
+    /// Returns the public key as bytes. A test signs a token with them as an HMAC secret, as an
+    /// attacker would.
     pub(crate) fn public_bytes(&self) -> &[u8] {
         match &self.pair {
             Pair::Rsa(pair) => pair.public_key().as_ref(),
@@ -86,6 +88,7 @@ impl Key {
         }
     }
 
+    /// Returns the signature of a message.
     pub(crate) fn sign(&self, message: &[u8]) -> Result<Vec<u8>, Unspecified> {
         let random = SystemRandom::new();
         match &self.pair {

@@ -1,4 +1,5 @@
-//! Binary of the simulated OpenID provider; see the README for its admin interface.
+//! Command that runs the OpenID Connect provider simulator as a process. The README describes its
+//! options and its admin interface.
 
 use std::time::Duration;
 

@@ -1,4 +1,4 @@
-//! Claims and signatures of tokens.
+//! Claims and signatures of the tokens that the OpenID Connect provider simulator issues.
 
 use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
 use serde_json::{Map, Value, json};
@@ -10,9 +10,11 @@ use crate::{
     world::World,
 };
 
+/// Claims of a token by their names.
 pub(crate) type Claims = Map<String, Value>;
 
-/// Returns the claims of every token. `expires_in` counts seconds from now and may be negative.
+/// Returns the claims that every token has. `expires_in` is the number of seconds until the token
+/// expires. It is negative for a token that has expired.
 pub(crate) fn common_claims(
     world: &World,
     subject: &str,
@@ -34,7 +36,7 @@ pub(crate) fn common_claims(
     }
 }
 
-/// Adds the access token's claims about rights.
+/// Adds the claims about rights, which only access tokens have.
 pub(crate) fn add_rights(claims: &mut Claims, rights: &Rights, scope: &str) {
     claims.insert("scope".to_owned(), scope.into());
     if let Some(roles) = &rights.client_roles {
@@ -58,25 +60,25 @@ pub(crate) fn add_person(claims: &mut Claims, user: &User) {
 
 /// Signs a token with the provider's key for the configured algorithm.
 pub(crate) fn sign(world: &World, claims: &Claims) -> Result<String, Refusal> {
-    let key = world.key(world.config.algorithm).ok_or_else(broken)?;
+    let key = world.key(world.config.algorithm).ok_or_else(signing_failed)?;
     let header = json!({ "typ": "JWT", "alg": key.algorithm().name(), "kid": key.id });
     let unsigned = unsigned(&header, claims);
     signed(&unsigned, &key)
 }
 
-/// Returns the signing input: the encoded header and claims.
+/// Returns the part of a token that is signed: the encoded header and claims.
 pub(crate) fn unsigned(header: &Value, claims: &Claims) -> String {
     let claims = Value::Object(claims.clone());
     format!("{}.{}", encode(header.to_string()), encode(claims.to_string()))
 }
 
-/// Appends the signature to the signing input.
+/// Appends the signature to the part of a token that is signed.
 pub(crate) fn signed(unsigned: &str, key: &Key) -> Result<String, Refusal> {
-    let signature = key.sign(unsigned.as_bytes()).map_err(|_| broken())?;
+    let signature = key.sign(unsigned.as_bytes()).map_err(|_| signing_failed())?;
     Ok(format!("{unsigned}.{}", encode(signature)))
 }
 
-/// Flips one bit of the signature.
+/// Returns the token with one wrong bit in its signature.
 pub(crate) fn with_flipped_bit(token: &str) -> String {
     let Some((unsigned, signature)) = token.rsplit_once('.') else { return token.to_owned() };
     let mut bytes = URL_SAFE_NO_PAD.decode(signature).unwrap_or_default();
@@ -86,7 +88,8 @@ pub(crate) fn with_flipped_bit(token: &str) -> String {
     format!("{unsigned}.{}", encode(bytes))
 }
 
-pub(crate) fn broken() -> Refusal {
+/// Returns the error for a failure to sign.
+pub(crate) fn signing_failed() -> Refusal {
     Refusal(
         http::StatusCode::INTERNAL_SERVER_ERROR,
         "server_error",

@@ -1,4 +1,4 @@
-//! OAuth 2.0 error responses (RFC 6749, section 5.2).
+//! OAuth 2.0 error responses (RFC 6749, section 5.2) of the OpenID Connect provider simulator.
 
 use axum::response::{IntoResponse, Response};
 use http::{

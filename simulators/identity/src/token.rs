@@ -1,4 +1,5 @@
-//! Token endpoint.
+//! Token endpoint of the OpenID Connect provider simulator. It issues access tokens for clients and
+//! for users.
 
 use std::{collections::HashMap, sync::Arc};
 
@@ -23,6 +24,7 @@ use crate::{
     world::{Rule, World},
 };
 
+/// Fields of the request form by their names.
 type Form = HashMap<String, String>;
 
 /// Handles `POST /token`.
@@ -33,27 +35,28 @@ pub(crate) async fn issue(
 ) -> Response {
     let form: Form = url::form_urlencoded::parse(&body).into_owned().collect();
     let (id, secret) = credentials(&headers, &form);
-    let work = async |_rule: Option<Rule>| {
-        let answer = authenticate_client(&world, &id, secret.as_deref()).and_then(|client| {
+    let handle = async |_rule: Option<Rule>| {
+        let issued = authenticate_client(&world, &id, secret.as_deref()).and_then(|client| {
             match form.get("grant_type").map(String::as_str) {
                 Some("client_credentials") => client_credentials_grant(&world, &client, &form),
                 Some("authorization_code") => authorization_code_grant(&world, &client, &form),
                 _ => Err(Refusal::bad("unsupported_grant_type", "no such grant")),
             }
         });
-        match answer {
-            Ok(answer) => {
-                let mut response = sim_kit::json(StatusCode::OK, &answer);
+        match issued {
+            Ok(response_body) => {
+                let mut response = sim_kit::json(StatusCode::OK, &response_body);
                 response.headers_mut().insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
                 response
             }
             Err(refusal) => refusal.into_response(),
         }
     };
-    world.stage.run("token", &id, scripted, work).await
+    world.stage.run("token", &id, scripted, handle).await
 }
 
-/// Returns id and secret from HTTP Basic, whose parts are form-encoded, or from the form.
+/// Returns the client id and secret from the `Basic` header, where both are form-encoded, or from
+/// the form.
 fn credentials(headers: &HeaderMap, form: &Form) -> (String, Option<String>) {
     let basic = headers
         .get(AUTHORIZATION)
@@ -77,7 +80,7 @@ fn form_decode(text: &str) -> String {
     pairs.next().map(|(_, value)| value).unwrap_or_default()
 }
 
-/// Authenticates the client.
+/// Returns the client with this id if the secret is correct.
 fn authenticate_client(world: &World, id: &str, secret: Option<&str>) -> Result<Client, Refusal> {
     let client = world.state().clients.get(id).cloned().ok_or_else(Refusal::client)?;
     if client.client_secret.as_deref() == secret { Ok(client) } else { Err(Refusal::client()) }
@@ -111,7 +114,7 @@ fn authorization_code_grant(world: &World, client: &Client, form: &Form) -> Resu
     let invalid_grant =
         || Refusal::bad("invalid_grant", "the code or one of its parameters is wrong");
     let field = |name: &str| form.get(name).map(String::as_str).unwrap_or_default();
-    // Codes can be used once, even if the exchange fails.
+    // A code can be used only once. An exchange that fails uses up the code too.
     let grant = world.state().grants.remove(field("code")).ok_or_else(invalid_grant)?;
     let verifier = field("code_verifier");
     if grant.client_id != client.client_id
@@ -122,11 +125,11 @@ fn authorization_code_grant(world: &World, client: &Client, form: &Form) -> Resu
         return Err(invalid_grant());
     }
     let user = &grant.user;
-    let has = |rights: &Rights, name: &str| rights.scopes.iter().any(|allowed| allowed == name);
-    let granted = grant
-        .scope
-        .split(' ')
-        .filter(|name| *name == "openid" || (has(&user.rights, name) && has(&client.rights, name)));
+    let may_request =
+        |rights: &Rights, name: &str| rights.scopes.iter().any(|allowed| allowed == name);
+    let granted = grant.scope.split(' ').filter(|name| {
+        *name == "openid" || (may_request(&user.rights, name) && may_request(&client.rights, name))
+    });
     let scope = granted.collect::<Vec<_>>().join(" ");
     let token =
         access_token(world, &user.sub, &user.rights, &scope, |claims| add_person(claims, user))?;
@@ -142,6 +145,7 @@ fn authorization_code_grant(world: &World, client: &Client, form: &Form) -> Resu
     Ok(response)
 }
 
+/// Returns a signed access token for a user or client.
 fn access_token(
     world: &World,
     subject: &str,
@@ -155,6 +159,7 @@ fn access_token(
     sign(world, &claims)
 }
 
+/// Returns the lifetime of a token in seconds.
 fn lifetime(world: &World) -> i64 {
     i64::try_from(world.config.token_lifetime.as_secs()).unwrap_or(i64::MAX)
 }

@@ -1,4 +1,4 @@
-//! State of the simulated provider.
+//! State of the OpenID Connect provider simulator: clients, users, keys and authorization codes.
 
 use std::{
     collections::{BTreeMap, HashMap},
@@ -16,30 +16,31 @@ use crate::{
     keys::{Algorithm, Key},
 };
 
-/// Operations that rules may name.
+/// Names of the operations to which a fault rule can apply.
 pub(crate) const OPERATIONS: [&str; 4] = ["discovery", "jwks", "authorize", "token"];
 
-/// This simulator's rules have no additional fields.
+/// Faults that only this simulator has: none.
 #[derive(Debug, Clone, Default, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub(crate) struct Extra {}
+pub(crate) struct IdentityFaults {}
 
-pub(crate) type Rule = sim_kit::Rule<Extra>;
+pub(crate) type Rule = sim_kit::Rule<IdentityFaults>;
 
 /// An authorization code that has not been exchanged yet.
 #[derive(Debug)]
 pub(crate) struct Grant {
-    /// Code challenge of PKCE: unpadded base64url of the verifier's SHA-256.
     pub(crate) client_id: String,
     pub(crate) redirect_uri: String,
+    /// Code challenge of PKCE: the SHA-256 of the code verifier in unpadded base64url.
     pub(crate) challenge: String,
     pub(crate) nonce: Option<String>,
     pub(crate) scope: String,
     pub(crate) user: User,
-    /// Expiration of the code.
+    /// Time at which the code expires.
     pub(crate) until: Timestamp,
 }
 
+/// State that requests change.
 #[derive(Debug)]
 pub(crate) struct State {
     pub(crate) clients: BTreeMap<String, Client>,
@@ -47,15 +48,17 @@ pub(crate) struct State {
     pub(crate) grants: HashMap<String, Grant>,
     /// Signing keys, one per algorithm.
     pub(crate) keys: Vec<Arc<Key>>,
-    /// Replaced keys that are still in the key set document.
+    /// Replaced keys that the provider still publishes in its key set document.
     pub(crate) retired: Vec<Arc<Key>>,
 }
 
+/// The simulated provider.
 #[derive(Debug)]
 pub(crate) struct World {
     pub(crate) config: Config,
-    pub(crate) stage: Arc<Stage<Extra>>,
-    /// Keys that are in no key set document, one per algorithm.
+    pub(crate) stage: Arc<Stage<IdentityFaults>>,
+    /// Keys that the provider does not publish, one for each algorithm. Tests sign invalid tokens
+    /// with them.
     pub(crate) foreign: [Arc<Key>; 2],
     issuer: OnceLock<String>,
     state: Mutex<State>,
@@ -63,7 +66,7 @@ pub(crate) struct World {
 
 impl World {
     pub(crate) fn new(config: Config) -> Result<Self, Unspecified> {
-        let pair = || -> Result<[Arc<Key>; 2], Unspecified> {
+        let key_of_each_algorithm = || -> Result<[Arc<Key>; 2], Unspecified> {
             Ok([
                 Arc::new(Key::generate(Algorithm::Rs256)?),
                 Arc::new(Key::generate(Algorithm::Es256)?),
@@ -75,21 +78,21 @@ impl World {
             clients: config.clients.iter().map(by_id).collect(),
             users: config.users.iter().map(by_login).collect(),
             grants: HashMap::new(),
-            keys: pair()?.into(),
+            keys: key_of_each_algorithm()?.into(),
             retired: Vec::new(),
         };
         Ok(Self {
             config,
             stage: Arc::new(Stage::new(&OPERATIONS)),
-            foreign: pair()?,
+            foreign: key_of_each_algorithm()?,
             issuer: OnceLock::new(),
             state: Mutex::new(state),
         })
     }
 
     pub(crate) fn set_issuer(&self, url: &str) {
-        // Set once, because a world is served only once.
-        let _first = self.issuer.set(url.to_owned());
+        // The issuer is set only once, because a world is served only once.
+        let _result = self.issuer.set(url.to_owned());
     }
 
     pub(crate) fn issuer(&self) -> &str {

@@ -1,4 +1,5 @@
-//! Admin routes that every simulator has: faults, bandwidth, the request log and health.
+//! Admin interface that every simulator has. Tests use it to set fault rules and bandwidth limits,
+//! to read the request log, and to check that the simulator runs.
 
 use std::sync::Arc;
 
@@ -21,9 +22,9 @@ use crate::{
 
 /// Returns the routes `faults`, `shape`, `requests` and `health`, to be nested under the admin base
 /// path.
-pub fn admin_routes<X>(stage: Arc<Stage<X>>) -> Router
+pub fn admin_routes<ServiceFaults>(stage: Arc<Stage<ServiceFaults>>) -> Router
 where
-    X: Clone + Default + Serialize + DeserializeOwned + Send + Sync + 'static,
+    ServiceFaults: Clone + Default + Serialize + DeserializeOwned + Send + Sync + 'static,
 {
     Router::new()
         .route("/faults", post(add_rules).get(list_rules).delete(clear_rules))
@@ -39,9 +40,12 @@ struct ClearQuery {
     matching: Option<String>,
 }
 
-async fn add_rules<X>(State(stage): State<Arc<Stage<X>>>, body: Bytes) -> Response
+async fn add_rules<ServiceFaults>(
+    State(stage): State<Arc<Stage<ServiceFaults>>>,
+    body: Bytes,
+) -> Response
 where
-    X: Clone + Default + Serialize + DeserializeOwned,
+    ServiceFaults: Clone + Default + Serialize + DeserializeOwned,
 {
     let rules = serde_json::from_slice::<Value>(&body).map_err(|error| error.to_string());
     match rules.and_then(|rules| stage.faults.add(rules)) {
@@ -50,25 +54,28 @@ where
     }
 }
 
-async fn list_rules<X>(State(stage): State<Arc<Stage<X>>>) -> Response
+async fn list_rules<ServiceFaults>(State(stage): State<Arc<Stage<ServiceFaults>>>) -> Response
 where
-    X: Clone + Default + Serialize + DeserializeOwned,
+    ServiceFaults: Clone + Default + Serialize + DeserializeOwned,
 {
     json(StatusCode::OK, &Value::Array(stage.faults.list()))
 }
 
-async fn clear_rules<X>(
-    State(stage): State<Arc<Stage<X>>>,
+async fn clear_rules<ServiceFaults>(
+    State(stage): State<Arc<Stage<ServiceFaults>>>,
     Query(query): Query<ClearQuery>,
 ) -> Response
 where
-    X: Clone + Default + Serialize + DeserializeOwned,
+    ServiceFaults: Clone + Default + Serialize + DeserializeOwned,
 {
     let removed = stage.faults.clear(query.matching.as_deref());
     json(StatusCode::OK, &object!({ "removed": removed }))
 }
 
-async fn set_shape<X>(State(stage): State<Arc<Stage<X>>>, body: Bytes) -> Response {
+async fn set_shape<ServiceFaults>(
+    State(stage): State<Arc<Stage<ServiceFaults>>>,
+    body: Bytes,
+) -> Response {
     let shape = serde_json::from_slice::<Shape>(&body).map_err(|error| error.to_string());
     match shape.and_then(|shape| stage.shaper.set(shape)) {
         Ok(()) => json(StatusCode::OK, &object!(stage.shaper.list())),
@@ -76,15 +83,15 @@ async fn set_shape<X>(State(stage): State<Arc<Stage<X>>>, body: Bytes) -> Respon
     }
 }
 
-async fn list_shapes<X>(State(stage): State<Arc<Stage<X>>>) -> Response {
+async fn list_shapes<ServiceFaults>(State(stage): State<Arc<Stage<ServiceFaults>>>) -> Response {
     json(StatusCode::OK, &object!(stage.shaper.list()))
 }
 
-async fn list_requests<X>(State(stage): State<Arc<Stage<X>>>) -> Response {
+async fn list_requests<ServiceFaults>(State(stage): State<Arc<Stage<ServiceFaults>>>) -> Response {
     json(StatusCode::OK, &object!(stage.log.list()))
 }
 
-async fn clear_requests<X>(State(stage): State<Arc<Stage<X>>>) -> Response {
+async fn clear_requests<ServiceFaults>(State(stage): State<Arc<Stage<ServiceFaults>>>) -> Response {
     stage.log.clear();
     json(StatusCode::OK, &object!([]))
 }

@@ -1,4 +1,4 @@
-//! Shared main loop of the simulator binaries.
+//! Main loop that all simulators have when they run as a process.
 
 use std::io::{self, Read as _, Write as _};
 

@@ -1,4 +1,5 @@
-//! Scripted faults: rules that fire on the nth matching request.
+//! The active fault rules of a simulator, and the counters that decide which request a rule fires
+//! at.
 
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
@@ -10,45 +11,46 @@ use crate::rule::Rule;
 
 /// A rule with its counters.
 #[derive(Debug)]
-struct CountedRule<X> {
-    rule: Rule<X>,
+struct CountedRule<ServiceFaults> {
+    rule: Rule<ServiceFaults>,
     /// Number of matching requests so far.
     seen: u64,
     /// Number of times the rule has fired.
     fired: u64,
 }
 
-impl<X> CountedRule<X> {
+impl<ServiceFaults> CountedRule<ServiceFaults> {
     fn matches(&self, operations: &[&str], subject: &str) -> bool {
         operations.contains(&self.rule.operation.as_str())
             && self.rule.matching.as_deref().is_none_or(|part| subject.contains(part))
     }
 
+    /// Returns whether the rule fires at the request that was counted last.
     fn is_due(&self) -> bool {
         self.seen >= self.rule.position.unwrap_or(1)
             && (self.rule.count == 0 || self.fired < self.rule.count)
     }
 }
 
-/// All active rules, in the order in which they were added.
+/// All active fault rules, in the order in which they were added.
 #[derive(Debug)]
-pub struct Faults<X> {
+pub struct Faults<ServiceFaults> {
     operations: &'static [&'static str],
-    rules: Mutex<Vec<CountedRule<X>>>,
+    rules: Mutex<Vec<CountedRule<ServiceFaults>>>,
 }
 
-impl<X: Clone + Default + Serialize + DeserializeOwned> Faults<X> {
+impl<ServiceFaults: Clone + Default + Serialize + DeserializeOwned> Faults<ServiceFaults> {
     /// Creates an empty rule set. `operations` are the operation names that rules may use.
     #[must_use]
     pub fn new(operations: &'static [&'static str]) -> Self {
         Self { operations, rules: Mutex::default() }
     }
 
-    fn rules(&self) -> MutexGuard<'_, Vec<CountedRule<X>>> {
+    fn rules(&self) -> MutexGuard<'_, Vec<CountedRule<ServiceFaults>>> {
         self.rules.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Adds one rule or an array of rules. Adds none when one of them is invalid.
+    /// Adds one rule or an array of rules. Adds no rule when one of them is invalid.
     ///
     /// # Errors
     /// Returns the message for the 400 response.
@@ -57,7 +59,7 @@ impl<X: Clone + Default + Serialize + DeserializeOwned> Faults<X> {
             Value::Array(values) => values,
             value => vec![value],
         };
-        let rules: Vec<Rule<X>> = values
+        let rules: Vec<Rule<ServiceFaults>> = values
             .into_iter()
             .map(|value| Rule::parse(value, self.operations))
             .collect::<Result<_, _>>()?;
@@ -66,11 +68,11 @@ impl<X: Clone + Default + Serialize + DeserializeOwned> Faults<X> {
         Ok(added)
     }
 
-    /// Counts a request against every matching rule and returns the first rule that is due.
+    /// Counts a request for every matching rule and returns the rule that fires, if any.
     ///
-    /// At most one fault applies to a request. Other rules that are due also count the request and
-    /// fire on the next one.
-    pub fn take(&self, operations: &[&str], subject: &str) -> Option<Rule<X>> {
+    /// At most one rule fires at a request. When several rules are due, the oldest rule fires, and
+    /// the next oldest fires at the next request.
+    pub fn take(&self, operations: &[&str], subject: &str) -> Option<Rule<ServiceFaults>> {
         let mut taken = None;
         for counted in
             self.rules().iter_mut().filter(|counted| counted.matches(operations, subject))
@@ -84,10 +86,11 @@ impl<X: Clone + Default + Serialize + DeserializeOwned> Faults<X> {
         taken
     }
 
-    /// Returns every rule with the number of requests it matched (`seen`) and of times it fired.
+    /// Returns every rule as JSON, with the number of matching requests (`seen`) and the number of
+    /// times that the rule fired (`fired`).
     #[must_use]
     pub fn list(&self) -> Vec<Value> {
-        let with_counts = |counted: &CountedRule<X>| {
+        let with_counts = |counted: &CountedRule<ServiceFaults>| {
             let mut value = serde_json::to_value(&counted.rule).unwrap_or_default();
             value["seen"] = counted.seen.into();
             value["fired"] = counted.fired.into();

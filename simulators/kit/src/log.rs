@@ -1,4 +1,5 @@
-//! Log of received requests, for tests and demos.
+//! Log of the requests that a simulator has received. Tests and demos read it through the admin
+//! interface.
 
 use std::{
     collections::VecDeque,
@@ -15,11 +16,11 @@ const MAX_ENTRIES: usize = 10_000;
 pub struct Entry {
     /// Name of the operation.
     pub operation: String,
-    /// Object of the request, for example a user and path.
+    /// Object that the request concerns, such as a user and path.
     pub subject: String,
-    /// Status of the response; null when the connection ended without one.
+    /// Status of the response. It is `None` when the connection ended without a response.
     pub status: Option<u16>,
-    /// Body bytes received, or moved by a background task.
+    /// Number of body bytes received, or moved by a background task.
     pub bytes: u64,
     /// Time at which the request ended.
     pub at: String,

@@ -1,4 +1,4 @@
-//! Constructors for responses.
+//! Constructors for the responses of the simulators.
 
 use axum::{body::Body, response::Response};
 use http::{HeaderValue, StatusCode, header::CONTENT_TYPE};

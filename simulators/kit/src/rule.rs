@@ -1,4 +1,4 @@
-//! Rule for a scripted fault.
+//! Fault rule: makes chosen requests to a simulator fail, and says how they fail.
 
 use std::time::Duration;
 
@@ -6,7 +6,8 @@ use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
-/// Value of a `Retry-After` header in a rule: seconds, or any text (a date, an invalid value).
+/// Value of a `Retry-After` header in a rule: a number of seconds, or any text, such as a date or
+/// an invalid value.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(untagged)]
 pub enum RetryAfter {
@@ -27,20 +28,20 @@ impl RetryAfter {
     }
 }
 
-/// One scripted fault. `X` holds the fields of one particular simulator.
+/// One fault rule. `ServiceFaults` contains the fields that only one of the simulators has.
 #[derive(Debug, Clone, Default, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
-pub struct Rule<X> {
-    /// Operation that the rule applies to.
+pub struct Rule<ServiceFaults> {
+    /// Operation to which the rule applies.
     pub operation: String,
-    /// First matching request that triggers the rule, counted from 1 since the rule was added.
-    /// Default: 1.
+    /// Number of the matching request at which the rule fires first. Requests are counted from 1
+    /// since the rule was added. Default: 1.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub position: Option<u64>,
-    /// Number of times the rule fires; 0 means without limit.
+    /// Number of times that the rule fires. 0 means without limit.
     #[serde(default = "once")]
     pub count: u64,
-    /// Substring that the request's subject must contain. Absent: every subject matches.
+    /// Substring that the request's subject must contain. A rule without it matches every subject.
     #[serde(default, rename = "match", skip_serializing_if = "Option::is_none")]
     pub matching: Option<String>,
     /// Status of the error response.
@@ -52,7 +53,7 @@ pub struct Rule<X> {
     /// Error code in the body of the error response.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub code: Option<String>,
-    /// Complete body of the replacement response. Without `status`, it is sent with status 200.
+    /// Body of a response that replaces the real one. Without `status`, its status is 200.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub body: Option<String>,
     /// Content type of `body`. Default: `application/json`.
@@ -61,18 +62,19 @@ pub struct Rule<X> {
     /// Breaks the connection instead of sending a response.
     #[serde(default)]
     pub drop_response: bool,
-    /// Fraction (0 to 1) of the work that is done before the response is lost or replaced.
+    /// Fraction (0 to 1) of the request that is carried out before the response is lost or
+    /// replaced.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub store_fraction: Option<f64>,
     /// Delay before the response, in milliseconds.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub delay_ms: Option<u64>,
-    /// Fields of the particular simulator.
+    /// Fields that only one of the simulators has.
     #[serde(skip_deserializing, flatten)]
-    pub extra: X,
+    pub service_faults: ServiceFaults,
 }
 
-/// Names of the fields that rules of all simulators have.
+/// Names of the fields that the rules of all simulators have.
 const COMMON_FIELDS: [&str; 12] = [
     "operation",
     "position",
@@ -92,8 +94,9 @@ fn once() -> u64 {
     1
 }
 
-impl<X: DeserializeOwned + Default> Rule<X> {
-    /// Parses a rule strictly: a field that neither `Rule` nor `X` knows is an error that names it.
+impl<ServiceFaults: DeserializeOwned + Default> Rule<ServiceFaults> {
+    /// Parses a rule and checks its values. A field that neither `Rule` nor `ServiceFaults` has is
+    /// an error that names the field.
     ///
     /// serde does not support `flatten` together with `deny_unknown_fields`, so the fields are
     /// split by hand.
@@ -101,10 +104,10 @@ impl<X: DeserializeOwned + Default> Rule<X> {
         let Value::Object(fields) = value else {
             return Err("a rule is a JSON object".to_owned());
         };
-        let (common, extra): (Map<_, _>, Map<_, _>) =
+        let (common, service_faults): (Map<_, _>, Map<_, _>) =
             fields.into_iter().partition(|(name, _)| COMMON_FIELDS.contains(&name.as_str()));
         let mut rule: Self = from_fields(common)?;
-        rule.extra = from_fields(extra)?;
+        rule.service_faults = from_fields(service_faults)?;
         if !operations.contains(&rule.operation.as_str()) {
             return Err(format!(
                 "unknown operation `{}`, expected one of {}",
@@ -115,7 +118,7 @@ impl<X: DeserializeOwned + Default> Rule<X> {
         if rule.position == Some(0) {
             return Err("`position` counts from 1".to_owned());
         }
-        if rule.store_fraction.is_some_and(|x| !(0.0..=1.0).contains(&x)) {
+        if rule.store_fraction.is_some_and(|fraction| !(0.0..=1.0).contains(&fraction)) {
             return Err("`storeFraction` lies between 0 and 1".to_owned());
         }
         if rule.status.is_some_and(|status| !(200..=599).contains(&status)) {
@@ -123,7 +126,7 @@ impl<X: DeserializeOwned + Default> Rule<X> {
         }
         let header_values =
             [rule.retry_after.as_ref().map(RetryAfter::header), rule.content_type.clone()];
-        if header_values.iter().flatten().any(|v| http::HeaderValue::from_str(v).is_err()) {
+        if header_values.iter().flatten().any(|value| http::HeaderValue::from_str(value).is_err()) {
             return Err("`retryAfter` and `contentType` are header values".to_owned());
         }
         Ok(rule)
@@ -134,24 +137,26 @@ fn from_fields<T: DeserializeOwned>(fields: Map<String, Value>) -> Result<T, Str
     serde_json::from_value(Value::Object(fields)).map_err(|error| error.to_string())
 }
 
-impl<X> Rule<X> {
+impl<ServiceFaults> Rule<ServiceFaults> {
     /// Returns whether the rule replaces the response with its own.
     #[must_use]
-    pub fn replaces_answer(&self) -> bool {
+    pub fn replaces_response(&self) -> bool {
         self.status.is_some() || self.body.is_some()
     }
 
-    /// Returns whether an all-or-nothing operation is carried out. A `status` alone means that it
-    /// is not; `storeFraction: 1` means that it is carried out although the client gets an error.
+    /// Returns whether an operation that cannot be carried out partially is carried out.
+    ///
+    /// With `status` alone, the operation is not carried out. With `status` and `storeFraction: 1`,
+    /// it is carried out although the client gets an error.
     #[must_use]
-    pub fn does_work(&self) -> bool {
+    pub fn runs_operation(&self) -> bool {
         match self.store_fraction {
             Some(fraction) => fraction >= 1.0,
             None => self.status.is_none(),
         }
     }
 
-    /// Returns how many of `length` bytes are stored.
+    /// Returns how many bytes of a body of this length are stored.
     #[must_use]
     pub fn stored_bytes(&self, length: u64) -> u64 {
         match self.store_fraction {
@@ -168,7 +173,7 @@ impl<X> Rule<X> {
     }
 }
 
-/// Returns that fraction of `length`, rounded down.
+/// Returns the given fraction of `length`, rounded down.
 #[must_use]
 #[expect(
     clippy::cast_possible_truncation,

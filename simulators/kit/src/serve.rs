@@ -1,4 +1,4 @@
-//! HTTP/1 server that can break a connection instead of responding.
+//! HTTP/1 server of the simulators. It can break a connection instead of sending a response.
 
 use std::{convert::Infallible, io, net::Ipv4Addr, path::PathBuf};
 
@@ -16,17 +16,18 @@ use tower::ServiceExt as _;
 
 use crate::reply::Broken;
 
-/// Read buffer of a connection, which bounds the size of a body frame: few calls, little memory.
+/// Size in bytes of a connection's read buffer. It limits the size of the pieces in which a body
+/// arrives.
 const READ_BUFFER: usize = 256 * 1024;
 
-// Header `traceparent` of the current request.
 tokio::task_local! {
-    static TRACE: Option<String>;
+    /// Header `traceparent` of the current request.
+    static TRACEPARENT: Option<String>;
 }
 
 /// Returns the header `traceparent` of the current request.
 pub(crate) fn traceparent() -> Option<String> {
-    TRACE.try_with(Clone::clone).ok().flatten()
+    TRACEPARENT.try_with(Clone::clone).ok().flatten()
 }
 
 /// Error that prevented a simulator from starting.
@@ -57,7 +58,8 @@ pub struct Running {
     /// Dropping the sender stops the server.
     stop: Option<oneshot::Sender<()>>,
     /// Background tasks that run as long as the server.
-    companions: JoinSet<()>,
+    background: JoinSet<()>,
+    /// Temporary directory, which is removed with this value.
     _scratch: Option<TempDir>,
 }
 
@@ -76,12 +78,12 @@ impl Running {
 
     /// Runs a background task for as long as the simulator runs.
     pub fn attach(&mut self, task: impl Future<Output = ()> + Send + 'static) {
-        self.companions.spawn(task);
+        self.background.spawn(task);
     }
 
     /// Stops the server and waits until all connections are closed.
     pub async fn shutdown(mut self) {
-        self.companions.shutdown().await;
+        self.background.shutdown().await;
         // Dropping the sender signals the server to stop.
         drop(self.stop.take());
         // The task returns nothing; a join error would not be actionable here.
@@ -95,8 +97,8 @@ impl Drop for Running {
     }
 }
 
-/// Binds 127.0.0.1 on `port` (0 selects a free port) and serves the router that `router` builds for
-/// the resulting base URL.
+/// Starts a server on 127.0.0.1. Port 0 selects a free port. `router` builds the server's router,
+/// and gets the base URL for it. `scratch` is removed when the server is dropped.
 ///
 /// # Errors
 /// Returns [`StartError::Listen`] when the port cannot be bound.
@@ -110,10 +112,11 @@ pub async fn serve(
     let url = format!("http://{}", listener.local_addr().map_err(listen)?);
     let (stop, stopped) = oneshot::channel();
     let task = tokio::spawn(accept(listener, router(&url), stopped));
-    Ok(Running { url, task, stop: Some(stop), companions: JoinSet::new(), _scratch: scratch })
+    Ok(Running { url, task, stop: Some(stop), background: JoinSet::new(), _scratch: scratch })
 }
 
-/// Accepts connections. This task owns them all, so aborting it ends them.
+/// Accepts connections until `stopped` completes. The task owns all connections, so aborting the
+/// task closes them.
 async fn accept(listener: TcpListener, router: Router, mut stopped: oneshot::Receiver<()>) {
     let mut connections = JoinSet::new();
     loop {
@@ -131,10 +134,11 @@ async fn accept(listener: TcpListener, router: Router, mut stopped: oneshot::Rec
     }
 }
 
+/// Serves the requests of one connection.
 async fn connection(stream: TcpStream, router: Router) {
-    // Responses are small; with Nagle's algorithm they would wait for the client's ACK.
+    // Responses are small. With Nagle's algorithm they would wait for the client's ACK.
     let _best_effort = stream.set_nodelay(true);
-    let service = service_fn(move |request: Request<Incoming>| answer(router.clone(), request));
+    let service = service_fn(move |request: Request<Incoming>| respond(router.clone(), request));
     // An error here is a broken connection, caused by the client or by a scripted fault.
     let _ended = http1::Builder::new()
         .timer(TokioTimer::new())
@@ -143,13 +147,15 @@ async fn connection(stream: TcpStream, router: Router) {
         .await;
 }
 
-/// Returns `Err` for a scripted break: hyper then closes the connection without a response.
-async fn answer(router: Router, request: Request<Incoming>) -> Result<Response, io::Error> {
-    let trace = request.headers().get("traceparent").and_then(|value| value.to_str().ok());
-    let trace = trace.map(ToOwned::to_owned);
-    let answering = router.oneshot(request.map(Body::new));
-    let answered: Result<Response, Infallible> = TRACE.scope(trace, answering).await;
-    match answered {
+/// Returns the response of the router. Returns an error for a response from
+/// [`break_connection`](crate::break_connection), and hyper then closes the connection without
+/// a response.
+async fn respond(router: Router, request: Request<Incoming>) -> Result<Response, io::Error> {
+    let header = request.headers().get("traceparent").and_then(|value| value.to_str().ok());
+    let traceparent = header.map(ToOwned::to_owned);
+    let responding = router.oneshot(request.map(Body::new));
+    let response: Result<Response, Infallible> = TRACEPARENT.scope(traceparent, responding).await;
+    match response {
         Ok(response) if response.extensions().get::<Broken>().is_some() => {
             Err(io::ErrorKind::ConnectionReset.into())
         }
@@ -158,12 +164,13 @@ async fn answer(router: Router, request: Request<Incoming>) -> Result<Response, 
     }
 }
 
-/// Returns the directory for stored bytes: `wanted`, or a temporary one to pass to [`serve`].
+/// Returns the directory for stored bytes. Without `requested`, creates a temporary directory and
+/// returns its handle too, which must be passed to [`serve`].
 ///
 /// # Errors
 /// Returns [`StartError::DataDir`] when the directory cannot be created.
-pub fn data_dir(wanted: Option<PathBuf>) -> Result<(PathBuf, Option<TempDir>), StartError> {
-    match wanted {
+pub fn data_dir(requested: Option<PathBuf>) -> Result<(PathBuf, Option<TempDir>), StartError> {
+    match requested {
         Some(dir) => {
             std::fs::create_dir_all(&dir).map_err(StartError::DataDir)?;
             Ok((dir, None))

@@ -1,4 +1,8 @@
-//! Traffic shaping: bandwidth and latency limits, per request and in total.
+//! Traffic shaping in the simulators: limits of bandwidth and added latency, for each request and
+//! for all requests together.
+//!
+//! A test sets a [`Shape`] for some subjects. The handler of a request then passes its bytes
+//! through a [`Line`], which delays them.
 
 use std::{
     sync::{Arc, Mutex, MutexGuard, PoisonError},
@@ -8,27 +12,28 @@ use std::{
 use serde::{Deserialize, Serialize};
 use tokio::time::{Instant, sleep, sleep_until};
 
-/// Size of the pieces in which bytes pass; small, so that a limited stream flows smoothly.
+/// Size in bytes of the pieces in which a line passes its bytes. Pieces are small, so that a
+/// limited stream flows evenly.
 const PIECE: u64 = 64 * 1024;
-/// Maximum delay that a line may catch up on. Timers fire a millisecond or two late, and a waiting
-/// task is scheduled even later on a busy machine.
-const CREDIT: Duration = Duration::from_millis(25);
+/// Maximum lateness that a line makes up for by sending faster. Timers fire a millisecond or two
+/// late, and a busy machine schedules a waiting task even later.
+const MAX_CATCH_UP: Duration = Duration::from_millis(25);
 
-/// A bandwidth and latency setting.
+/// Limits of bandwidth and latency for the requests with some subjects.
 #[derive(Debug, Clone, Default, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct Shape {
     /// Bandwidth limit of each request.
     #[serde(default)]
     pub bytes_per_second: Option<u64>,
-    /// Bandwidth limit of all requests of this shape together.
+    /// Bandwidth limit of all requests together to which this shape applies.
     #[serde(default)]
     pub total_bytes_per_second: Option<u64>,
-    /// Latency of each request, in milliseconds.
+    /// Latency added to each request, in milliseconds.
     #[serde(default)]
     pub delay_ms: Option<u64>,
-    /// Substring of the subjects it applies to. Absent: applies to subjects that no other shape
-    /// matches.
+    /// Substring of the subjects to which the shape applies. A shape without it applies to the
+    /// subjects that match no shape with a substring.
     #[serde(default, rename = "match", skip_serializing_if = "Option::is_none")]
     pub matching: Option<String>,
 }
@@ -41,26 +46,27 @@ impl Shape {
     }
 }
 
+/// A shape in effect.
 #[derive(Debug)]
-struct Active {
+struct ActiveShape {
     shape: Shape,
-    /// Time at which the shared line is free again.
-    line: Mutex<Instant>,
+    /// Time from which all requests of the shape together may pass more bytes.
+    shared_free_at: Mutex<Instant>,
 }
 
 /// All active shapes.
 #[derive(Debug, Default)]
 pub struct Shaper {
-    active: Mutex<Vec<Arc<Active>>>,
+    active: Mutex<Vec<Arc<ActiveShape>>>,
 }
 
 impl Shaper {
-    fn active(&self) -> MutexGuard<'_, Vec<Arc<Active>>> {
+    fn active(&self) -> MutexGuard<'_, Vec<Arc<ActiveShape>>> {
         self.active.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Adds a shape, or replaces the one with the same `match`. A shape without any limit removes
-    /// it.
+    /// Adds a shape, or replaces the shape with the same `match`. A new shape without any limit
+    /// only removes the old shape.
     ///
     /// # Errors
     /// Returns the message for the 400 response.
@@ -71,7 +77,8 @@ impl Shaper {
         let mut active = self.active();
         active.retain(|other| other.shape.matching != shape.matching);
         if !shape.is_empty() {
-            active.push(Arc::new(Active { shape, line: Mutex::new(Instant::now()) }));
+            let shared_free_at = Mutex::new(Instant::now());
+            active.push(Arc::new(ActiveShape { shape, shared_free_at }));
         }
         Ok(())
     }
@@ -82,19 +89,20 @@ impl Shaper {
         self.active().iter().map(|active| active.shape.clone()).collect()
     }
 
-    fn find(&self, subject: &str) -> Option<Arc<Active>> {
+    /// Returns the shape that applies to a subject.
+    fn find(&self, subject: &str) -> Option<Arc<ActiveShape>> {
         let active = self.active();
-        let named = |entry: &&Arc<Active>| {
+        let matches_subject = |entry: &&Arc<ActiveShape>| {
             entry.shape.matching.as_deref().is_some_and(|part| subject.contains(part))
         };
         active
             .iter()
-            .find(named)
+            .find(matches_subject)
             .or_else(|| active.iter().find(|entry| entry.shape.matching.is_none()))
             .cloned()
     }
 
-    /// Waits for the latency of a request.
+    /// Waits as long as the latency that the active shape adds to a request.
     pub async fn latency(&self, subject: &str) {
         let delay = self.find(subject).and_then(|active| active.shape.delay_ms);
         if let Some(delay) = delay {
@@ -102,25 +110,27 @@ impl Shaper {
         }
     }
 
-    /// Returns the line that one request sends or receives on.
+    /// Returns the line for the body of one request.
     #[must_use]
     pub fn line(self: &Arc<Self>, subject: &str) -> Line {
         Line { shaper: Arc::clone(self), subject: subject.to_owned(), free_at: Instant::now() }
     }
 }
 
-/// Bandwidth-limited line of one request. It looks up its shape for every piece, so that a shape
-/// set during a long request takes effect.
+/// Bandwidth-limited line on which one request sends or receives its body.
+///
+/// The line looks up its shape for every piece, so that a shape that is set during a long request
+/// takes effect.
 #[derive(Debug)]
 pub struct Line {
     shaper: Arc<Shaper>,
     subject: String,
-    /// Time at which this line is free again.
+    /// Time from which this line may pass more bytes.
     free_at: Instant,
 }
 
 impl Line {
-    /// Waits until `bytes` more may pass.
+    /// Waits until this number of bytes may pass.
     pub async fn pass(&mut self, bytes: usize) {
         let mut remaining = bytes as u64;
         while remaining > 0 {
@@ -135,12 +145,13 @@ impl Line {
                 until = until.max(self.free_at);
             }
             if let Some(rate) = active.shape.total_bytes_per_second {
-                let mut line = active.line.lock().unwrap_or_else(PoisonError::into_inner);
-                *line = advance(*line, piece, rate);
-                until = until.max(*line);
+                let mut shared_free_at =
+                    active.shared_free_at.lock().unwrap_or_else(PoisonError::into_inner);
+                *shared_free_at = advance(*shared_free_at, piece, rate);
+                until = until.max(*shared_free_at);
             }
-            // A timer that is already due would still cost a millisecond, longer than a piece takes
-            // at 65 MB/s.
+            // Even a timer that is already due costs a millisecond. At 65 MB/s, a piece takes no
+            // longer than that.
             if until > Instant::now() {
                 sleep_until(until).await;
             }
@@ -148,12 +159,13 @@ impl Line {
     }
 }
 
-/// Returns when the line is free after `bytes` more. Deadlines add up from the previous one, not
-/// from now, so that late timers do not lower the rate. An idle line catches up on [`CREDIT`] at
-/// most.
+/// Returns the time from which a line may pass more bytes after it has passed `bytes`.
+///
+/// The time is computed from the previous such time and not from the current time, so that late
+/// timers do not lower the rate. A line that was idle makes up for at most [`MAX_CATCH_UP`].
 fn advance(free_at: Instant, bytes: u64, rate: u64) -> Instant {
     let nanos = u128::from(bytes) * 1_000_000_000 / u128::from(rate.max(1));
-    free_at.max(Instant::now().checked_sub(CREDIT).unwrap_or(free_at))
+    free_at.max(Instant::now().checked_sub(MAX_CATCH_UP).unwrap_or(free_at))
         + Duration::from_nanos(u64::try_from(nanos).unwrap_or(u64::MAX >> 1))
 }
 
@@ -161,20 +173,28 @@ fn advance(free_at: Instant, bytes: u64, rate: u64) -> Instant {
 mod tests {
     use super::*;
 
-    /// Returns how many seconds 170 MB take, in frames of 256 KiB, under the limits of `shape`.
-    async fn seconds(shape: Shape) -> f64 {
+    /// Size in bytes of the frames that the tests pass.
+    const FRAME: usize = 256 * 1024;
+    /// Number of frames that contain 170 MB together.
+    const FRAMES: usize = 649;
+
+    /// Returns how many seconds 170 MB take under the limits of `shape`.
+    async fn seconds_for_170_mb(shape: Shape) -> f64 {
         let shaper = Arc::new(Shaper::default());
         shaper.set(shape).unwrap();
         let start = Instant::now();
         let mut line = shaper.line("anything");
-        for _ in 0..649 {
-            line.pass(256 * 1024).await;
+        for _ in 0..FRAMES {
+            line.pass(FRAME).await;
         }
         start.elapsed().as_secs_f64()
     }
 
-    /// Uses real time, because real timers are the ones that fire late. A busy machine is slower
-    /// now and then; a limit that is too low by a third would show in every attempt.
+    /// Both kinds of limit are 85 MB/s, so 170 MB take two seconds.
+    ///
+    /// The test uses real time, because only real timers fire late. It makes up to five attempts,
+    /// because a busy machine is slower now and then. A limit that is a third too low fails in
+    /// every attempt.
     #[tokio::test]
     async fn fast_bandwidth_limit_is_accurate() {
         let limit = Some(85_000_000);
@@ -184,7 +204,7 @@ mod tests {
         ] {
             let mut took = Vec::new();
             while took.last().is_none_or(|last| *last >= 2.4) && took.len() < 5 {
-                took.push(seconds(shape.clone()).await);
+                took.push(seconds_for_170_mb(shape.clone()).await);
             }
             assert!(took.iter().all(|took| *took >= 1.97), "{took:?} s instead of 2");
             assert!(took.last().is_some_and(|last| *last < 2.4), "{took:?} s instead of 2");

@@ -1,5 +1,8 @@
-//! Request pipeline of the simulators: fault rules, latency and the log, applied to every
-//! operation.
+//! Request pipeline of the simulators. It applies fault rules and latency to every request, and
+//! logs the request.
+//!
+//! Operations that cannot be carried out partially use [`Stage::run`]. Operations that can, such as
+//! uploads, combine [`Stage::call`], [`Faults::take`] and [`apply_rule`] themselves.
 
 use std::{future::Future, sync::Arc};
 
@@ -18,29 +21,29 @@ use crate::{
     shape::Shaper,
 };
 
-/// Function that renders an error as the simulated system does, from a status and the rule's error
-/// code.
+/// Function that returns an error response in the format of the simulated system, for a status and
+/// the error code of a rule.
 pub type ErrorBody = fn(StatusCode, Option<&str>) -> Response;
 
 /// Shared state of one simulator's request pipeline.
 #[derive(Debug)]
-pub struct Stage<X> {
+pub struct Stage<ServiceFaults> {
     /// Scripted faults.
-    pub faults: Faults<X>,
+    pub faults: Faults<ServiceFaults>,
     /// Bandwidth and latency.
     pub shaper: Arc<Shaper>,
     /// Log of received requests.
     pub log: Arc<RequestLog>,
 }
 
-impl<X: Clone + Default + Serialize + DeserializeOwned> Stage<X> {
-    /// Creates a stage. `operations` are the operation names that rules may use.
+impl<ServiceFaults: Clone + Default + Serialize + DeserializeOwned> Stage<ServiceFaults> {
+    /// Creates a stage. `operations` are the names of the operations to which a rule can apply.
     #[must_use]
     pub fn new(operations: &'static [&'static str]) -> Self {
         Self { faults: Faults::new(operations), shaper: Arc::default(), log: Arc::default() }
     }
 
-    /// Opens the log entry of a request.
+    /// Starts the log entry of a request.
     #[must_use]
     pub fn call(&self, operation: &'static str, subject: &str) -> Call {
         Call {
@@ -56,15 +59,16 @@ impl<X: Clone + Default + Serialize + DeserializeOwned> Stage<X> {
         }
     }
 
-    /// Runs an all-or-nothing operation under the active rules.
+    /// Handles a request whose operation cannot be carried out partially, under the active rules.
     ///
-    /// `work` receives the rule, for the fields that only its simulator knows.
+    /// `handle` carries out the operation. It gets the rule that fires, because it must apply the
+    /// fields that only its simulator has.
     pub async fn run<F>(
         &self,
         operation: &'static str,
         subject: &str,
         error_body: ErrorBody,
-        work: impl FnOnce(Option<Rule<X>>) -> F,
+        handle: impl FnOnce(Option<Rule<ServiceFaults>>) -> F,
     ) -> Response
     where
         F: Future<Output = Response>,
@@ -72,26 +76,26 @@ impl<X: Clone + Default + Serialize + DeserializeOwned> Stage<X> {
         let call = self.call(operation, subject);
         let rule = self.faults.take(&[operation], subject);
         self.shaper.latency(subject).await;
-        let answer = match &rule {
-            Some(rule) if !rule.does_work() => None,
-            _ => Some(work(rule.clone()).await),
+        let response = match &rule {
+            Some(rule) if !rule.runs_operation() => None,
+            _ => Some(handle(rule.clone()).await),
         };
-        call.respond(apply_rule(rule.as_ref(), answer, error_body).await)
+        call.respond(apply_rule(rule.as_ref(), response, error_body).await)
     }
 }
 
-/// Returns the response for the client. `answer` is the response of the work, or `None` if the work
-/// was not done.
+/// Applies a rule to a response and returns the response for the client. `response` is `None` if
+/// the operation was not carried out.
 ///
-/// An error of the work itself takes precedence over the rule's error. Injecting a fault into an
-/// invalid request would hide the client's mistake.
-pub async fn apply_rule<X>(
-    rule: Option<&Rule<X>>,
-    answer: Option<Response>,
+/// An error of the operation itself takes precedence over the error of the rule, which would hide
+/// the mistake in an invalid request.
+pub async fn apply_rule<ServiceFaults>(
+    rule: Option<&Rule<ServiceFaults>>,
+    response: Option<Response>,
     error_body: ErrorBody,
 ) -> Response {
     let Some(rule) = rule else {
-        return answer.unwrap_or_else(|| error_body(StatusCode::INTERNAL_SERVER_ERROR, None));
+        return response.unwrap_or_else(|| error_body(StatusCode::INTERNAL_SERVER_ERROR, None));
     };
     if let Some(delay) = rule.delay() {
         tokio::time::sleep(delay).await;
@@ -99,17 +103,18 @@ pub async fn apply_rule<X>(
     if rule.drop_response {
         return reply::break_connection();
     }
-    match answer {
-        Some(answer) if !rule.replaces_answer() || is_error(&answer) => answer,
+    match response {
+        Some(response) if !rule.replaces_response() || is_error(&response) => response,
         _ => replacement(rule, error_body),
     }
 }
 
-fn is_error(answer: &Response) -> bool {
-    answer.status().is_client_error() || answer.status().is_server_error()
+fn is_error(response: &Response) -> bool {
+    response.status().is_client_error() || response.status().is_server_error()
 }
 
-fn replacement<X>(rule: &Rule<X>, error_body: ErrorBody) -> Response {
+/// Returns the response that a rule demands.
+fn replacement<ServiceFaults>(rule: &Rule<ServiceFaults>, error_body: ErrorBody) -> Response {
     let fallback = if rule.body.is_some() { 200 } else { 500 };
     let status = StatusCode::from_u16(rule.status.unwrap_or(fallback))
         .unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
@@ -128,8 +133,9 @@ fn replacement<X>(rule: &Rule<X>, error_body: ErrorBody) -> Response {
     response
 }
 
-/// Log entry of a request, written on drop. A client that breaks the connection cancels the
-/// handler, and that request must be logged too.
+/// Log entry of a request. The entry is written when this value is dropped, because the handler of
+/// a request is canceled when the client breaks the connection, and that request must be logged
+/// too.
 #[derive(Debug)]
 pub struct Call {
     log: Arc<RequestLog>,
@@ -137,12 +143,12 @@ pub struct Call {
 }
 
 impl Call {
-    /// Counts body bytes.
+    /// Adds a number of body bytes to the entry.
     pub fn count(&mut self, bytes: usize) {
         self.entry.bytes += bytes as u64;
     }
 
-    /// Records the outcome of work without a response, such as a background move.
+    /// Records the status of an operation that has no response, such as a move in the background.
     pub fn finish(mut self, status: u16) {
         self.entry.status = Some(status);
     }

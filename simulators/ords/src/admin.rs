@@ -1,4 +1,5 @@
-//! Admin routes of the ORDS simulator: documents and files on the simulated NFS.
+//! Admin interface of the ORDS simulator. Tests use it to add documents and to list the files on
+//! the simulated NFS.
 
 use std::{fs::File, io::Write as _, sync::Arc, time::Duration};
 
@@ -85,9 +86,9 @@ async fn put_document(
         pushes: 0,
         moves: 0,
     };
-    let answer = describe(&guid, &document);
+    let response_body = describe(&guid, &document);
     world.state().documents.insert(guid, document);
-    sim_kit::json(StatusCode::OK, &answer)
+    sim_kit::json(StatusCode::OK, &response_body)
 }
 
 /// Stores the body directly on disk, because a document may be larger than the memory.

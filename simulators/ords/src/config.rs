@@ -1,4 +1,4 @@
-//! Configuration of a simulated document source.
+//! Configuration of the document source simulator.
 
 use std::{fmt, path::PathBuf, time::Duration};
 

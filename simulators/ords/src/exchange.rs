@@ -1,4 +1,5 @@
-//! Client of the exchange bucket, used by the mover to write objects.
+//! S3 client of the ORDS simulator. The simulated mover uses it to write documents to the exchange
+//! bucket.
 
 use aws_sdk_s3::{
     Client,
@@ -17,9 +18,10 @@ use crate::{config::ExchangeConfig, source::Source};
 /// Maximum size of a single PUT. Larger documents are sent in parts, so that at most one part is in
 /// memory.
 const MAX_SINGLE_PUT: u64 = 16 * 1024 * 1024;
+/// Size in bytes of a part.
 const PART_SIZE: u64 = 8 * 1024 * 1024;
 
-/// Error of a move, shown in the admin listing.
+/// Error that prevented a move. The admin interface shows it.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum MoveError {
     #[error("the bucket rejected the request: {0}")]
@@ -28,6 +30,7 @@ pub(crate) enum MoveError {
     Read(#[from] std::io::Error),
 }
 
+/// The exchange bucket.
 #[derive(Debug)]
 pub(crate) struct Exchange {
     client: Client,
@@ -52,7 +55,7 @@ impl Exchange {
             .region(Region::new(config.region.clone()))
             .credentials_provider(credentials)
             .force_path_style(config.path_style)
-            // On-premises stores do not all know the newer checksum trailers.
+            // Some on-premises object stores do not support the newer checksum trailers.
             .request_checksum_calculation(RequestChecksumCalculation::WhenRequired)
             .response_checksum_validation(ResponseChecksumValidation::WhenRequired);
         if let Some(endpoint) = &config.endpoint {
@@ -61,7 +64,9 @@ impl Exchange {
         Self { client: Client::from_conf(builder.build()), bucket: config.bucket.clone() }
     }
 
-    /// Writes an object atomically: readers see the old or the new object, never a mixture.
+    /// Writes an object atomically. A reader gets the old object or the new one, never a mixture.
+    ///
+    /// `line` limits the bandwidth, and `call` counts the bytes for the request log.
     pub(crate) async fn put(
         &self,
         object: &Object<'_>,
@@ -102,9 +107,9 @@ impl Exchange {
         let upload = created.upload_id().unwrap_or_default();
         let sent = self.send_parts(object, upload, line, call).await;
         if sent.is_err() {
-            // Report the first error. A lifecycle rule of the bucket removes uploads that were not
-            // aborted.
-            let _aborted = self
+            // Only the first error is reported. If the abort fails too, a lifecycle rule of the
+            // bucket removes the upload.
+            let _result = self
                 .client
                 .abort_multipart_upload()
                 .bucket(&self.bucket)

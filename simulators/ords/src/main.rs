@@ -1,4 +1,5 @@
-//! Binary of the simulated document source; see the README for its admin interface.
+//! Command that runs the document source simulator as a process. The README describes its options
+//! and its admin interface.
 
 use std::{path::PathBuf, time::Duration};
 

@@ -1,4 +1,5 @@
-//! Background mover, which carries files from the NFS to the exchange bucket after a delay.
+//! Background mover of the document source simulator. It copies files from the simulated NFS to the
+//! exchange bucket after a delay.
 
 use std::{sync::Arc, time::Duration};
 
@@ -9,10 +10,10 @@ use crate::{
     world::{Job, World},
 };
 
-/// Delay between two tries of a move.
-const RETRY_AFTER: Duration = Duration::from_secs(1);
+/// Pause between two tries of a move.
+const RETRY_PAUSE: Duration = Duration::from_secs(1);
 
-/// Moves every received file in a task of its own. When this future is dropped, all moves end.
+/// Moves every received file in a task of its own. All moves stop when this future is dropped.
 pub(crate) async fn run(world: Arc<World>, exchange: Exchange, mut jobs: UnboundedReceiver<Job>) {
     let exchange = Arc::new(exchange);
     let mut moves = JoinSet::new();
@@ -28,6 +29,7 @@ pub(crate) async fn run(world: Arc<World>, exchange: Exchange, mut jobs: Unbound
     }
 }
 
+/// Moves one file, as its fault rule says.
 async fn move_file(world: &World, exchange: &Exchange, job: &Job) {
     if job.file.never {
         return;
@@ -50,12 +52,12 @@ async fn move_file(world: &World, exchange: &Exchange, job: &Job) {
     }
 }
 
-/// Writes the object and retries until it succeeds: an unavailable bucket delays a move but does
-/// not lose the file.
+/// Writes the first `length` bytes of the file to the bucket, and retries until that succeeds. So
+/// an unavailable bucket delays a move but does not lose the file.
 async fn put_with_retries(world: &World, exchange: &Exchange, job: &Job, length: u64) {
     while let Err(error) = put_object(world, exchange, job, length).await {
         record_error(world, job, &error);
-        sleep(RETRY_AFTER).await;
+        sleep(RETRY_PAUSE).await;
     }
 }
 
@@ -66,6 +68,7 @@ fn record_error(world: &World, job: &Job, error: &MoveError) {
     }
 }
 
+/// Writes the first `length` bytes of the file to the bucket, once.
 async fn put_object(
     world: &World,
     exchange: &Exchange,

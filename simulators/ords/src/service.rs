@@ -1,4 +1,8 @@
-//! Endpoints `push-to-server` and `ping`.
+//! Endpoints `push-to-server` and `ping` of the ORDS simulator, which stands for the document
+//! source.
+//!
+//! A push copies a document to the simulated NFS. The mover then copies it from there to the
+//! exchange bucket.
 
 use std::sync::Arc;
 
@@ -15,8 +19,8 @@ use serde_json::json;
 
 use crate::world::{Job, Mode, NfsFile, Rule, State, World};
 
-/// Required query parameters of a push.
-const REQUIRED: [&str; 8] = [
+/// Query parameters that a push must have.
+const REQUIRED_PARAMETERS: [&str; 8] = [
     "document_guid",
     "application_id",
     "app_password",
@@ -36,16 +40,16 @@ pub(crate) async fn push(
     let query = Parameters::read(query.as_deref().unwrap_or_default());
     let guid = query.get("document_guid").unwrap_or_default();
     let subject = subject(&world.state(), guid);
-    let work = async |rule: Option<Rule>| {
+    let handle = async |rule: Option<Rule>| {
         check_user(&world, &headers)
             .and_then(|()| query.check(&world))
             .and_then(|()| push_to_nfs(&world, guid, &subject, rule.as_ref()))
             .unwrap_or_else(IntoResponse::into_response)
     };
-    world.stage.run("push", &subject, scripted, work).await
+    world.stage.run("push", &subject, scripted, handle).await
 }
 
-/// Returns the subject that rules match on: guid and filename.
+/// Returns the GUID and filename of a document, by which fault rules select a push.
 fn subject(state: &State, guid: &str) -> String {
     match state.documents.get(guid) {
         Some(document) => format!("{guid} {}", document.filename),
@@ -53,25 +57,26 @@ fn subject(state: &State, guid: &str) -> String {
     }
 }
 
+/// Copies a document to the NFS and gives it to the mover.
 fn push_to_nfs(
     world: &World,
     guid: &str,
     subject: &str,
     rule: Option<&Rule>,
-) -> Result<Response, Refusal> {
+) -> Result<Response, ErrorResponse> {
     let mut state = world.state();
     let State { documents, nfs, last_id } = &mut *state;
     let document = documents
         .get_mut(guid)
-        .ok_or(Refusal(StatusCode::NOT_FOUND, "document_guid: no such object".to_owned()))?;
+        .ok_or(ErrorResponse(StatusCode::NOT_FOUND, "document_guid: no such object".to_owned()))?;
     if document.mode == Mode::ErrorText {
         let text = "ORA-20001: the object store did not deliver the document";
         return Ok(sim_kit::text(StatusCode::OK, "text/plain", text));
     }
     document.pushes += 1;
     *last_id += 1;
-    // The rule for the move is taken here and not when the mover runs, so that the nth push is the
-    // nth move.
+    // The rule for the move is selected here and not when the mover runs, so that the first push
+    // causes the first move, the second push the second move, and so on.
     let move_rule = world.stage.faults.take(&["move"], subject);
     let size = document.source.size();
     let file = NfsFile {
@@ -81,7 +86,7 @@ fn push_to_nfs(
         size,
         pushed_at: sim_kit::now().to_string(),
         last_error: None,
-        never: move_rule.as_ref().is_some_and(|rule| rule.extra.never),
+        never: move_rule.as_ref().is_some_and(|rule| rule.service_faults.never),
     };
     nfs.push(file.clone());
     let job = Job {
@@ -92,29 +97,29 @@ fn push_to_nfs(
         delay: document.mover_delay.unwrap_or(world.config.mover_delay),
         rule: move_rule,
     };
-    // Without a bucket there is no mover; sending then fails and the file stays on the NFS.
-    let _no_mover = world.mover.send(job);
+    // Without a bucket there is no mover. Then sending fails, and the file stays on the NFS.
+    let _result = world.mover.send(job);
 
-    let extra = rule.map(|rule| rule.extra.clone()).unwrap_or_default();
-    let sizeval = extra.sizeval.or_else(|| document.sizeval.clone());
-    let answer = json!({
-        "filename": extra.filename.unwrap_or_else(|| document.filename.clone()),
+    let faults = rule.map(|rule| rule.service_faults.clone()).unwrap_or_default();
+    let sizeval = faults.sizeval.or_else(|| document.sizeval.clone());
+    let response_body = json!({
+        "filename": faults.filename.unwrap_or_else(|| document.filename.clone()),
         "mimetype": document.mimetype,
         "sizeval": sizeval.unwrap_or_else(|| size.to_string()),
     });
-    Ok(sim_kit::json(StatusCode::OK, &answer))
+    Ok(sim_kit::json(StatusCode::OK, &response_body))
 }
 
 /// Handles `GET /ping`.
 pub(crate) async fn ping(Extract(world): Extract<Arc<World>>, headers: HeaderMap) -> Response {
-    let work = async |_rule| match check_user(&world, &headers) {
+    let handle = async |_rule| match check_user(&world, &headers) {
         Ok(()) => {
-            let answer = json!({ "objcenords status": "objcenords is up and running" });
-            sim_kit::json(StatusCode::OK, &answer)
+            let response_body = json!({ "objcenords status": "objcenords is up and running" });
+            sim_kit::json(StatusCode::OK, &response_body)
         }
-        Err(refusal) => refusal.into_response(),
+        Err(error) => error.into_response(),
     };
-    world.stage.run("ping", "", scripted, work).await
+    world.stage.run("ping", "", scripted, handle).await
 }
 
 /// Query parameters of a push.
@@ -125,34 +130,38 @@ impl Parameters {
         Self(url::form_urlencoded::parse(query.as_bytes()).into_owned().collect())
     }
 
+    /// Returns the value of a parameter that is present and not empty.
     fn get(&self, name: &str) -> Option<&str> {
         let value = self.0.iter().find(|(key, _)| key == name).map(|(_, value)| value.as_str());
         value.filter(|value| !value.is_empty())
     }
 
-    fn check(&self, world: &World) -> Result<(), Refusal> {
-        let bad = |message: String| Refusal(StatusCode::BAD_REQUEST, message);
-        if let Some(missing) = REQUIRED.into_iter().find(|name| self.get(name).is_none()) {
-            return Err(bad(format!("{missing}: missing")));
+    /// Checks that all required parameters are present and valid.
+    fn check(&self, world: &World) -> Result<(), ErrorResponse> {
+        let bad_request = |message: String| ErrorResponse(StatusCode::BAD_REQUEST, message);
+        if let Some(missing) = REQUIRED_PARAMETERS.into_iter().find(|name| self.get(name).is_none())
+        {
+            return Err(bad_request(format!("{missing}: missing")));
         }
         let minutes = self.get("ticket_lifetime").and_then(|text| text.parse::<u32>().ok());
         if minutes.is_none_or(|minutes| minutes == 0) {
-            return Err(bad("ticket_lifetime: not a number of minutes".to_owned()));
+            return Err(bad_request("ticket_lifetime: not a number of minutes".to_owned()));
         }
-        let is_other =
-            |wanted: &Option<String>, name| wanted.is_some() && wanted.as_deref() != self.get(name);
-        if is_other(&world.config.application_id, "application_id")
-            || is_other(&world.config.app_password, "app_password")
+        let differs = |expected: &Option<String>, name| {
+            expected.is_some() && expected.as_deref() != self.get(name)
+        };
+        if differs(&world.config.application_id, "application_id")
+            || differs(&world.config.app_password, "app_password")
         {
             let message = "the application's credentials are not valid";
-            return Err(Refusal(StatusCode::UNAUTHORIZED, message.to_owned()));
+            return Err(ErrorResponse(StatusCode::UNAUTHORIZED, message.to_owned()));
         }
         Ok(())
     }
 }
 
 /// Checks the user's HTTP Basic credentials.
-fn check_user(world: &World, headers: &HeaderMap) -> Result<(), Refusal> {
+fn check_user(world: &World, headers: &HeaderMap) -> Result<(), ErrorResponse> {
     let expected = format!("{}:{}", world.config.user, world.config.password);
     let given = headers
         .get(AUTHORIZATION)
@@ -160,14 +169,16 @@ fn check_user(world: &World, headers: &HeaderMap) -> Result<(), Refusal> {
         .and_then(|value| STANDARD.decode(value).ok());
     match given {
         Some(given) if given == expected.as_bytes() => Ok(()),
-        _ => Err(Refusal(StatusCode::UNAUTHORIZED, "user or password is not valid".to_owned())),
+        _ => {
+            Err(ErrorResponse(StatusCode::UNAUTHORIZED, "user or password is not valid".to_owned()))
+        }
     }
 }
 
 /// An error response: status and message.
-struct Refusal(StatusCode, String);
+struct ErrorResponse(StatusCode, String);
 
-impl IntoResponse for Refusal {
+impl IntoResponse for ErrorResponse {
     fn into_response(self) -> Response {
         let Self(status, message) = self;
         let body = json!({ "code": status.as_u16(), "message": message });
@@ -180,7 +191,7 @@ impl IntoResponse for Refusal {
     }
 }
 
-/// Returns the response of a scripted fault.
+/// Returns the error response that a fault rule demands.
 fn scripted(status: StatusCode, code: Option<&str>) -> Response {
-    Refusal(status, code.unwrap_or("a scripted fault").to_owned()).into_response()
+    ErrorResponse(status, code.unwrap_or("a scripted fault").to_owned()).into_response()
 }

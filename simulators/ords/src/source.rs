@@ -1,4 +1,5 @@
-//! Contents of documents: stored in a file, or generated on reading.
+//! Contents of documents in the document source simulator. A content is stored in a file, or it is
+//! generated when it is read.
 
 use std::{
     fs::File,

@@ -1,4 +1,5 @@
-//! State of the simulated document source.
+//! State of the ORDS simulator, which stands for the document source: documents, and their copies
+//! on the simulated NFS.
 
 use std::{
     collections::BTreeMap,
@@ -13,24 +14,25 @@ use tokio::sync::mpsc::UnboundedSender;
 
 use crate::{config::Config, source::Source};
 
-/// Operations that rules may name.
+/// Names of the operations to which a fault rule can apply.
 pub(crate) const OPERATIONS: [&str; 3] = ["push", "ping", "move"];
 
-/// Fields of a rule that only the ORDS simulator has.
+/// Faults that only the ORDS simulator has. They are fields of a fault rule.
 #[derive(Debug, Clone, Default, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields, default)]
-pub(crate) struct Extra {
+pub(crate) struct OrdsFaults {
     /// The object is never moved to the bucket.
     pub(crate) never: bool,
-    /// `sizeval` in the response to a push.
+    /// Wrong `sizeval` in the response to a push.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) sizeval: Option<String>,
-    /// `filename` in the response to a push.
+    /// Wrong `filename` in the response to a push.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) filename: Option<String>,
 }
 
-pub(crate) type Rule = sim_kit::Rule<Extra>;
+/// A fault rule of the ORDS simulator.
+pub(crate) type Rule = sim_kit::Rule<OrdsFaults>;
 
 /// Behavior of a push of this document.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize)]
@@ -91,18 +93,21 @@ pub(crate) struct Job {
     pub(crate) rule: Option<Rule>,
 }
 
+/// State that requests and the mover change.
 #[derive(Debug, Default)]
 pub(crate) struct State {
     pub(crate) documents: BTreeMap<String, Document>,
     pub(crate) nfs: Vec<NfsFile>,
+    /// Id of the newest file on the NFS.
     pub(crate) last_id: u64,
 }
 
+/// The simulated service.
 #[derive(Debug)]
 pub(crate) struct World {
     pub(crate) config: Config,
     pub(crate) dir: PathBuf,
-    pub(crate) stage: Arc<Stage<Extra>>,
+    pub(crate) stage: Arc<Stage<OrdsFaults>>,
     pub(crate) mover: UnboundedSender<Job>,
     state: Mutex<State>,
 }

@@ -1,12 +1,13 @@
-//! Tests of the objects that arrive in the exchange bucket.
+//! Tests of the mover of the document source simulator, which writes pushed documents to the
+//! exchange bucket.
 
 mod support;
 
 use serde_json::json;
 use sha2::{Digest as _, Sha256};
-use support::{start_bench, start_bucket};
+use support::{Bench, start_bench, start_bucket};
 
-async fn wait_until_nfs_is_empty(bench: &support::Bench) {
+async fn wait_until_nfs_is_empty(bench: &Bench) {
     while bench.get_admin("/nfs").await != json!([]) {
         tokio::task::yield_now().await;
     }

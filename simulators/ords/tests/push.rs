@@ -1,4 +1,5 @@
-//! Tests of push and ping against the contract. Without a bucket, files stay on the NFS.
+//! Tests of the endpoints `push-to-server` and `ping` of the document source simulator. These tests
+//! use no exchange bucket, so pushed files stay on the simulated NFS.
 
 mod support;
 
@@ -7,6 +8,7 @@ use support::start_bench;
 
 /// Base64 text that contains every character that needs percent-encoding.
 const GUID: &str = "a/b+c==";
+/// The same text, percent-encoded.
 const ENCODED_GUID: &str = "a%2Fb%2Bc%3D%3D";
 
 #[tokio::test]

@@ -1,4 +1,4 @@
-//! Admin routes of the S3 simulator: adding, listing and removing objects.
+//! Admin interface of the S3 simulator. Benchmarks use it to add, list and remove objects.
 
 use std::sync::Arc;
 

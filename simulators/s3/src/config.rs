@@ -1,4 +1,4 @@
-//! Configuration of a simulated S3.
+//! Configuration of the S3 simulator.
 
 use std::fmt;
 

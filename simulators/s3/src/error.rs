@@ -1,4 +1,4 @@
-//! Error responses in the format of S3.
+//! Error responses of the S3 simulator, in the format of S3.
 
 use axum::{
     body::Body,
@@ -9,14 +9,14 @@ use uuid::Uuid;
 
 /// An S3 error response.
 #[derive(Debug, Clone)]
-pub(crate) struct Refusal {
+pub(crate) struct S3Error {
     status: StatusCode,
     code: String,
     /// Whether the body, and with it the code, is omitted, as in responses to HEAD.
     without_body: bool,
 }
 
-impl Refusal {
+impl S3Error {
     pub(crate) fn new(status: StatusCode, code: &str) -> Self {
         Self { status, code: code.to_owned(), without_body: false }
     }
@@ -30,7 +30,7 @@ impl Refusal {
     }
 }
 
-impl IntoResponse for Refusal {
+impl IntoResponse for S3Error {
     fn into_response(self) -> Response {
         if self.without_body {
             let mut response = Response::new(Body::empty());
@@ -58,5 +58,5 @@ pub(crate) fn scripted(status: StatusCode, code: Option<&str>) -> Response {
         503 => "SlowDown",
         _ => "InternalError",
     };
-    Refusal::new(status, code.unwrap_or(default)).into_response()
+    S3Error::new(status, code.unwrap_or(default)).into_response()
 }

@@ -1,4 +1,4 @@
-//! `ListObjectsV2`, and the response for clients that still use version 1.
+//! Lists of objects in the S3 simulator: `ListObjectsV2`, and version 1 for older clients.
 
 use std::{collections::BTreeSet, fmt::Write as _};
 
@@ -8,9 +8,11 @@ use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 
 use crate::world::World;
 
-const UNRESERVED: &AsciiSet =
+/// Characters to percent-encode: all except the unreserved ones (RFC 3986, section 2.3) and `/`.
+const ENCODED: &AsciiSet =
     &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~').remove(b'/');
-/// Page size. No benchmark stores more objects, so there is only one page.
+/// Maximum number of objects on a page. No benchmark stores more objects, so there is only one
+/// page.
 const PAGE_SIZE: usize = 1000;
 
 /// Handles a list request with its prefix, delimiter and limit.
@@ -22,7 +24,7 @@ pub(crate) fn objects(world: &World, query: &str) -> Response {
     let (prefix, delimiter) = (parameter("prefix"), parameter("delimiter"));
     let url_encoded = parameter("encoding-type") == "url";
     let encode = |text: &str| match url_encoded {
-        true => utf8_percent_encode(text, UNRESERVED).to_string(),
+        true => utf8_percent_encode(text, ENCODED).to_string(),
         false => escape(text),
     };
     let limit = parameter("max-keys").parse().unwrap_or(PAGE_SIZE).min(PAGE_SIZE);
@@ -68,6 +70,7 @@ pub(crate) fn objects(world: &World, query: &str) -> Response {
     sim_kit::text(StatusCode::OK, "application/xml", body)
 }
 
+/// Escapes a text for XML.
 fn escape(text: &str) -> String {
     text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;").replace('"', "&quot;")
 }

@@ -1,4 +1,5 @@
-//! Binary of the simulated S3; see the README for its admin interface.
+//! Command that runs the S3 simulator as a process. The README describes its options and its admin
+//! interface.
 
 use clap::Parser;
 use docferry_sim_s3::{Config, start};

@@ -1,10 +1,11 @@
-//! Objects with generated content.
+//! Objects of the S3 simulator. Their content is generated when it is read, so an object of any
+//! size needs little memory.
 
 use bytes::Bytes;
 use jiff::Timestamp;
 
-/// Length of the block that repeats in every object. It is prime, so that two different ranges
-/// contain different bytes, whatever number their offsets are multiples of.
+/// Length in bytes of the block that repeats in every object. It is a prime number, so that
+/// different ranges contain different bytes even if their offsets are multiples of a common number.
 const PERIOD: usize = 4_194_301;
 /// Maximum number of bytes in one piece of a response.
 const PIECE: usize = 256 * 1024;
@@ -24,16 +25,16 @@ impl Object {
     pub(crate) fn new(size: u64, seed: u64) -> Self {
         let mut state = seed.wrapping_mul(0x9e37_79b9_7f4a_7c15);
         let words = std::iter::repeat_with(|| {
-            // SplitMix64.
+            // The random number generator SplitMix64.
             state = state.wrapping_add(0x9e37_79b9_7f4a_7c15);
-            let mut z = state;
-            z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-            z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-            (z ^ (z >> 31)).to_le_bytes()
+            let mut mixed = state;
+            mixed = (mixed ^ (mixed >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+            mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+            (mixed ^ (mixed >> 31)).to_le_bytes()
         });
         let period = words.flatten().take(PERIOD).collect::<Vec<u8>>().into();
-        // An ETag in the form of a multipart upload's, so that no client takes it for the MD5 of
-        // the bytes.
+        // The ETag has the form that a multipart upload gets, so that no client regards it as the
+        // MD5 of the bytes.
         let etag = format!("\"{seed:016x}{size:016x}-2\"");
         Self { size, seed, modified: sim_kit::now(), etag, period }
     }
@@ -42,7 +43,7 @@ impl Object {
         &self.etag
     }
 
-    /// Returns the next contiguous bytes of `offset..end`; empty at the end.
+    /// Returns the first contiguous bytes of the range `offset..end`. Returns no bytes at the end.
     pub(crate) fn piece(&self, offset: u64, end: u64) -> Bytes {
         let start = usize::try_from(offset % PERIOD as u64).unwrap_or_default();
         let remaining = usize::try_from(end.saturating_sub(offset)).unwrap_or(usize::MAX);

@@ -1,4 +1,5 @@
-//! HEAD and GET of an object.
+//! HEAD and GET of an object in the S3 simulator. A GET may request a range, and its body is
+//! streamed.
 
 use std::io;
 
@@ -17,44 +18,46 @@ use http::{
 use sim_kit::{Call, Line};
 
 use crate::{
-    error::{self, Refusal},
+    error::{self, S3Error},
     object::Object,
-    range::{Wanted, wanted},
+    range::{RequestedRange, parse_range},
     world::World,
 };
 
-pub(crate) fn head(world: &World, key: &str, headers: &HeaderMap) -> Result<Response, Refusal> {
-    let (object, wanted) =
-        find(world, key, headers).map_err(|refusal| refusal.without_body(true))?;
-    Ok(object_response(&object, &wanted, Body::empty()))
+/// Handles a HEAD.
+pub(crate) fn head(world: &World, key: &str, headers: &HeaderMap) -> Result<Response, S3Error> {
+    let (object, range) = find(world, key, headers).map_err(|error| error.without_body(true))?;
+    Ok(object_response(&object, &range, Body::empty()))
 }
 
-/// Handles a GET. Its body is streamed, so the log entry is written after the last byte, or without
-/// a status if the client disconnects first.
+/// Handles a GET.
+///
+/// The body is streamed, so the log entry is written after the last byte. If the client disconnects
+/// earlier, the entry has no status.
 pub(crate) async fn get(
     world: &World,
     key: &str,
     headers: &HeaderMap,
-    allowed: Result<(), Refusal>,
+    allowed: Result<(), S3Error>,
 ) -> Response {
     let call = world.stage.call("getObject", key);
     let rule = world.stage.faults.take(&["getObject"], key);
     world.stage.shaper.latency(key).await;
-    if let Some(rule) = rule.as_ref().filter(|rule| !rule.does_work() || rule.drop_response) {
+    if let Some(rule) = rule.as_ref().filter(|rule| !rule.runs_operation() || rule.drop_response) {
         return call.respond(sim_kit::apply_rule(Some(rule), None, error::scripted).await);
     }
-    let (object, wanted) = match allowed.and_then(|()| find(world, key, headers)) {
+    let (object, range) = match allowed.and_then(|()| find(world, key, headers)) {
         Ok(found) => found,
-        Err(refusal) => return call.respond(refusal.into_response()),
+        Err(error) => return call.respond(error.into_response()),
     };
-    let (start, end) = match wanted {
-        Wanted::Part { start, end } => (start, end),
+    let (start, end) = match range {
+        RequestedRange::Part { start, end } => (start, end),
         _ => (0, object.size),
     };
     let break_at = rule
-        .and_then(|rule| rule.extra.break_after)
-        .map(|part| start + sim_kit::part_of(end - start, part));
-    let status = if matches!(wanted, Wanted::Part { .. }) { 206 } else { 200 };
+        .and_then(|rule| rule.service_faults.break_after)
+        .map(|fraction| start + sim_kit::part_of(end - start, fraction));
+    let status = if matches!(range, RequestedRange::Part { .. }) { 206 } else { 200 };
     let line = world.stage.shaper.line(key);
     let stream = BodyStream {
         object: object.clone(),
@@ -65,8 +68,8 @@ pub(crate) async fn get(
         call: Some(call),
         status,
     };
-    let body = futures::stream::try_unfold(stream, BodyStream::next);
-    object_response(&object, &wanted, Body::from_stream(body))
+    let body = futures::stream::try_unfold(stream, BodyStream::next_piece);
+    object_response(&object, &range, Body::from_stream(body))
 }
 
 /// State of a response body that is being streamed.
@@ -74,17 +77,20 @@ struct BodyStream {
     object: Object,
     /// Offset of the next byte.
     position: u64,
+    /// Offset after the last byte.
     end: u64,
     /// Offset at which a fault rule breaks the connection.
     break_at: Option<u64>,
     line: Line,
-    /// Log entry; taken when the last byte has been handed over.
+    /// Log entry of the request. It is finished and removed after the last byte.
     call: Option<Call>,
+    /// Status of the response, for the log entry.
     status: u16,
 }
 
 impl BodyStream {
-    async fn next(mut self) -> io::Result<Option<(Bytes, Self)>> {
+    /// Returns the next piece and the state after it, or `None` at the end.
+    async fn next_piece(mut self) -> io::Result<Option<(Bytes, Self)>> {
         if self.break_at.is_some_and(|limit| self.position >= limit) {
             return Err(io::ErrorKind::ConnectionReset.into());
         }
@@ -97,8 +103,8 @@ impl BodyStream {
         if let Some(call) = &mut self.call {
             call.count(piece.len());
         }
-        // Finish the entry now: the stream is not polled again once the announced length has been
-        // sent.
+        // The entry is finished here, because the stream is not polled again after as many bytes as
+        // `Content-Length` says.
         if self.position == self.end
             && let Some(call) = self.call.take()
         {
@@ -109,20 +115,28 @@ impl BodyStream {
 }
 
 /// Returns the object and the requested range, after the `If-Match` check.
-fn find(world: &World, key: &str, headers: &HeaderMap) -> Result<(Object, Wanted), Refusal> {
-    let object = world.objects().get(key).cloned().ok_or_else(Refusal::no_such_key)?;
+fn find(
+    world: &World,
+    key: &str,
+    headers: &HeaderMap,
+) -> Result<(Object, RequestedRange), S3Error> {
+    let object = world.objects().get(key).cloned().ok_or_else(S3Error::no_such_key)?;
     let text = |name: HeaderName| headers.get(name).and_then(|value| value.to_str().ok());
-    let bare = |tag: &str| tag.trim().trim_matches('"').to_owned();
-    if text(IF_MATCH).is_some_and(|tag| tag != "*" && bare(tag) != bare(object.etag())) {
-        return Err(Refusal::new(StatusCode::PRECONDITION_FAILED, "PreconditionFailed"));
+    let without_quotes = |tag: &str| tag.trim().trim_matches('"').to_owned();
+    if text(IF_MATCH)
+        .is_some_and(|tag| tag != "*" && without_quotes(tag) != without_quotes(object.etag()))
+    {
+        return Err(S3Error::new(StatusCode::PRECONDITION_FAILED, "PreconditionFailed"));
     }
-    match wanted(text(RANGE), object.size) {
-        Wanted::Beyond => Err(Refusal::new(StatusCode::RANGE_NOT_SATISFIABLE, "InvalidRange")),
-        wanted => Ok((object, wanted)),
+    match parse_range(text(RANGE), object.size) {
+        RequestedRange::Beyond => {
+            Err(S3Error::new(StatusCode::RANGE_NOT_SATISFIABLE, "InvalidRange"))
+        }
+        range => Ok((object, range)),
     }
 }
 
-fn object_response(object: &Object, wanted: &Wanted, body: Body) -> Response {
+fn object_response(object: &Object, range: &RequestedRange, body: Body) -> Response {
     let mut response = Response::new(body);
     let mut length = object.size;
     let mut fields = vec![
@@ -131,7 +145,7 @@ fn object_response(object: &Object, wanted: &Wanted, body: Body) -> Response {
         (ACCEPT_RANGES, "bytes".to_owned()),
         (CONTENT_TYPE, "application/octet-stream".to_owned()),
     ];
-    if let Wanted::Part { start, end } = wanted {
+    if let RequestedRange::Part { start, end } = range {
         *response.status_mut() = StatusCode::PARTIAL_CONTENT;
         length = end - start;
         fields.push((CONTENT_RANGE, format!("bytes {start}-{}/{}", end - 1, object.size)));

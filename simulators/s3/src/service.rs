@@ -1,4 +1,5 @@
-//! Request dispatch: determines the operation of a request and calls it.
+//! Dispatch of the requests to the S3 simulator: determines the operation of a request and calls
+//! its handler.
 
 use std::sync::Arc;
 
@@ -11,7 +12,7 @@ use http::{HeaderMap, Method, StatusCode, header::AUTHORIZATION, request::Parts}
 use percent_encoding::percent_decode_str;
 
 use crate::{
-    error::{self, Refusal},
+    error::{self, S3Error},
     list, serve,
     world::World,
 };
@@ -23,17 +24,17 @@ pub(crate) async fn dispatch(world: Arc<World>, request: Request) -> Response {
     let (bucket, key) = path.split_once('/').unwrap_or((path, ""));
     let key = percent_decode_str(key).decode_utf8_lossy().into_owned();
     let allowed = check_access(&world, bucket, &parts.headers)
-        .map_err(|refusal| refusal.without_body(parts.method == Method::HEAD));
+        .map_err(|error| error.without_body(parts.method == Method::HEAD));
     let operation = match (&parts.method, key.is_empty()) {
         (&Method::GET, false) => return serve::get(&world, &key, &parts.headers, allowed).await,
         (&Method::HEAD, false) => "headObject",
         (&Method::DELETE, false) => "deleteObject",
         (&Method::HEAD, true) => "headBucket",
         (&Method::GET, true) if is_list_request(&parts) => "listObjects",
-        _ => return Refusal::new(StatusCode::NOT_IMPLEMENTED, "NotImplemented").into_response(),
+        _ => return S3Error::new(StatusCode::NOT_IMPLEMENTED, "NotImplemented").into_response(),
     };
-    let work = async |_rule| {
-        let answer = allowed.and_then(|()| match operation {
+    let handle = async |_rule| {
+        let response = allowed.and_then(|()| match operation {
             "headObject" => serve::head(&world, &key, &parts.headers),
             "listObjects" => Ok(list::objects(&world, parts.uri.query().unwrap_or_default())),
             "deleteObject" => {
@@ -42,9 +43,9 @@ pub(crate) async fn dispatch(world: Arc<World>, request: Request) -> Response {
             }
             _ => Ok(empty(StatusCode::OK)),
         });
-        answer.unwrap_or_else(IntoResponse::into_response)
+        response.unwrap_or_else(IntoResponse::into_response)
     };
-    world.stage.run(operation, &key, error::scripted, work).await
+    world.stage.run(operation, &key, error::scripted, handle).await
 }
 
 /// Returns whether the request lists objects. Other queries of a bucket (`?location`,
@@ -57,18 +58,18 @@ fn is_list_request(parts: &Parts) -> bool {
 }
 
 /// Checks the access key and the bucket. The signature itself is not checked.
-fn check_access(world: &World, bucket: &str, headers: &HeaderMap) -> Result<(), Refusal> {
+fn check_access(world: &World, bucket: &str, headers: &HeaderMap) -> Result<(), S3Error> {
     let signed = headers.get(AUTHORIZATION).and_then(|value| value.to_str().ok());
     let key = signed
         .and_then(|value| value.strip_prefix("AWS4-HMAC-SHA256 Credential="))
         .and_then(|rest| rest.split('/').next());
     match key {
-        None => Err(Refusal::new(StatusCode::FORBIDDEN, "AccessDenied")),
+        None => Err(S3Error::new(StatusCode::FORBIDDEN, "AccessDenied")),
         Some(key) if key != world.config.access_key => {
-            Err(Refusal::new(StatusCode::FORBIDDEN, "InvalidAccessKeyId"))
+            Err(S3Error::new(StatusCode::FORBIDDEN, "InvalidAccessKeyId"))
         }
         Some(_) if bucket != world.config.bucket => {
-            Err(Refusal::new(StatusCode::NOT_FOUND, "NoSuchBucket"))
+            Err(S3Error::new(StatusCode::NOT_FOUND, "NoSuchBucket"))
         }
         Some(_) => Ok(()),
     }

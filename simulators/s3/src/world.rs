@@ -1,4 +1,4 @@
-//! State of the simulated store.
+//! State of the S3 simulator: its objects and fault rules.
 
 use std::{
     collections::BTreeMap,
@@ -17,7 +17,7 @@ pub(crate) const OPERATIONS: [&str; 5] =
 /// Fields of a rule that only the S3 simulator has.
 #[derive(Debug, Clone, Default, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields, default)]
-pub(crate) struct Extra {
+pub(crate) struct S3Faults {
     /// The connection breaks after this fraction (0 to 1) of a body has been sent.
     pub(crate) break_after: Option<f64>,
 }
@@ -25,7 +25,7 @@ pub(crate) struct Extra {
 #[derive(Debug)]
 pub(crate) struct World {
     pub(crate) config: Config,
-    pub(crate) stage: Arc<Stage<Extra>>,
+    pub(crate) stage: Arc<Stage<S3Faults>>,
     objects: Mutex<BTreeMap<String, Object>>,
 }
 

@@ -7,8 +7,11 @@ use docferry_sim_s3::{Config, Running, start};
 use reqwest::{Client, Method, RequestBuilder, Response};
 use serde_json::{Value, json};
 
+/// Header `Authorization` with the access key of the simulator. The simulator does not check the
+/// signature.
 const AUTHORIZATION: &str = "AWS4-HMAC-SHA256 Credential=simulated-key/20260101/x/s3/aws4_request, SignedHeaders=host, Signature=0";
 
+/// A running simulator, and a client.
 struct Store {
     s3: Running,
     http: Client,
@@ -20,22 +23,26 @@ impl Store {
         Self { s3, http: Client::builder().no_proxy().build().unwrap() }
     }
 
-    async fn put(&self, key: &str, size: u64) -> Value {
+    /// Adds an object of this size and returns its description.
+    async fn put_object(&self, key: &str, size: u64) -> Value {
         let url = format!("{}/objects/{key}?size={size}&seed=1", self.s3.admin_url());
         self.http.put(url).send().await.unwrap().json().await.unwrap()
     }
 
-    async fn admin(&self, path: &str, body: &Value) {
+    /// Posts to the admin interface.
+    async fn post_admin(&self, path: &str, body: &Value) {
         let url = format!("{}{path}", self.s3.admin_url());
         self.http.post(url).json(body).send().await.unwrap().error_for_status().unwrap();
     }
 
+    /// Returns a signed request to the bucket.
     fn request(&self, method: Method, path: &str) -> RequestBuilder {
         let url = format!("{}/simulated-bucket{path}", self.s3.url());
         self.http.request(method, url).header("authorization", AUTHORIZATION)
     }
 
-    async fn range(&self, range: &str, tag: &str) -> Response {
+    /// Requests a range of the object `a/b c.bin` if the object has this ETag.
+    async fn get_range(&self, range: &str, tag: &str) -> Response {
         let request = self.request(Method::GET, "/a/b%20c.bin").header("range", range);
         request.header("if-match", tag).send().await.unwrap()
     }
@@ -48,7 +55,7 @@ fn header<'a>(response: &'a Response, name: &str) -> &'a str {
 #[tokio::test]
 async fn ranges_are_served_if_the_etag_matches() {
     let store = Store::new().await;
-    let object = store.put("a/b%20c.bin", 10_000_000).await;
+    let object = store.put_object("a/b%20c.bin", 10_000_000).await;
     let tag = object["etag"].as_str().unwrap();
     let head = store.request(Method::HEAD, "/a/b%20c.bin").send().await.unwrap();
     assert_eq!((head.status().as_u16(), header(&head, "content-length")), (200, "10000000"));
@@ -58,7 +65,7 @@ async fn ranges_are_served_if_the_etag_matches() {
 
     let whole = store.request(Method::GET, "/a/b%20c.bin").send().await.unwrap();
     let whole = whole.bytes().await.unwrap();
-    let part = store.range("bytes=4194000-4195000", tag).await;
+    let part = store.get_range("bytes=4194000-4195000", tag).await;
     assert_eq!((part.status().as_u16(), header(&part, "content-length")), (206, "1001"));
     assert_eq!(header(&part, "content-range"), "bytes 4194000-4195000/10000000");
     assert_eq!(part.bytes().await.unwrap(), whole[4_194_000..=4_195_000]);
@@ -68,7 +75,7 @@ async fn ranges_are_served_if_the_etag_matches() {
         ("bytes=10000000-", tag, 416),
         ("bytes=9999999-20000000", tag, 206),
     ] {
-        assert_eq!(store.range(range, tag).await.status(), status, "{range}");
+        assert_eq!(store.get_range(range, tag).await.status(), status, "{range}");
     }
 }
 
@@ -91,8 +98,11 @@ async fn invalid_requests_get_the_error_codes_of_s3() {
         assert!(body.contains(&format!("<Code>{code}</Code>")), "{body}");
     }
 
-    let other = store.http.head(format!("{}/simulated-bucket/x", store.s3.url()));
-    assert_eq!(other.header("authorization", unknown_key).send().await.unwrap().status(), 403);
+    let unknown_signer = store.http.head(format!("{}/simulated-bucket/x", store.s3.url()));
+    assert_eq!(
+        unknown_signer.header("authorization", unknown_key).send().await.unwrap().status(),
+        403
+    );
     assert_eq!(store.request(Method::HEAD, "").send().await.unwrap().status(), 200);
 }
 
@@ -100,7 +110,7 @@ async fn invalid_requests_get_the_error_codes_of_s3() {
 async fn objects_can_be_listed_by_folder_and_deleted() {
     let store = Store::new().await;
     for key in ["a/1", "a/2", "b%26c", "d"] {
-        store.put(key, 5).await;
+        store.put_object(key, 5).await;
     }
     let list = async |query: &str| {
         store.request(Method::GET, query).send().await.unwrap().text().await.unwrap()
@@ -119,8 +129,8 @@ async fn objects_can_be_listed_by_folder_and_deleted() {
 #[tokio::test]
 async fn bandwidth_is_limited_and_response_bodies_can_break() {
     let store = Store::new().await;
-    store.put("slow", 400_000).await;
-    store.admin("/shape", &json!({ "bytesPerSecond": 1_000_000, "delayMs": 100 })).await;
+    store.put_object("slow", 400_000).await;
+    store.post_admin("/shape", &json!({ "bytesPerSecond": 1_000_000, "delayMs": 100 })).await;
     let read = async || {
         let start = Instant::now();
         let response = store.request(Method::GET, "/slow").send().await.unwrap();
@@ -130,13 +140,14 @@ async fn bandwidth_is_limited_and_response_bodies_can_break() {
     assert_eq!(bytes.unwrap().len(), 400_000);
     assert!(took > Duration::from_millis(480), "{took:?}");
 
-    store.admin("/faults", &json!({ "operation": "getObject", "breakAfter": 0.5 })).await;
+    store.post_admin("/faults", &json!({ "operation": "getObject", "breakAfter": 0.5 })).await;
     assert!(read().await.0.is_err());
     assert_eq!(read().await.0.unwrap().len(), 400_000);
 
     let url = format!("{}/requests", store.s3.admin_url());
     let log: Value = store.http.get(&url).send().await.unwrap().json().await.unwrap();
-    let log: Vec<_> = log.as_array().unwrap().iter().map(|e| (&e["status"], &e["bytes"])).collect();
+    let log: Vec<_> =
+        log.as_array().unwrap().iter().map(|entry| (&entry["status"], &entry["bytes"])).collect();
     let (whole, null) = (json!(400_000), Value::Null);
     assert_eq!(log, [(&json!(200), &whole), (&null, &json!(200_000)), (&json!(200), &whole)]);
 

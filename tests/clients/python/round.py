@@ -1,6 +1,8 @@
-"""Makes a series of calls with the Python client that openapi-generator creates.
+"""Makes a round, a fixed series of API calls, with the Python client that openapi-generator creates
+from openapi.yaml.
 
-Reads the parameters from DOCFERRY_ROUND and prints the results as one JSON document.
+Reads the parameters as JSON from the environment variable DOCFERRY_ROUND and prints the results as
+one JSON document, which tests/tests/clients.rs checks.
 """
 
 import json
@@ -25,7 +27,7 @@ def client(**credentials):
 
 
 def call(method, *arguments, **options):
-    """Makes a call, and repeats it while the API limits its callers."""
+    """Makes a call, and repeats it while the API throttles it (status 429)."""
     while True:
         try:
             return method(*arguments, **options)
@@ -38,12 +40,12 @@ def call(method, *arguments, **options):
 def problem(method, *arguments):
     """Returns the typed problem document of a call that must be refused."""
     try:
-        answer = call(method, *arguments)
+        response = call(method, *arguments)
     except exceptions.ApiException as refused:
         pointers = [error.pointer for error in getattr(refused.data, "errors", None) or []]
         pointer = pointers[0] if pointers else None
         return {"status": refused.data.status, "code": refused.data.code, "pointer": pointer}
-    raise AssertionError(f"the call was not refused: {answer}")
+    raise AssertionError(f"the call was not refused: {response}")
 
 
 basic = client(username=ROUND["username"], password=ROUND["password"])
@@ -51,12 +53,13 @@ downloads = DownloadsApi(client(access_token=ROUND["token"]))
 deliveries = DeliveriesApi(basic)
 
 
-def start(file):
+def start_job(file):
+    """Starts a job that downloads a document, and returns the id of the job."""
     return call(downloads.initiate_download, InitiateRequest(file_id=file)).job_id
 
 
-def ended(job):
-    """Polls at the interval that the service asks for, until the job has ended."""
+def wait_for_end(job):
+    """Polls at the interval that the API asks for until the job has ended. Returns the status."""
     while True:
         status = call(downloads.get_job_status, job)
         if status.next_poll_in_ms is None:
@@ -67,17 +70,17 @@ def ended(job):
 health = call(HealthApi(basic).get_health)
 large = call(downloads.check_document, CheckRequest(file_id=ROUND["largeFile"]))
 
-job = start(ROUND["file"])
-done = ended(job)
+job = start_job(ROUND["file"])
+status = wait_for_end(job)
 detail = call(downloads.get_job_status, job, progress="detail").progress.actual_instance
 assert isinstance(detail, ProgressDetail)
 fetched = call(downloads.fetch_job, job)
 
-slow = start(ROUND["slowFile"])
-early = problem(downloads.fetch_job, slow)
-canceling = call(downloads.cancel_job, slow)
-canceled = ended(slow)
-again = problem(downloads.cancel_job, slow)
+slow_job = start_job(ROUND["slowFile"])
+early_fetch = problem(downloads.fetch_job, slow_job)
+canceling = call(downloads.cancel_job, slow_job)
+canceled = wait_for_end(slow_job)
+repeated_cancel = problem(downloads.cancel_job, slow_job)
 
 page = call(downloads.list_history, page_size=50)
 invalid = problem(downloads.initiate_download, InitiateRequest(file_id=0))
@@ -101,9 +104,9 @@ print(
             "health": health.status,
             "large": {"available": large.available, "size": large.size},
             "job": {
-                "status": done.status,
-                "progress": done.progress.actual_instance,
-                "bytesTotal": done.items[0].bytes_total,
+                "status": status.status,
+                "progress": status.progress.actual_instance,
+                "bytesTotal": status.items[0].bytes_total,
             },
             "detail": {
                 "percent": detail.percent,
@@ -111,11 +114,11 @@ print(
                 "phase": detail.phase,
             },
             "url": fetched.url,
-            "early": early,
+            "earlyFetch": early_fetch,
             "canceling": canceling.status,
             "canceled": canceled.status,
-            "again": again,
-            "history": [item.job_id for item in page.items] == [slow, job],
+            "repeatedCancel": repeated_cancel,
+            "history": [item.job_id for item in page.items] == [slow_job, job],
             "invalid": invalid,
             "unknown": unknown,
             "transfer": {

@@ -1,5 +1,6 @@
-// Makes a series of calls with the TypeScript client that openapi-generator creates. Reads the
-// parameters from DOCFERRY_ROUND and prints the results as one JSON document.
+// Makes a round, a fixed series of API calls, with the TypeScript client that openapi-generator
+// creates from openapi.yaml. Reads the parameters as JSON from the environment variable
+// DOCFERRY_ROUND and prints the results as one JSON document, which tests/tests/clients.rs checks.
 
 import {
   Configuration,
@@ -15,7 +16,7 @@ declare const process: { env: Record<string, string>; exitCode: number };
 const round = JSON.parse(process.env.DOCFERRY_ROUND);
 const sleep = (milliseconds: number) => new Promise<void>((done) => setTimeout(done, milliseconds));
 
-/** Makes a call, and repeats it while the API limits its callers. */
+/** Makes a call, and repeats it while the API throttles it (status 429). */
 async function call<T>(method: () => Promise<T>): Promise<T> {
   for (;;) {
     try {
@@ -47,13 +48,14 @@ const basic = new Configuration({ ...common, username, password });
 const downloads = new DownloadsApi(new Configuration({ ...common, accessToken: token }));
 const deliveries = new DeliveriesApi(basic);
 
-async function start(fileId: number): Promise<string> {
+/** Starts a job that downloads a document, and returns the id of the job. */
+async function startJob(fileId: number): Promise<string> {
   const initiateRequest = { fileId };
   return (await call(() => downloads.initiateDownload({ initiateRequest }))).jobId;
 }
 
-/** Polls at the interval that the service asks for, until the job has ended. */
-async function ended(jobId: string) {
+/** Polls at the interval that the API asks for until the job has ended. Returns the last status. */
+async function waitForEnd(jobId: string) {
   for (;;) {
     const status = await call(() => downloads.getJobStatus({ jobId }));
     if (status.nextPollInMs === null) return status;
@@ -66,22 +68,22 @@ async function main() {
   const checkRequest = { fileId: round.largeFile };
   const large = await call(() => downloads.checkDocument({ checkRequest }));
 
-  const job = await start(round.file);
-  const done = await ended(job);
+  const job = await startJob(round.file);
+  const status = await waitForEnd(job);
   const query = { jobId: job, progress: "detail" as const };
   const { progress: detail } = await call(() => downloads.getJobStatus(query));
   if (typeof detail === "number") throw new Error("progress has no detail");
   const fetched = await call(() => downloads.fetchJob({ jobId: job }));
 
-  const slow = await start(round.slowFile);
-  const early = await problem(() => downloads.fetchJob({ jobId: slow }));
-  const canceling = await call(() => downloads.cancelJob({ jobId: slow }));
-  const canceled = await ended(slow);
-  const again = await problem(() => downloads.cancelJob({ jobId: slow }));
+  const slowJob = await startJob(round.slowFile);
+  const earlyFetch = await problem(() => downloads.fetchJob({ jobId: slowJob }));
+  const canceling = await call(() => downloads.cancelJob({ jobId: slowJob }));
+  const canceled = await waitForEnd(slowJob);
+  const repeatedCancel = await problem(() => downloads.cancelJob({ jobId: slowJob }));
 
   const page = await call(() => downloads.listHistory({ pageSize: 50 }));
-  const none = { initiateRequest: { fileId: 0 } };
-  const invalid = await problem(() => downloads.initiateDownload(none));
+  const invalidRequest = { initiateRequest: { fileId: 0 } };
+  const invalid = await problem(() => downloads.initiateDownload(invalidRequest));
   const unknown = await problem(() => downloads.getJobStatus({ jobId: "0".repeat(32) }));
 
   const uploadRequest = { objGuid: round.guid, email: round.email };
@@ -94,23 +96,23 @@ async function main() {
   const terminateRequest = { transferIds: [transferId] };
   const stopped = await call(() => deliveries.terminateTransfers({ terminateRequest }));
 
-  const ids = page.items.map((item) => item.jobId);
+  const listedJobs = page.items.map((item) => item.jobId);
   console.log(
     JSON.stringify({
       health: health.status,
       large: { available: large.available, size: large.size },
       job: {
-        status: done.status,
-        progress: done.progress,
-        bytesTotal: done.items[0].bytesTotal,
+        status: status.status,
+        progress: status.progress,
+        bytesTotal: status.items[0].bytesTotal,
       },
       detail: { percent: detail.percent, bytesDone: detail.bytesDone, phase: detail.phase },
       url: fetched.url,
-      early,
+      earlyFetch,
       canceling: canceling.status,
       canceled: canceled.status,
-      again,
-      history: ids.length === 2 && ids[0] === slow && ids[1] === job,
+      repeatedCancel,
+      history: listedJobs.length === 2 && listedJobs[0] === slowJob && listedJobs[1] === job,
       invalid,
       unknown,
       transfer: {

@@ -1,9 +1,10 @@
-//! Names of recipients and files, restricted fault rules, and attributes of items.
+//! Helpers of the chaos test: names of recipients and files, fault rules for one document or
+//! transfer, and attributes of DynamoDB items. `tag` is the unique text of the round's sandbox.
 
 use docferry_system_tests::Item;
 use serde_json::Value;
 
-/// Returns a string attribute of an item.
+/// Returns a string attribute of an item, if the item has it.
 pub(crate) fn string_attribute(item: &Item, name: &str) -> Option<String> {
     item.get(name)?.as_s().ok().cloned()
 }
@@ -14,21 +15,22 @@ pub(crate) fn execution_number(record: &Item) -> u32 {
 }
 
 /// Returns the email address of a recipient.
-pub(crate) fn recipient_email(tag: &str, person: usize) -> String {
-    format!("p{person}-{tag}@docferry.example")
+pub(crate) fn recipient_email(tag: &str, recipient: usize) -> String {
+    format!("p{recipient}-{tag}@docferry.example")
 }
 
-/// Returns a file name, which is also an exchange key.
+/// Returns the file name of a document, which is also its key in the exchange bucket.
 pub(crate) fn file_name(tag: &str, number: usize) -> String {
     format!("{tag}-{number:02}.pdf")
 }
 
-/// Restricts faults to subjects that contain this text.
-pub(crate) fn with_match(faults: &[Value], part: &str) -> Vec<Value> {
-    let restricted = |fault: &Value| {
-        let mut fault = fault.clone();
-        fault["match"] = part.into();
-        fault
+/// Returns the fault rules, restricted to subjects that contain `text`. The subject of a request
+/// is the document or path that the request is about.
+pub(crate) fn with_match(faults: &[Value], text: &str) -> Vec<Value> {
+    let restrict = |fault: &Value| {
+        let mut restricted = fault.clone();
+        restricted["match"] = text.into();
+        restricted
     };
-    faults.iter().map(restricted).collect()
+    faults.iter().map(restrict).collect()
 }

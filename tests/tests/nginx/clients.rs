@@ -1,4 +1,5 @@
-//! Tests of the unchanged clients in `docs/clients/`, run by Node through nginx.
+//! Tests of the example API clients in `docs/clients/`. Node runs the unchanged clients; they call a
+//! mock of the API ([`Upstream`]) through nginx.
 
 use std::path::Path;
 use std::process::{Command, Stdio};
@@ -9,19 +10,25 @@ use crate::proxy::Proxy;
 use crate::upstream::Upstream;
 use crate::{CALL_TIMEOUT, program, start_behind_nginx};
 
-/// Runs a script that imports one of the clients and prints one JSON document. If there is no
-/// Node, prints that the test is skipped and returns `None`.
-async fn run_client(proxy: &Proxy, client: &str, names: &str, script: &str) -> Option<Value> {
+/// Runs a script that uses one of the clients and prints one JSON document. `client_file` is the
+/// name of the client's file, and `imports` are the names that the script imports from it. If Node
+/// is not configured, prints that the test is skipped and returns `None`.
+async fn run_client(
+    proxy: &Proxy,
+    client_file: &str,
+    imports: &str,
+    script: &str,
+) -> Option<Value> {
     let Some(node) = program("DOCFERRY_NODE") else {
         eprintln!("skipped: DOCFERRY_NODE is not set");
         return None;
     };
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap();
-    let client = root.join("docs/clients").join(client);
+    let client_path = root.join("docs/clients").join(client_file);
     let script = format!(
-        "import {{ {names} }} from {};\nconst api = {};\nconst authorization = () => \"Bearer t0ken\";\n\
+        "import {{ {imports} }} from {};\nconst api = {};\nconst authorization = () => \"Bearer t0ken\";\n\
          setTimeout(() => {{ console.error(\"timeout\"); process.exit(1); }}, {}).unref();\n{script}",
-        json!(format!("file://{}", client.display())),
+        json!(format!("file://{}", client_path.display())),
         json!(proxy.url),
         CALL_TIMEOUT.as_millis(),
     );
@@ -35,10 +42,10 @@ async fn run_client(proxy: &Proxy, client: &str, names: &str, script: &str) -> O
     Some(serde_json::from_str(&text).expect("one JSON document"))
 }
 
-/// Returns the `Last-Event-ID` of each subscription.
+/// Returns the `Last-Event-ID` of each request for events, or an empty string without one.
 fn last_event_ids(upstream: &Upstream) -> Vec<String> {
-    let requests = upstream.request_heads();
-    let subscriptions = requests.iter().filter(|head| head.contains("/subscribe/"));
+    let request_heads = upstream.request_heads();
+    let subscriptions = request_heads.iter().filter(|head| head.contains("/subscribe/"));
     subscriptions
         .map(|head| {
             let id = head.lines().find_map(|line| line.strip_prefix("last-event-id: "));
@@ -84,7 +91,7 @@ async fn polling_client_stops_on_permanent_errors_and_on_abort() {
 }
 
 #[tokio::test]
-async fn clients_treat_truncated_bodies_and_foreign_pages_as_failures() {
+async fn polling_client_retries_after_truncated_bodies_and_foreign_pages() {
     let Some((_upstream, proxy)) = start_behind_nginx().await else { return };
     let script = "const pauses = [];
         const pause = async (milliseconds) => { pauses.push(milliseconds); };
@@ -92,21 +99,29 @@ async fn clients_treat_truncated_bodies_and_foreign_pages_as_failures() {
         console.log(JSON.stringify({ status: job.status, failures: pauses.length }));";
     let Some(printed) = run_client(&proxy, "poll.ts", "waitForJob", script).await else { return };
     assert_eq!(printed, json!({ "status": "completed", "failures": 3 }));
+}
 
+#[tokio::test]
+async fn polling_client_gives_up_after_the_configured_number_of_retries() {
     let Some((_upstream, proxy)) = start_behind_nginx().await else { return };
     let script = "let failed;
         try { await waitForJob(api, 'j2', { authorization, retries: 2, pause: async () => {} }); }
         catch (error) { failed = error.name; }
         console.log(JSON.stringify({ failed }));";
-    let printed = run_client(&proxy, "poll.ts", "waitForJob", script).await.unwrap();
-    assert_eq!(printed, json!({ "failed": "JobError" }), "the number of retries is limited");
+    let Some(printed) = run_client(&proxy, "poll.ts", "waitForJob", script).await else { return };
+    assert_eq!(printed, json!({ "failed": "JobError" }));
+}
 
+#[tokio::test]
+async fn streaming_client_reconnects_after_malformed_events_and_foreign_pages() {
     let Some((upstream, proxy)) = start_behind_nginx().await else { return };
     let script = "const seen = [];
         const pause = async () => {};
         await subscribe(api, 'j2', { authorization, pause, onEvent: (event) => { seen.push(event); } });
         console.log(JSON.stringify(seen));";
-    let printed = run_client(&proxy, "subscribe.ts", "subscribe", script).await.unwrap();
+    let Some(printed) = run_client(&proxy, "subscribe.ts", "subscribe", script).await else {
+        return;
+    };
     assert_eq!(printed, json!([{ "type": "result", "id": "1.end", "data": {} }]));
     assert_eq!(
         last_event_ids(&upstream),
@@ -142,7 +157,7 @@ async fn streaming_client_resumes_after_the_last_received_event() {
 }
 
 #[tokio::test]
-async fn event_source_ends_with_the_job() {
+async fn event_source_client_closes_after_the_last_event() {
     let Some((upstream, proxy)) = start_behind_nginx().await else { return };
     let script = "const seen = [];
         const { ended } = follow(api, 'j1', (type, data) => {

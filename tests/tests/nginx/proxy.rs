@@ -1,5 +1,5 @@
-//! Runs nginx with `docs/clients/nginx.conf`. Only the names and ports that every
-//! installation has to replace are replaced.
+//! Runs nginx with the example configuration `docs/clients/nginx.conf`. The tests replace only the
+//! names and ports that every installation has to replace.
 
 use std::ffi::OsStr;
 use std::net::TcpListener;
@@ -8,9 +8,11 @@ use std::process::{Child, Command, Stdio};
 
 use docferry_system_tests::{SHORT_TIMEOUT, eventually};
 
+/// A running nginx. It stops when the value is dropped.
 pub(crate) struct Proxy {
     pub(crate) url: String,
     nginx: Child,
+    /// Folder with the configuration, the log and the temporary files.
     folder: PathBuf,
 }
 
@@ -23,9 +25,10 @@ impl Drop for Proxy {
 }
 
 impl Proxy {
-    pub(crate) async fn start(program: &OsStr, upstream: u16) -> Self {
+    /// Starts nginx, which forwards requests to the mock at `upstream_port`.
+    pub(crate) async fn start(program: &OsStr, upstream_port: u16) -> Self {
         for _ in 0..5 {
-            if let Some(proxy) = Self::start_on_free_port(program, upstream).await {
+            if let Some(proxy) = Self::start_on_free_port(program, upstream_port).await {
                 return proxy;
             }
         }
@@ -33,51 +36,53 @@ impl Proxy {
     }
 
     /// Starts nginx on a free port. Returns `None` if another process took the port first.
-    async fn start_on_free_port(program: &OsStr, upstream: u16) -> Option<Self> {
+    async fn start_on_free_port(program: &OsStr, upstream_port: u16) -> Option<Self> {
         let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
         let folder = std::env::temp_dir().join(format!("docferry-nginx-{port}"));
         std::fs::create_dir_all(&folder).unwrap();
         let log = folder.join("error.log");
-        let main = folder.join("nginx.conf");
-        std::fs::write(folder.join("docferry.conf"), settings(port, upstream)).unwrap();
-        std::fs::write(&main, main_configuration(&folder)).unwrap();
-        let nginx = |more: &[&str]| {
+        let main_file = folder.join("nginx.conf");
+        let example = example_configuration(port, upstream_port);
+        std::fs::write(folder.join("docferry.conf"), example).unwrap();
+        std::fs::write(&main_file, main_configuration(&folder)).unwrap();
+        let nginx = |arguments: &[&str]| {
             let mut command = Command::new(program);
-            command.arg("-p").arg(&folder).arg("-c").arg(&main).arg("-e").arg(&log).args(more);
+            command.arg("-p").arg(&folder).arg("-c").arg(&main_file).arg("-e").arg(&log);
+            command.args(arguments);
             command.stdin(Stdio::null());
             command
         };
-        let tested = nginx(&["-t"]).output().unwrap();
-        let error = String::from_utf8_lossy(&tested.stderr).into_owned();
+        let syntax_check = nginx(&["-t"]).output().unwrap();
+        let error = String::from_utf8_lossy(&syntax_check.stderr).into_owned();
         let logged = std::fs::read_to_string(&log).unwrap_or_default();
-        assert!(tested.status.success(), "{error}{logged}");
+        assert!(syntax_check.status.success(), "{error}{logged}");
         let mut proxy = Self {
             url: format!("http://127.0.0.1:{port}"),
             nginx: nginx(&[]).stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap(),
             folder,
         };
-        let is_taken = || {
+        let port_is_taken = || {
             let logged = std::fs::read_to_string(&log).unwrap_or_default();
             logged.contains("bind() to") && logged.contains("failed")
         };
         // nginx logs that a port is taken before it writes its pid file.
         let is_listening = eventually("nginx listens", SHORT_TIMEOUT, async || {
-            if is_taken() {
+            if port_is_taken() {
                 return Some(false);
             }
             assert!(proxy.nginx.try_wait().unwrap().is_none(), "nginx has ended");
-            // The pid file is written when nginx listens on its ports. The configuration test
-            // above leaves an empty one.
-            let pid = std::fs::metadata(proxy.folder.join("nginx.pid"));
-            pid.is_ok_and(|file| file.len() > 0).then_some(true)
+            // nginx writes its pid file when it listens on its ports. Before that, the file is
+            // empty, because the syntax check has created it.
+            let pid_file = std::fs::metadata(proxy.folder.join("nginx.pid"));
+            pid_file.is_ok_and(|file| file.len() > 0).then_some(true)
         })
         .await;
-        (is_listening && !is_taken()).then_some(proxy)
+        (is_listening && !port_is_taken()).then_some(proxy)
     }
 }
 
-/// Returns the configuration with this machine's ports, without TLS.
-fn settings(port: u16, upstream: u16) -> String {
+/// Returns the example configuration with these ports and without TLS.
+fn example_configuration(port: u16, upstream_port: u16) -> String {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap();
     let mut text = std::fs::read_to_string(root.join("docs/clients/nginx.conf")).unwrap();
     for (original, replacement, count) in [
@@ -90,24 +95,29 @@ fn settings(port: u16, upstream: u16) -> String {
             String::new(),
             1,
         ),
-        ("a1b2c3d4e5.execute-api.ca-central-1.amazonaws.com", format!("127.0.0.1:{upstream}"), 1),
+        (
+            "a1b2c3d4e5.execute-api.ca-central-1.amazonaws.com",
+            format!("127.0.0.1:{upstream_port}"),
+            1,
+        ),
         ("proxy_pass https://", "proxy_pass http://".to_owned(), 2),
     ] {
-        let found = text.matches(original).count();
-        assert_eq!(found, count, "{original}");
+        assert_eq!(text.matches(original).count(), count, "{original}");
         text = text.replace(original, &replacement);
     }
     text
 }
 
-/// Returns the main configuration of nginx, with all files in one folder.
+/// Returns the main configuration of nginx, which includes the example configuration and keeps all
+/// files in one folder.
 fn main_configuration(folder: &Path) -> String {
-    let kinds = ["client_body", "proxy", "fastcgi", "uwsgi", "scgi"];
-    let temporary = kinds.map(|kind| format!("  {kind}_temp_path {}/{kind};\n", folder.display()));
+    let modules = ["client_body", "proxy", "fastcgi", "uwsgi", "scgi"];
+    let temporary_folders =
+        modules.map(|module| format!("  {module}_temp_path {}/{module};\n", folder.display()));
     format!(
         "daemon off;\nmaster_process off;\npid {0}/nginx.pid;\nevents {{}}\n\
          http {{\n  access_log off;\n{1}  include {0}/docferry.conf;\n}}\n",
         folder.display(),
-        temporary.concat()
+        temporary_folders.concat()
     )
 }

@@ -1,4 +1,6 @@
-//! Mock of the downloads API, with one connection per request.
+//! Mock of the downloads API, to which nginx forwards the requests of the clients under test. It
+//! serves two jobs: `j1`, whose responses are correct, and `j2`, whose responses are damaged until
+//! the last one. Each connection serves one request.
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
@@ -11,7 +13,7 @@ use tokio::sync::watch;
 pub(crate) const PRESIGNED_URL: &str =
     "https://bucket.example/downloads/j1/0?X-Amz-Credential=AKIA%2F20261123&X-Amz-Signature=a+b//c";
 
-/// Running mock.
+/// The running mock. It stops when the value is dropped.
 pub(crate) struct Upstream {
     pub(crate) port: u16,
     shared: Arc<Shared>,
@@ -22,7 +24,7 @@ pub(crate) struct Upstream {
 struct Shared {
     /// Heads of all requests, with header names in lower case.
     request_heads: Mutex<Vec<String>>,
-    /// Number of calls whose responses depend on their order.
+    /// Number of calls so far whose responses depend on the order of the calls.
     ordered_calls: AtomicUsize,
     /// Number of the last event that the client has received.
     confirmed: watch::Sender<u32>,
@@ -35,6 +37,7 @@ impl Drop for Upstream {
 }
 
 impl Upstream {
+    /// Starts the mock on a free port.
     pub(crate) async fn start() -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let port = listener.local_addr().unwrap().port();
@@ -43,10 +46,10 @@ impl Upstream {
             ordered_calls: AtomicUsize::new(0),
             confirmed: watch::Sender::new(0),
         });
-        let all = Arc::clone(&shared);
+        let listener_state = Arc::clone(&shared);
         let serving = tokio::spawn(async move {
             while let Ok((socket, _)) = listener.accept().await {
-                let shared = Arc::clone(&all);
+                let shared = Arc::clone(&listener_state);
                 tokio::spawn(async move {
                     // The client may close the connection at any time.
                     let _ = shared.serve(socket).await;
@@ -61,9 +64,9 @@ impl Upstream {
         self.shared.request_heads.lock().unwrap().clone()
     }
 
-    /// Records that the client has received this event.
-    pub(crate) fn confirm(&self, event: u32) {
-        self.shared.confirmed.send_replace(event);
+    /// Records that the client has received the event with this number.
+    pub(crate) fn confirm(&self, event_number: u32) {
+        self.shared.confirmed.send_replace(event_number);
     }
 }
 
@@ -73,33 +76,35 @@ impl Shared {
         let head = read_head(&mut socket).await?;
         self.request_heads.lock().unwrap().push(head.clone());
         let mut words = head.split(' ');
-        let request_line = (words.next().unwrap_or_default(), words.next().unwrap_or_default());
-        let path = request_line.1.split('?').next().unwrap_or_default().strip_prefix("/prod");
-        match (request_line.0, path.unwrap_or_default()) {
+        let method = words.next().unwrap_or_default();
+        let target = words.next().unwrap_or_default();
+        let path = target.split('?').next().unwrap_or_default().strip_prefix("/prod");
+        match (method, path.unwrap_or_default()) {
             ("GET", "/v1/download/subscribe/j1") => self.send_events(&mut socket, &head).await,
             ("GET", "/v1/download/status/j1") => respond(&mut socket, &self.next_status()).await,
             ("GET", "/v1/download/status/j2") => self.send_broken_status(&mut socket).await,
             ("GET", "/v1/download/subscribe/j2") => self.send_broken_events(&mut socket).await,
             ("GET", "/v1/download/j1") => {
-                let found = format!("HTTP/1.1 302 Found\r\nlocation: {PRESIGNED_URL}\r\n");
-                respond(&mut socket, &(found, String::new())).await
+                let head = format!("HTTP/1.1 302 Found\r\nlocation: {PRESIGNED_URL}\r\n");
+                respond(&mut socket, &Response::new(&head, "")).await
             }
             ("POST", "/v1/download/initiate") => {
-                let accepted = "HTTP/1.1 202 Accepted\r\nlocation: status/j1\r\nretry-after: 1\r\n\
+                let head = "HTTP/1.1 202 Accepted\r\nlocation: status/j1\r\nretry-after: 1\r\n\
                                 x-request-id: request-1\r\ncontent-type: application/json\r\n";
-                respond(&mut socket, &(accepted.into(), "{\"jobId\":\"j1\"}".into())).await
+                respond(&mut socket, &Response::new(head, r#"{"jobId":"j1"}"#)).await
             }
             ("POST", path) if path.starts_with("/confirm/") => {
-                let event = path.trim_start_matches("/confirm/").parse().unwrap_or(0);
-                self.confirmed.send_replace(event);
-                respond(&mut socket, &("HTTP/1.1 202 Accepted\r\n".into(), String::new())).await
+                let event_number = path.trim_start_matches("/confirm/").parse().unwrap_or(0);
+                self.confirmed.send_replace(event_number);
+                respond(&mut socket, &Response::new("HTTP/1.1 202 Accepted\r\n", "")).await
             }
-            _ => respond(&mut socket, &("HTTP/1.1 404 No\r\n".into(), String::new())).await,
+            _ => respond(&mut socket, &Response::new("HTTP/1.1 404 No\r\n", "")).await,
         }
     }
 
-    /// Responses in order: throttled, running, completed.
-    fn next_status(&self) -> (String, String) {
+    /// Returns the next status of the job `j1`. The responses in order: throttled, running,
+    /// completed.
+    fn next_status(&self) -> Response {
         let (head, body) = match self.ordered_calls.fetch_add(1, Ordering::Relaxed) {
             0 => (
                 "HTTP/1.1 429 Slow down\r\nretry-after: 2\r\ncontent-type: application/problem+json\r\n",
@@ -114,49 +119,53 @@ impl Shared {
                 r#"{"jobId":"j1","status":"completed","progress":100,"nextPollInMs":null,"error":null}"#,
             ),
         };
-        (head.to_owned(), body.to_owned())
+        Response::new(head, body)
     }
 
-    /// Responses in order: a sign-in page, a truncated body, a status with another media type,
-    /// completed.
+    /// Sends the next status of the job `j2`. The responses in order: a sign-in page, a truncated
+    /// body, a status with the wrong media type, the status `completed`.
     async fn send_broken_status(&self, socket: &mut TcpStream) -> std::io::Result<()> {
         let ok = "HTTP/1.1 200 OK\r\n";
         let body = r#"{"jobId":"j2","status":"completed","nextPollInMs":null,"error":null}"#;
-        let (media_type, sent) = match self.ordered_calls.fetch_add(1, Ordering::Relaxed) {
+        let (media_type, body_to_send) = match self.ordered_calls.fetch_add(1, Ordering::Relaxed) {
             0 => ("text/html", "<html>Sign in</html>"),
             1 => {
                 let length = body.len();
                 let head = "content-type: application/json\r\nconnection: close\r\n";
-                let cut = format!("{ok}{head}content-length: {length}\r\n\r\n{}", &body[..20]);
-                return socket.write_all(cut.as_bytes()).await;
+                let truncated =
+                    format!("{ok}{head}content-length: {length}\r\n\r\n{}", &body[..20]);
+                return socket.write_all(truncated.as_bytes()).await;
             }
             2 => ("text/plain", body),
             _ => ("application/json", body),
         };
-        respond(socket, &(format!("{ok}content-type: {media_type}\r\n"), sent.to_owned())).await
+        let head = format!("{ok}content-type: {media_type}\r\n");
+        respond(socket, &Response::new(&head, body_to_send)).await
     }
 
-    /// Responses in order: a sign-in page, an event that is not JSON, the end, status 204.
+    /// Sends the next events of the job `j2`. The responses in order: a sign-in page, an event that
+    /// is not JSON, the last event, status 204 without events.
     async fn send_broken_events(&self, socket: &mut TcpStream) -> std::io::Result<()> {
         let ok = "HTTP/1.1 200 OK\r\n";
-        let (media_type, sent) = match self.ordered_calls.fetch_add(1, Ordering::Relaxed) {
+        let (media_type, body_to_send) = match self.ordered_calls.fetch_add(1, Ordering::Relaxed) {
             0 => ("text/html", "<html>\n\nSign in</html>"),
             1 => ("text/event-stream", "retry: 50\n\nid: 9\ndata: not JSON\n\n"),
             2 => ("text/event-stream", "retry: 50\n\nevent: result\nid: 1.end\ndata: {}\n\n"),
             _ => {
-                let end = ("HTTP/1.1 204 No Content\r\n".to_owned(), String::new());
+                let end = Response::new("HTTP/1.1 204 No Content\r\n", "");
                 return respond(socket, &end).await;
             }
         };
-        respond(socket, &(format!("{ok}content-type: {media_type}\r\n"), sent.to_owned())).await
+        let head = format!("{ok}content-type: {media_type}\r\n");
+        respond(socket, &Response::new(&head, body_to_send)).await
     }
 
-    /// Sends two events, each after the client has received the previous one, and closes the
-    /// connection. A reconnect gets the remaining events, and a reconnect after the end gets
-    /// status 204. Ids and data are those of the service.
+    /// Sends events of the job `j1`, with the ids and data of the real API. The first connection gets
+    /// two events, the second one after the client has received the first one. A client that
+    /// reconnects gets the remaining events, and after the last event status 204.
     async fn send_events(&self, socket: &mut TcpStream, head: &str) -> std::io::Result<()> {
         if head.contains("\nlast-event-id: 1.completed.100.15.end") {
-            return respond(socket, &("HTTP/1.1 204 No Content\r\n".into(), String::new())).await;
+            return respond(socket, &Response::new("HTTP/1.1 204 No Content\r\n", "")).await;
         }
         let start = "HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\n\
                      cache-control: no-store\r\nconnection: close\r\n\r\nretry: 50\n\n: keep-alive\n\n";
@@ -178,7 +187,7 @@ impl Shared {
     }
 }
 
-/// Sends one named event.
+/// Sends one event of a server-sent event stream.
 async fn send_event(
     socket: &mut TcpStream,
     id: &str,
@@ -188,8 +197,22 @@ async fn send_event(
     socket.write_all(format!("event: {name}\nid: {id}\ndata: {data}\n\n").as_bytes()).await
 }
 
-/// Sends a response: its head without the length, and its body.
-async fn respond(socket: &mut TcpStream, (head, body): &(String, String)) -> std::io::Result<()> {
+/// An HTTP response of the mock.
+struct Response {
+    /// Status line and headers, without the length of the body and the empty line.
+    head: String,
+    body: String,
+}
+
+impl Response {
+    fn new(head: &str, body: &str) -> Self {
+        Self { head: head.to_owned(), body: body.to_owned() }
+    }
+}
+
+/// Sends a response and announces that the connection closes.
+async fn respond(socket: &mut TcpStream, response: &Response) -> std::io::Result<()> {
+    let Response { head, body } = response;
     let length = if head.contains(" 204 ") {
         String::new()
     } else {
@@ -199,7 +222,7 @@ async fn respond(socket: &mut TcpStream, (head, body): &(String, String)) -> std
     socket.write_all(text.as_bytes()).await
 }
 
-/// Reads a request and returns its head. The body is discarded.
+/// Reads a request and returns its head with header names in lower case. The body is discarded.
 async fn read_head(socket: &mut TcpStream) -> std::io::Result<String> {
     let mut bytes = Vec::new();
     while !bytes.ends_with(b"\r\n\r\n") {

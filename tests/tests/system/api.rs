@@ -1,15 +1,16 @@
-//! Tests of the API with invalid, unauthorized and repeated requests.
+//! Tests of the transfers API with invalid, unauthorized and repeated requests.
 
 use std::collections::BTreeSet;
 
-use docferry_system_tests::{Answer, SHORT_TIMEOUT, Sandbox, eventually};
+use docferry_system_tests::{ApiResponse, SHORT_TIMEOUT, Sandbox, eventually};
 use reqwest::{Method, StatusCode};
 use serde_json::{Value, json};
 
-fn assert_problem(answer: &Answer, status: StatusCode) {
-    assert_eq!(answer.status, status, "{}", answer.text);
-    assert_eq!(answer.media_type(), "application/problem+json");
-    let problem = answer.json();
+/// Fails unless the response is an `application/problem+json` document with this status.
+fn assert_problem(response: &ApiResponse, status: StatusCode) {
+    assert_eq!(response.status, status, "{}", response.text);
+    assert_eq!(response.media_type(), "application/problem+json");
+    let problem = response.json();
     assert_eq!(problem["status"], status.as_u16());
     for field in ["title", "detail", "code", "requestId"] {
         assert!(problem[field].as_str().is_some_and(|text| !text.is_empty()), "{field}");
@@ -29,24 +30,24 @@ async fn calls_without_valid_credentials_are_refused() {
             (Method::GET, "/document/status/00000000000000000000000000000000", None),
             (Method::GET, "/ping", None),
         ] {
-            let answer = api.request(method, path, body).await;
-            assert_problem(&answer, StatusCode::UNAUTHORIZED);
+            let response = api.request(method, path, body).await;
+            assert_problem(&response, StatusCode::UNAUTHORIZED);
             // API Gateway's own response has the same headers as those of the functions.
             for name in ["www-authenticate", "x-request-id", "strict-transport-security"] {
-                assert!(answer.headers.contains_key(name), "{name}");
+                assert!(response.headers.contains_key(name), "{name}");
             }
-            assert_eq!(answer.headers["x-content-type-options"], "nosniff");
+            assert_eq!(response.headers["x-content-type-options"], "nosniff");
         }
     }
     assert_nothing_was_created(&sandbox).await;
 }
 
 #[tokio::test]
-async fn invalid_input_is_refused_with_the_field_and_creates_nothing() {
+async fn invalid_upload_request_is_refused_and_creates_no_transfer() {
     let sandbox = Sandbox::new().await;
     sandbox.document(10).await;
     let (guid, email) = (sandbox.guid.as_str(), sandbox.email.as_str());
-    let folder = |path: &str| json!({ "objGuid": guid, "email": email, "filePath": path });
+    let with_folder = |path: &str| json!({ "objGuid": guid, "email": email, "filePath": path });
     for (body, pointer) in [
         (json!([]), ""),
         (json!({ "email": email }), "/objGuid"),
@@ -55,27 +56,27 @@ async fn invalid_input_is_refused_with_the_field_and_creates_nothing() {
         (json!({ "objGuid": guid }), "/email"),
         (json!({ "objGuid": guid, "email": sandbox.tag }), "/email"),
         (json!({ "objGuid": guid, "email": email, "filePath": 5 }), "/filePath"),
-        (folder("a|b"), "/filePath"),
-        (folder("CON"), "/filePath"),
-        (folder("forms/x"), "/filePath"),
-        (folder("ends with a period."), "/filePath"),
-        (folder(&"long/".repeat(100)), "/filePath"),
+        (with_folder("a|b"), "/filePath"),
+        (with_folder("CON"), "/filePath"),
+        (with_folder("forms/x"), "/filePath"),
+        (with_folder("ends with a period."), "/filePath"),
+        (with_folder(&"long/".repeat(100)), "/filePath"),
     ] {
-        let answer = sandbox.api.post(&body).await;
-        assert_problem(&answer, StatusCode::BAD_REQUEST);
-        let error = &answer.json()["errors"][0];
+        let response = sandbox.api.post(&body).await;
+        assert_problem(&response, StatusCode::BAD_REQUEST);
+        let error = &response.json()["errors"][0];
         assert_eq!(error["pointer"], pointer, "{body}");
-        assert!(error["detail"].as_str().is_some_and(|rule| !rule.is_empty()), "{body}");
-        assert!(!answer.text.contains(&sandbox.tag), "the response must not repeat the input");
+        assert!(error["detail"].as_str().is_some_and(|detail| !detail.is_empty()), "{body}");
+        assert!(!response.text.contains(&sandbox.tag), "the response must not repeat the input");
     }
 
     let truncated = r#"{"objGuid": "#;
-    let answer = sandbox.api.request(Method::POST, "/document/upload", Some(truncated)).await;
-    assert_problem(&answer, StatusCode::BAD_REQUEST);
+    let response = sandbox.api.request(Method::POST, "/document/upload", Some(truncated)).await;
+    assert_problem(&response, StatusCode::BAD_REQUEST);
     assert_nothing_was_created(&sandbox).await;
 }
 
-/// Fails if there is a record of this sandbox, or an execution without a record.
+/// Fails if an item belongs to this sandbox, or if an execution has no record.
 async fn assert_nothing_was_created(sandbox: &Sandbox) {
     let executions = sandbox.cloud.executions().await;
     let table = sandbox.cloud.items_as_text().await;
@@ -86,8 +87,8 @@ async fn assert_nothing_was_created(sandbox: &Sandbox) {
     assert!(own_items.is_empty(), "{own_items:?}");
     for execution in executions {
         let id = execution.split('-').next().unwrap();
-        let known = table.iter().any(|item| item.contains(id));
-        assert!(known, "execution {execution} has no record");
+        let has_record = table.iter().any(|item| item.contains(id));
+        assert!(has_record, "execution {execution} has no record");
     }
 }
 
@@ -95,8 +96,8 @@ async fn assert_nothing_was_created(sandbox: &Sandbox) {
 async fn unknown_ids_and_paths_are_not_found() {
     let api = Sandbox::new().await.api;
     for id in ["00000000000000000000000000000000", "nonsense", "%2e%2e", "'"] {
-        let answer = api.get(&format!("/document/status/{id}")).await;
-        assert_problem(&answer, StatusCode::NOT_FOUND);
+        let response = api.get(&format!("/document/status/{id}")).await;
+        assert_problem(&response, StatusCode::NOT_FOUND);
     }
 
     for (method, path) in [
@@ -106,8 +107,8 @@ async fn unknown_ids_and_paths_are_not_found() {
         (Method::GET, "/nowhere"),
         (Method::POST, "/health"),
     ] {
-        let answer = api.request(method, path, None).await;
-        assert_problem(&answer, StatusCode::NOT_FOUND);
+        let response = api.request(method, path, None).await;
+        assert_problem(&response, StatusCode::NOT_FOUND);
     }
 }
 
@@ -134,37 +135,39 @@ async fn equal_uploads_with_one_key_create_one_transfer() {
         json!({ "objGuid": document.guid, "email": sandbox.email, "filePath": sandbox.folder });
     let requests = (0..10).map(async |_| {
         eventually("the upload is accepted", SHORT_TIMEOUT, async || {
-            let answer = api.post(&body).await;
+            let response = api.post(&body).await;
             // Repeats the request after a transient failure.
-            let is_accepted = answer.status == StatusCode::ACCEPTED;
-            let is_transient = [409, 429, 503].contains(&answer.status.as_u16());
-            assert!(is_accepted || is_transient, "{} {}", answer.status, answer.text);
-            is_accepted.then_some(answer.text)
+            let is_accepted = response.status == StatusCode::ACCEPTED;
+            let is_transient = [409, 429, 503].contains(&response.status.as_u16());
+            assert!(is_accepted || is_transient, "{} {}", response.status, response.text);
+            is_accepted.then_some(response.text)
         })
         .await
     });
-    let answers: BTreeSet<_> = futures::future::join_all(requests).await.into_iter().collect();
-    assert_eq!(answers.len(), 1, "{answers:?}");
+    let distinct_bodies: BTreeSet<_> =
+        futures::future::join_all(requests).await.into_iter().collect();
+    assert_eq!(distinct_bodies.len(), 1, "{distinct_bodies:?}");
 
-    let other = json!({ "objGuid": document.guid, "email": sandbox.email, "filePath": null });
-    let refused = api.post_json("/document/upload", Some(&other)).await;
+    let different_body =
+        json!({ "objGuid": document.guid, "email": sandbox.email, "filePath": null });
+    let refused = api.post_json("/document/upload", Some(&different_body)).await;
     assert_eq!(refused.status, StatusCode::UNPROCESSABLE_ENTITY, "{}", refused.text);
 
-    let accepted: Value = serde_json::from_str(answers.first().unwrap()).unwrap();
+    let accepted: Value = serde_json::from_str(distinct_bodies.first().unwrap()).unwrap();
     let id = accepted["transferId"].as_str().unwrap();
     let status = sandbox.wait_for_end(SHORT_TIMEOUT, id).await;
     assert!(!status.error, "{status:?}");
 
     // Other tests use the same service account, so the transfer may be on a later page.
-    let mut token = String::new();
+    let mut page_token_parameter = String::new();
     let is_listed = loop {
-        let path = format!("/v1/download/history?pageSize=100{token}");
+        let path = format!("/v1/download/history?pageSize=100{page_token_parameter}");
         let page = sandbox.api.get(&path).await.json();
         if page["items"].as_array().unwrap().iter().any(|job| job["jobId"] == id) {
             break true;
         }
         let Some(next) = page["nextPageToken"].as_str() else { break false };
-        token = format!("&pageToken={next}");
+        page_token_parameter = format!("&pageToken={next}");
     };
     assert!(is_listed, "the history lists the transfer");
 }
@@ -172,19 +175,19 @@ async fn equal_uploads_with_one_key_create_one_transfer() {
 #[tokio::test]
 async fn health_needs_no_credentials() {
     let api = Sandbox::new().await.api.with_credentials(None);
-    let answer = api.get("/health").await;
-    assert_eq!(answer.status, StatusCode::OK, "{}", answer.text);
+    let response = api.get("/health").await;
+    assert_eq!(response.status, StatusCode::OK, "{}", response.text);
     let expected = json!({ "status": "healthy", "checks": { "state": "ok", "storage": "ok" } });
-    assert_eq!(answer.json(), expected);
+    assert_eq!(response.json(), expected);
 }
 
 #[tokio::test]
 async fn responses_have_security_headers_and_the_request_id() {
     let sandbox = Sandbox::new().await;
-    let answer = sandbox.api.get("/document/status/nonsense").await;
-    let header = |name: &str| answer.headers.get(name).and_then(|v| v.to_str().ok());
+    let response = sandbox.api.get("/document/status/nonsense").await;
+    let header = |name: &str| response.headers.get(name).and_then(|value| value.to_str().ok());
     assert_eq!(header("cache-control"), Some("no-store"));
     assert_eq!(header("x-content-type-options"), Some("nosniff"));
     assert!(header("strict-transport-security").is_some());
-    assert_eq!(header("x-request-id"), answer.json()["requestId"].as_str());
+    assert_eq!(header("x-request-id"), response.json()["requestId"].as_str());
 }

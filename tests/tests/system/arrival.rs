@@ -1,4 +1,4 @@
-//! Tests of the arrival of documents in the exchange bucket.
+//! Tests of the arrival of documents in the exchange bucket: late, partial, old and wrong objects.
 
 use docferry_system_tests::{FailureCode, LONG_TIMEOUT, SHORT_TIMEOUT, Sandbox, eventually};
 use serde_json::json;
@@ -10,7 +10,7 @@ async fn document_that_first_arrives_partially_is_delivered_complete() {
     let partial_move = json!({ "operation": "move", "storeFraction": 0.5, "delayMs": 4000 });
     sandbox.source_faults([partial_move]).await;
     let id = sandbox.send().await;
-    // Checks that the partial object exists, so that it could be taken for the document.
+    // The test is meaningful only if docferry could see the partial object.
     let partial_size = eventually("the partial object arrives", SHORT_TIMEOUT, async || {
         sandbox.cloud.exchange_object_size(&sandbox.file_name).await
     });
@@ -32,7 +32,7 @@ async fn transfer_without_arrival_ends_at_the_arrival_deadline() {
 
     // Regression: the old service polled without a pause.
     let history = sandbox.cloud.history(&id).await;
-    // Each poll except the last has a pause; after the last one comes the failure.
+    // The workflow pauses after each poll except the last one, after which the transfer fails.
     let polls = history.outputs("Poll");
     let pauses: Vec<_> = polls.iter().filter_map(|poll| poll["waitSeconds"].as_u64()).collect();
     assert!(pauses.iter().all(|pause| (1..=30).contains(pause)), "{pauses:?}");
@@ -47,12 +47,12 @@ async fn object_older_than_the_push_is_not_delivered() {
     let sandbox = Sandbox::new().await;
     sandbox.document(1000).await;
     sandbox.source_faults([json!({ "operation": "move", "never": true, "count": 100 })]).await;
-    // The object has the same key and size; only its age distinguishes it.
-    let written = sandbox.cloud.put_exchange_object(&sandbox.file_name, vec![0; 1000]).await;
+    // The object has the key and the size of the document. Only its age differs.
+    let written_at = sandbox.cloud.put_exchange_object(&sandbox.file_name, vec![0; 1000]).await;
     eventually("the store's clock has advanced", SHORT_TIMEOUT, async || {
-        let probe =
+        let probe_written_at =
             sandbox.cloud.put_exchange_object(&format!("{}-clock", sandbox.tag), vec![0]).await;
-        (probe > written).then_some(())
+        (probe_written_at > written_at).then_some(())
     })
     .await;
     sandbox.send_and_expect_failure(FailureCode::ArrivalTimeout, LONG_TIMEOUT).await;

@@ -1,4 +1,5 @@
-//! Tests of the `docferry` command: canceling, inspecting, restarting and downloading.
+//! Tests of the command-line program `docferry` with the deployed system: it cancels, inspects,
+//! restarts and downloads.
 
 use docferry_system_tests::{
     MIB, SHORT_TIMEOUT, Sandbox, docferry, eventually, json_of_success, stdout_of_success,
@@ -6,12 +7,12 @@ use docferry_system_tests::{
 use serde_json::{Value, json};
 use sha2::{Digest as _, Sha256};
 
-/// Name of the stack that is deployed for tests.
-const STACK_ARGS: [&str; 2] = ["--stack", "docferry-local"];
+/// Arguments that name the stack that is deployed for tests.
+const STACK_ARGUMENTS: [&str; 2] = ["--stack", "docferry-local"];
 
 /// Returns the JSON output of `docferry admin inspect`.
 async fn inspect(sandbox: &Sandbox, id: &str) -> Value {
-    let args = [&["--json", "admin", "inspect", id][..], &STACK_ARGS].concat();
+    let args = [&["--json", "admin", "inspect", id][..], &STACK_ARGUMENTS].concat();
     json_of_success(&docferry(&sandbox.stack, &args).await)
 }
 
@@ -27,7 +28,7 @@ async fn start_slow_upload(sandbox: &Sandbox) -> String {
 }
 
 #[tokio::test]
-async fn cancel_command_stops_an_upload_and_leaves_nothing() {
+async fn cancel_command_stops_an_upload_and_leaves_no_temporary_data() {
     let sandbox = Sandbox::new().await;
     sandbox.document(40 * MIB).await;
     let id = start_slow_upload(&sandbox).await;
@@ -58,14 +59,14 @@ async fn inspect_shows_a_delivery_and_names_only_on_request() {
     assert_eq!(inspection["record"]["phase"], "completed");
     assert_eq!(inspection["record"]["bytesDone"], document.size);
 
-    let (session, references) = (&inspection["session"], &inspection["references"]["count"]);
-    assert_eq!((session, references), (&Value::Null, &0.into()));
+    assert_eq!(inspection["session"], Value::Null);
+    assert_eq!(inspection["references"]["count"], 0);
     assert_eq!(inspection["executions"][0]["state"], "succeeded");
 
-    let args = [&["admin", "inspect", &id][..], &STACK_ARGS].concat();
+    let args = [&["admin", "inspect", &id][..], &STACK_ARGUMENTS].concat();
     let text = stdout_of_success(&docferry(&sandbox.stack, &args).await);
-    for shown in [&text, &inspection.to_string()] {
-        assert!(!shown.contains(&sandbox.tag), "an address or a name is in {shown}");
+    for output in [&text, &inspection.to_string()] {
+        assert!(!output.contains(&sandbox.tag), "an address or a name is in {output}");
     }
 
     let args = [&args[..], &["--show-names"]].concat();
@@ -85,15 +86,15 @@ async fn requeue_restarts_a_dead_transfer_and_refuses_a_running_one() {
     assert!(inspection["session"].is_object(), "{inspection}");
     assert_eq!(inspection["references"]["thisTransfer"], true, "{inspection}");
 
-    let requeue = [&["--json", "admin", "requeue", &id][..], &STACK_ARGS].concat();
-    let refused = docferry(&sandbox.stack, &requeue).await;
+    let requeue_arguments = [&["--json", "admin", "requeue", &id][..], &STACK_ARGUMENTS].concat();
+    let refused = docferry(&sandbox.stack, &requeue_arguments).await;
     let reason = String::from_utf8_lossy(&refused.stderr);
     assert_eq!(refused.status.code(), Some(1));
     assert!(reason.contains("not restarted: its execution of attempt 1 runs"), "{reason}");
 
     assert!(sandbox.cloud.stop_execution(&id, 1).await.is_some());
     assert_eq!(sandbox.cloud.wait_for_execution(&id).await, "ABORTED");
-    let requeued = json_of_success(&docferry(&sandbox.stack, &requeue).await);
+    let requeued = json_of_success(&docferry(&sandbox.stack, &requeue_arguments).await);
     assert_eq!(requeued["execution"], format!("{id}-2"));
     assert_eq!(requeued["nextAttempt"], true);
 
@@ -103,7 +104,7 @@ async fn requeue_restarts_a_dead_transfer_and_refuses_a_running_one() {
 
     let file = sandbox.only_file_of(&sandbox.email).await;
     assert_eq!((file.size, &file.sha256), (document.size, &document.sha256));
-    eventually("its execution ends", SHORT_TIMEOUT, async || {
+    eventually("the new execution ends", SHORT_TIMEOUT, async || {
         let inspection = inspect(&sandbox, &id).await;
         (inspection["executions"][1]["state"] == "succeeded").then_some(())
     })
@@ -111,7 +112,7 @@ async fn requeue_restarts_a_dead_transfer_and_refuses_a_running_one() {
     assert!(sandbox.open_sessions().await.is_empty());
     assert_eq!(sandbox.cloud.exchange_object_size(&sandbox.file_name).await, None);
 
-    let refused = docferry(&sandbox.stack, &requeue).await;
+    let refused = docferry(&sandbox.stack, &requeue_arguments).await;
     let reason = String::from_utf8_lossy(&refused.stderr);
     assert!(reason.contains("not restarted: it has ended: completed"), "{reason}");
 }
@@ -125,21 +126,21 @@ async fn command_cancels_lists_retries_and_downloads_jobs() {
 
     let printed_text = stdout_of_success(&docferry(stack, &["cancel", &id, "--watch"]).await);
     assert!(printed_text.contains(&id), "{printed_text}");
-    let listed = ["list", "--status", "canceled", "--limit", "100", "--json"];
-    assert!(stdout_of_success(&docferry(stack, &listed).await).contains(&id));
+    let list_arguments = ["list", "--status", "canceled", "--limit", "100", "--json"];
+    assert!(stdout_of_success(&docferry(stack, &list_arguments).await).contains(&id));
 
     // The command itself waits until the first run is cleaned up.
     let retried = stdout_of_success(&docferry(stack, &["retry", &id, "--watch"]).await);
     assert!(retried.contains("completed"), "{retried}");
 
-    let target = std::env::temp_dir().join(&sandbox.file_name);
-    let args = ["get", &file_id.to_string(), "--output", target.to_str().unwrap()];
-    assert!(docferry(stack, &args).await.status.success());
+    let output_file = std::env::temp_dir().join(&sandbox.file_name);
+    let get_arguments = ["get", &file_id.to_string(), "--output", output_file.to_str().unwrap()];
+    assert!(docferry(stack, &get_arguments).await.status.success());
 
-    let bytes = std::fs::read(&target).unwrap();
-    let hash: String = Sha256::digest(&bytes).iter().map(|b| format!("{b:02x}")).collect();
+    let bytes = std::fs::read(&output_file).unwrap();
+    let hash: String = Sha256::digest(&bytes).iter().map(|byte| format!("{byte:02x}")).collect();
     assert_eq!(hash, document.sha256);
     // An existing file is not replaced without --force.
-    assert!(!docferry(stack, &args).await.status.success());
-    std::fs::remove_file(&target).unwrap();
+    assert!(!docferry(stack, &get_arguments).await.status.success());
+    std::fs::remove_file(&output_file).unwrap();
 }

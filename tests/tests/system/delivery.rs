@@ -1,4 +1,4 @@
-//! Tests of successful deliveries.
+//! Tests of transfers that deliver a document to OneDrive without faults.
 
 use docferry_system_tests::{MIB, Sandbox};
 
@@ -70,11 +70,11 @@ async fn recipient_address_with_special_characters_is_found() {
 
 /// Regression: the old service sent an empty fragment after the last one.
 #[tokio::test]
-async fn multiple_of_the_fragment_size_needs_no_empty_fragment() {
+async fn document_of_whole_fragments_is_sent_without_an_empty_fragment() {
     let sandbox = Sandbox::new().await;
     let document = sandbox.document(20 * MIB).await;
     let (_, file) = sandbox.deliver(&document).await;
-    let requests = sandbox.graph.0.requests(&sandbox.tag).await;
+    let requests = sandbox.graph.simulator.requests(&sandbox.tag).await;
     let is_fragment = |operation: &str| ["fragment", "lastFragment"].contains(&operation);
     let fragments = requests.iter().filter(|request| is_fragment(&request.operation));
     let sizes: Vec<_> = fragments.map(|request| request.bytes).collect();
@@ -87,8 +87,8 @@ async fn multiple_of_the_fragment_size_needs_no_empty_fragment() {
 async fn document_sent_twice_replaces_the_file() {
     let sandbox = Sandbox::new().await;
     let document = sandbox.document(1000).await;
-    let (first, _) = sandbox.deliver(&document).await;
-    let (second, file) = sandbox.deliver(&document).await;
-    assert_ne!(first, second);
+    let (first_id, _) = sandbox.deliver(&document).await;
+    let (second_id, file) = sandbox.deliver(&document).await;
+    assert_ne!(first_id, second_id);
     assert_eq!(file.versions, 2);
 }

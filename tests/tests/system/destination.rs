@@ -1,7 +1,11 @@
-//! Tests of errors of Microsoft Graph and the failures that are reported for them.
+//! Tests of transfers for which Microsoft Graph, the destination, reports an error: the failure that
+//! the caller sees, and the retries and pauses before.
 
 use docferry_system_tests::{FailureCode, LONG_TIMEOUT, MIB, SHORT_TIMEOUT, Sandbox};
 use serde_json::json;
+
+/// Value of `count` in a fault rule that fires without limit.
+const UNLIMITED: u32 = 0;
 
 #[tokio::test]
 async fn unknown_recipient_fails_with_recipient_not_found() {
@@ -36,18 +40,29 @@ async fn full_onedrive_fails_immediately_with_quota_exceeded() {
     assert_eq!(sandbox.cloud.history(&id).await.entered("Upload"), 1);
 }
 
+/// Returns a rule by which `count` requests get the error that a user has locked the file.
+fn locked_file_fault(count: u32) -> serde_json::Value {
+    json!({
+        "operation": "simplePut", "status": 423, "code": "resourceLocked", "count": count,
+    })
+}
+
 #[tokio::test]
-async fn locked_file_is_retried_and_fails_with_destination_locked() {
+async fn upload_to_a_locked_file_is_retried() {
     let sandbox = Sandbox::new().await;
     let document = sandbox.document(1000).await;
-    let locked = |count: u32| json!({ "operation": "simplePut", "status": 423, "code": "resourceLocked", "count": count });
-    sandbox.graph_faults([locked(1)]).await;
-    let (id, _) = sandbox.deliver(&document).await;
-    assert_eq!(sandbox.cloud.history(&id).await.entered("Upload"), 1, "retried within the state");
+    sandbox.graph_faults([locked_file_fault(1)]).await;
 
+    let (id, _) = sandbox.deliver(&document).await;
+
+    assert_eq!(sandbox.cloud.history(&id).await.entered("Upload"), 1, "retried within the state");
+}
+
+#[tokio::test]
+async fn upload_to_a_permanently_locked_file_fails_with_destination_locked() {
     let sandbox = Sandbox::new().await;
     sandbox.document(1000).await;
-    sandbox.graph_faults([locked(0)]).await;
+    sandbox.graph_faults([locked_file_fault(UNLIMITED)]).await;
     sandbox.assert_fails_cleanly(FailureCode::DestinationLocked, LONG_TIMEOUT).await;
 }
 
@@ -80,24 +95,24 @@ async fn lost_session_response_opens_another_session() {
 const SESSION_SECONDS: u64 = 30;
 
 #[tokio::test]
-async fn short_retry_after_is_waited_within_the_invocation() {
+async fn short_retry_after_pauses_within_the_invocation() {
     let sandbox = Sandbox::new().await;
     let document = sandbox.document(12 * MIB).await;
-    sandbox.graph_faults([throttled(2)]).await;
+    sandbox.graph_faults([throttled_fault(2)]).await;
     let (id, file) = sandbox.deliver(&document).await;
     assert_eq!(file.sessions, 1);
     assert_eq!(sandbox.cloud.history(&id).await.entered("Pause"), 0);
-    assert!(waited_seconds(&sandbox).await >= 2);
+    assert!(seconds_after_throttling(&sandbox).await >= 2);
 }
 
-/// The pauses of the workflow are shortened in the test stack. But the end of Graph's
-/// `Retry-After` is in the record and is respected, so this test takes at least that long.
+/// The test stack shortens the pauses of the workflow. But the transfer's record contains the end of
+/// Graph's `Retry-After`, before which nothing is sent. So this test takes longer than a minute.
 #[tokio::test]
-async fn workflow_waits_a_long_retry_after_in_minutes() {
+async fn long_retry_after_pauses_the_workflow() {
     let sandbox = Sandbox::new().await;
     let document = sandbox.document(25 * MIB).await;
-    sandbox.graph_faults([throttled(62)]).await;
-    // Sessions of OneDrive outlive such a pause; those of the test stack do not.
+    sandbox.graph_faults([throttled_fault(62)]).await;
+    // Real upload sessions live longer than this pause, but sessions of the test stack do not.
     sandbox.graph.set_session_lifetime(900).await;
     let id = sandbox.send().await;
     let file = sandbox.wait_for_delivery(LONG_TIMEOUT, &id, &document).await;
@@ -105,17 +120,20 @@ async fn workflow_waits_a_long_retry_after_in_minutes() {
     assert_eq!(file.sessions, 1, "the session is reused after the pause");
 
     let history = sandbox.cloud.history(&id).await;
-    let waits: Vec<_> = history
+    let wait_seconds: Vec<_> = history
         .outputs("Upload")
         .iter()
         .map(|output| output["waitSeconds"].as_u64().unwrap())
         .collect();
-    assert_eq!((waits.first(), waits.last()), (Some(&60), Some(&0)), "{waits:?}");
-    assert_eq!(history.entered("Pause"), waits.iter().filter(|wait| **wait > 0).count());
-    assert!(waited_seconds(&sandbox).await >= 62);
+    assert_eq!(wait_seconds.first(), Some(&60), "{wait_seconds:?}");
+    assert_eq!(wait_seconds.last(), Some(&0), "{wait_seconds:?}");
+    let pause_count = wait_seconds.iter().filter(|seconds| **seconds > 0).count();
+    assert_eq!(history.entered("Pause"), pause_count);
+    assert!(seconds_after_throttling(&sandbox).await >= 62);
 }
 
-fn throttled(retry_after: u32) -> serde_json::Value {
+/// Returns a rule by which the second fragment of an upload gets status 429 with `Retry-After`.
+fn throttled_fault(retry_after: u32) -> serde_json::Value {
     json!({
         "operation": "fragment", "position": 2, "status": 429, "retryAfter": retry_after,
         "code": "activityLimitReached",
@@ -123,10 +141,10 @@ fn throttled(retry_after: u32) -> serde_json::Value {
 }
 
 /// Returns the time from Graph's 429 to the next request, in seconds by Graph's clock.
-async fn waited_seconds(sandbox: &Sandbox) -> i64 {
-    let requests = sandbox.graph.0.requests(&sandbox.tag).await;
+async fn seconds_after_throttling(sandbox: &Sandbox) -> i64 {
+    let requests = sandbox.graph.simulator.requests(&sandbox.tag).await;
     let throttled = requests.iter().position(|request| request.status == Some(429)).unwrap();
     let next = &requests[throttled + 1];
-    // A request is logged when it ends; the next request takes almost no time.
+    // The time of a request is the time of its end. The next request takes almost no time.
     next.at.duration_since(requests[throttled].at).as_secs()
 }

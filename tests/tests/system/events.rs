@@ -1,4 +1,4 @@
-//! Tests of the deployed functions with the sample events in `events/`.
+//! Tests that invoke the deployed functions directly with the sample events in `events/`.
 
 use std::path::Path;
 
@@ -7,20 +7,21 @@ use base64::engine::general_purpose::STANDARD;
 use docferry_system_tests::{FailureCode, Sandbox};
 use serde_json::{Value, json};
 
+/// Reads a sample event.
 fn event(path: &str) -> Value {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../events");
     let text = std::fs::read_to_string(root.join(path)).unwrap();
     serde_json::from_str(&text).unwrap_or_else(|error| panic!("{path}: {error}"))
 }
 
-/// Fails if there is a sample event that no test uses: each is listed here.
+/// The list names every sample event that a test uses.
 #[test]
 fn every_sample_event_is_used_by_a_test() {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../events");
-    let mut found: Vec<String> = samples(&root).collect();
-    found.sort();
+    let mut existing: Vec<String> = samples(&root).collect();
+    existing.sort();
     assert_eq!(
-        found,
+        existing,
         [
             "authorizer/basic.json",
             "authorizer/bearer.json",
@@ -50,6 +51,7 @@ fn every_sample_event_is_used_by_a_test() {
     );
 }
 
+/// Returns the paths of all sample events below `root`, as `{function}/{file}`.
 fn samples(root: &Path) -> impl Iterator<Item = String> {
     let entries = |path: &Path| std::fs::read_dir(path).unwrap().map(|entry| entry.unwrap());
     entries(root).flat_map(move |function| {
@@ -87,9 +89,9 @@ async fn authorizer_accepts_only_the_service_account() {
     let basic = STANDARD.encode(format!("{}:{}", login.username, login.password));
     valid["headers"]["Authorization"] = format!("Basic {basic}").into();
     valid["multiValueHeaders"]["Authorization"] = json!([valid["headers"]["Authorization"]]);
-    let answer = sandbox.cloud.invoke("authorizer", &valid).await.unwrap();
-    let statement = &answer["policyDocument"]["Statement"][0];
-    assert_eq!(statement["Effect"], "Allow", "{answer}");
+    let response = sandbox.cloud.invoke("authorizer", &valid).await.unwrap();
+    let statement = &response["policyDocument"]["Statement"][0];
+    assert_eq!(statement["Effect"], "Allow", "{response}");
 
     let resource = statement["Resource"][0].as_str().unwrap();
     assert!(resource.ends_with("a1b2c3d4e5/local/*"), "{resource}");
@@ -110,8 +112,8 @@ async fn api_functions_handle_their_sample_events() {
         ("subscribe/resume.json", 404),
     ] {
         let function = sample.split('/').next().unwrap();
-        let answer = sandbox.cloud.invoke(function, &event(sample)).await.unwrap();
-        assert_eq!(answer["statusCode"], status, "{sample}: {answer}");
+        let response = sandbox.cloud.invoke(function, &event(sample)).await.unwrap();
+        assert_eq!(response["statusCode"], status, "{sample}: {response}");
     }
 }
 
@@ -121,11 +123,11 @@ async fn status_function_handles_its_sample_for_an_existing_transfer() {
     let document = sandbox.document(10).await;
     let (id, _) = sandbox.deliver(&document).await;
     let mut sample = event("status/status.json");
-    let old = sample["pathParameters"]["transferId"].as_str().unwrap().to_owned();
-    sample = serde_json::from_str(&sample.to_string().replace(&old, &id)).unwrap();
-    let answer = sandbox.cloud.invoke("status", &sample).await.unwrap();
-    assert_eq!(answer["statusCode"], 200, "{answer}");
-    let body: Value = serde_json::from_str(answer["body"].as_str().unwrap()).unwrap();
+    let sample_id = sample["pathParameters"]["transferId"].as_str().unwrap().to_owned();
+    sample = serde_json::from_str(&sample.to_string().replace(&sample_id, &id)).unwrap();
+    let response = sandbox.cloud.invoke("status", &sample).await.unwrap();
+    assert_eq!(response["statusCode"], 200, "{response}");
+    let body: Value = serde_json::from_str(response["body"].as_str().unwrap()).unwrap();
     assert_eq!((&body["transferId"], &body["percentTransfered"]), (&json!(id), &json!(100)));
 }
 
@@ -150,8 +152,8 @@ async fn webhook_function_returns_an_undeliverable_sample() {
 #[tokio::test]
 async fn control_ignores_an_unknown_id_and_sweep_handles_its_schedule() {
     let sandbox = Sandbox::new().await;
-    let answer = sandbox.cloud.invoke("control", &event("control/terminate.json")).await.unwrap();
-    assert_eq!(answer["statusCode"], 202, "{answer}");
+    let response = sandbox.cloud.invoke("control", &event("control/terminate.json")).await.unwrap();
+    assert_eq!(response["statusCode"], 202, "{response}");
     let swept = sandbox.cloud.invoke("sweep", &event("sweep/scheduled.json")).await;
     assert!(swept.is_ok(), "{swept:?}");
 }

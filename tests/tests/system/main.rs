@@ -1,4 +1,5 @@
-//! Tests of the deployed system from outside, which may all run concurrently.
+//! System tests of transfers: they use the deployed system as its callers and operators do. All of
+//! these tests may run concurrently.
 #![allow(clippy::unwrap_used, clippy::panic, reason = "test helpers fail by panicking")]
 
 mod api;

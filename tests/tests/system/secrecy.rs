@@ -1,5 +1,5 @@
-//! Tests that stored data exposes no secrets while a transfer runs. `whole_run.rs` searches
-//! logs and histories afterwards.
+//! Tests that DynamoDB items and workflow histories contain no secrets in plain text. `whole_run.rs`
+//! searches all logs and histories after all tests.
 
 use docferry_system_tests::{MIB, SHORT_TIMEOUT, Sandbox, eventually};
 

@@ -1,7 +1,11 @@
-//! Tests of faults of the document source (ORDS).
+//! Tests of transfers whose document source (ORDS) has faults. A push is the request that asks ORDS
+//! for a document; after a push the mover copies the document to the exchange bucket.
 
 use docferry_system_tests::{FailureCode, SHORT_TIMEOUT, Sandbox};
 use serde_json::json;
+
+/// Value of `count` in a fault rule that fires without limit.
+const UNLIMITED: u32 = 0;
 
 #[tokio::test]
 async fn slow_push_response_within_the_timeout_is_accepted() {
@@ -13,7 +17,7 @@ async fn slow_push_response_within_the_timeout_is_accepted() {
     assert_eq!(sandbox.ords.document(&sandbox.guid).await.pushes, 1);
 }
 
-/// The first push took effect, so the second push writes the same file again.
+/// ORDS carries out the first push after the timeout, so the second push writes the same file again.
 #[tokio::test]
 async fn push_is_retried_after_a_timeout() {
     let sandbox = Sandbox::new().await;
@@ -24,8 +28,8 @@ async fn push_is_retried_after_a_timeout() {
     assert_eq!(sandbox.ords.document(&sandbox.guid).await.pushes, 2);
 }
 
-/// Graph is slow here, so that the file of the second push arrives before the first one is
-/// delivered. A file that arrives after the end of the transfer is removed by the sweeper.
+/// Graph is slow here, so that the file of the second push arrives before the file of the first push
+/// is delivered. The sweeper would remove a file that arrives after the end of the transfer.
 #[tokio::test]
 async fn push_with_lost_response_is_repeated_and_delivered_once() {
     let sandbox = Sandbox::new().await;
@@ -44,9 +48,10 @@ async fn push_is_retried_after_two_503_responses() {
     let document = sandbox.document(1000).await;
     sandbox.source_faults([json!({ "operation": "push", "status": 503, "count": 2 })]).await;
     let (id, _) = sandbox.deliver(&document).await;
-    let pushes = sandbox.ords.0.requests(&sandbox.guid).await;
-    let pushes: Vec<_> = pushes.iter().filter(|r| r.operation == "push").collect();
-    assert_eq!(pushes.iter().map(|r| r.status).collect::<Vec<_>>(), [503, 503, 200].map(Some));
+    let requests = sandbox.ords.simulator.requests(&sandbox.guid).await;
+    let pushes = requests.iter().filter(|request| request.operation == "push");
+    let statuses: Vec<_> = pushes.map(|request| request.status).collect();
+    assert_eq!(statuses, [503, 503, 200].map(Some));
     assert_eq!(sandbox.cloud.history(&id).await.entered("Push"), 1, "retries of one state");
 }
 
@@ -54,7 +59,7 @@ async fn push_is_retried_after_two_503_responses() {
 async fn error_page_with_200_is_not_accepted_as_push_response() {
     let sandbox = Sandbox::new().await;
     let document = sandbox.document(1000).await;
-    sandbox.source_faults([html(1)]).await;
+    sandbox.source_faults([html_page_fault(1)]).await;
     sandbox.deliver(&document).await;
     sandbox.assert_faults_fired().await;
 }
@@ -63,14 +68,19 @@ async fn error_page_with_200_is_not_accepted_as_push_response() {
 async fn persistent_error_pages_fail_with_source_invalid_answer() {
     let sandbox = Sandbox::new().await;
     sandbox.document(1000).await;
-    sandbox.source_faults([html(0)]).await;
+    sandbox.source_faults([html_page_fault(UNLIMITED)]).await;
     let (_, status) =
         sandbox.assert_fails_cleanly(FailureCode::SourceInvalidAnswer, SHORT_TIMEOUT).await;
     assert_eq!((status.percent_transfered, status.file_name), (0, None));
-    assert_eq!(sandbox.ords.0.fired_counts(&sandbox.tag).await, [3], "StepTries by default");
+    assert_eq!(
+        sandbox.ords.simulator.fired_counts(&sandbox.tag).await,
+        [3],
+        "StepTries by default"
+    );
 }
 
-fn html(count: u32) -> serde_json::Value {
+/// Returns a rule by which `count` pushes get an HTML page with status 200 as the response.
+fn html_page_fault(count: u32) -> serde_json::Value {
     let body = "<html><body><h1>502 Bad Gateway</h1></body></html>";
     let content_type = "text/html; charset=utf-8";
     json!({ "operation": "push", "status": 200, "body": body, "contentType": content_type, "count": count })
@@ -100,7 +110,7 @@ async fn document_without_a_name_fails_with_source_name_invalid() {
     let sandbox = Sandbox::new().await;
     sandbox.document(1000).await;
     sandbox.source_faults([json!({ "operation": "push", "filename": "" })]).await;
-    // The mover brings the document anyway, under a name that the service does not know.
+    // The mover copies the document nevertheless, under a name that docferry does not know.
     let id = sandbox.send().await;
     let status = sandbox.wait_for_end(SHORT_TIMEOUT, &id).await;
     let expected = FailureCode::SourceNameInvalid.message();

@@ -1,24 +1,27 @@
-//! Tests of cancel requests, and of documents that arrive after the end of their transfer.
+//! Tests of requests that cancel transfers (`POST /document/terminate`), and of documents that arrive
+//! after the end of their transfer.
 
 use docferry_system_tests::{FailureCode, MIB, SHORT_TIMEOUT, Sandbox, Status, eventually};
 use reqwest::{Method, StatusCode};
 use serde_json::json;
 
+/// Requests the cancellation of transfers. The request must be accepted.
 async fn terminate(sandbox: &Sandbox, ids: &[&str]) {
     let body = json!({ "transferIds": ids }).to_string();
-    let answer =
+    let response =
         sandbox.api.request(Method::POST, "/document/terminate", Some(body.as_str())).await;
-    assert_eq!(answer.status, StatusCode::ACCEPTED, "{}", answer.text);
-    assert_eq!(answer.json(), json!({ "response": "success" }));
+    assert_eq!(response.status, StatusCode::ACCEPTED, "{}", response.text);
+    assert_eq!(response.json(), json!({ "response": "success" }));
 }
 
+/// Fails unless the transfer was canceled.
 fn assert_terminated(status: &Status) {
     assert!(status.error && status.percent_transfered < 100, "{status:?}");
     assert_eq!(status.last_error_message.as_deref(), Some("Terminated by request"));
 }
 
 #[tokio::test]
-async fn terminated_upload_stops_and_leaves_nothing() {
+async fn terminated_upload_stops_and_leaves_no_temporary_data() {
     let sandbox = Sandbox::new().await;
     sandbox.document(40 * MIB).await;
     sandbox.limit_bandwidth(2 * MIB).await;
@@ -59,7 +62,7 @@ async fn delivered_document_stays_after_terminate() {
     assert_eq!((status.error, status.percent_transfered), (false, 100), "{status:?}");
 }
 
-/// The mover brings the document after its transfer has failed: the sweeper removes it.
+/// The mover copies the document after its transfer has failed, and the sweeper removes the copy.
 #[tokio::test]
 async fn late_document_of_an_ended_transfer_is_removed() {
     let sandbox = Sandbox::new().await;

@@ -1,25 +1,27 @@
-//! Tests of callers with valid and invalid access tokens.
+//! Tests of API calls with valid and invalid access tokens of the simulated identity provider.
 
-use docferry_system_tests::{Answer, Api, Identity, SHORT_TIMEOUT, Sandbox, eventually};
+use docferry_system_tests::{Api, ApiResponse, Identity, SHORT_TIMEOUT, Sandbox, eventually};
 use reqwest::{Method, StatusCode};
 use serde_json::json;
 
+/// Path of the status of a transfer that does not exist. An accepted caller gets 404 for it.
 const UNKNOWN_TRANSFER_STATUS: &str = "/document/status/00000000000000000000000000000000";
 
-/// Waits until a token is accepted: a caller with the service scope gets 404 for an unknown
-/// transfer. It may take half a minute until a new signing key is known.
+/// Waits until a token with the service scope is accepted. It may take half a minute until docferry
+/// knows a new signing key.
 async fn wait_until_accepted(api: &Api, mint: impl AsyncFn() -> String) {
     eventually("the token is accepted", SHORT_TIMEOUT, async || {
-        let answer = api.with_token(&mint().await).get(UNKNOWN_TRANSFER_STATUS).await;
-        (answer.status == StatusCode::NOT_FOUND).then_some(())
+        let response = api.with_token(&mint().await).get(UNKNOWN_TRANSFER_STATUS).await;
+        (response.status == StatusCode::NOT_FOUND).then_some(())
     })
     .await;
 }
 
-fn assert_refused(answer: &Answer, case: &str) {
-    assert_eq!(answer.status, StatusCode::UNAUTHORIZED, "{case}: {}", answer.text);
-    assert_eq!(answer.json()["code"], "UNAUTHORIZED", "{case}");
-    let challenge = answer.headers["www-authenticate"].to_str().unwrap();
+/// Fails unless the response is a 401 that names both authentication schemes.
+fn assert_refused(response: &ApiResponse, case: &str) {
+    assert_eq!(response.status, StatusCode::UNAUTHORIZED, "{case}: {}", response.text);
+    assert_eq!(response.json()["code"], "UNAUTHORIZED", "{case}");
+    let challenge = response.headers["www-authenticate"].to_str().unwrap();
     assert!(challenge.contains("Basic realm="), "{challenge}");
     assert!(challenge.contains("Bearer realm="), "{challenge}");
 }
@@ -38,10 +40,10 @@ async fn token_is_accepted_but_viewer_calls_need_the_service_scope() {
         (Method::POST, "/document/terminate", Some(r#"{"transferIds":[]}"#)),
         (Method::GET, "/ping", None),
     ] {
-        let answer = api.request_unthrottled(method, path, body).await;
-        assert_eq!(answer.status, StatusCode::FORBIDDEN, "{path}: {}", answer.text);
-        assert_eq!(answer.media_type(), "application/problem+json");
-        let problem = answer.json();
+        let response = api.request_unthrottled(method, path, body).await;
+        assert_eq!(response.status, StatusCode::FORBIDDEN, "{path}: {}", response.text);
+        assert_eq!(response.media_type(), "application/problem+json");
+        let problem = response.json();
         assert_eq!(problem["code"], "FORBIDDEN");
         assert!(problem["detail"].as_str().unwrap().contains("docferry.service"));
     }
@@ -57,7 +59,7 @@ async fn service_with_token_sees_only_its_own_transfers() {
     let token = Identity::new(&sandbox.stack).token_of(&sandbox.tag, "docferry.service").await;
     let service = Sandbox { api: sandbox.api.with_token(&token), ..sandbox.clone() };
     let (id, _) = service.deliver(&document).await;
-    // For the service account and for other services the transfer does not exist.
+    // The service account and other services get 404 for the transfer.
     let path = format!("/document/status/{id}");
     assert_eq!(sandbox.api.get(&path).await.status, StatusCode::NOT_FOUND);
     let scv = Identity::new(&sandbox.stack).token_of("scv", "docferry.service").await;
@@ -69,7 +71,7 @@ async fn every_kind_of_invalid_token_is_refused() {
     let sandbox = Sandbox::new().await;
     let identity = Identity::new(&sandbox.stack);
     let claims = |claims: serde_json::Value| json!({ "claims": claims });
-    for (case, options) in [
+    for (case, mut options) in [
         ("expired", json!({ "expiresIn": -120 })),
         ("without an expiry", claims(json!({ "exp": null }))),
         ("not yet valid", claims(json!({ "nbf": 4_102_444_800_u64 }))),
@@ -90,8 +92,7 @@ async fn every_kind_of_invalid_token_is_refused() {
         ("no key id", json!({ "header": { "kid": null } })),
         ("one changed bit in the signature", json!({ "badSignature": true })),
     ] {
-        let mut options = options;
-        // The scope is right, so that only the tested defect can cause the refusal.
+        // The scope is correct, so that only the defect of the case can cause the refusal.
         if !options["claims"].is_object() {
             options["claims"] = json!({});
         }
@@ -100,26 +101,26 @@ async fn every_kind_of_invalid_token_is_refused() {
         assert_refused(&sandbox.api.with_token(&token).get(UNKNOWN_TRANSFER_STATUS).await, case);
     }
 
-    for nonsense in ["", "x", "a.b.c", "eyJ9.e30.e30"] {
+    for malformed in ["", "x", "a.b.c", "eyJ9.e30.e30"] {
         assert_refused(
-            &sandbox.api.with_token(nonsense).get(UNKNOWN_TRANSFER_STATUS).await,
-            nonsense,
+            &sandbox.api.with_token(malformed).get(UNKNOWN_TRANSFER_STATUS).await,
+            malformed,
         );
     }
 
-    // A valid token is accepted: the refusals above are caused by the defects.
+    // A valid token is accepted, so the defects cause the refusals above.
     wait_until_accepted(&sandbox.api, async || identity.token_of("good", "docferry.service").await)
         .await;
 }
 
 #[tokio::test]
-async fn token_with_a_new_key_is_accepted_after_key_publication() {
+async fn token_signed_with_a_rotated_key_is_accepted() {
     let sandbox = Sandbox::new().await;
     let identity = Identity::new(&sandbox.stack);
     let scope = json!({ "scope": "docferry.service" });
     let options = json!({ "algorithm": "ES256", "claims": scope });
     wait_until_accepted(&sandbox.api, async || identity.mint(&options).await).await;
-    // Rotates only keys of an algorithm that the other tests do not use.
+    // Rotates only keys of an algorithm that no other test uses.
     identity.rotate(&json!({ "algorithm": "ES256" })).await;
     wait_until_accepted(&sandbox.api, async || identity.mint(&options).await).await;
 }

@@ -1,4 +1,4 @@
-//! The measured build of the programs.
+//! Builds the programs that the benchmarks measure, in the debug or release profile.
 
 use std::path::PathBuf;
 
@@ -8,7 +8,7 @@ use super::options::Options;
 use crate::binaries;
 use crate::paths::Paths;
 
-/// The build to measure.
+/// Profile of the measured programs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Build {
     Debug,
@@ -27,12 +27,13 @@ impl Build {
         paths.target.join(if self == Self::Debug { "debug" } else { "release" }).join(name)
     }
 
+    /// Builds these functions and the simulators.
     pub(super) fn make(self, paths: &Paths, functions: &[&str]) -> Result<()> {
         println!(
             "Building the measured programs ({self:?}); the first release build takes many minutes …"
         );
         let names: Vec<_> = functions.iter().chain(&Self::SIMULATORS).copied().collect();
-        let release: &[&str] = if self == Self::Release { &["--release"] } else { &[] };
-        binaries::build_named(paths, &names, release)
+        let profile_args: &[&str] = if self == Self::Release { &["--release"] } else { &[] };
+        binaries::build_named(paths, &names, profile_args)
     }
 }

@@ -1,5 +1,6 @@
-//! The compared programs, which upload a file from the bucket to the drive: the `upload` function
-//! as Lambda runs it, and rclone.
+//! Runs the two compared programs: the `upload` function, as Lambda runs it, and rclone.
+//!
+//! Both upload a test file from the simulated S3 to the simulated OneDrive.
 
 use std::path::PathBuf;
 use std::process::Command;
@@ -14,11 +15,11 @@ use super::runtime::RuntimeApi;
 use super::stack::{BUCKET, BenchStack, S3_KEY, TestFile, USER};
 use crate::emulator::REGION;
 
-/// Timeout of a run, longer than any successful run takes.
+/// Timeout of a run. A successful run takes less time.
 const RUN_TIMEOUT: Duration = Duration::from_secs(900);
-/// Time limit of an invocation: `UploadTimeoutSeconds` of the template.
+/// Time limit of an invocation, as `UploadTimeoutSeconds` of the template.
 const INVOCATION_TIMEOUT: Duration = Duration::from_secs(300);
-/// Maximum number of invocations of a transfer; more indicate a loop.
+/// Maximum number of invocations of a transfer. A higher number would indicate an endless loop.
 const MAX_INVOCATIONS: u32 = 100;
 
 /// Measurements of one run.
@@ -32,16 +33,15 @@ pub(crate) struct Run {
     pub(crate) invocations: u32,
 }
 
-/// Uploads the file with a fresh process of `upload`, invoked as often as it requests.
-///
-/// `endpoint` is the URL of the cloud.
+/// Uploads the file with a new process of the `upload` function, which is invoked until it reports
+/// the end of the upload. `endpoint` is the URL of the AWS emulator.
 pub(crate) async fn docferry(
     stack: &BenchStack,
     test_file: &TestFile,
     endpoint: &str,
 ) -> Result<Run> {
     let id = format!("{:032x}", fastrand::u128(..));
-    stack.put_item(&record(&id, test_file)?)?;
+    stack.put_item(&transfer_record(&id, test_file)?)?;
     let mut runtime = RuntimeApi::start().await?;
     let mut command = Command::new(stack.build.program(&stack.paths, "upload"));
     command
@@ -67,14 +67,14 @@ pub(crate) async fn docferry(
     verified_run(stack, test_file, took, peak_memory, invocations).await
 }
 
-/// Returns the transfer's record in the state in which `poll` leaves it.
-fn record(id: &str, test_file: &TestFile) -> Result<Value> {
+/// Returns the record of a transfer whose next step is `upload`.
+fn transfer_record(id: &str, test_file: &TestFile) -> Result<Value> {
     let (requested_at, deadline) = ("2020-01-01T00:00:00Z", "2100-01-01T00:00:00Z");
     let transfer: Transfer = serde_json::from_value(json!({
         "schemaVersion": 1, "transferId": id, "owner": "scv",
         "objectGuid": "3q2+7wAAAAAAAAAAAAAAAA==", "recipient": USER, "folder": "",
         "createdAt": requested_at, "deadline": deadline, "attempt": 1, "phase": "awaiting_arrival",
-        // The transfer holds a slot, as in most cases. No slot of other transfers is involved.
+        // The transfer already holds its slot.
         "turn": "holding",
         "source": {
             "key": test_file.name, "name": test_file.name, "size": test_file.size,
@@ -90,7 +90,7 @@ fn record(id: &str, test_file: &TestFile) -> Result<Value> {
     Ok(item)
 }
 
-/// rclone with remotes for both ends.
+/// rclone, with a configuration for the simulated S3 and OneDrive.
 #[derive(Debug)]
 pub(crate) struct Rclone {
     pub(crate) program: PathBuf,
@@ -98,7 +98,7 @@ pub(crate) struct Rclone {
 }
 
 impl Rclone {
-    /// Writes the configuration of rclone.
+    /// Installs rclone if necessary, and writes its configuration.
     pub(crate) async fn new(stack: &BenchStack) -> Result<Self> {
         let program = crate::extras::RCLONE.ensure(&stack.paths, &stack.tools)?;
         let users = stack.admin(&stack.graph, "users").await?;
@@ -118,14 +118,16 @@ impl Rclone {
         Ok(Self { program, config })
     }
 
-    pub(crate) async fn carry(
+    /// Uploads the file with a new process of rclone. `chunk` is the chunk size, or `None` for the
+    /// default of rclone.
+    pub(crate) async fn upload(
         &self,
         stack: &BenchStack,
         test_file: &TestFile,
         chunk: Option<&str>,
     ) -> Result<Run> {
-        // rclone stores its token in the configuration. A copy makes each run request a new one, as
-        // our process does.
+        // rclone stores its access token in the configuration. With a new copy, each run requests a
+        // new token, as a new process of `upload` does.
         let config = stack.file("rclone-run.conf");
         std::fs::copy(&self.config, &config)?;
         let mut command = Command::new(&self.program);

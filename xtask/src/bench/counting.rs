@@ -1,4 +1,6 @@
-//! Proxy to the local cloud that counts calls, for the cost of a transfer.
+//! HTTP proxy that counts the AWS calls of a function and forwards them to the AWS emulator.
+//!
+//! The benchmark of the cost of a transfer uses it.
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -20,13 +22,14 @@ struct ProxyState {
     counts: Mutex<Counts>,
 }
 
-/// A running counting proxy. Dropping it stops it.
-pub(crate) struct Counting {
+/// A running proxy. Dropping this value stops the proxy.
+pub(crate) struct CountingProxy {
     state: Arc<ProxyState>,
     server: Running,
 }
 
-impl Counting {
+impl CountingProxy {
+    /// Starts a proxy to the emulator with the URL `upstream`.
     pub(crate) async fn start(upstream: &str) -> Result<Self> {
         let http = reqwest::Client::builder().no_proxy().build()?;
         let state =
@@ -47,8 +50,8 @@ impl Counting {
     }
 }
 
-/// Forwards a call. The services behind the proxy accept POSTs to one path and distinguish
-/// calls by headers and body.
+/// Counts and forwards a call. All calls of the counted services are POST requests to the same
+/// path. They differ only in their headers and bodies.
 async fn forward(
     State(state): State<Arc<ProxyState>>,
     headers: HeaderMap,
@@ -57,9 +60,9 @@ async fn forward(
     let target = headers.get("x-amz-target").and_then(|name| name.to_str().ok());
     let target = target.unwrap_or_default().to_owned();
     *state.counts.lock().unwrap_or_else(PoisonError::into_inner).entry(target).or_default() += 1;
-    let sent =
+    let response_result =
         state.http.post(format!("{}/", state.upstream)).headers(headers).body(body).send().await;
-    let received = match sent {
+    let received = match response_result {
         Ok(received) => (received.status(), received.headers().clone(), received.bytes().await),
         Err(_) => return bad_gateway(),
     };
@@ -67,7 +70,7 @@ async fn forward(
     let mut response = Response::new(Body::from(body));
     *response.status_mut() = status;
     for (name, value) in &headers {
-        // The body is already complete, and its length is set from it.
+        // The proxy sends the complete body, so the server sets these headers itself.
         if name != "transfer-encoding" && name != "content-length" {
             response.headers_mut().insert(name, value.clone());
         }

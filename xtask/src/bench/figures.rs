@@ -1,8 +1,8 @@
-//! Statistics and formats of measured values.
+//! Median and format of measured values of the benchmarks.
 
 use std::time::Duration;
 
-/// Returns the median; for an even number of values, the lower of the middle two.
+/// Returns the median. For an even number of values, returns the lower of the two middle values.
 pub(crate) fn median<T: Ord + Copy + Default>(values: &[T]) -> T {
     let mut sorted = values.to_vec();
     sorted.sort_unstable();
@@ -19,7 +19,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn median_is_one_of_the_values() {
+    fn median_of_an_even_number_of_values_is_the_lower_middle_value() {
         assert_eq!(median(&[5, 1, 9]), 5);
         assert_eq!(median(&[4, 1, 9, 5]), 4);
         assert_eq!(median::<u64>(&[]), 0);

@@ -1,4 +1,4 @@
-//! Linear regression of measured points.
+//! Linear regression, with which the benchmark of the cost separates fixed and proportional parts.
 
 /// A straight line `fixed + slope × x`, fitted by least squares.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -8,7 +8,8 @@ pub(crate) struct Line {
 }
 
 impl Line {
-    /// Fits a line to the points. It is flat if all points have the same `x` or there are none.
+    /// Fits a line to the points. The line is flat if there are no points or if all of them have
+    /// the same `x`.
     pub(crate) fn through(points: &[(f64, f64)]) -> Self {
         let count = points.iter().map(|_| 1.0).sum::<f64>().max(1.0);
         let mean_x = points.iter().map(|(x, _)| x).sum::<f64>() / count;

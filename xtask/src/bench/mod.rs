@@ -1,4 +1,5 @@
-//! `cargo xtask bench`: benchmarks against rclone and against theoretical limits.
+//! `cargo xtask bench`: measures the transfer of files and the start of functions, and compares the
+//! results with rclone and with targets.
 
 mod build;
 mod clients;

@@ -1,4 +1,4 @@
-//! Measured programs: started, watched and stopped by process id.
+//! Starts a measured program, reads its memory use and stops it.
 
 use std::fs::{self, File};
 use std::path::Path;
@@ -7,11 +7,11 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, Result, bail};
 
-/// Polling interval of the memory, short enough not to miss the peak: the system discards it when
-/// the process ends.
+/// Interval at which the peak memory is read. It is short, because the operating system discards
+/// the value when the process ends.
 const POLL_INTERVAL: Duration = Duration::from_millis(5);
 
-/// A running program. Dropping it kills it.
+/// A running program. Dropping this value kills the program.
 #[derive(Debug)]
 pub(crate) struct Program {
     child: Child,
@@ -19,7 +19,7 @@ pub(crate) struct Program {
 }
 
 impl Program {
-    /// Starts the program with its output in `log`.
+    /// Starts a program that writes its output to the file `log`.
     pub(crate) fn start(command: &mut Command, log: &Path) -> Result<Self> {
         let file = File::create(log).with_context(|| format!("cannot write {}", log.display()))?;
         command.stdin(Stdio::null()).stdout(file.try_clone()?).stderr(file);
@@ -30,7 +30,7 @@ impl Program {
         Ok(Self { child, started })
     }
 
-    /// Returns the peak memory so far in bytes; 0 if there is no `/proc`.
+    /// Returns the peak memory so far in bytes, or 0 if the system has no `/proc`.
     pub(crate) fn peak_memory(&self) -> u64 {
         self.memory("VmHWM:")
     }
@@ -40,6 +40,7 @@ impl Program {
         self.memory("VmRSS:")
     }
 
+    /// Reads a field of `/proc/PID/status`, in bytes.
     fn memory(&self, field: &str) -> u64 {
         let text = fs::read_to_string(format!("/proc/{}/status", self.child.id()));
         let text = text.unwrap_or_default();
@@ -48,7 +49,8 @@ impl Program {
         kibibytes.unwrap_or(0_u64) * 1024
     }
 
-    /// Waits until the program has succeeded. Returns its run time and its peak memory.
+    /// Waits until the program ends. Returns its run time and its peak memory, or an error if the
+    /// program failed or did not end in time.
     pub(crate) async fn finish(mut self, timeout: Duration, log: &Path) -> Result<(Duration, u64)> {
         let mut peak = 0;
         while self.started.elapsed() < timeout {
@@ -69,7 +71,7 @@ impl Program {
 
 impl Drop for Program {
     fn drop(&mut self) {
-        // Nothing can be done about an error of either call.
+        // This destructor cannot handle an error of either call.
         let _killed = self.child.kill();
         let _reaped = self.child.wait();
     }

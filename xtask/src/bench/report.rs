@@ -1,4 +1,4 @@
-//! Benchmark tables, printed and written to `docs/BENCHMARKS.md`.
+//! Report of a benchmark: tables that are printed and can be written to `docs/BENCHMARKS.md`.
 
 use std::fmt::Write as _;
 use std::fs;
@@ -11,8 +11,8 @@ use comfy_table::Table;
 use super::build::Build;
 use crate::paths::Paths;
 
-/// Whether a measured value meets its target. A missed target is reported next to the value and is
-/// not an error.
+/// Result of the comparison of a measured value with its target. The report shows it next to the
+/// value. A missed target is not an error.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Target {
     Met,
@@ -24,7 +24,7 @@ impl Target {
         if value <= limit { Self::Met } else { Self::Missed }
     }
 
-    /// Returns the value's text with the verdict.
+    /// Returns the text of the value, followed by the result of the comparison.
     pub(crate) fn beside(self, value: &str) -> String {
         match self {
             Self::Met => format!("{value} met"),
@@ -33,7 +33,7 @@ impl Target {
     }
 }
 
-/// Text that is printed and can be written to the document.
+/// Text that is printed immediately and can be written to the document at the end.
 #[derive(Debug)]
 pub(crate) struct Report {
     document: PathBuf,
@@ -48,7 +48,7 @@ impl Report {
             "Measured on {processors} processors ({}), {build} build; load average of the minute \
              before: {}.\n",
             processor(),
-            load(),
+            load_average(),
         );
         println!("{markdown}");
         Ok(Self { document: paths.root.join("docs/BENCHMARKS.md"), markdown })
@@ -88,7 +88,7 @@ impl Report {
     }
 }
 
-/// Replaces the text between the markers; returns `None` if they are missing.
+/// Replaces the text between the markers of a benchmark. Returns `None` if the markers are missing.
 fn replace_section(text: &str, bench: &str, content: &str) -> Option<String> {
     let (begin, end) = (format!("<!-- bench {bench} -->\n"), format!("<!-- end {bench} -->"));
     let (before, rest) = text.split_once(&begin)?;
@@ -103,8 +103,9 @@ fn processor() -> String {
     name.map_or_else(|| std::env::consts::ARCH.to_owned(), |(_, name)| name.to_owned())
 }
 
-/// Returns the load average. A load above the number of processors worsens all times.
-fn load() -> String {
+/// Returns the load average of the last minute. If it exceeds the number of processors, the
+/// measured times are too long.
+fn load_average() -> String {
     let text = fs::read_to_string("/proc/loadavg").unwrap_or_default();
     text.split(' ').next().filter(|load| !load.is_empty()).unwrap_or("unknown").to_owned()
 }

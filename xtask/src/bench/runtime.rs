@@ -1,4 +1,6 @@
-//! Lambda runtime API for a function under test, limited to the calls that a function makes.
+//! Simulated Lambda runtime API, with which a benchmark invokes a function process on this machine.
+//!
+//! The function polls this API for invocations and posts its results, as it does in Lambda.
 
 use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
@@ -21,26 +23,26 @@ enum InvocationResult {
     Error(Bytes),
 }
 
-/// An invocation.
+/// An invocation that waits for the function.
 #[derive(Debug)]
-struct Event {
+struct Invocation {
     id: String,
     deadline: SystemTime,
     payload: String,
 }
 
-/// State shared between the routes of the function and the caller of [`RuntimeApi`].
+/// State that the routes share with [`RuntimeApi`].
 struct ApiState {
-    events: Mutex<mpsc::Receiver<Event>>,
+    pending: Mutex<mpsc::Receiver<Invocation>>,
     results: mpsc::Sender<InvocationResult>,
     /// Time at which the function requested its first invocation.
     first_poll: watch::Sender<Option<Instant>>,
 }
 
-/// Runtime API for one process of a function.
+/// Running server of the runtime API for one process of a function.
 #[derive(Debug)]
 pub(crate) struct RuntimeApi {
-    events: mpsc::Sender<Event>,
+    pending: mpsc::Sender<Invocation>,
     results: mpsc::Receiver<InvocationResult>,
     first_poll: watch::Receiver<Option<Instant>>,
     invocations: u32,
@@ -49,42 +51,43 @@ pub(crate) struct RuntimeApi {
 
 impl RuntimeApi {
     pub(crate) async fn start() -> Result<Self> {
-        let (events, event_receiver) = mpsc::channel(1);
+        let (pending, pending_receiver) = mpsc::channel(1);
         let (result_sender, results) = mpsc::channel(1);
         let (first_poll_sender, first_poll) = watch::channel(None);
         let state = Arc::new(ApiState {
-            events: Mutex::new(event_receiver),
+            pending: Mutex::new(pending_receiver),
             results: result_sender,
             first_poll: first_poll_sender,
         });
         let router = Router::new()
-            .route("/invocation/next", get(next))
-            .route("/invocation/{id}/{outcome}", post(outcome))
+            .route("/invocation/next", get(next_invocation))
+            .route("/invocation/{id}/{outcome}", post(invocation_result))
             .route("/init/error", post(init_error))
             .with_state(state);
         let router = Router::new().nest("/2018-06-01/runtime", router);
         let server = sim_kit::serve(0, None, |_| router).await?;
-        Ok(Self { events, results, first_poll, invocations: 0, server })
+        Ok(Self { pending, results, first_poll, invocations: 0, server })
     }
 
-    /// Returns the value of the function's `AWS_LAMBDA_RUNTIME_API`.
+    /// Returns the address for the function's environment variable `AWS_LAMBDA_RUNTIME_API`.
     pub(crate) fn address(&self) -> &str {
         self.server.url().trim_start_matches("http://")
     }
 
-    /// Waits for the function's first request for work and returns its time.
+    /// Waits until the function requests its first invocation and returns the time of this request.
     pub(crate) async fn first_request(&mut self, limit: Duration) -> Result<Instant> {
         let first_poll = timeout(limit, self.first_poll.wait_for(Option::is_some)).await;
         let first_poll = *first_poll.context("the function did not ask for work")??;
         first_poll.context("the function did not ask for work")
     }
 
-    /// Invokes the function and waits for its result, within the time limit as in Lambda.
+    /// Invokes the function and waits for its result. As in Lambda, `limit` is the time limit of
+    /// the invocation.
     pub(crate) async fn invoke(&mut self, payload: &Value, limit: Duration) -> Result<Value> {
         self.invocations += 1;
         let id = format!("00000000-0000-4000-8000-{:012}", self.invocations);
         let deadline = now() + limit;
-        self.events.send(Event { id, deadline, payload: payload.to_string() }).await?;
+        self.pending.send(Invocation { id, deadline, payload: payload.to_string() }).await?;
         match timeout(limit, self.results.recv()).await.context("the function ran out of time")? {
             Some(InvocationResult::Response(body)) => Ok(serde_json::from_slice(&body)?),
             Some(InvocationResult::Error(body)) => {
@@ -94,6 +97,7 @@ impl RuntimeApi {
         }
     }
 
+    /// Returns the number of invocations so far.
     pub(crate) fn invocations(&self) -> u32 {
         self.invocations
     }
@@ -104,20 +108,20 @@ fn now() -> SystemTime {
     SystemTime::now()
 }
 
-async fn next(State(state): State<Arc<ApiState>>) -> (HeaderMap, String) {
+async fn next_invocation(State(state): State<Arc<ApiState>>) -> (HeaderMap, String) {
     state.first_poll.send_if_modified(|first_poll| {
         let is_first = first_poll.is_none();
         *first_poll = first_poll.or_else(|| Some(Instant::now()));
         is_first
     });
-    let Some(event) = state.events.lock().await.recv().await else {
-        // There are no more invocations; the process will be killed soon.
+    let Some(invocation) = state.pending.lock().await.recv().await else {
+        // There will be no more invocations, so the function waits until it is killed.
         return std::future::pending().await;
     };
-    let deadline = event.deadline.duration_since(UNIX_EPOCH).unwrap_or_default().as_millis();
+    let deadline = invocation.deadline.duration_since(UNIX_EPOCH).unwrap_or_default().as_millis();
     let mut headers = HeaderMap::new();
     for (name, value) in [
-        ("lambda-runtime-aws-request-id", event.id),
+        ("lambda-runtime-aws-request-id", invocation.id),
         ("lambda-runtime-deadline-ms", deadline.to_string()),
         (
             "lambda-runtime-invoked-function-arn",
@@ -128,10 +132,10 @@ async fn next(State(state): State<Arc<ApiState>>) -> (HeaderMap, String) {
             headers.insert(name, value);
         }
     }
-    (headers, event.payload)
+    (headers, invocation.payload)
 }
 
-async fn outcome(
+async fn invocation_result(
     State(state): State<Arc<ApiState>>,
     Path((_id, outcome)): Path<(String, String)>,
     body: Bytes,
@@ -141,7 +145,7 @@ async fn outcome(
     } else {
         InvocationResult::Error(body)
     };
-    // The receiver may be gone; the result is then not needed.
+    // If the receiver no longer exists, the result is not needed.
     let _send_result = state.results.send(result).await;
     StatusCode::ACCEPTED
 }
@@ -156,7 +160,7 @@ mod tests {
     use super::*;
 
     #[tokio::test]
-    async fn function_receives_an_event_and_its_result_is_returned() {
+    async fn result_or_error_that_the_function_posts_is_returned() {
         let mut api = RuntimeApi::start().await.unwrap();
         let base = format!("http://{}/2018-06-01/runtime/invocation", api.address());
         let function = tokio::spawn(async move {
@@ -171,10 +175,13 @@ mod tests {
             }
         });
         let limit = Duration::from_secs(5);
-        api.first_request(limit).await.unwrap();
         let event = serde_json::json!({ "transferId": "x" });
-        assert_eq!(api.invoke(&event, limit).await.unwrap(), event);
+
+        api.first_request(limit).await.unwrap();
+        let result = api.invoke(&event, limit).await.unwrap();
         let failure = api.invoke(&event, limit).await.unwrap_err().to_string();
+
+        assert_eq!(result, event);
         assert!(failure.contains("transferId"), "{failure}");
         assert_eq!(api.invocations(), 2);
         function.await.unwrap();

@@ -1,5 +1,7 @@
-//! Environment of the benchmarks: a local cloud for the records, and simulators of S3 and Graph
-//! that are cheap and can be slowed down.
+//! Environment of the benchmarks (`cargo xtask bench`).
+//!
+//! It consists of the AWS emulator, which stores the transfer records, and of simulators of S3 and
+//! Microsoft Graph, whose bandwidth and latency a benchmark can set.
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -18,20 +20,24 @@ use crate::simulators::{self, Simulator};
 use crate::stack::{Folder, Secrets, secret_values_by_name};
 use crate::tools::Tools;
 
+/// Owner of the simulated OneDrive to which the benchmarks upload.
 pub(crate) const USER: &str = "ada@docferry.example";
+/// Bucket of the simulated S3 with the test files.
 pub(crate) const BUCKET: &str = "docferry-exchange";
+/// Id of the access key for the simulated S3.
 pub(crate) const S3_KEY: &str = "bench-key";
 
-/// Names of the resources in the local cloud.
+/// Identifiers of the resources in the emulator, as `provision.py` prints them.
 #[derive(Debug, Deserialize)]
 pub(crate) struct Names {
     pub(crate) table: String,
+    /// ARN of the KMS key that encrypts upload URLs.
     pub(crate) key: String,
     /// ARNs of the secrets, by their names in the template.
     pub(crate) secrets: BTreeMap<String, String>,
 }
 
-/// A file to be uploaded in one run: its key in the bucket is also its path in the drive.
+/// A file that one run uploads. Its name is its key in the bucket and its path in the drive.
 #[derive(Debug)]
 pub(crate) struct TestFile {
     pub(crate) name: String,
@@ -39,7 +45,7 @@ pub(crate) struct TestFile {
     pub(crate) etag: String,
 }
 
-/// Everything that a benchmark has started. Dropping it stops all of it.
+/// All processes that the benchmarks have started. Dropping it stops them.
 #[derive(Debug)]
 pub(crate) struct BenchStack {
     pub(crate) build: Build,
@@ -51,13 +57,13 @@ pub(crate) struct BenchStack {
     pub(crate) s3: Simulator,
     pub(crate) emulator: Emulator,
     http: reqwest::Client,
-    /// Number of files so far; each gets a new name.
+    /// Number of created test files, from which the next name is made.
     test_files: AtomicU64,
     folder: Folder,
 }
 
 impl BenchStack {
-    /// Starts the environment from built binaries.
+    /// Starts the emulator and the simulators from binaries that are already built.
     pub(crate) fn start(paths: &Paths, tools: &Tools, build: Build) -> Result<Self> {
         let folder = Folder::take(&paths.target.join("bench"))?;
         let emulator = Emulator::start(paths, tools, folder.path(), 1.0)?;
@@ -66,12 +72,12 @@ impl BenchStack {
         let key = KeyPair { access_key_id: S3_KEY.into(), secret_access_key: "unchecked".into() };
         let values: BTreeMap<_, _> = secret_values_by_name(&secrets, &key).into();
         let names = cloud.provision("bench", &json!({ "secrets": values }))?;
-        let mut graph = Command::new(build.program(paths, "docferry-sim-graph"));
-        graph.args(["--user", USER, "--forget-bytes"]);
-        let graph = simulators::graph_from_command(graph, folder.path(), &secrets)?;
-        let mut s3 = Command::new(build.program(paths, "docferry-sim-s3"));
-        s3.args(["--bucket", BUCKET, "--access-key", S3_KEY]);
-        let s3 = simulators::start(s3, "s3", folder.path())?;
+        let mut graph_command = Command::new(build.program(paths, "docferry-sim-graph"));
+        graph_command.args(["--user", USER, "--forget-bytes"]);
+        let graph = simulators::graph_from_command(graph_command, folder.path(), &secrets)?;
+        let mut s3_command = Command::new(build.program(paths, "docferry-sim-s3"));
+        s3_command.args(["--bucket", BUCKET, "--access-key", S3_KEY]);
+        let s3 = simulators::start(s3_command, "s3", folder.path())?;
         Ok(Self {
             build,
             paths: paths.clone(),
@@ -87,6 +93,7 @@ impl BenchStack {
         })
     }
 
+    /// Returns the path of a file in the folder of this run.
     pub(crate) fn file(&self, name: &str) -> PathBuf {
         self.folder.path().join(name)
     }
@@ -125,20 +132,24 @@ impl BenchStack {
     /// Returns the uploaded file, as the simulated Graph describes it.
     pub(crate) async fn delivered(&self, test_file: &TestFile) -> Result<Value> {
         let files = self.admin(&self.graph, "files").await?;
-        let found =
+        let delivered =
             files.as_array().into_iter().flatten().find(|file| {
                 file["path"] == test_file.name.as_str() && file["size"] == test_file.size
             });
-        found.cloned().with_context(|| format!("{} did not arrive whole: {files}", test_file.name))
+        delivered
+            .cloned()
+            .with_context(|| format!("{} did not arrive whole: {files}", test_file.name))
     }
 
-    /// Returns the operations that a simulator has logged since the file was added.
-    pub(crate) async fn asked(&self, simulator: &Simulator) -> Result<Vec<String>> {
+    /// Returns the operations of the requests that a simulator has logged since the last call of
+    /// [`Self::test_file`].
+    pub(crate) async fn operations_of(&self, simulator: &Simulator) -> Result<Vec<String>> {
         let requests = self.admin(simulator, "requests").await?;
         let operation = |entry: &Value| entry["operation"].as_str().map(str::to_owned);
         Ok(requests.as_array().into_iter().flatten().filter_map(operation).collect())
     }
 
+    /// Reads a resource of a simulator's admin interface.
     pub(crate) async fn admin(&self, simulator: &Simulator, path: &str) -> Result<Value> {
         let url = format!("{}/{path}", simulator.service.admin);
         Ok(self.http.get(url).send().await?.error_for_status()?.json().await?)
@@ -157,7 +168,7 @@ impl BenchStack {
         Ok(())
     }
 
-    /// Returns the environment variables of a function, as set by Lambda and the template.
+    /// Returns the environment variables of a function. On AWS, Lambda and the template set them.
     pub(crate) fn environment(
         &self,
         function: &str,
@@ -175,7 +186,8 @@ impl BenchStack {
             ("TRANSFERS_TABLE", self.names.table.clone()),
             ("SESSION_KEY_ARN", self.names.key.clone()),
             ("STATE_MACHINE_ARN", "arn:aws:states:ca-central-1:123456789012:stateMachine:b".into()),
-            // Required at start-up but not used by the benchmarks.
+            // The function needs these variables to start, but the benchmarks do not use their
+            // values.
             ("DOCUMENTS_TABLE", "bench-documents".to_owned()),
             ("DELIVERY_BUCKET", "bench-delivery".to_owned()),
             ("AUDIT_QUEUE_URL", format!("{endpoint}/000000000000/bench-audit")),

@@ -1,5 +1,7 @@
-//! `bench start`: measures a function's size, its time until the first request for work, and its
-//! memory then.
+//! `cargo xtask bench start`: measures the start of each Lambda function.
+//!
+//! The results are the size of the zip file, the time from the start of the process to its first
+//! request for an invocation, and the memory at this time.
 
 use std::process::Command;
 use std::time::Duration;
@@ -14,9 +16,13 @@ use super::stack::BenchStack;
 use crate::binaries::FUNCTIONS;
 use crate::process::run_quietly;
 
+/// Timeout of a start.
 const START_TIMEOUT: Duration = Duration::from_secs(10);
+/// Target for the size of the zip file, in bytes.
 const MAX_ZIP_SIZE: u64 = 5_000_000;
+/// Target for the time until the first request.
 const MAX_START_TIME: Duration = Duration::from_millis(40);
+/// Target for the memory at the first request, in bytes.
 const MAX_MEMORY: u64 = 20_000_000;
 
 pub(crate) async fn run(stack: &BenchStack, starts: u32, report: &mut Report) -> Result<()> {
@@ -52,6 +58,7 @@ pub(crate) async fn run(stack: &BenchStack, starts: u32, report: &mut Report) ->
     Ok(())
 }
 
+/// Starts a function once. Returns the time until its first request and its memory at this time.
 async fn start_once(stack: &BenchStack, name: &str) -> Result<(Duration, u64)> {
     let mut runtime = RuntimeApi::start().await?;
     let mut command = Command::new(stack.build.program(&stack.paths, name));
@@ -68,7 +75,7 @@ async fn start_once(stack: &BenchStack, name: &str) -> Result<(Duration, u64)> {
     Ok((first_request.duration_since(program.started), program.resident_memory()))
 }
 
-/// Returns the size of the deployment package: a zip with the program alone.
+/// Returns the size of the deployment package, which is a zip file that contains only the program.
 fn zip_size(stack: &BenchStack, name: &str) -> Result<u64> {
     let bootstrap = stack.file("bootstrap");
     std::fs::copy(stack.build.program(&stack.paths, name), &bootstrap)?;

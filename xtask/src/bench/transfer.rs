@@ -1,4 +1,5 @@
-//! `bench transfer`: compares the `upload` function with rclone in the same environment.
+//! `cargo xtask bench transfer`: compares the `upload` function with rclone in the same
+//! environment.
 
 mod cost;
 mod memory;
@@ -15,14 +16,17 @@ use super::stack::{BenchStack, TestFile};
 const MB: u64 = 1_000_000;
 const GB: u64 = 1000 * MB;
 
-/// Bandwidth of a connection, on either side.
+/// Bandwidth of a connection to the simulated S3 or Graph.
 const BYTES_PER_SECOND: u64 = 85 * MB;
-/// Latency of each request to Graph.
+/// Latency of each request to the simulated Graph.
 const DELAY_MILLISECONDS: u64 = 100;
 
-/// Chunk sizes tried with rclone: below 60 MiB, multiples of 320 KiB, and with at most three
-/// decimals of a MiB, so that rclone can read back the value that it writes.
-const CHUNKS: [&str; 4] = ["20M", "30M", "40M", "57.5M"];
+/// Chunk sizes from which the fastest one for rclone is chosen.
+///
+/// A chunk size must be a multiple of 320 KiB below 60 MiB. It must also have at most three
+/// decimals in MiB, because rclone cannot read a value with more decimals from its own
+/// configuration.
+const CHUNK_SIZES: [&str; 4] = ["20M", "30M", "40M", "57.5M"];
 
 pub(crate) async fn run(
     stack: &BenchStack,
@@ -32,11 +36,11 @@ pub(crate) async fn run(
 ) -> Result<()> {
     let rclone = Rclone::new(stack).await?;
     let pairs = if quick { 1 } else { pairs };
-    let bench = Transfers { stack, rclone, pairs, quick };
-    bench.shaped(report).await?;
-    bench.unshaped(report).await?;
-    bench.memory(report).await?;
-    bench.cost(report).await
+    let transfers = Transfers { stack, rclone, pairs, quick };
+    transfers.shaped(report).await?;
+    transfers.unshaped(report).await?;
+    transfers.memory(report).await?;
+    transfers.cost(report).await
 }
 
 struct Transfers<'a> {
@@ -47,19 +51,20 @@ struct Transfers<'a> {
     quick: bool,
 }
 
-/// Runs of all three programs. They alternate, so that other load on the machine affects all of
-/// them alike.
+/// Runs of docferry and of rclone with two chunk sizes. The three alternate, so that additional
+/// load on the machine affects each of them equally.
 #[derive(Debug, Default)]
-/// Runs of docferry.
 struct Runs {
-    /// Runs of rclone with its default chunk size.
+    /// Runs of docferry.
     ours: Vec<Run>,
+    /// Runs of rclone with its default chunk size.
+    rclone_default: Vec<Run>,
     /// Runs of rclone with the fastest chunk size.
-    default: Vec<Run>,
-    best: Vec<Run>,
+    rclone_best: Vec<Run>,
 }
 
 impl Transfers<'_> {
+    /// Returns the file sizes, reduced if the option `--quick` is set.
     fn sizes(&self, sizes: &[u64]) -> Vec<u64> {
         sizes.iter().map(|size| if self.quick { size / 16 } else { *size }).collect()
     }
@@ -75,39 +80,42 @@ impl Transfers<'_> {
 
     async fn rclone(&self, size: u64, chunk: Option<&str>) -> Result<Run> {
         let test_file = self.test_file(size).await?;
-        self.rclone.carry(self.stack, &test_file, chunk).await
+        self.rclone.upload(self.stack, &test_file, chunk).await
     }
 
-    /// Returns the fastest chunk size of rclone; each is tried once.
-    async fn tune(&self, size: u64) -> Result<&'static str> {
-        let mut best = (std::time::Duration::MAX, CHUNKS[0]);
-        for chunk in CHUNKS {
+    /// Returns the chunk size with which rclone is fastest. Each chunk size is tried once.
+    async fn fastest_chunk_size(&self, size: u64) -> Result<&'static str> {
+        let mut fastest = (std::time::Duration::MAX, CHUNK_SIZES[0]);
+        for chunk in CHUNK_SIZES {
             let took = self.rclone(size, Some(chunk)).await?.took;
             println!("rclone in chunks of {chunk}: {} s", seconds(took));
-            best = best.min((took, chunk));
+            fastest = fastest.min((took, chunk));
         }
-        Ok(best.1)
+        let (_, chunk) = fastest;
+        Ok(chunk)
     }
 
+    /// Runs docferry and rclone in turn, `self.pairs` times.
     async fn compare(&self, size: u64, chunk: &str) -> Result<Runs> {
         let mut runs = Runs::default();
         for pair in 1..=self.pairs {
             runs.ours.push(self.ours(size).await?);
-            runs.default.push(self.rclone(size, None).await?);
-            runs.best.push(self.rclone(size, Some(chunk)).await?);
+            runs.rclone_default.push(self.rclone(size, None).await?);
+            runs.rclone_best.push(self.rclone(size, Some(chunk)).await?);
             let last = |runs: &[Run]| seconds(runs.last().copied().unwrap_or_default().took);
             println!(
                 "{} MB, {pair} of {}: docferry {} s, rclone {} s, with its best chunk size {} s",
                 size / MB,
                 self.pairs,
                 last(&runs.ours),
-                last(&runs.default),
-                last(&runs.best)
+                last(&runs.rclone_default),
+                last(&runs.rclone_best)
             );
         }
         Ok(runs)
     }
 
+    /// Sets the bandwidth and latency of the simulators to typical values between AWS and OneDrive.
     async fn shape(&self) -> Result<()> {
         let graph = json!({
             "bytesPerSecond": BYTES_PER_SECOND, "delayMs": DELAY_MILLISECONDS,
@@ -116,8 +124,8 @@ impl Transfers<'_> {
     }
 
     async fn remove_limits(&self) -> Result<()> {
-        let nothing: Value = json!({});
-        self.stack.shape(&nothing, &nothing).await
+        let no_limits: Value = json!({});
+        self.stack.shape(&no_limits, &no_limits).await
     }
 }
 

@@ -1,4 +1,6 @@
-//! Checks the dependencies between the workspace's packages, as resolved by cargo.
+//! `cargo xtask check dependencies`: checks the dependencies of the workspace's packages.
+//!
+//! The rules keep the layers of the code apart. The dependency graph comes from `cargo metadata`.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -8,17 +10,19 @@ use serde::Deserialize;
 use crate::binaries::{FUNCTIONS, cargo};
 use crate::paths::Paths;
 
-/// Name prefixes of packages that `domain` and `app` must not reach, even indirectly.
+/// Name prefixes of packages on which `docferry-domain` and `docferry-app` must not depend, not
+/// even indirectly.
 const FORBIDDEN_FOR_CORE: [&str; 6] = ["aws-", "axum", "hyper", "lambda_", "reqwest", "rustls"];
 
-/// Dependencies within the workspace that each crate may have. Functions may depend on any crate.
-/// Packages that are not listed (simulators, command line, xtask) have other rules or none.
+/// Packages of the workspace on which each of these libraries may depend directly. Packages that
+/// are not in this list, such as functions and simulators, have different rules or no rule.
 const ALLOWED: [(&str, &[&str]); 11] = [
     ("docferry-domain", &[]),
     ("docferry-app", &["docferry-domain"]),
     ("docferry-contract", &["docferry-domain"]),
     ("docferry-http", &["docferry-app", "docferry-contract", "docferry-domain"]),
-    // Assembles the adapters for the functions; no other library may depend on them.
+    // This crate connects the adapters for the functions. It is the only library that may depend on
+    // all of them.
     (
         "docferry-lambda",
         &[
@@ -32,17 +36,17 @@ const ALLOWED: [(&str, &[&str]); 11] = [
             "docferry-webhook",
         ],
     ),
-    // Messages of the audit queue are defined by the contract.
+    // The contract defines the messages of the audit queue, which this crate sends.
     ("docferry-aws", &["docferry-app", "docferry-contract", "docferry-domain"]),
     ("docferry-graph", &["docferry-app", "docferry-domain"]),
     ("docferry-ords", &["docferry-app", "docferry-domain"]),
     ("docferry-webhook", &["docferry-app", "docferry-contract", "docferry-domain"]),
     ("docferry-testkit", &["docferry-app", "docferry-contract", "docferry-domain"]),
-    // The checker of responses shares nothing with the code that creates them.
+    // This crate checks the responses of the API, so it shares no code with the API.
     ("docferry-openapi", &[]),
 ];
 
-/// Packages for tests and checks only.
+/// Packages that only tests and checks may use.
 const TEST_ONLY: [&str; 2] = ["docferry-openapi", "docferry-testkit"];
 
 const SIMULATORS: [&str; 5] = [
@@ -81,12 +85,12 @@ struct Node {
 #[derive(Debug, Deserialize)]
 struct Dependency {
     pkg: String,
-    dep_kinds: Vec<Kind>,
+    dep_kinds: Vec<DependencyKind>,
 }
 
 #[derive(Debug, Deserialize)]
-struct Kind {
-    /// `null` for a normal dependency, otherwise `dev` or `build`.
+struct DependencyKind {
+    /// `dev`, `build`, or `None` for a normal dependency.
     kind: Option<String>,
 }
 
@@ -99,29 +103,44 @@ pub(crate) fn violations(paths: &Paths) -> Result<Vec<String>> {
     Ok(Graph::new(&metadata).violations())
 }
 
+/// Dependency on a package.
+struct DirectDependency<'a> {
+    /// Id of the package.
+    package: &'a str,
+    /// Whether only tests need the package.
+    is_dev: bool,
+}
+
+/// Dependency graph of the workspace and of all packages on which it depends.
 struct Graph<'a> {
     /// Packages by id.
     packages: BTreeMap<&'a str, &'a Package>,
+    /// Packages of the workspace.
     members: Vec<&'a Package>,
-    /// For each package id: ids of its dependencies, and whether only tests need them.
-    edges: BTreeMap<&'a str, Vec<(&'a str, bool)>>,
+    /// Dependencies of each package, by the id of the package.
+    edges: BTreeMap<&'a str, Vec<DirectDependency<'a>>>,
 }
 
 impl<'a> Graph<'a> {
     fn new(metadata: &'a Metadata) -> Self {
         let edges = metadata.resolve.nodes.iter().map(|node| {
             let edge = |dependency: &'a Dependency| {
-                let dev = dependency.dep_kinds.iter().all(|k| k.kind.as_deref() == Some("dev"));
-                (dependency.pkg.as_str(), dev)
+                let mut kinds = dependency.dep_kinds.iter();
+                let is_dev = kinds.all(|kind| kind.kind.as_deref() == Some("dev"));
+                DirectDependency { package: &dependency.pkg, is_dev }
             };
             (node.id.as_str(), node.deps.iter().map(edge).collect())
         });
         Self {
-            packages: metadata.packages.iter().map(|p| (p.id.as_str(), p)).collect(),
+            packages: metadata
+                .packages
+                .iter()
+                .map(|package| (package.id.as_str(), package))
+                .collect(),
             members: metadata
                 .packages
                 .iter()
-                .filter(|p| metadata.workspace_members.contains(&p.id))
+                .filter(|package| metadata.workspace_members.contains(&package.id))
                 .collect(),
             edges: edges.collect(),
         }
@@ -131,27 +150,8 @@ impl<'a> Graph<'a> {
     fn violations(&self) -> Vec<String> {
         let mut found = Vec::new();
         for member in &self.members {
-            let direct = self.direct(member, false);
-            let name = member.name.as_str();
-            if let Some((_, allowed)) = ALLOWED.iter().find(|(package, _)| *package == name) {
-                for other in direct.iter().filter(|other| !allowed.contains(other)) {
-                    found.push(format!("{name} must not depend on {other}"));
-                }
-            } else if SIMULATORS.contains(&name) {
-                // Not even in tests: simulators are tested by clients that share no code with ours.
-                for other in self.direct(member, true).iter().filter(|o| !SIMULATORS.contains(o)) {
-                    found.push(format!(
-                        "{name} must not depend on {other}: it is written from the contracts"
-                    ));
-                }
-            } else if FUNCTIONS.contains(&name) {
-                for other in
-                    direct.iter().filter(|o| SIMULATORS.contains(o) || TEST_ONLY.contains(o))
-                {
-                    found.push(format!("the function {name} must not depend on {other}"));
-                }
-            }
-            if ["docferry-domain", "docferry-app"].contains(&name) {
+            found.extend(self.member_violations(member));
+            if ["docferry-domain", "docferry-app"].contains(&member.name.as_str()) {
                 found.extend(self.forbidden_reached_by(member));
             }
         }
@@ -166,33 +166,64 @@ impl<'a> Graph<'a> {
         found
     }
 
-    /// Returns the names of the workspace's packages that `of` depends on directly.
-    fn direct(&self, of: &Package, with_dev: bool) -> BTreeSet<&'a str> {
-        let edges = self.edges.get(of.id.as_str()).into_iter().flatten();
+    /// Checks the direct dependencies of a package of the workspace.
+    fn member_violations(&self, member: &Package) -> Vec<String> {
+        let mut found = Vec::new();
+        let direct = self.direct_dependencies(member, false);
+        let name = member.name.as_str();
+        if let Some((_, allowed)) = ALLOWED.iter().find(|(package, _)| *package == name) {
+            for dependency in direct.iter().filter(|dependency| !allowed.contains(dependency)) {
+                found.push(format!("{name} must not depend on {dependency}"));
+            }
+        } else if SIMULATORS.contains(&name) {
+            // This rule includes the tests of a simulator. Their clients share no code with ours.
+            let with_tests = self.direct_dependencies(member, true);
+            for dependency in with_tests.iter().filter(|package| !SIMULATORS.contains(package)) {
+                found.push(format!(
+                    "{name} must not depend on {dependency}: it is written from the contracts"
+                ));
+            }
+        } else if FUNCTIONS.contains(&name) {
+            let for_tests_only = direct
+                .iter()
+                .filter(|package| SIMULATORS.contains(package) || TEST_ONLY.contains(package));
+            for dependency in for_tests_only {
+                found.push(format!("the function {name} must not depend on {dependency}"));
+            }
+        }
+        found
+    }
+
+    /// Returns the names of the workspace's packages on which `package` depends directly.
+    /// `with_dev` includes the dependencies that only tests need.
+    fn direct_dependencies(&self, package: &Package, with_dev: bool) -> BTreeSet<&'a str> {
+        let edges = self.edges.get(package.id.as_str()).into_iter().flatten();
         edges
-            .filter(|(_, dev)| with_dev || !dev)
-            .filter_map(|(id, _)| self.members.iter().find(|member| member.id == *id))
+            .filter(|edge| with_dev || !edge.is_dev)
+            .filter_map(|edge| self.members.iter().find(|member| member.id == edge.package))
             .map(|member| member.name.as_str())
             .collect()
     }
 
-    /// Returns the forbidden packages that `from` reaches through normal dependencies.
-    fn forbidden_reached_by(&self, from: &Package) -> Vec<String> {
-        let mut seen = BTreeSet::from([from.id.as_str()]);
-        let mut to_visit = vec![from.id.as_str()];
+    /// Returns the forbidden packages on which `package` depends directly or indirectly, except in
+    /// tests.
+    fn forbidden_reached_by(&self, package: &Package) -> Vec<String> {
+        let mut reached = BTreeSet::from([package.id.as_str()]);
+        let mut to_visit = vec![package.id.as_str()];
         while let Some(id) = to_visit.pop() {
-            for (next, dev) in self.edges.get(id).into_iter().flatten() {
-                if !dev && seen.insert(next) {
-                    to_visit.push(next);
+            for edge in self.edges.get(id).into_iter().flatten() {
+                if !edge.is_dev && reached.insert(edge.package) {
+                    to_visit.push(edge.package);
                 }
             }
         }
-        seen.iter()
+        reached
+            .iter()
             .filter_map(|id| self.packages.get(id))
-            .filter(|package| {
-                FORBIDDEN_FOR_CORE.iter().any(|prefix| package.name.starts_with(prefix))
+            .filter(|dependency| {
+                FORBIDDEN_FOR_CORE.iter().any(|prefix| dependency.name.starts_with(prefix))
             })
-            .map(|package| format!("{} must not reach {}", from.name, package.name))
+            .map(|dependency| format!("{} must not reach {}", package.name, dependency.name))
             .collect()
     }
 }

@@ -1,4 +1,5 @@
-//! Checks that the documents match the source tree: commands, links, tests and tables.
+//! Checks that the Markdown documents match the project: their commands, links, tables, and the
+//! tests that they name.
 
 mod blocks;
 mod document;
@@ -26,17 +27,21 @@ pub(crate) fn violations(paths: &Paths) -> Result<Vec<String>> {
         found.extend(blocks::violations(document)?);
         found.extend(names::violations(document, &paths.root));
     }
-    let text = |path: &str| {
+    let text_of = |path: &str| {
         let document = documents.iter().find(|document| document.path == path);
         document
             .map(|document| document.text.as_str())
             .with_context(|| format!("{path} is missing"))
     };
-    found.extend(tables::settings(text("docs/CONFIGURATION.md")?, &template));
-    found.extend(tables::violations(text("docs/OPERATIONS.md")?, text("docs/API.md")?, &template));
-    found.extend(tables::roles(text("docs/SECURITY.md")?));
-    found.extend(refusals::violations(text("docs/GRAPH.md")?));
-    found.extend(names::untested(text("docs/SEMANTICS.md")?));
+    found.extend(tables::settings(text_of("docs/CONFIGURATION.md")?, &template));
+    found.extend(tables::violations(
+        text_of("docs/OPERATIONS.md")?,
+        text_of("docs/API.md")?,
+        &template,
+    ));
+    found.extend(tables::roles(text_of("docs/SECURITY.md")?));
+    found.extend(refusals::violations(text_of("docs/GRAPH.md")?));
+    found.extend(names::untested(text_of("docs/SEMANTICS.md")?));
     Ok(found)
 }
 

@@ -1,4 +1,5 @@
-//! Checks that tests and programs use the same features of their dependencies.
+//! Checks that tests and programs use the same features of their dependencies, so that cargo
+//! compiles each dependency only once.
 
 use std::collections::BTreeSet;
 
@@ -7,9 +8,9 @@ use anyhow::{Result, bail};
 use crate::binaries::cargo;
 use crate::paths::Paths;
 
-/// Returns the dependencies that would be compiled twice because tests enable more of their
-/// features, one sentence each. If the AWS SDK depends on one of them, this costs minutes of each
-/// test run on a fresh machine.
+/// Returns one violation for each dependency that is compiled twice because tests enable more of
+/// its features. If the AWS SDK needs such a dependency, the AWS SDK is compiled twice as well,
+/// which takes minutes.
 pub(crate) fn violations(paths: &Paths) -> Result<Vec<String>> {
     let programs = resolved_dependencies(paths, "normal")?;
     let tests = resolved_dependencies(paths, "normal,dev")?;
@@ -38,8 +39,8 @@ fn resolved_dependencies(paths: &Paths, edges: &str) -> Result<BTreeSet<String>>
     }
     let text = String::from_utf8_lossy(&output.stdout);
     let lines = text.lines().map(|line| line.trim_end_matches(" (*)"));
-    // Packages of the workspace have a path; proc macros are built for the compiler, with features
-    // of their own.
+    // A line with a path is a package of the workspace. Procedural macros run in the compiler and
+    // have separate features.
     let registry_lines =
         lines.filter(|line| !line.contains("(/") && !line.contains("(proc-macro)"));
     Ok(registry_lines.filter(|line| !line.is_empty()).map(str::to_owned).collect())

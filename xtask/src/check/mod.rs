@@ -1,4 +1,4 @@
-//! `cargo xtask check`: static checks that the compiler does not cover.
+//! `cargo xtask check`: static checks of the project that the compiler and clippy do not cover.
 
 mod api;
 mod cycles;
@@ -17,7 +17,8 @@ pub(crate) use docs::generate;
 pub(crate) use part::Part;
 pub(crate) use template::Definition;
 
-/// Runs these parts, or all when none is named. Prints all violations, not only the first.
+/// Runs the given parts of the checks, or all parts if none is given. Prints all violations, and
+/// returns an error if there are any.
 pub(crate) fn run(paths: &Paths, parts: &[Part]) -> Result<()> {
     let parts = if parts.is_empty() { Part::value_variants() } else { parts };
     let mut results = Vec::new();

@@ -1,4 +1,4 @@
-//! Parts of the checks.
+//! The parts of `cargo xtask check` that the command line can select.
 
 use clap::ValueEnum;
 

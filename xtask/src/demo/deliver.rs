@@ -1,4 +1,4 @@
-//! Sends, watches and stops the demo's transfers, with the library behind the `docferry` command.
+//! Sends, watches and stops the transfers of the demo, with the library of the `docferry` command.
 
 use std::cell::RefCell;
 use std::io::{IsTerminal as _, stderr};
@@ -12,26 +12,26 @@ use docferry_cli::{Client, ClientError, NewTransfer, TransferState};
 use futures::future::{join, try_join_all};
 use indicatif::MultiProgress;
 
-use super::scenario::{End, Item};
+use super::scenario::{ExpectedEnd, Item};
 
-/// Maximum run time: far more than the demo needs, and short enough for a spectator.
+/// Maximum time of all transfers. The demo needs much less.
 const TIMEOUT: Duration = Duration::from_secs(10 * 60);
 
-/// Progress from which a transfer is stopped. Bytes move from 10 % on.
+/// Progress in percent at which a transfer is stopped. The upload of bytes begins at 10 %.
 const STOP_AT_PERCENT: u8 = 20;
 /// Polling interval for a transfer that will be stopped.
 const POLL_INTERVAL: Duration = Duration::from_millis(300);
 
-/// Outcome of one document.
+/// Outcome of sending one document.
 #[derive(Debug)]
 pub(crate) struct Delivery {
-    /// Id given by the service; `None` if the transfer was not accepted.
+    /// Id of the transfer. `None` if the service did not accept the transfer.
     pub(crate) transfer_id: Option<String>,
     pub(crate) result: Result<Outcome, ClientError>,
 }
 
-/// Sends every item to its recipient and watches until all transfers have ended. Stops those that
-/// the scenario stops.
+/// Sends every item to its recipient and watches until all transfers have ended. Stops the
+/// transfers whose expected end is [`ExpectedEnd::Terminated`].
 pub(crate) async fn deliver(
     client: &Client,
     items: &[Item],
@@ -46,15 +46,16 @@ pub(crate) async fn deliver(
             file_path: item.folder.map(str::to_owned),
         };
         let (transfer_id, result) = match client.upload(&transfer).await {
-            Ok(answer) => {
-                accepted.push((index, answer.transfer_id.clone(), item.label));
-                (Some(answer.transfer_id), Ok(Outcome::TimedOut(None)))
+            Ok(response) => {
+                accepted.push((index, response.transfer_id.clone(), item.label));
+                (Some(response.transfer_id), Ok(Outcome::TimedOut(None)))
             }
             Err(error) => (None, Err(error)),
         };
         deliveries.push(Delivery { transfer_id, result });
     }
-    let to_stop = accepted.iter().filter(|(index, ..)| items[*index].end == End::Terminated);
+    let to_stop =
+        accepted.iter().filter(|(index, ..)| items[*index].expected_end == ExpectedEnd::Terminated);
     let stopping = try_join_all(to_stop.map(|(_, id, _)| stop(client, id)));
     let watching = async {
         if stderr().is_terminal() {
@@ -73,10 +74,10 @@ pub(crate) async fn deliver(
     Ok(deliveries)
 }
 
-/// Stops a transfer once its bytes move. A transfer that ends earlier, or does not get that far in
-/// time, is not stopped; the verdict reports it.
+/// Stops a transfer as soon as a part of its bytes is uploaded. If the transfer ends earlier or
+/// does not get that far in time, it is not stopped, and the check of its result reports this.
 async fn stop(client: &Client, transfer_id: &str) -> Result<(), ClientError> {
-    let moves = async {
+    let has_reached_percentage = async {
         loop {
             match client.status(transfer_id).await {
                 Ok(status) if status.state() != TransferState::Running => return Ok(false),
@@ -86,13 +87,14 @@ async fn stop(client: &Client, transfer_id: &str) -> Result<(), ClientError> {
             }
         }
     };
-    match tokio::time::timeout(TIMEOUT, moves).await {
+    match tokio::time::timeout(TIMEOUT, has_reached_percentage).await {
         Ok(Ok(true)) => client.terminate(&[transfer_id.to_owned()]).await,
         Ok(Err(error)) => Err(error),
         Ok(Ok(false)) | Err(_) => Ok(()),
     }
 }
 
+/// Watches the accepted transfers. Each one is its item's index, its id and its label.
 async fn watch<O: Observer>(
     client: &Client,
     accepted: &[(usize, String, &str)],

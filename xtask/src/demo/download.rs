@@ -1,4 +1,5 @@
-//! Downloads a document by a presigned URL, with the calls that a client makes.
+//! Downloads one document of the demo through the downloads API, with the calls that a client
+//! makes.
 
 use std::process::Command;
 use std::time::Duration;
@@ -15,26 +16,26 @@ use crate::paths::Paths;
 use crate::process::run_quietly;
 use crate::stack::Stack;
 
-/// Number of the document in the index.
-const NUMBER: u64 = 20_260_001;
-/// Maximum number of polls: far more than the demo needs, and short enough for a spectator.
+/// Number of the document in the index of documents.
+const FILE_ID: u64 = 20_260_001;
+/// Maximum number of polls. The demo needs much fewer.
 const MAX_POLLS: u32 = 600;
 
-/// Outcome of the download.
+/// Observations during the download.
 #[derive(Debug)]
 pub(crate) struct Download {
     /// Status of a request before the job was completed.
-    before: StatusCode,
+    status_before: StatusCode,
     /// Status of a request after the job was completed.
-    after: StatusCode,
+    status_after: StatusCode,
     size: u64,
     sha256: String,
 }
 
-/// Imports the document's number into the index, as an operator does.
+/// Imports the document into the index of documents, as an operator does.
 pub(crate) fn import(paths: &Paths, stack: &Stack, item: &Item) -> Result<()> {
     let file = paths.target.join("demo").join("documents.ndjson");
-    let line = json!({ "file_id": NUMBER, "objectGuid": item.guid, "name": item.filename });
+    let line = json!({ "file_id": FILE_ID, "objectGuid": item.guid, "name": item.filename });
     std::fs::write(&file, format!("{line}\n"))?;
     let mut command = Command::new(binaries::program(paths, "docferry"));
     command
@@ -48,30 +49,30 @@ pub(crate) fn import(paths: &Paths, stack: &Stack, item: &Item) -> Result<()> {
     run_quietly(&mut command, &paths.target.join("demo").join("import.log"))
 }
 
-/// Signs in, requests the document, requests its bytes too early, waits, and follows the redirect
-/// to the bytes.
+/// Signs in, requests the document, requests its bytes too early, waits until the job is completed,
+/// and follows the redirect to the bytes.
 pub(crate) async fn download(stack: &Stack) -> Result<Download> {
     let http = Client::builder().no_proxy().redirect(reqwest::redirect::Policy::none()).build()?;
     let oidc = &stack.oidc;
-    let request = http
+    let token_request = http
         .post(&oidc.token_url)
         .basic_auth(&oidc.client_id, Some(&oidc.client_secret))
         .form(&[("grant_type", "client_credentials")]);
-    let token = read(request, StatusCode::OK).await?["access_token"].take();
+    let token = read(token_request, StatusCode::OK).await?["access_token"].take();
     let token = token.as_str().context("the identity provider returned no token")?;
     let get = |path: String| http.get(format!("{}{path}", stack.api)).bearer_auth(token);
 
     let request = http.post(format!("{}/v1/download/initiate", stack.api)).bearer_auth(token);
-    let accepted = read(request.json(&json!({ "file_id": NUMBER })), StatusCode::ACCEPTED).await?;
-    let id = accepted["jobId"].as_str().context("the job has no id")?.to_owned();
-    let before = get(format!("/v1/download/{id}")).send().await?.status();
-    println!("Download: requested too early, status {before}.");
+    let accepted = read(request.json(&json!({ "file_id": FILE_ID })), StatusCode::ACCEPTED).await?;
+    let job_id = accepted["jobId"].as_str().context("the job has no id")?.to_owned();
+    let status_before = get(format!("/v1/download/{job_id}")).send().await?.status();
+    println!("Download: requested too early, status {status_before}.");
 
     for _ in 0..MAX_POLLS {
-        let status = read(get(format!("/v1/download/status/{id}")), StatusCode::OK).await?;
+        let status = read(get(format!("/v1/download/status/{job_id}")), StatusCode::OK).await?;
         match (status["status"].as_str(), status["nextPollInMs"].as_u64()) {
             (Some("completed"), _) => {
-                return fetch(&http, get(format!("/v1/download/{id}")), before).await;
+                return fetch(&http, get(format!("/v1/download/{job_id}")), status_before).await;
             }
             (_, Some(pause)) => tokio::time::sleep(Duration::from_millis(pause)).await,
             (state, None) => bail!("the download ended as {state:?}: {}", status["error"]),
@@ -80,21 +81,27 @@ pub(crate) async fn download(stack: &Stack) -> Result<Download> {
     bail!("the download did not finish in time")
 }
 
-async fn fetch(http: &Client, request: RequestBuilder, before: StatusCode) -> Result<Download> {
+/// Follows the redirect of the completed job and downloads the bytes.
+async fn fetch(
+    http: &Client,
+    request: RequestBuilder,
+    status_before: StatusCode,
+) -> Result<Download> {
     let response = request.send().await?;
-    let after = response.status();
+    let status_after = response.status();
     let location = response
         .headers()
         .get(header::LOCATION)
         .context("the response has no Location header")?
         .to_str()?;
-    println!("Download: completed, status {after} with a presigned URL.");
-    // Sent without the token, because the presigned URL alone grants access.
+    println!("Download: completed, status {status_after} with a presigned URL.");
+    // This request has no token, because the presigned URL alone grants access.
     let bytes = http.get(location).send().await?.error_for_status()?.bytes().await?;
     let sha256 = Sha256::digest(&bytes).iter().map(|byte| format!("{byte:02x}")).collect();
-    Ok(Download { before, after, size: bytes.len() as u64, sha256 })
+    Ok(Download { status_before, status_after, size: bytes.len() as u64, sha256 })
 }
 
+/// Sends a request and parses the body of the response, which must have the expected status.
 async fn read(request: RequestBuilder, expected: StatusCode) -> Result<Value> {
     let response: Response = request.send().await?;
     let (status, text) = (response.status(), response.text().await?);
@@ -102,22 +109,25 @@ async fn read(request: RequestBuilder, expected: StatusCode) -> Result<Value> {
     Ok(serde_json::from_str(&text)?)
 }
 
-/// Prints the result; returns an error if it is not as expected.
+/// Prints the result. Returns an error if it is not as expected.
 pub(crate) fn conclude(item: &Item, download: &Download, sources: &[SourceDocument]) -> Result<()> {
     let source = sources.iter().find(|source| source.guid == item.guid);
     let source = source.context("the source document of the download is missing")?;
-    let Download { before, after, size, sha256 } = download;
+    let Download { status_before, status_after, size, sha256 } = download;
     println!(
-        "Download of {}: {before}, then {after}; {size} bytes, SHA-256 {}, the source's {}.",
+        "Download of {}: {status_before}, then {status_after}; {size} bytes, SHA-256 {}, the source's {}.",
         item.filename,
         &sha256[..12],
         &source.sha256[..12],
     );
     ensure!(
-        *before == StatusCode::CONFLICT,
-        "the request before completion returned {before}, not 409"
+        *status_before == StatusCode::CONFLICT,
+        "the request before completion returned {status_before}, not 409"
     );
-    ensure!(*after == StatusCode::FOUND, "the request after completion returned {after}, not 302");
+    ensure!(
+        *status_after == StatusCode::FOUND,
+        "the request after completion returned {status_after}, not 302"
+    );
     ensure!(*sha256 == source.sha256, "the downloaded bytes differ from the source");
     Ok(())
 }

@@ -1,4 +1,5 @@
-//! Direct access to the exchange bucket, to verify the clean-up independently of the service.
+//! Direct access to the exchange bucket, with which the demo checks that the service removed its
+//! copies of the documents.
 
 use std::collections::BTreeSet;
 use std::time::{Duration, Instant};
@@ -13,7 +14,7 @@ use crate::stack::Stack;
 /// Pause between two listings.
 const PAUSE: Duration = Duration::from_millis(500);
 
-/// The bucket through which documents pass.
+/// Client of the bucket through which ORDS delivers documents.
 #[derive(Debug)]
 pub(crate) struct Exchange {
     client: Client,
@@ -48,15 +49,18 @@ impl Exchange {
         let mut keys = BTreeSet::new();
         while let Some(page) = pages.next().await {
             let page = page.context("the exchange bucket cannot be listed")?;
-            keys.extend(page.contents().iter().filter_map(|o| o.key()).map(str::to_owned));
+            keys.extend(
+                page.contents().iter().filter_map(|object| object.key()).map(str::to_owned),
+            );
         }
         Ok(keys)
     }
 
-    /// Returns those of `keys` that are still in the bucket after `bound`, or earlier if none are.
+    /// Waits until none of the `keys` is in the bucket. After the timeout, returns the keys that
+    /// are still in the bucket.
     ///
-    /// Source copies are deleted by the workflow's last step, at about the time when the status
-    /// becomes completed. A single check would be too early.
+    /// The last step of the workflow deletes the source copies at about the time when the status
+    /// becomes completed, so a single check could be too early.
     pub(crate) async fn remaining(
         &self,
         keys: &BTreeSet<String>,

@@ -1,4 +1,5 @@
-//! `--keep`: keeps the stack running and prints commands to copy.
+//! The option `--keep` of the demo: keeps the stack running and prints commands that a user can
+//! copy.
 
 use std::fmt::Write as _;
 
@@ -14,6 +15,7 @@ pub(crate) async fn wait(stack: &Stack) -> Result<()> {
     Ok(())
 }
 
+/// Returns the addresses of the stack and commands that use them.
 fn instructions(stack: &Stack) -> Result<String> {
     let Stack { api, scv, ords, graph, oidc, identity, exchange, emulator, .. } = stack;
     let email = stack.users.first().map_or("someone@example.test", String::as_str);
@@ -33,7 +35,7 @@ fn instructions(stack: &Stack) -> Result<String> {
     ] {
         writeln!(text, "  {name:<17} {url}")?;
     }
-    // Base64 of the 16 bytes 0 to 15: any GUID works, and this one is readable.
+    // Any GUID works. This one is the base64 of the bytes 0 to 15.
     let guid = "AAECAwQFBgcICQoLDA0ODw==";
     let encoded_guid = guid.replace('=', "%3D");
     writeln!(text, "\nAdd a document of 5 MB to the object store:")?;

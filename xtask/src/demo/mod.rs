@@ -1,4 +1,5 @@
-//! `cargo xtask demo`: delivers documents end to end and shows the results.
+//! `cargo xtask demo`: delivers documents from a simulated ORDS to a simulated OneDrive and shows
+//! the results. The service itself runs on the AWS emulator.
 
 mod deliver;
 mod download;
@@ -22,16 +23,17 @@ use crate::stack::Stack;
 use exchange::Exchange;
 use scenario::{Item, documents};
 use simulators::Simulators;
-use table::table;
-use verdict::{ObservedState, Verdict, judge};
+use table::results_table;
+use verdict::{ObservedState, Verdict, check_item};
 
-/// Slow enough to show moving progress bars: 300 MB take about twenty seconds.
+/// Bandwidth of the simulated Graph. It makes 300 MB take about 20 seconds, so that the progress
+/// bars visibly move.
 const GRAPH_BYTES_PER_SECOND: u64 = 14_000_000;
-/// Maximum time for source copies to disappear after the last status.
+/// Maximum time in which the source copies must disappear after all transfers have ended.
 const CLEAN_UP_TIMEOUT: Duration = Duration::from_secs(30);
 
-/// Runs the scenario on a running stack and prints the results. With `keep`, it then waits for
-/// Ctrl-C while everything keeps running.
+/// Runs the scenario on a running stack and prints the results. With `keep`, it then keeps the
+/// stack running until Ctrl-C.
 ///
 /// # Errors
 /// Returns an error when a result is not as expected or the scenario could not be run.
@@ -74,22 +76,22 @@ async fn run_scenario(paths: &Paths, stack: &Stack) -> Result<()> {
     simulators.limit_graph_bandwidth(None).await?;
     println!("All ended after {}.\n", short_duration(start.elapsed()));
 
-    let findings = collect_findings(stack, &simulators, &items).await?;
+    let observed = observe_state(stack, &simulators, &items).await?;
     let verdicts: Vec<_> = items
         .iter()
         .zip(&deliveries)
         .map(|(item, delivery)| {
             let recipient = stack.users.get(item.recipient).map_or("", String::as_str);
-            judge(item, recipient, delivery, &findings)
+            check_item(item, recipient, delivery, &observed)
         })
         .collect();
-    println!("{}", table(&verdicts));
-    download::conclude(downloaded, &download, &findings.sources)?;
+    println!("{}", results_table(&verdicts));
+    download::conclude(downloaded, &download, &observed.sources)?;
     conclude(&verdicts, &deliveries)
 }
 
-/// Collects the state of both ends, independently of the service under test.
-async fn collect_findings(
+/// Reads the state of the simulators and of the exchange bucket, without asking the service.
+async fn observe_state(
     stack: &Stack,
     simulators: &Simulators,
     items: &[Item],
@@ -104,6 +106,7 @@ async fn collect_findings(
     })
 }
 
+/// Prints the violations. Returns an error if there are any.
 fn conclude(verdicts: &[Verdict], deliveries: &[deliver::Delivery]) -> Result<()> {
     let mut problems = 0;
     for (verdict, delivery) in verdicts.iter().zip(deliveries) {

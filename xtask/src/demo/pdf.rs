@@ -1,21 +1,22 @@
-//! Generator of valid PDFs of a given size, made of pages with text and a picture of noise.
+//! Generator of valid PDF files with a given size, for the demo.
 //!
-//! The noise is incompressible, so that no component can make the delivery look faster than it is.
-//! The seed makes the file reproducible.
+//! Each page has a text and a picture of random noise. Noise cannot be compressed, so a compression
+//! on the way cannot make the delivery look faster. A seed makes the noise reproducible.
 
 const TITLE: &str = "Court list";
 /// Width and height of a page's picture in pixels of 3 bytes.
 const PICTURE_SIDE: usize = 500;
 const PICTURE_BYTES: usize = PICTURE_SIDE * PICTURE_SIDE * 3;
 
-/// Returns a PDF of slightly more than `bytes`, with whole pages and at least one.
+/// Returns a PDF that is slightly larger than `bytes`. It has at least one page.
 pub(crate) fn pdf(bytes: usize, seed: u64) -> Vec<u8> {
     let pages = bytes.div_ceil(PICTURE_BYTES).max(1);
     let mut noise = fastrand::Rng::with_seed(seed);
     let mut file = Writer::begin();
-    let kids: Vec<String> = (0..pages).map(|page| format!("{} 0 R", page_id(page))).collect();
+    let page_references: Vec<String> =
+        (0..pages).map(|page| format!("{} 0 R", page_id(page))).collect();
     file.object(1, b"<< /Type /Catalog /Pages 2 0 R >>");
-    let tree = format!("<< /Type /Pages /Count {pages} /Kids [{}] >>", kids.join(" "));
+    let tree = format!("<< /Type /Pages /Count {pages} /Kids [{}] >>", page_references.join(" "));
     file.object(2, tree.as_bytes());
     file.object(3, b"<< /Type /Font /Subtype /Type1 /BaseFont /Helvetica >>");
     file.object(4, format!("<< /Title ({TITLE}) /Producer (docferry demo) >>").as_bytes());
@@ -34,29 +35,31 @@ pub(crate) fn pdf(bytes: usize, seed: u64) -> Vec<u8> {
         file.stream(contents, "", drawing.as_bytes());
         let mut pixels = vec![0; PICTURE_BYTES];
         noise.fill(&mut pixels);
-        let kind = format!(
+        let entries = format!(
             "/Type /XObject /Subtype /Image /Width {PICTURE_SIDE} /Height {PICTURE_SIDE} \
              /ColorSpace /DeviceRGB /BitsPerComponent 8 "
         );
-        file.stream(picture, &kind, &pixels);
+        file.stream(picture, &entries, &pixels);
     }
     file.finish()
 }
 
-/// Returns the object id of a page. Four objects come first; each page takes three.
+/// Returns the object id of a page. The file begins with four other objects, and each page consists
+/// of three objects.
 fn page_id(page: usize) -> usize {
     5 + 3 * page
 }
 
-/// PDF writer. Writes objects in the order of their numbers and records their offsets.
+/// Writer of a PDF file. Objects must be written in the order of their ids.
 struct Writer {
     bytes: Vec<u8>,
+    /// Offset of each object in the file.
     offsets: Vec<usize>,
 }
 
 impl Writer {
     fn begin() -> Self {
-        // The non-ASCII second line marks the file as binary for tools that guess.
+        // The second line contains non-ASCII bytes, so that tools recognize the file as binary.
         Self { bytes: b"%PDF-1.7\n%\xe2\xe3\xcf\xd3\n".to_vec(), offsets: Vec::new() }
     }
 
@@ -80,7 +83,7 @@ impl Writer {
     }
 
     fn finish(mut self) -> Vec<u8> {
-        let table = self.bytes.len();
+        let xref_offset = self.bytes.len();
         let size = self.offsets.len() + 1;
         // Each entry is exactly 20 bytes long, including its line end.
         self.text(&format!("xref\n0 {size}\n0000000000 65535 f \n"));
@@ -88,7 +91,7 @@ impl Writer {
             self.text(&format!("{offset:010} 00000 n \n"));
         }
         self.text(&format!(
-            "trailer\n<< /Size {size} /Root 1 0 R /Info 4 0 R >>\nstartxref\n{table}\n%%EOF\n"
+            "trailer\n<< /Size {size} /Root 1 0 R /Info 4 0 R >>\nstartxref\n{xref_offset}\n%%EOF\n"
         ));
         self.bytes
     }
@@ -98,6 +101,7 @@ impl Writer {
 mod tests {
     use super::*;
 
+    /// Returns the number that follows the last occurrence of `mark`.
     fn number_after(file: &[u8], mark: &[u8]) -> usize {
         let position = file.windows(mark.len()).rposition(|window| window == mark).unwrap();
         let digits = file[position + mark.len()..].iter().take_while(|byte| byte.is_ascii_digit());
@@ -107,16 +111,17 @@ mod tests {
     #[test]
     fn pdf_header_xref_table_and_trailer_are_valid() {
         let file = pdf(2_000_000, 7);
+
         assert!(file.starts_with(b"%PDF-1.7\n"));
         assert!(file.ends_with(b"\n%%EOF\n"));
-        let table = number_after(&file, b"startxref\n");
-        assert!(file[table..].starts_with(b"xref\n0 "));
-        let size = number_after(&file[..table + 16], b"xref\n0 ");
+        let xref_offset = number_after(&file, b"startxref\n");
+        assert!(file[xref_offset..].starts_with(b"xref\n0 "));
+        let size = number_after(&file[..xref_offset + 16], b"xref\n0 ");
         assert_eq!(size, number_after(&file, b"/Size "));
         assert_eq!(size, 1 + 4 + 3 * 3, "a PDF of this size has three pages");
-        let first = table + format!("xref\n0 {size}\n").len();
+        let first_entry = xref_offset + format!("xref\n0 {size}\n").len();
         for id in 1..size {
-            let entry = &file[first + 20 * id..first + 20 * (id + 1)];
+            let entry = &file[first_entry + 20 * id..first_entry + 20 * (id + 1)];
             assert!(entry.ends_with(b" 00000 n \n"), "{:?}", String::from_utf8_lossy(entry));
             let offset: usize = std::str::from_utf8(&entry[..10]).unwrap().parse().unwrap();
             let expected = format!("{id} 0 obj\n");

@@ -1,4 +1,4 @@
-//! Documents that the demo sends.
+//! The documents that the demo sends, with the expected end of each transfer.
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
@@ -7,14 +7,14 @@ use super::pdf::pdf;
 
 const PDF: &str = "application/pdf";
 
-/// Origin of a document's bytes.
+/// Content of a document, and how the object store gets it.
 #[derive(Debug)]
 pub(crate) enum Content {
-    /// These bytes are uploaded to the object store.
+    /// The demo uploads these bytes to the object store.
     Bytes(Vec<u8>),
-    /// The object store generates the bytes, because there are too many to upload.
+    /// The object store generates this number of bytes, which are too many to upload.
     Generated { bytes: u64, seed: u64 },
-    /// Another item has already added this document.
+    /// An earlier item adds this document.
     SameDocument,
     /// The document does not exist.
     Unknown,
@@ -22,12 +22,12 @@ pub(crate) enum Content {
 
 /// Expected end of a transfer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum End {
+pub(crate) enum ExpectedEnd {
     /// The document is in the recipient's OneDrive.
     Delivered,
-    /// The transfer fails and reports the reason.
+    /// The transfer fails because the document does not exist, and reports this reason.
     NotFound,
-    /// The transfer is stopped midway and leaves nothing behind.
+    /// The demo stops the transfer midway. No file and no upload session remain.
     Terminated,
 }
 
@@ -42,16 +42,16 @@ pub(crate) struct Item {
     pub(crate) mimetype: &'static str,
     /// Index of the recipient in the list of users.
     pub(crate) recipient: usize,
-    /// Folder in the recipient's OneDrive; `None` is the root.
+    /// Folder in the recipient's OneDrive. `None` stands for the root folder.
     pub(crate) folder: Option<&'static str>,
     pub(crate) content: Content,
-    pub(crate) end: End,
+    pub(crate) expected_end: ExpectedEnd,
 }
 
 impl Item {
     /// Returns whether the document exists.
     pub(crate) fn is_known(&self) -> bool {
-        self.end != End::NotFound
+        self.expected_end != ExpectedEnd::NotFound
     }
 
     /// Returns the expected path in the recipient's OneDrive, without a leading slash.
@@ -63,47 +63,53 @@ impl Item {
     }
 }
 
-/// Returns the documents, each with a difficulty of its own: a real one, a large one, an empty one,
-/// one with a name that breaks careless encoding, one that is stopped while its bytes move, one for
-/// two recipients at the same time, and one that does not exist.
+/// Returns the documents. Each of them tests a different difficulty:
+///
+/// - a PDF of ordinary size
+/// - a large file
+/// - an empty file
+/// - a file whose name needs correct URL encoding
+/// - a file whose transfer is stopped while its bytes move
+/// - a file for two recipients at the same time
+/// - a document that does not exist
 pub(crate) fn documents() -> Vec<Item> {
-    let plain = |filename, mimetype, folder, content| Item {
+    let delivered = |filename, mimetype, folder, content| Item {
         label: filename,
-        guid: guid(),
+        guid: random_guid(),
         filename,
         mimetype,
         recipient: 0,
         folder,
         content,
-        end: End::Delivered,
+        expected_end: ExpectedEnd::Delivered,
     };
-    let shared = plain(
+    let for_first_user = delivered(
         "Notice of hearing.pdf",
         PDF,
         Some("NotificationOutbox"),
         Content::Bytes(pdf(4_000_000, 3)),
     );
-    let second = Item {
+    let for_second_user = Item {
         label: "Notice of hearing.pdf (2nd user)",
-        guid: shared.guid.clone(),
+        guid: for_first_user.guid.clone(),
         recipient: 1,
-        ..plain(shared.filename, PDF, shared.folder, Content::SameDocument)
+        ..delivered(for_first_user.filename, PDF, for_first_user.folder, Content::SameDocument)
     };
     vec![
-        plain(
+        delivered(
             "Reasons for judgment.pdf",
             PDF,
             Some("Judgments"),
             Content::Bytes(pdf(15_000_000, 1)),
         ),
-        plain(
+        delivered(
             "Exhibit 12 video.mp4",
             "video/mp4",
             Some("Exhibits"),
             Content::Generated { bytes: 300_000_000, seed: 300 },
         ),
-        plain("empty.txt", "text/plain", None, Content::Bytes(Vec::new())),
-        plain(
+        delivered("empty.txt", "text/plain", None, Content::Bytes(Vec::new())),
+        delivered(
             "Ōtāhuhu #3 50% + l'été 法廷.pdf",
             PDF,
             Some("Court Lists/2026-11-23/Courtroom 201"),
@@ -111,21 +117,25 @@ pub(crate) fn documents() -> Vec<Item> {
         ),
         Item {
             label: "Hearing recording.mp4 (stopped)",
-            end: End::Terminated,
-            ..plain(
+            expected_end: ExpectedEnd::Terminated,
+            ..delivered(
                 "Hearing recording.mp4",
                 "video/mp4",
                 Some("Recordings"),
                 Content::Generated { bytes: 250_000_000, seed: 250 },
             )
         },
-        shared,
-        second,
-        Item { end: End::NotFound, ..plain("(unknown document)", "", None, Content::Unknown) },
+        for_first_user,
+        for_second_user,
+        Item {
+            expected_end: ExpectedEnd::NotFound,
+            ..delivered("(unknown document)", "", None, Content::Unknown)
+        },
     ]
 }
 
-fn guid() -> String {
+/// Returns a random GUID in base64.
+fn random_guid() -> String {
     STANDARD.encode(fastrand::u128(..).to_be_bytes())
 }
 
@@ -134,7 +144,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn demo_documents_cover_all_difficulties() {
+    fn demo_documents_cover_every_listed_difficulty() {
         let items = documents();
         let sizes: Vec<_> = items
             .iter()
@@ -149,8 +159,10 @@ mod tests {
         for needed in ['#', '%', '+', '\'', ' ', '法'] {
             assert!(items[3].destination().contains(needed), "{needed}");
         }
-        // Large enough to be stopped midway.
-        assert!(items[4].end == End::Terminated && sizes[4].unwrap() > 200_000_000);
+        // This document is large enough to be stopped midway.
+        assert!(
+            items[4].expected_end == ExpectedEnd::Terminated && sizes[4].unwrap() > 200_000_000
+        );
         let (first, second) = (&items[5], &items[6]);
         assert_eq!((&first.guid, first.destination()), (&second.guid, second.destination()));
         assert_ne!(first.recipient, second.recipient);

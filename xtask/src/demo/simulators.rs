@@ -1,4 +1,4 @@
-//! Client of the simulators' admin interfaces.
+//! Client of the admin interfaces of the simulated ORDS and Microsoft Graph, for the demo.
 
 use std::time::Duration;
 
@@ -33,7 +33,7 @@ pub(crate) struct DeliveredFile {
     pub(crate) received_bytes: u64,
 }
 
-/// An upload session of the simulated Graph, in any state.
+/// An upload session of the simulated Graph, which may be open or closed.
 #[derive(Debug, Clone, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub(crate) struct Session {
@@ -43,7 +43,7 @@ pub(crate) struct Session {
     pub(crate) received_bytes: u64,
 }
 
-/// Client of both simulators.
+/// Client of the admin interfaces of both simulators.
 #[derive(Debug)]
 pub(crate) struct Simulators {
     http: Client,
@@ -74,7 +74,7 @@ impl Simulators {
                 self.http.put(url)
             }
         };
-        call(request).await.with_context(|| format!("registering “{}”", item.filename))?;
+        send(request).await.with_context(|| format!("registering “{}”", item.filename))?;
         Ok(())
     }
 
@@ -93,18 +93,19 @@ impl Simulators {
         read(self.http.get(join_path(&self.graph, &["sessions"])?)).await
     }
 
-    /// Limits the bandwidth of each request to Graph; `None` removes the limit.
+    /// Limits the bandwidth of each request to Graph. `None` removes the limit.
     pub(crate) async fn limit_graph_bandwidth(&self, bytes_per_second: Option<u64>) -> Result<()> {
         let url = join_path(&self.graph, &["shape"])?;
         let shape = match bytes_per_second {
             Some(rate) => json!({ "bytesPerSecond": rate }),
             None => json!({}),
         };
-        call(self.http.post(url).json(&shape)).await.context("shaping the Graph simulator")?;
+        send(self.http.post(url).json(&shape)).await.context("shaping the Graph simulator")?;
         Ok(())
     }
 }
 
+/// Appends segments to the path of a URL.
 fn join_path(base: &Url, path: &[&str]) -> Result<Url> {
     let mut url = base.clone();
     match url.path_segments_mut() {
@@ -114,7 +115,8 @@ fn join_path(base: &Url, path: &[&str]) -> Result<Url> {
     Ok(url)
 }
 
-async fn call(request: RequestBuilder) -> Result<reqwest::Response> {
+/// Sends a request and checks that the response is a success.
+async fn send(request: RequestBuilder) -> Result<reqwest::Response> {
     let response = request.send().await.context("a simulator could not be reached")?;
     let status = response.status();
     if !status.is_success() {
@@ -124,8 +126,9 @@ async fn call(request: RequestBuilder) -> Result<reqwest::Response> {
     Ok(response)
 }
 
+/// Sends a request and parses the body of the response.
 async fn read<T: DeserializeOwned>(request: RequestBuilder) -> Result<T> {
     let url = request.try_clone().and_then(|copy| copy.build().ok()).map(|copy| copy.url().clone());
     let context = || format!("reading {}", url.map(|url| url.to_string()).unwrap_or_default());
-    call(request).await?.json().await.with_context(context)
+    send(request).await?.json().await.with_context(context)
 }

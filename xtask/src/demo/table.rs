@@ -1,4 +1,4 @@
-//! Results table of the demo.
+//! Table of the demo's results, with one row for each document.
 
 use comfy_table::presets::UTF8_FULL_CONDENSED;
 use comfy_table::{CellAlignment, Table};
@@ -6,8 +6,8 @@ use docferry_cli::display::size;
 
 use super::verdict::Verdict;
 
-/// Returns the table, with one row per document.
-pub(crate) fn table(verdicts: &[Verdict]) -> String {
+/// Returns the table as text.
+pub(crate) fn results_table(verdicts: &[Verdict]) -> String {
     let mut table = Table::new();
     table.load_preset(UTF8_FULL_CONDENSED).set_header([
         "document",
@@ -20,7 +20,7 @@ pub(crate) fn table(verdicts: &[Verdict]) -> String {
         "as it\nshould be",
     ]);
     for verdict in verdicts {
-        let agree = match (&verdict.source, &verdict.delivered) {
+        let agree = match (&verdict.source_hash, &verdict.delivered_hash) {
             (Some(source), Some(delivered)) => yes_or_no(source == delivered),
             _ => "–",
         };
@@ -28,8 +28,8 @@ pub(crate) fn table(verdicts: &[Verdict]) -> String {
             verdict.name.clone(),
             wrapped(&verdict.status),
             verdict.size.map(size).unwrap_or_else(|| "–".to_owned()),
-            short(verdict.source.as_deref()),
-            short(verdict.delivered.as_deref()),
+            short_hash(verdict.source_hash.as_deref()),
+            short_hash(verdict.delivered_hash.as_deref()),
             agree.to_owned(),
             verdict.is_clean.map_or("–", yes_or_no).to_owned(),
             yes_or_no(verdict.violations.is_empty()).to_owned(),
@@ -45,12 +45,13 @@ fn yes_or_no(value: bool) -> &'static str {
     if value { "yes" } else { "NO" }
 }
 
-fn short(hash: Option<&str>) -> String {
+/// Returns the beginning of a hash, or a dash if there is no hash.
+fn short_hash(hash: Option<&str>) -> String {
     hash.map_or_else(|| "–".to_owned(), |hash| hash.chars().take(12).collect())
 }
 
-/// Wraps a long message, so that the table stays narrow when there is no terminal with a width to
-/// query.
+/// Wraps a long message into several lines. The table library does this only if the output is a
+/// terminal, because it takes the width from the terminal.
 fn wrapped(text: &str) -> String {
     const WIDTH: usize = 34;
     let mut lines = vec![String::new()];

@@ -1,4 +1,4 @@
-//! Reads the modules of a crate, following its `mod` declarations.
+//! Reads the modules of crates into a [`Workspace`], following the `mod` declarations.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -31,27 +31,29 @@ impl Workspace {
         Ok(workspace)
     }
 
-    /// Adds the library whose root is this file.
+    /// Adds the library with this name and root file.
     pub(crate) fn add_library(&mut self, name: &str, file: &Path, read: ReadFile) -> Result<()> {
         let root = self.add_root(file, read)?;
         self.libraries.insert(name.to_owned(), root);
         Ok(())
     }
 
-    /// Adds the program whose root is this file.
+    /// Adds the program with this root file.
     pub(crate) fn add_program(&mut self, file: &Path, read: ReadFile) -> Result<()> {
         let root = self.add_root(file, read)?;
         self.programs.insert(file.to_owned(), root);
         Ok(())
     }
 
+    /// Adds the root module of a crate with all modules below it.
     fn add_root(&mut self, file: &Path, read: ReadFile) -> Result<ModuleId> {
         let folder = file.parent().unwrap_or(Path::new("")).to_owned();
         let items = parse(file, read)?;
         self.add_module(None, file, &folder, items, read)
     }
 
-    /// Adds a module whose child modules are files in `folder`.
+    /// Adds a module with all modules below it. `folder` is where the files of its child modules
+    /// are.
     fn add_module(
         &mut self,
         parent: Option<ModuleId>,
@@ -69,15 +71,15 @@ impl Workspace {
                 continue;
             };
             let name = child.ident.to_string();
-            let inner = folder.join(&name);
+            let child_folder = folder.join(&name);
             let child = if let Some((_, items)) = child.content {
-                self.add_module(Some(id), file, &inner, items, read)?
+                self.add_module(Some(id), file, &child_folder, items, read)?
             } else {
-                let candidates = [folder.join(format!("{name}.rs")), inner.join("mod.rs")];
+                let candidates = [folder.join(format!("{name}.rs")), child_folder.join("mod.rs")];
                 let Some(file) = candidates.iter().find(|path| read(path).is_some()) else {
                     bail!("{}: the module {name} has no file", file.display());
                 };
-                self.add_module(Some(id), file, &inner, parse(file, read)?, read)?
+                self.add_module(Some(id), file, &child_folder, parse(file, read)?, read)?
             };
             self.modules[id].children.insert(name, child);
         }
@@ -100,7 +102,7 @@ impl Module {
     }
 
     fn add(&mut self, item: Item) {
-        // Declarations inside functions count as declarations of the module.
+        // A `use` declaration inside a function counts as a declaration of the module.
         walk::for_each_use(&item, &mut |declaration| {
             add_imports(&mut self.imports, Vec::new(), &declaration.tree);
         });
@@ -112,10 +114,11 @@ impl Module {
     }
 }
 
+/// Adds the imports of a `use` declaration. `path` is the part of the path before `tree`.
 fn add_imports(found: &mut Vec<Import>, path: Vec<String>, tree: &UseTree) {
-    let joined = |name: &syn::Ident| {
+    let path_with = |name: &syn::Ident| {
         let mut path = path.clone();
-        // `a::{self}` names `a`.
+        // `a::{self}` imports `a`.
         if name != "self" || path.is_empty() {
             path.push(name.to_string());
         }
@@ -125,14 +128,14 @@ fn add_imports(found: &mut Vec<Import>, path: Vec<String>, tree: &UseTree) {
         found.push(Import { path, name, line: span.start().line });
     };
     match tree {
-        UseTree::Path(tree) => add_imports(found, joined(&tree.ident), &tree.tree),
+        UseTree::Path(tree) => add_imports(found, path_with(&tree.ident), &tree.tree),
         UseTree::Name(tree) => {
-            let path = joined(&tree.ident);
+            let path = path_with(&tree.ident);
             let name = path.last().cloned();
             add(path, name, tree.ident.span());
         }
         UseTree::Rename(tree) => {
-            add(joined(&tree.ident), Some(tree.rename.to_string()), tree.ident.span());
+            add(path_with(&tree.ident), Some(tree.rename.to_string()), tree.ident.span());
         }
         UseTree::Glob(tree) => add(path, None, tree.star_token.span),
         UseTree::Group(group) => {
@@ -149,7 +152,7 @@ fn parse(file: &Path, read: ReadFile) -> Result<Vec<Item>> {
     Ok(parsed.items)
 }
 
-/// Returns the files with the `main` functions of a package.
+/// Returns the root files of the programs of a package.
 fn programs(root: &Path, src: &Path) -> Vec<PathBuf> {
     let bin = src.join("bin");
     let mut found = vec![src.join("main.rs")];

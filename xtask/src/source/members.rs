@@ -1,4 +1,4 @@
-//! Packages of the workspace.
+//! Finds the packages of the workspace, from the list of members in `Cargo.toml`.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -39,6 +39,7 @@ pub(crate) fn packages(root: &Path) -> Result<Vec<Package>> {
     packages.collect()
 }
 
+/// Returns the name of the package with this manifest.
 fn manifest_name(path: &Path) -> Result<String> {
     let manifest = manifest(path)?;
     let name = manifest["package"]["name"].as_str();

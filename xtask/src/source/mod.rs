@@ -1,4 +1,7 @@
-//! Source code of the workspace as trees of modules, with names resolved to their definitions.
+//! Parser of the source code of the workspace, for the checks that analyse the code.
+//!
+//! The code becomes a tree of modules. A path in the code can be resolved to the definition of the
+//! item that it names.
 
 mod load;
 mod members;

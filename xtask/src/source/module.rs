@@ -1,12 +1,12 @@
-//! Modules and what their names stand for.
+//! The module tree of the workspace: for each module, its items, child modules and imports.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
-/// Index of a module in [`Workspace::modules`].
+/// Position of a module in [`Workspace::modules`].
 pub(crate) type ModuleId = usize;
 
-/// Modules of several crates. Code that is compiled for tests only is left out.
+/// Modules of several crates. Code that is compiled for tests only is not included.
 #[derive(Default)]
 pub(crate) struct Workspace {
     pub(crate) modules: Vec<Module>,
@@ -16,7 +16,7 @@ pub(crate) struct Workspace {
     pub(super) programs: BTreeMap<PathBuf, ModuleId>,
 }
 
-/// A module: a file, or a block `mod name { … }` in one.
+/// A module, which is a file or a block `mod name { … }` in a file.
 pub(crate) struct Module {
     pub(crate) file: PathBuf,
     /// Root of the module's crate.
@@ -36,12 +36,12 @@ pub(crate) struct Module {
 #[derive(Debug)]
 pub(super) struct Import {
     pub(super) path: Vec<String>,
-    /// Name in scope; `None` for a glob.
+    /// Name in scope. `None` for a glob import.
     pub(super) name: Option<String>,
     pub(super) line: usize,
 }
 
-/// Definition that a path names.
+/// Module or item that a path names.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Target {
     Module(ModuleId),
@@ -57,9 +57,7 @@ impl Workspace {
     pub(crate) fn program(&self, file: &Path) -> Option<ModuleId> {
         self.programs.get(file).copied()
     }
-}
 
-impl Workspace {
     /// Returns whether a module is `ancestor` or inside it.
     pub(crate) fn is_within(&self, module: ModuleId, ancestor: ModuleId) -> bool {
         let parent = |id: &ModuleId| self.modules[*id].parent;

@@ -1,45 +1,52 @@
-//! Resolves paths to the modules that define what they name.
+//! Resolves a path in the code, such as `super::x::f`, to the module that defines the named item.
+//!
+//! The resolution follows imports and re-exports through all crates of the workspace.
 
 use super::module::{Import, ModuleId, Target, Workspace};
 
-/// Longest chain of re-exports that is followed. Names that import each other end here.
+/// Longest chain of imports that is followed. The limit ends the search in imports that form a
+/// cycle.
 const MAX_CHAIN: usize = 16;
 
 impl Workspace {
-    /// Returns what a path in a module names. `None` if it is defined outside the workspace.
+    /// Returns the item or module that a path in a module names, or `None` if it is defined outside
+    /// the workspace.
     pub(crate) fn resolve(&self, module: ModuleId, path: &[String]) -> Option<Target> {
         self.resolve_path(module, path, MAX_CHAIN)
     }
 
-    fn resolve_path(&self, from: ModuleId, path: &[String], chain: usize) -> Option<Target> {
+    /// Resolves a path. `remaining` is the number of imports that may still be followed.
+    fn resolve_path(&self, from: ModuleId, path: &[String], remaining: usize) -> Option<Target> {
         let (first, rest) = path.split_first()?;
         let module = &self.modules[from];
         let start = match first.as_str() {
             "crate" => Target::Module(module.root),
             "self" => Target::Module(from),
             "super" => Target::Module(module.parent?),
-            name => match self.lookup(from, name, rest.is_empty(), chain) {
+            name => match self.lookup(from, name, rest.is_empty(), remaining) {
                 Some(target) => target,
                 None => Target::Module(*self.libraries.get(name)?),
             },
         };
-        self.descend(start, rest, chain)
+        self.descend(start, rest, remaining)
     }
 
-    /// Descends along the remaining names of a path.
-    fn descend(&self, start: Target, rest: &[String], chain: usize) -> Option<Target> {
+    /// Follows the names in `rest`, beginning at `start`.
+    fn descend(&self, start: Target, rest: &[String], remaining: usize) -> Option<Target> {
         match (start, rest) {
             (target, []) => Some(target),
             (Target::Module(module), [name, rest @ ..]) => {
                 let next = match name.as_str() {
                     "super" => Target::Module(self.modules[module].parent?),
-                    name => self.lookup(module, name, rest.is_empty(), chain).or_else(|| {
-                        // An item-level macro may define the name.
-                        let item = || Target::Item { module, path: vec![name.to_owned()] };
-                        self.modules[module].has_item_macro.then(item)
-                    })?,
+                    name => {
+                        self.lookup(module, name, rest.is_empty(), remaining).or_else(|| {
+                            // A macro call outside of functions may define the name.
+                            let item = || Target::Item { module, path: vec![name.to_owned()] };
+                            self.modules[module].has_item_macro.then(item)
+                        })?
+                    }
                 };
-                self.descend(next, rest, chain)
+                self.descend(next, rest, remaining)
             }
             (Target::Item { module, mut path }, rest) => {
                 path.extend_from_slice(rest);
@@ -48,11 +55,13 @@ impl Workspace {
         }
     }
 
-    /// Looks a name up in a module. The last name of a path is an item rather than a module of the
-    /// same name, and an earlier one a module rather than an item.
-    fn lookup(&self, id: ModuleId, name: &str, is_last: bool, chain: usize) -> Option<Target> {
+    /// Looks up a name in a module.
+    ///
+    /// A module may contain an item and a child module with the same name. The last name of a path
+    /// then means the item, and any other name of a path means the child module.
+    fn lookup(&self, id: ModuleId, name: &str, is_last: bool, remaining: usize) -> Option<Target> {
         let module = &self.modules[id];
-        let chain = chain.checked_sub(1)?;
+        let remaining = remaining.checked_sub(1)?;
         let child = || module.children.get(name).copied().map(Target::Module);
         let item = || {
             let item = || Target::Item { module: id, path: vec![name.to_owned()] };
@@ -60,25 +69,25 @@ impl Workspace {
         };
         let imported = || {
             let named = module.imports.iter().filter(|import| import.name.as_deref() == Some(name));
-            named.filter_map(|import| self.resolve_import(id, import, chain)).next()
+            named.filter_map(|import| self.resolve_import(id, import, remaining)).next()
         };
         let found = if is_last {
             item().or_else(imported).or_else(child)
         } else {
             child().or_else(item).or_else(imported)
         };
-        found.or_else(|| self.lookup_in_globs(id, name, is_last, chain))
+        found.or_else(|| self.lookup_in_globs(id, name, is_last, remaining))
     }
 
-    fn resolve_import(&self, id: ModuleId, import: &Import, chain: usize) -> Option<Target> {
-        // `use name::name` does not import itself: its first name is a child module or a crate.
+    fn resolve_import(&self, id: ModuleId, import: &Import, remaining: usize) -> Option<Target> {
+        // In `use name::name`, the first name is a child module or a crate, not the imported item.
         let (first, rest) = import.path.split_first()?;
         if import.name.as_ref() == Some(first) && !is_keyword(first) {
             let child = self.modules[id].children.get(first);
             let start = *child.or_else(|| self.libraries.get(first))?;
-            return self.descend(Target::Module(start), rest, chain);
+            return self.descend(Target::Module(start), rest, remaining);
         }
-        self.resolve_path(id, &import.path, chain)
+        self.resolve_path(id, &import.path, remaining)
     }
 
     fn lookup_in_globs(
@@ -86,48 +95,55 @@ impl Workspace {
         id: ModuleId,
         name: &str,
         is_last: bool,
-        chain: usize,
+        remaining: usize,
     ) -> Option<Target> {
         let globs = self.modules[id].imports.iter().filter(|import| import.name.is_none());
-        globs.filter_map(|import| self.resolve_path(id, &import.path, chain)).find_map(|target| {
-            match target {
-                Target::Module(module) if module != id => self.lookup(module, name, is_last, chain),
+        globs.filter_map(|import| self.resolve_path(id, &import.path, remaining)).find_map(
+            |target| match target {
+                Target::Module(module) if module != id => {
+                    self.lookup(module, name, is_last, remaining)
+                }
                 _ => None,
-            }
-        })
+            },
+        )
     }
 
-    /// Returns the full path of an item that is defined outside the workspace: the path with the
-    /// names replaced that modules import.
+    /// Returns the full path of an item that is defined outside the workspace. It replaces the
+    /// names that modules import by the paths of these imports.
     pub(crate) fn foreign_path(&self, module: ModuleId, path: &[String]) -> Vec<String> {
         self.foreign_path_within(module, path, MAX_CHAIN)
     }
 
-    fn foreign_path_within(&self, module: ModuleId, path: &[String], chain: usize) -> Vec<String> {
-        let Some(chain) = chain.checked_sub(1) else { return path.to_vec() };
+    fn foreign_path_within(
+        &self,
+        module: ModuleId,
+        path: &[String],
+        remaining: usize,
+    ) -> Vec<String> {
+        let Some(remaining) = remaining.checked_sub(1) else { return path.to_vec() };
         let imports = &self.modules[module].imports;
         let import = imports.iter().find(|import| import.name.as_ref() == path.first());
         if let Some(import) = import
             && import.path.first() != path.first()
         {
             let full = [&import.path, path.get(1..).unwrap_or_default()].concat();
-            return self.foreign_path_within(module, &full, chain);
+            return self.foreign_path_within(module, &full, remaining);
         }
-        // `super::Name`, where the parent imports the name
+        // The path may be `super::Name`, and the parent module imports `Name`.
         for length in (1..path.len()).rev() {
             if let Some(Target::Module(inner)) = self.resolve(module, &path[..length]) {
-                return self.foreign_path_within(inner, &path[length..], chain);
+                return self.foreign_path_within(inner, &path[length..], remaining);
             }
         }
         path.to_vec()
     }
 
-    /// Returns the imports of a module, re-exports included, with their lines.
+    /// Returns the items that a module imports or re-exports, with the lines of the imports.
     pub(crate) fn imports(&self, id: ModuleId) -> impl Iterator<Item = (usize, Target)> + '_ {
         self.modules[id].imports.iter().filter_map(move |import| {
             let target = self.resolve_import(id, import, MAX_CHAIN)?;
             let is_glob = import.name.is_none();
-            // A glob uses the module itself; the import of a module only gives it a name.
+            // A glob import uses the content of a module. A named import of a module only names it.
             match target {
                 Target::Module(module) if is_glob => {
                     Some((import.line, Target::Item { module, path: Vec::new() }))
@@ -138,6 +154,7 @@ impl Workspace {
     }
 }
 
+/// Returns whether a name is a keyword at the beginning of a path.
 fn is_keyword(name: &str) -> bool {
     ["crate", "self", "super"].contains(&name)
 }

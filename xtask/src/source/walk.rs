@@ -1,10 +1,10 @@
-//! Finds the paths that code names.
+//! Walks through parsed Rust code and finds the paths that it names, such as `super::x::f`.
 
 use proc_macro2::{TokenStream, TokenTree};
 use syn::visit::{self, Visit};
 use syn::{Attribute, Item, ItemUse, Path};
 
-/// A path that code names, such as `super::x::f`.
+/// A path that the code names, with its line.
 #[derive(Debug)]
 pub(crate) struct Reference {
     pub(crate) path: Vec<String>,
@@ -25,6 +25,7 @@ pub(crate) fn references_in_trait(item: &syn::ItemTrait) -> Vec<Reference> {
     visitor.found
 }
 
+/// Visitor that collects paths, except in code that is compiled for tests only.
 #[derive(Default)]
 struct References {
     found: Vec<Reference>,
@@ -66,10 +67,10 @@ pub(crate) fn segments_of(path: &Path) -> Vec<String> {
     path.segments.iter().map(|segment| segment.ident.to_string()).collect()
 }
 
-/// Returns the paths in the arguments of a macro, with their lines.
+/// Returns the paths in tokens, with their lines.
 fn paths_in_tokens(tokens: TokenStream) -> Vec<(Vec<String>, usize)> {
     let mut found: Vec<(Vec<String>, usize)> = Vec::new();
-    // Number of colons after the last name, if nothing else follows it.
+    // Number of colons after the last name. `None` if another token follows the name.
     let mut colons = None;
     for token in tokens {
         match token {
@@ -96,7 +97,7 @@ fn paths_in_tokens(tokens: TokenStream) -> Vec<(Vec<String>, usize)> {
     found
 }
 
-/// Returns the paths in the arguments of a macro.
+/// Returns the paths in the arguments of a macro call.
 pub(crate) fn references_in(call: &syn::Macro) -> Vec<Reference> {
     let paths = paths_in_tokens(call.tokens.clone()).into_iter();
     paths.map(|(path, line)| Reference { path, line }).collect()
@@ -108,18 +109,19 @@ pub(crate) fn expressions_of(call: &syn::Macro) -> Option<Vec<syn::Expr>> {
     Some(call.parse_body_with(list).ok()?.into_iter().collect())
 }
 
-/// Calls `found` with the `use` declarations in an item: itself, or those in its functions.
-pub(super) fn for_each_use(item: &Item, found: &mut dyn FnMut(&ItemUse)) {
+/// Calls `on_use` with each `use` declaration in an item. The item may itself be a `use`
+/// declaration, or may contain them inside functions.
+pub(super) fn for_each_use(item: &Item, on_use: &mut dyn FnMut(&ItemUse)) {
     struct Declarations<'a>(&'a mut dyn FnMut(&ItemUse));
     impl Visit<'_> for Declarations<'_> {
         fn visit_item_use(&mut self, declaration: &ItemUse) {
             (self.0)(declaration);
         }
     }
-    Declarations(found).visit_item(item);
+    Declarations(on_use).visit_item(item);
 }
 
-/// Returns the name that an item defines.
+/// Returns the name that an item defines, if it defines one.
 pub(super) fn defined_name(item: &Item) -> Option<String> {
     let name = match item {
         Item::Const(item) => &item.ident,

@@ -1,4 +1,4 @@
-//! Addresses and credentials of a running stack.
+//! Addresses and credentials of a running local stack, which are written to a JSON file.
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::deploy::KeyPair;
 
-/// Addresses and credentials of a running stack; the content of `target/demo.json`.
+/// Addresses and credentials of a running local stack. The file `target/demo.json` contains them.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub(crate) struct Stack {
@@ -18,7 +18,7 @@ pub(crate) struct Stack {
     pub(crate) graph: Service,
     /// Token issuer, and a client that can request tokens.
     pub(crate) oidc: Oidc,
-    /// Simulated identity provider, the server behind `oidc`.
+    /// Simulated identity provider, which issues the tokens of `oidc`.
     pub(crate) identity: Service,
     pub(crate) exchange: Exchange,
     /// Endpoint of the emulator. Its root credentials are test/test.
@@ -27,6 +27,7 @@ pub(crate) struct Stack {
     pub(crate) users: Vec<String>,
     pub(crate) region: String,
     pub(crate) state_machine_arn: String,
+    /// Name of the table of transfers.
     pub(crate) table: String,
     /// URL of the audit queue.
     pub(crate) audit_queue_url: String,
@@ -46,6 +47,7 @@ pub(crate) struct Stack {
     pub(crate) secrets: Vec<String>,
 }
 
+/// User name and password with which SCV calls the API.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub(crate) struct Login {
     pub(crate) username: String,
@@ -56,6 +58,7 @@ pub(crate) struct Login {
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub(crate) struct Service {
     pub(crate) url: String,
+    /// URL of the admin interface, through which tests control the simulator.
     pub(crate) admin: String,
 }
 
@@ -69,6 +72,7 @@ pub(crate) struct Oidc {
     pub(crate) client_secret: String,
 }
 
+/// Bucket through which ORDS delivers documents, and its access key.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub(crate) struct Exchange {

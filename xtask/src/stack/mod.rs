@@ -1,4 +1,6 @@
-//! The complete service on a local cloud: settings, start-up, addresses and credentials.
+//! A local stack: the complete service on the AWS emulator, with simulators of the other services.
+//!
+//! The demo and the system tests start one.
 
 mod addresses;
 mod settings;
@@ -6,4 +8,4 @@ mod up;
 
 pub(crate) use addresses::{Service, Stack};
 pub(crate) use settings::{Secrets, Settings, secret_values_by_name};
-pub(crate) use up::{Folder, Up, Written, up};
+pub(crate) use up::{FileGuard, Folder, Up, up};

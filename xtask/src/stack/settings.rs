@@ -1,4 +1,7 @@
-//! Settings of a stack, and the secrets and parameters derived for each run.
+//! Settings of a local stack, its secrets, and the template parameters that follow from them.
+//!
+//! A local stack is the deployed project on the AWS emulator together with the simulators. The demo
+//! and the system tests each start one.
 
 use std::collections::BTreeMap;
 
@@ -9,19 +12,20 @@ use super::addresses::Service;
 use crate::deploy::{ENVIRONMENT, KeyPair};
 use crate::emulator::REGION;
 
+/// Bucket through which ORDS delivers documents.
 pub(crate) const EXCHANGE_BUCKET: &str = "docferry-exchange";
 
-/// Origins of a web page under development (Vite's default port).
+/// Origins of a web page that is under development, with the default port of Vite.
 const LOCAL_PAGES: &str = "http://localhost:5173,http://127.0.0.1:5173";
 
-/// Settings of a stack.
+/// Settings of a local stack.
 #[derive(Debug, Clone)]
 pub(crate) struct Settings {
     /// Folder under `target/` for logs and generated files.
     pub(crate) name: &'static str,
-    /// URL of a running emulator; `None` starts one.
+    /// URL of an emulator that is already running. With `None`, a new emulator is started.
     pub(crate) endpoint: Option<String>,
-    /// Factor for the pauses of the workflow.
+    /// Factor by which the emulator multiplies the waiting times of the workflow.
     pub(crate) wait_scale: f64,
     /// Idle lifetime of the simulated Graph's upload sessions.
     pub(crate) session_lifetime_seconds: u32,
@@ -30,14 +34,15 @@ pub(crate) struct Settings {
 }
 
 impl Settings {
-    /// Returns production settings, except for those that would make a spectator wait.
+    /// Returns the settings of the demo: those of production, but with shorter timeouts where a
+    /// spectator would have to wait.
     pub(crate) fn demo() -> Self {
         Self {
             name: "demo",
             endpoint: None,
             wait_scale: 1.0,
-            // A session whose URL was lost blocks its path for this time. In production it is 15
-            // minutes.
+            // An upload session whose URL was lost blocks its path for this time, which is 15
+            // minutes in production.
             session_lifetime_seconds: 60,
             parameters: &[
                 ("UploadTimeoutSeconds", "60"),
@@ -47,7 +52,7 @@ impl Settings {
         }
     }
 
-    /// Returns settings with deadlines that a test can wait for.
+    /// Returns the settings of the system tests, whose deadlines are short enough for a test.
     pub(crate) fn tests() -> Self {
         Self {
             name: "test-stack",
@@ -64,7 +69,7 @@ impl Settings {
                 ("AllowedOrigins", "https://viewer.example.org,http://localhost:5173"),
                 ("WebhookFirstRetrySeconds", "1"),
                 ("WebhookMaxTries", "3"),
-                // Makes documents of a few MB consist of several fragments.
+                // With this size, a document of a few MB has several fragments.
                 ("UploadFragmentBytes", "10485760"),
             ],
         }
@@ -90,9 +95,9 @@ pub(crate) struct Secrets {
 
 impl Secrets {
     pub(crate) fn random() -> Self {
-        let random = |kind: &str| {
-            let letters: String = std::iter::repeat_with(fastrand::alphanumeric).take(24).collect();
-            format!("{kind}-{letters}")
+        let random = |prefix: &str| {
+            let suffix: String = std::iter::repeat_with(fastrand::alphanumeric).take(24).collect();
+            format!("{prefix}-{suffix}")
         };
         Self {
             scv_password: random("scv"),
@@ -106,13 +111,14 @@ impl Secrets {
             oidc_audience: "docferry".to_owned(),
             oidc_client_id: "docferry-local".to_owned(),
             oidc_client_secret: random("oidc"),
-            // 32 letters and digits are valid base64 of 24 bytes.
+            // The secret must be base64. Any 32 letters and digits are the base64 of 24 bytes.
             webhook_secret: std::iter::repeat_with(fastrand::alphanumeric).take(32).collect(),
         }
     }
 }
 
-/// Returns the template's parameters for this stack.
+/// Returns the values of the template's parameters for a local stack. The services are ORDS, Graph
+/// and the identity provider.
 pub(crate) fn parameters<'a>(
     settings: &Settings,
     secrets: &Secrets,
@@ -144,8 +150,8 @@ pub(crate) fn parameters<'a>(
     parameters
 }
 
-/// Returns the secret values in the form that the functions read, by the secrets' names in the
-/// template.
+/// Returns the values of the secrets in the form that the functions read. Each value has the name
+/// of its secret in the template.
 pub(crate) fn secret_values_by_name(
     secrets: &Secrets,
     key: &KeyPair,
@@ -171,8 +177,8 @@ pub(crate) fn secret_values_by_name(
     ]
 }
 
-/// Returns the secret values by their ARNs.
-pub(crate) fn values<'a>(
+/// Returns the values of the secrets by the ARNs of the secrets.
+pub(crate) fn secret_values_by_arn<'a>(
     outputs: &'a BTreeMap<String, String>,
     secrets: &Secrets,
     key: &KeyPair,

@@ -1,4 +1,5 @@
-//! Starts and stops a stack.
+//! Starts and stops a local stack: the AWS emulator, the simulators, and the project deployed to
+//! them.
 
 use std::collections::BTreeMap;
 use std::fs::{self, File};
@@ -10,7 +11,9 @@ use anyhow::{Context as _, Result, bail};
 use url::Url;
 
 use super::addresses::{Exchange, Login, Oidc, Stack};
-use super::settings::{EXCHANGE_BUCKET, Secrets, Settings, output, parameters, values};
+use super::settings::{
+    EXCHANGE_BUCKET, Secrets, Settings, output, parameters, secret_values_by_arn,
+};
 use crate::binaries::{self, FUNCTIONS};
 use crate::deploy::{Cloud, ENVIRONMENT, STACK_NAME};
 use crate::emulator::{Emulator, REGION};
@@ -21,7 +24,7 @@ use crate::tools::PendingTools;
 /// Maximum time for a running emulator to accept a connection.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
 
-/// Folder of a run, locked against use by other runs.
+/// Folder of a run. A lock prevents that two runs use it at the same time.
 #[derive(Debug)]
 pub(crate) struct Folder {
     path: PathBuf,
@@ -33,6 +36,7 @@ impl Folder {
         &self.path
     }
 
+    /// Creates the folder if necessary and locks it. Returns an error if another run has locked it.
     pub(crate) fn take(path: &Path) -> Result<Self> {
         fs::create_dir_all(path)?;
         let lock = File::create(path.join("lock"))?;
@@ -47,8 +51,9 @@ impl Folder {
 #[derive(Debug)]
 pub(crate) struct Up {
     pub(crate) stack: Stack,
-    // Dropped in this order, because the mover of a simulator writes to the emulator.
-    _simulators: [Simulator; 3],
+    // Fields are dropped in this order. The simulators must stop before the emulator, because the
+    // simulated ORDS writes to it.
+    _simulators: Simulators,
     _emulator: Option<Emulator>,
     _folder: Folder,
 }
@@ -56,26 +61,26 @@ pub(crate) struct Up {
 impl Up {
     /// Writes the stack's addresses to a file. The file is removed when the returned guard is
     /// dropped, because the addresses of a stopped stack would be misleading.
-    pub(crate) fn write_to(&self, path: &Path) -> Result<Written> {
+    pub(crate) fn write_to(&self, path: &Path) -> Result<FileGuard> {
         fs::write(path, serde_json::to_string_pretty(&self.stack)?)
             .with_context(|| format!("cannot write {}", path.display()))?;
-        Ok(Written(path.to_owned()))
+        Ok(FileGuard(path.to_owned()))
     }
 }
 
-/// Guard of a file, which is removed on drop.
+/// Removes a file when it is dropped.
 #[derive(Debug)]
-pub(crate) struct Written(PathBuf);
+pub(crate) struct FileGuard(PathBuf);
 
-impl Written {
+impl FileGuard {
     pub(crate) fn path(&self) -> &Path {
         &self.0
     }
 }
 
-impl Drop for Written {
+impl Drop for FileGuard {
     fn drop(&mut self) {
-        let _already_gone = fs::remove_file(&self.0);
+        let _may_not_exist = fs::remove_file(&self.0);
     }
 }
 
@@ -100,8 +105,8 @@ pub(crate) fn up(paths: &Paths, settings: &Settings) -> Result<Up> {
         }
     };
     let endpoint = match (&emulator, &settings.endpoint) {
-        (Some(emulator), _) => emulator.url.clone(),
-        (None, given) => given.clone().context("there is no emulator")?,
+        (Some(started), _) => started.url.clone(),
+        (None, running) => running.clone().context("there is no emulator")?,
     };
     let endpoint = endpoint.trim_end_matches('/');
     let cloud = Cloud { paths, tools, folder: &folder.path, endpoint };
@@ -110,67 +115,125 @@ pub(crate) fn up(paths: &Paths, settings: &Settings) -> Result<Up> {
     let users = ["ada@docferry.example", "grace@docferry.example", "o'neil+files@docferry.example"]
         .map(str::to_owned)
         .to_vec();
-    let graph = simulators::graph(
-        paths,
-        &folder.path,
-        &secrets,
-        &users,
-        settings.session_lifetime_seconds,
-    )?;
-    let ords = simulators::ords(paths, &folder.path, &secrets, (endpoint, EXCHANGE_BUCKET, &key))?;
-    let identity = simulators::identity(paths, &folder.path, &secrets, &users)?;
+    let exchange = Exchange {
+        endpoint: endpoint.to_owned(),
+        bucket: EXCHANGE_BUCKET.to_owned(),
+        key: key.clone(),
+    };
+    let simulators = Simulators::start(paths, &folder.path, &secrets, &users, &exchange, settings)?;
     log_step("deploying …");
-    let services = [&ords.service, &graph.service, &identity.service];
+    let services =
+        [&simulators.ords.service, &simulators.graph.service, &simulators.identity.service];
     let template_parameters = parameters(settings, &secrets, endpoint, services);
     let outputs = cloud.deploy(&staged, &template_parameters)?;
-    cloud.put_secrets(&values(&outputs, &secrets, &key)?)?;
+    cloud.put_secrets(&secret_values_by_arn(&outputs, &secrets, &key)?)?;
     log_step("ready");
-    let exchange =
-        Exchange { endpoint: endpoint.to_owned(), bucket: EXCHANGE_BUCKET.to_owned(), key };
-    let mut logs: BTreeMap<_, _> = ["ords", "graph", "identity"]
-        .map(|name| (name.to_owned(), folder.path.join(format!("{name}.log"))))
-        .into();
-    logs.extend(emulator.as_ref().map(|emulator| ("emulator".to_owned(), emulator.log.clone())));
-    let stack = Stack {
-        api: format!("{endpoint}/_aws/execute-api/{}/{ENVIRONMENT}", output(&outputs, "ApiId")?),
-        scv: Login { username: "scv".to_owned(), password: secrets.scv_password.clone() },
-        ords: ords.service.clone(),
-        graph: graph.service.clone(),
-        oidc: Oidc {
-            issuer: identity.service.url.clone(),
-            token_url: format!("{}/token", identity.service.url),
-            client_id: secrets.oidc_client_id,
-            client_secret: secrets.oidc_client_secret.clone(),
-        },
-        identity: identity.service.clone(),
-        emulator: endpoint.to_owned(),
+    let deployed = Deployed {
+        outputs: &outputs,
+        secrets,
         users,
-        region: REGION.to_owned(),
-        state_machine_arn: output(&outputs, "StateMachineArn")?.to_owned(),
-        table: output(&outputs, "TransfersTable")?.to_owned(),
-        audit_queue_url: output(&outputs, "AuditQueueUrl")?.to_owned(),
-        webhook_dead_letter_queue_url: output(&outputs, "WebhookDeadLetterQueueUrl")?.to_owned(),
-        webhook_secret: format!("whsec_{}", secrets.webhook_secret),
-        delivery_bucket: output(&outputs, "DeliveryBucketName")?.to_owned(),
-        documents_table: output(&outputs, "DocumentsTable")?.to_owned(),
-        functions: FUNCTIONS.map(|name| (name.to_owned(), format!("{STACK_NAME}-{name}"))).into(),
-        emulator_pid: emulator.as_ref().map(Emulator::id),
-        logs,
-        secrets: vec![
-            secrets.scv_password,
-            secrets.ords_password,
-            secrets.ords_application_password,
-            secrets.graph_client_secret,
-            secrets.oidc_client_secret,
-            secrets.webhook_secret,
-            exchange.key.secret_access_key.clone(),
-        ],
         exchange,
+        simulators: &simulators,
+        emulator: emulator.as_ref(),
+        folder: &folder.path,
     };
-    Ok(Up { stack, _simulators: [graph, ords, identity], _emulator: emulator, _folder: folder })
+    let stack = deployed.into_stack()?;
+    Ok(Up { stack, _simulators: simulators, _emulator: emulator, _folder: folder })
 }
 
-/// Checks that an emulator accepts connections, before minutes are spent on building.
+/// The running simulators of a stack.
+#[derive(Debug)]
+struct Simulators {
+    graph: Simulator,
+    ords: Simulator,
+    identity: Simulator,
+}
+
+impl Simulators {
+    fn start(
+        paths: &Paths,
+        folder: &Path,
+        secrets: &Secrets,
+        users: &[String],
+        exchange: &Exchange,
+        settings: &Settings,
+    ) -> Result<Self> {
+        let session_lifetime = settings.session_lifetime_seconds;
+        let exchange = (exchange.endpoint.as_str(), exchange.bucket.as_str(), &exchange.key);
+        Ok(Self {
+            graph: simulators::graph(paths, folder, secrets, users, session_lifetime)?,
+            ords: simulators::ords(paths, folder, secrets, exchange)?,
+            identity: simulators::identity(paths, folder, secrets, users)?,
+        })
+    }
+}
+
+/// Everything from which the addresses and credentials of a deployed stack are collected.
+struct Deployed<'a> {
+    /// Outputs of the CloudFormation stack.
+    outputs: &'a BTreeMap<String, String>,
+    secrets: Secrets,
+    users: Vec<String>,
+    exchange: Exchange,
+    simulators: &'a Simulators,
+    /// The emulator, if it was started for this stack.
+    emulator: Option<&'a Emulator>,
+    /// Folder with the logs.
+    folder: &'a Path,
+}
+
+impl Deployed<'_> {
+    fn into_stack(self) -> Result<Stack> {
+        let Self { outputs, secrets, users, exchange, simulators, emulator, folder } = self;
+        let Simulators { graph, ords, identity } = simulators;
+        let endpoint = exchange.endpoint.clone();
+        let mut logs: BTreeMap<_, _> = ["ords", "graph", "identity"]
+            .map(|name| (name.to_owned(), folder.join(format!("{name}.log"))))
+            .into();
+        logs.extend(emulator.map(|emulator| ("emulator".to_owned(), emulator.log.clone())));
+        Ok(Stack {
+            api: format!("{endpoint}/_aws/execute-api/{}/{ENVIRONMENT}", output(outputs, "ApiId")?),
+            scv: Login { username: "scv".to_owned(), password: secrets.scv_password.clone() },
+            ords: ords.service.clone(),
+            graph: graph.service.clone(),
+            oidc: Oidc {
+                issuer: identity.service.url.clone(),
+                token_url: format!("{}/token", identity.service.url),
+                client_id: secrets.oidc_client_id,
+                client_secret: secrets.oidc_client_secret.clone(),
+            },
+            identity: identity.service.clone(),
+            emulator: endpoint,
+            users,
+            region: REGION.to_owned(),
+            state_machine_arn: output(outputs, "StateMachineArn")?.to_owned(),
+            table: output(outputs, "TransfersTable")?.to_owned(),
+            audit_queue_url: output(outputs, "AuditQueueUrl")?.to_owned(),
+            webhook_dead_letter_queue_url: output(outputs, "WebhookDeadLetterQueueUrl")?.to_owned(),
+            webhook_secret: format!("whsec_{}", secrets.webhook_secret),
+            delivery_bucket: output(outputs, "DeliveryBucketName")?.to_owned(),
+            documents_table: output(outputs, "DocumentsTable")?.to_owned(),
+            functions: FUNCTIONS
+                .map(|name| (name.to_owned(), format!("{STACK_NAME}-{name}")))
+                .into(),
+            emulator_pid: emulator.map(Emulator::id),
+            logs,
+            secrets: vec![
+                secrets.scv_password,
+                secrets.ords_password,
+                secrets.ords_application_password,
+                secrets.graph_client_secret,
+                secrets.oidc_client_secret,
+                secrets.webhook_secret,
+                exchange.key.secret_access_key.clone(),
+            ],
+            exchange,
+        })
+    }
+}
+
+/// Checks that the given emulator accepts connections. An unreachable emulator is thus reported
+/// before the build, which takes minutes.
 fn check_reachable(url: &str) -> Result<()> {
     let parsed: Url = url.parse().with_context(|| format!("{url} is no URL"))?;
     let addresses =

@@ -1,4 +1,4 @@
-//! Copy of the template for deployment to the local cloud.
+//! Makes a copy of `template.yaml` that can be deployed to the AWS emulator.
 
 use std::path::Path;
 
@@ -9,12 +9,15 @@ use crate::binaries::FUNCTIONS;
 /// Text before the path of a state machine's definition.
 const DEFINITION: &str = "DefinitionUri: ";
 
-/// Returns the template with `CodeUri`s of the built binaries, so that `sam build` does not make a
-/// release build. Paths of state machine definitions become absolute. Nothing else differs.
+/// Returns the template with absolute paths of the state machines' definitions and with a `CodeUri`
+/// of each function's built binary in the folder `staged`.
+///
+/// With a `CodeUri`, the template can be deployed without `sam build`, which would make a release
+/// build.
 pub(crate) fn localized(template: &str, root: &Path, staged: &Path) -> Result<String> {
     let mut copy = String::with_capacity(template.len());
     let mut binary = None;
-    let mut count = 0;
+    let mut function_count = 0;
     for line in template.lines() {
         if let Some(name) = line.trim().strip_prefix("BuildProperties: { Binary: ") {
             binary = name.strip_suffix(" }");
@@ -30,16 +33,19 @@ pub(crate) fn localized(template: &str, root: &Path, staged: &Path) -> Result<St
             && let Some(name) = binary.take()
         {
             copy += &format!("      CodeUri: {}\n", quoted(&staged.join(name)));
-            count += 1;
+            function_count += 1;
         }
     }
-    if count != FUNCTIONS.len() {
-        bail!("template.yaml names the binary of {count} functions, expected {}", FUNCTIONS.len());
+    if function_count != FUNCTIONS.len() {
+        bail!(
+            "template.yaml names the binary of {function_count} functions, expected {}",
+            FUNCTIONS.len()
+        );
     }
     Ok(copy)
 }
 
-/// Quotes a path for YAML: a JSON string is a valid double-quoted YAML string.
+/// Quotes a path for YAML. Every JSON string is also a valid YAML string.
 fn quoted(path: &Path) -> String {
     serde_json::Value::from(path.to_string_lossy()).to_string()
 }
@@ -52,6 +58,7 @@ mod tests {
     fn localized_template_changes_only_paths_of_binaries_and_definitions() {
         let template = include_str!("../../../template.yaml");
         let copy = localized(template, Path::new("/the root"), Path::new("/staged")).unwrap();
+
         for name in FUNCTIONS {
             assert!(copy.contains(&format!("      CodeUri: \"/staged/{name}\"\n")), "{name}");
         }

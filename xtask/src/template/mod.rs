@@ -1,4 +1,7 @@
-//! Parsed `template.yaml`, and the copy of it that is deployed locally.
+//! The parsed `template.yaml`, the AWS SAM template of the project, for the checks and the
+//! deployment.
+//!
+//! [`localized`] makes a copy of the template that can be deployed to the AWS emulator.
 
 mod localized;
 mod yaml;
@@ -22,7 +25,7 @@ pub(crate) struct Resource<'a> {
     /// Logical id.
     pub(crate) id: &'a str,
     /// CloudFormation type.
-    pub(crate) kind: &'a str,
+    pub(crate) resource_type: &'a str,
     /// The whole resource: properties and attributes such as metadata and conditions.
     body: &'a Value,
     /// Properties that all functions share.
@@ -42,10 +45,10 @@ impl Template {
     }
 
     pub(crate) fn resources(&self) -> impl Iterator<Item = Resource<'_>> {
-        let all = self.0["Resources"].as_object().into_iter().flatten();
-        all.map(|(id, body)| Resource {
+        let resources = self.0["Resources"].as_object().into_iter().flatten();
+        resources.map(|(id, body)| Resource {
             id,
-            kind: body["Type"].as_str().unwrap_or_default(),
+            resource_type: body["Type"].as_str().unwrap_or_default(),
             body,
             globals: &self.0["Globals"]["Function"],
         })
@@ -55,16 +58,16 @@ impl Template {
         self.resources().find(|resource| resource.id == id)
     }
 
-    pub(crate) fn of_kind(&self, kind: &str) -> impl Iterator<Item = Resource<'_>> {
-        self.resources().filter(move |resource| resource.kind == kind)
+    pub(crate) fn of_type(&self, resource_type: &str) -> impl Iterator<Item = Resource<'_>> {
+        self.resources().filter(move |resource| resource.resource_type == resource_type)
     }
 
     pub(crate) fn functions(&self) -> impl Iterator<Item = Resource<'_>> {
-        self.of_kind("AWS::Serverless::Function")
+        self.of_type("AWS::Serverless::Function")
     }
 
     pub(crate) fn machines(&self) -> impl Iterator<Item = Resource<'_>> {
-        self.of_kind("AWS::Serverless::StateMachine")
+        self.of_type("AWS::Serverless::StateMachine")
     }
 
     /// Returns the names of the parameters.
@@ -91,41 +94,42 @@ impl Template {
     /// Returns the names of the environment variables of all functions together.
     pub(crate) fn variables(&self) -> BTreeSet<String> {
         let shared = self.0["Globals"]["Function"]["Environment"]["Variables"].as_object();
-        let globals = shared.into_iter().flatten().map(|(name, _)| name.as_str());
-        let own: Vec<_> = self.functions().collect();
-        let own = own.iter().flat_map(|function| function.variables().into_keys());
-        globals.chain(own).map(str::to_owned).collect()
+        let shared = shared.into_iter().flatten().map(|(name, _)| name.as_str());
+        let functions: Vec<_> = self.functions().collect();
+        let own = functions.iter().flat_map(|function| function.variables().into_keys());
+        shared.chain(own).map(str::to_owned).collect()
     }
 
-    /// Returns `METHOD /path` of each route that the API passes to a function: by an event, or in
-    /// the API's body where an event cannot express it.
+    /// Returns each route that the API passes to a function, as `METHOD /path`. The template
+    /// declares a route as an event of the function, or in the definition body of the API if an
+    /// event cannot express it.
     pub(crate) fn routes(&self) -> BTreeSet<String> {
         let functions: Vec<_> = self.functions().collect();
-        let events = functions.iter().flat_map(Resource::events).filter_map(|event| {
+        let event_routes = functions.iter().flat_map(Resource::events).filter_map(|event| {
             let method = event["Properties"]["Method"].as_str()?.to_uppercase();
             Some((method, event["Properties"]["Path"].as_str()?))
         });
-        let apis: Vec<_> = self.of_kind("AWS::Serverless::Api").collect();
+        let apis: Vec<_> = self.of_type("AWS::Serverless::Api").collect();
         let paths =
             apis.iter().filter_map(|api| api.property("DefinitionBody")["paths"].as_object());
         let body_routes = paths.flatten().flat_map(|(path, item)| {
             let methods = item.as_object().into_iter().flatten();
             methods.map(move |(method, _)| (method.to_uppercase(), path.as_str()))
         });
-        // CORS preflight requests are no routes of their own.
-        let calls = events.chain(body_routes).filter(|(method, _)| method != "OPTIONS");
-        calls.map(|(method, path)| format!("{method} {path}")).collect()
+        // A CORS preflight request is not a route of its own.
+        let routes = event_routes.chain(body_routes).filter(|(method, _)| method != "OPTIONS");
+        routes.map(|(method, path)| format!("{method} {path}")).collect()
     }
 
-    /// Returns the resource that a value names: by a reference, or, for a state machine, by an ARN
-    /// built from its name where a reference would be circular.
-    pub(crate) fn owner<'a>(&'a self, value: &'a Value) -> Option<&'a str> {
-        let machine = || {
+    /// Returns the logical id of the resource that a value names. The value is a reference or,
+    /// where a reference to a state machine would be circular, an ARN that is built from its name.
+    pub(crate) fn referenced_resource<'a>(&'a self, value: &'a Value) -> Option<&'a str> {
+        let named_machine = || {
             let (_, name) = value["Fn::Sub"].as_str()?.rsplit_once(":stateMachine:")?;
             self.machines().find(|machine| machine.property("Name")["Fn::Sub"] == name)
         };
-        let referred = referred(value).and_then(|(id, _)| self.resource(id));
-        referred.or_else(machine).map(|resource| resource.id)
+        let referenced = referenced_id(value).and_then(|id| self.resource(id));
+        referenced.or_else(named_machine).map(|resource| resource.id)
     }
 
     /// Returns the maximum of a number in the template: the number itself, or the `MaxValue` of the
@@ -149,13 +153,14 @@ impl<'a> Resource<'a> {
         &self.body[name]
     }
 
-    /// Returns a property, or the global value for all functions.
+    /// Returns a property, or the value that the template sets for all functions.
     pub(crate) fn property_or_global(&self, name: &str) -> &'a Value {
         let own = self.property(name);
         if own.is_null() { &self.globals[name] } else { own }
     }
 
-    /// Returns the function's name in the source.
+    /// Returns the name of the function's binary in the workspace, or an empty text for a resource
+    /// that is not a function.
     pub(crate) fn binary(&self) -> &'a str {
         self.body["Metadata"]["BuildProperties"]["Binary"].as_str().unwrap_or_default()
     }
@@ -171,23 +176,41 @@ impl<'a> Resource<'a> {
         self.property("Events").as_object().into_iter().flatten().map(|(_, event)| event)
     }
 
-    /// Returns the values for `${name}` in a state machine's definition.
+    /// Returns the values that replace the placeholders `${name}` in a state machine's definition,
+    /// by name.
     pub(crate) fn substitutions(&self) -> BTreeMap<&'a str, &'a Value> {
         let all = self.property("DefinitionSubstitutions").as_object().into_iter().flatten();
         all.map(|(name, value)| (name.as_str(), value)).collect()
     }
 }
 
-/// Returns the resource or parameter that a `Ref` or `GetAtt` names, and the attribute, if any.
-pub(crate) fn referred(value: &Value) -> Option<(&str, Option<&str>)> {
-    if let Some(name) = value["Ref"].as_str() {
-        return Some((name, None));
-    }
-    let path = value["Fn::GetAtt"].as_array()?;
-    Some((path.first()?.as_str()?, path.get(1).and_then(Value::as_str)))
+/// A `Ref` or `Fn::GetAtt` in the template.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Reference<'a> {
+    /// Logical id of a resource, or name of a parameter.
+    pub(crate) id: &'a str,
+    /// Attribute that a `Fn::GetAtt` names.
+    pub(crate) attribute: Option<&'a str>,
 }
 
-/// Returns the members of a list, or the single value in its place.
+impl<'a> Reference<'a> {
+    /// Returns `None` if the value is not a reference.
+    pub(crate) fn parse(value: &'a Value) -> Option<Self> {
+        if let Some(id) = value["Ref"].as_str() {
+            return Some(Self { id, attribute: None });
+        }
+        let path = value["Fn::GetAtt"].as_array()?;
+        Some(Self { id: path.first()?.as_str()?, attribute: path.get(1).and_then(Value::as_str) })
+    }
+}
+
+/// Returns the logical id of the resource, or the name of the parameter, to which a value refers.
+pub(crate) fn referenced_id(value: &Value) -> Option<&str> {
+    Reference::parse(value).map(|reference| reference.id)
+}
+
+/// Returns the members of a list. A single value counts as a list with one member, and null as an
+/// empty list.
 pub(crate) fn each(value: &Value) -> &[Value] {
     match value {
         Value::Null => &[],
@@ -203,6 +226,7 @@ mod tests {
     #[test]
     fn template_of_the_project_is_parsed() {
         let template = Template::parse(include_str!("../../../template.yaml")).unwrap();
+
         let parameters = template.parameters();
         assert!(parameters.contains("GraphTenantId") && !parameters.contains("Type"));
         let variables = template.variables();

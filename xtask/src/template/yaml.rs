@@ -1,6 +1,7 @@
-//! Parser for YAML with CloudFormation's short forms, which become the long forms in JSON.
+//! Parser of CloudFormation templates in YAML.
 //!
-//! Code that reads the template then handles only one form of each intrinsic function.
+//! The parser converts the short form of an intrinsic function, such as `!Ref X`, to its long form,
+//! such as `{"Ref": "X"}`. Code that reads the template then has to handle the long form only.
 
 use anyhow::{Context as _, Result};
 use serde_json::{Value, json};
@@ -11,6 +12,7 @@ pub(super) fn read(text: &str) -> Result<Value> {
     docferry_openapi::yaml::read(text, &long_form).context("the template cannot be read")
 }
 
+/// Returns the long form of an intrinsic function.
 fn long_form(function: &str, argument: Value) -> Value {
     match (function, &argument) {
         ("Ref" | "Condition", _) => json!({ function: argument }),
@@ -27,7 +29,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn short_forms_are_parsed_as_long_forms() {
+    fn short_forms_of_intrinsic_functions_become_long_forms() {
         let text = "a: !Ref X\nb: [!GetAtt X.Arn, 3]\nc: { d: !Sub '${X.Arn}/e' }\nf: !If [G, true, \"1\"]\n";
         let long = json!({
             "a": { "Ref": "X" },
@@ -39,7 +41,7 @@ mod tests {
     }
 
     #[test]
-    fn invalid_yaml_is_an_error() {
+    fn invalid_yaml_and_several_documents_are_errors() {
         assert!(read("a: [").is_err());
         assert!(read("a: 1\n---\nb: 2\n").is_err());
     }

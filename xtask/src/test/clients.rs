@@ -14,32 +14,33 @@ use crate::paths::Paths;
 use crate::process;
 use crate::tools::Tools;
 
-/// A generated client.
+/// A client that openapi-generator generates.
 struct Client {
     /// Folder in `target/clients/` and `tests/clients/`.
     folder: &'static str,
     /// Name of the generator.
     generator: &'static str,
-    /// Subfolder for the generated files.
-    below: &'static str,
+    /// Subfolder of `folder` for the generated files.
+    output: &'static str,
     /// Additional options of the generator.
     options: &'static [&'static str],
 }
 
-/// The first three clients are built and run; of the others, tests read the sources. The default
-/// library of the C# generator cannot read a number where the description has `oneOf`.
+/// All generated clients. The tests build and run the first three clients, and read the sources of
+/// the last three clients. The client for C# does not use the default library of the generator,
+/// because that library cannot read a number where the description has `oneOf`.
 const CLIENTS: [Client; 6] = [
-    Client { folder: "python", generator: "python", below: "client", options: &[] },
-    Client { folder: "typescript", generator: "typescript-fetch", below: "client", options: &[] },
-    Client { folder: "rust", generator: "rust", below: "client", options: &[] },
-    Client { folder: "java", generator: "java", below: "client", options: &[] },
+    Client { folder: "python", generator: "python", output: "client", options: &[] },
+    Client { folder: "typescript", generator: "typescript-fetch", output: "client", options: &[] },
+    Client { folder: "rust", generator: "rust", output: "client", options: &[] },
+    Client { folder: "java", generator: "java", output: "client", options: &[] },
     Client {
         folder: "csharp",
         generator: "csharp",
-        below: "client",
+        output: "client",
         options: &["--library", "httpclient"],
     },
-    Client { folder: "go", generator: "go", below: "client", options: &[] },
+    Client { folder: "go", generator: "go", output: "client", options: &[] },
 ];
 
 /// The generated clients, ready for their tests.
@@ -50,8 +51,8 @@ pub(super) struct Clients {
     pub(super) python: PathBuf,
 }
 
-/// Generates and builds the clients. Prints a line and returns `None` if the generator cannot be
-/// installed. A client that does not build makes its test fail.
+/// Generates and builds the clients. If the generator cannot be installed, prints a line and
+/// returns `None`. If a client cannot be built, the test of this client fails.
 pub(super) fn or_skip(paths: &Paths, tools: &Tools) -> Option<Clients> {
     let node = extras::NODE.ensure(paths, tools);
     let tools_and_node = Tools::clients(paths).and_then(|generator| Ok((generator, node?)));
@@ -67,7 +68,8 @@ pub(super) fn or_skip(paths: &Paths, tools: &Tools) -> Option<Clients> {
     }
 }
 
-/// Makes all clients. A failure is written to the client's folder, where its test reads it.
+/// Generates and builds all clients. A failure is written to the folder of the client, where the
+/// client's test reads it.
 fn make_clients(paths: &Paths, generator: &Tools, node: &Path) -> PathBuf {
     let folder = paths.target.join("clients");
     println!("Generating and building clients in target/clients …");
@@ -81,11 +83,11 @@ fn make_clients(paths: &Paths, generator: &Tools, node: &Path) -> PathBuf {
                 "rust" => build_rust(paths, &client_folder),
                 _ => Ok(()),
             });
-        let recorded = match result {
+        let write_result = match result {
             Ok(()) => Ok(()),
             Err(error) => fs::write(failure, format!("{error:#}")),
         };
-        if let Err(error) = recorded {
+        if let Err(error) = write_result {
             println!("{}: {error}", client.folder);
         }
     }
@@ -93,9 +95,9 @@ fn make_clients(paths: &Paths, generator: &Tools, node: &Path) -> PathBuf {
     folder
 }
 
-/// Generates the sources and copies the program that uses them into the client's folder.
+/// Generates the sources of a client. Copies the program that uses them into the client's folder.
 fn generate(paths: &Paths, generator: &Tools, client: &Client, client_folder: &Path) -> Result<()> {
-    let output = client_folder.join(client.below);
+    let output = client_folder.join(client.output);
     for folder in [&output, &client_folder.join("out")] {
         if folder.exists() {
             fs::remove_dir_all(folder)?;
@@ -123,11 +125,11 @@ fn generate(paths: &Paths, generator: &Tools, client: &Client, client_folder: &P
     Ok(())
 }
 
-/// Compiles the client and its program, which also checks their types.
+/// Compiles the client and its program. The compiler also checks their types.
 fn build_typescript(paths: &Paths, node: &Path, client_folder: &Path) -> Result<()> {
     let mut npm = Command::new(node.with_file_name("npm"));
     npm.args(["ci", "--ignore-scripts", "--no-audit", "--no-fund"]).current_dir(client_folder);
-    // npm must use the Node next to it.
+    // npm must use the Node.js that is installed together with it.
     let path = std::env::var_os("PATH").unwrap_or_default();
     let tools = node.parent().map(Path::to_owned).into_iter();
     npm.env("PATH", std::env::join_paths(tools.chain(std::env::split_paths(&path)))?);
@@ -144,8 +146,8 @@ fn build_typescript(paths: &Paths, node: &Path, client_folder: &Path) -> Result<
         .context("the client for TypeScript does not compile")
 }
 
-/// Compiles the client and its program. The lock file is the workspace's, so that both use the same
-/// versions.
+/// Compiles the client and its program, with the lock file of the workspace, so that they use the
+/// same versions of dependencies.
 fn build_rust(paths: &Paths, client_folder: &Path) -> Result<()> {
     fs::copy(paths.root.join("Cargo.lock"), client_folder.join("Cargo.lock"))?;
     let mut build = cargo(paths);

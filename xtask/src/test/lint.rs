@@ -1,4 +1,5 @@
-//! Step `lint`: format, clippy, bans and licences.
+//! The step `lint` of `cargo xtask test`: checks the format, clippy's lints, and the licences of
+//! dependencies.
 
 use std::process::{Command, Stdio};
 
@@ -18,12 +19,13 @@ pub(crate) fn run(paths: &Paths) -> Result<()> {
         "-D",
         "warnings",
     ]))?;
-    licences(paths)
+    check_licences(paths)
 }
 
-/// Checks bans, licences and sources, which needs no network. Advisories need it and are checked
-/// for a release: `cargo deny check advisories`.
-fn licences(paths: &Paths) -> Result<()> {
+/// Checks bans, licences and sources of dependencies, if cargo-deny is installed. Security
+/// advisories are checked only for a release, with `cargo deny check advisories`, because they need
+/// the network.
+fn check_licences(paths: &Paths) -> Result<()> {
     let mut probe = Command::new("cargo-deny");
     let version_check = probe.arg("--version").stdout(Stdio::null()).stderr(Stdio::null()).status();
     if !version_check.is_ok_and(|status| status.success()) {

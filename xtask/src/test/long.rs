@@ -1,4 +1,6 @@
-//! `cargo xtask test long`: runs the randomized tests with many more cases than the other steps.
+//! `cargo xtask test long`: runs the randomized tests with many more cases than a normal test run.
+//!
+//! Each part is one randomized test. An environment variable sets its number of cases.
 
 use std::ffi::{OsStr, OsString};
 use std::time::{Duration, Instant};
@@ -12,13 +14,14 @@ use crate::paths::Paths;
 use crate::process;
 use crate::tools::Tools;
 
-/// A randomized test and its number of cases.
+/// A randomized test with its default number of cases.
 struct Part {
     name: &'static str,
-    /// Environment variable with the number of cases. A value that is already set takes precedence.
+    /// Environment variable with the number of cases. If the caller has set it, its value replaces
+    /// the default.
     variable: &'static str,
     /// Default number of cases.
-    count: &'static str,
+    default_cases: &'static str,
     place: Place,
 }
 
@@ -34,46 +37,47 @@ const PARTS: [Part; 5] = [
     Part {
         name: "upload-model",
         variable: "DOCFERRY_MODEL_CASES",
-        count: "100000",
+        default_cases: "100000",
         place: Place::Binary("upload_machine"),
     },
     Part {
         name: "model",
         variable: "DOCFERRY_MODEL_CASES",
-        count: "100000",
+        default_cases: "100000",
         place: Place::Binary("model"),
     },
     Part {
         name: "identity",
         variable: "DOCFERRY_MODEL_CASES",
-        count: "10000",
+        default_cases: "10000",
         place: Place::Binary("identity"),
     },
     Part {
         name: "api",
         variable: "DOCFERRY_API_CASES",
-        count: "5000",
+        default_cases: "5000",
         place: Place::System("generated_requests_get_responses"),
     },
     Part {
         name: "chaos",
         variable: "DOCFERRY_CHAOS_ROUNDS",
-        count: "5",
+        default_cases: "5",
         place: Place::System("chaos_leaves_no_wrong_outcome"),
     },
 ];
 
 /// Result of a part.
-struct Figures {
+struct PartResult {
     part: &'static Part,
     /// Number of cases that were requested.
     cases: OsString,
     took: Duration,
-    result: Result<Counts>,
+    /// Number of passed and failed tests, or the reason why the tests did not run.
+    counts: Result<Counts>,
 }
 
-/// Runs every part, or those whose names contain `filter`. Continues after a failure, and prints
-/// the results of all parts.
+/// Runs the parts whose names contain `filter`, or all parts without a filter. A failed part does
+/// not stop the following parts. At the end, the results of all parts are printed.
 pub(crate) fn run(
     paths: &Paths,
     tools: impl FnOnce() -> Result<Tools>,
@@ -86,37 +90,37 @@ pub(crate) fn run(
     }
     let (system_parts, local_parts): (Vec<_>, Vec<_>) =
         parts.into_iter().partition(|part| matches!(part.place, Place::System(_)));
-    let mut figures: Vec<_> =
+    let mut results: Vec<_> =
         local_parts.into_iter().map(|part| run_part(paths, part, None)).collect();
     // Starts at most one system for all parts, and none if no part needs it.
     if !system_parts.is_empty() {
         let system = System::up(paths, &tools()?)?;
-        figures.extend(system_parts.into_iter().map(|part| run_part(paths, part, Some(&system))));
+        results.extend(system_parts.into_iter().map(|part| run_part(paths, part, Some(&system))));
     }
-    sum_up(&figures)
+    print_summary(&results)
 }
 
-fn run_part(paths: &Paths, part: &'static Part, system: Option<&System>) -> Figures {
-    let cases = std::env::var_os(part.variable).unwrap_or_else(|| part.count.into());
+fn run_part(paths: &Paths, part: &'static Part, system: Option<&System>) -> PartResult {
+    let cases = std::env::var_os(part.variable).unwrap_or_else(|| part.default_cases.into());
     println!("\n--> {}: {}={}", part.name, part.variable, cases.display());
     let start = Instant::now();
-    let result = match (&part.place, system) {
-        (Place::Binary(binary), _) => run_binary(paths, binary, (part.variable, &cases)),
+    let counts = match (&part.place, system) {
+        (Place::Binary(binary), _) => run_binary(paths, binary, part.variable, &cases),
         (Place::System(test), Some(system)) => {
             system.test(paths, Some(test), &[(part.variable, &cases)])
         }
         (Place::System(_), None) => Err(anyhow!("no system is running")),
     };
-    Figures { part, cases, took: start.elapsed(), result }
+    PartResult { part, cases, took: start.elapsed(), counts }
 }
 
 /// Runs a test binary with cargo's own runner, because nextest terminates a test that takes
 /// minutes.
-fn run_binary(paths: &Paths, binary: &str, variable: (&str, &OsStr)) -> Result<Counts> {
+fn run_binary(paths: &Paths, binary: &str, variable: &str, cases: &OsStr) -> Result<Counts> {
     let mut counts = Counts::default();
     let mut command = cargo(paths);
     // Builds the whole workspace, so that the features are the same as in the other steps.
-    command.args(["test", "--workspace", "--test", binary]).env(variable.0, variable.1);
+    command.args(["test", "--workspace", "--test", binary]).env(variable, cases);
     let success = process::watch_stdout(&mut command, |line| counts.read_cargo(line))?;
     if !success && counts.failed == 0 {
         bail!("the tests did not run");
@@ -124,56 +128,61 @@ fn run_binary(paths: &Paths, binary: &str, variable: (&str, &OsStr)) -> Result<C
     Ok(counts)
 }
 
-/// Prints one line per part; returns an error if a part failed.
-fn sum_up(figures: &[Figures]) -> Result<Counts> {
+/// Prints one line for each part. Returns the total of the passed tests, or an error if a part
+/// failed.
+fn print_summary(results: &[PartResult]) -> Result<Counts> {
     println!("\nlong runs:");
-    let mut all = Counts::default();
-    let mut failed = Vec::new();
-    for Figures { part, cases, took, result } in figures {
+    let mut total = Counts::default();
+    let mut failed_parts = Vec::new();
+    for PartResult { part, cases, took, counts } in results {
         let (name, variable, cases) = (part.name, part.variable, cases.display());
-        let summary = match result {
+        let summary = match counts {
             Ok(counts) if counts.failed == 0 && counts.passed > 0 => {
-                all.passed += counts.passed;
+                total.passed += counts.passed;
                 format!("{} tests passed", counts.passed)
             }
             Ok(counts) => {
-                failed.push(name);
+                failed_parts.push(name);
                 format!("{} tests FAILED, {} passed", counts.failed, counts.passed)
             }
             Err(error) => {
-                failed.push(name);
+                failed_parts.push(name);
                 format!("FAILED: {error:#}")
             }
         };
         println!("{name:<13} {variable}={cases:<8} {:>6} s  {summary}", took.as_secs());
     }
-    if !failed.is_empty() {
-        bail!("failed: {}", failed.join(", "));
+    if !failed_parts.is_empty() {
+        bail!("failed: {}", failed_parts.join(", "));
     }
-    Ok(all)
+    Ok(total)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    fn figures(result: Result<Counts>) -> Figures {
-        Figures { part: &PARTS[0], cases: "1".into(), took: Duration::ZERO, result }
+    /// Returns a result of the part `upload-model`.
+    fn part_result(counts: Result<Counts>) -> PartResult {
+        PartResult { part: &PARTS[0], cases: "1".into(), took: Duration::ZERO, counts }
     }
 
     #[test]
-    fn failing_or_empty_part_fails_the_long_run() {
+    fn part_with_a_failure_or_without_any_test_fails_the_long_run() {
         let passed = || Ok(Counts { passed: 2, ..Counts::default() });
-        assert_eq!(sum_up(&[figures(passed()), figures(passed())]).unwrap().passed, 4);
-        let failing = Counts { passed: 1, failed: 1, ..Counts::default() };
-        for failing in [Ok(failing), Ok(Counts::default()), Err(anyhow!("no stack"))] {
-            let error = sum_up(&[figures(passed()), figures(failing)]).unwrap_err();
+        let total = print_summary(&[part_result(passed()), part_result(passed())]).unwrap();
+        assert_eq!(total.passed, 4);
+
+        let one_failure = Counts { passed: 1, failed: 1, ..Counts::default() };
+        let no_test = Counts::default();
+        for failing in [Ok(one_failure), Ok(no_test), Err(anyhow!("no stack"))] {
+            let error = print_summary(&[part_result(passed()), part_result(failing)]).unwrap_err();
             assert_eq!(error.to_string(), "failed: upload-model");
         }
     }
 
     #[test]
-    fn unknown_part_is_an_error() {
+    fn filter_that_matches_no_part_is_an_error() {
         let paths = Paths::of_workspace().unwrap();
         let error = run(&paths, || bail!("not needed"), Some("nothing")).unwrap_err();
         assert!(error.to_string().contains("there are upload-model, model"), "{error}");

@@ -1,4 +1,5 @@
-//! `cargo xtask test`: all tests and checks that must pass.
+//! `cargo xtask test`: runs all tests and checks of the project, in steps such as `lint` and
+//! `system`.
 
 mod clients;
 mod lint;
@@ -22,48 +23,35 @@ use crate::tools::{PendingTools, Tools};
 use step::Counts;
 pub(crate) use step::Step;
 
-/// Result of a step.
-struct Outcome {
+/// Result of a step of the test run.
+struct StepResult {
     step: Step,
     took: Duration,
     counts: Counts,
     error: Option<anyhow::Error>,
 }
 
-/// Runs the steps, continues after a failure, and prints a summary.
+/// Runs the given steps, or the default steps if none is given. Prints a summary at the end. A
+/// failed step does not stop the following steps.
 pub(crate) fn run(paths: &Paths, steps: &[Step], filter: Option<&str>) -> Result<()> {
-    let all = [Step::Lint, Step::Unit, Step::Mutants, Step::Template, Step::System];
-    let steps = if steps.is_empty() { &all } else { steps };
+    let default_steps = [Step::Lint, Step::Unit, Step::Mutants, Step::Template, Step::System];
+    let steps = if steps.is_empty() { &default_steps } else { steps };
     let mut tools = None;
     if steps.iter().any(|step| matches!(step, Step::Template | Step::System | Step::Long)) {
         tools = Some(PendingTools::begin(paths)?);
     } else if steps.contains(&Step::Unit) {
-        // In `unit`, only the rclone tests need a tool, and they can be skipped.
+        // In the step `unit`, only the rclone tests need a tool. Without it, they are skipped.
         tools = PendingTools::begin(paths).ok();
     }
     let mut installed_tools =
         || tools.as_mut().context("the tools were not requested")?.get().cloned();
-    let outcomes: Vec<_> = steps
+    let results: Vec<_> = steps
         .iter()
         .map(|&step| {
             println!("\n==> {}", step.name());
             let start = Instant::now();
-            let result = match step {
-                Step::Lint => lint::run(paths)
-                    .and_then(|()| check::run(paths, &[]))
-                    .map(|()| Counts::default()),
-                Step::Unit => unit(paths, installed_tools(), filter),
-                Step::Mutants => mutants::run(paths, filter),
-                Step::Template => installed_tools()
-                    .and_then(|tools| template::run(paths, &tools))
-                    .map(|()| Counts::default()),
-                Step::System => {
-                    installed_tools().and_then(|tools| system::run(paths, &tools, filter))
-                }
-                Step::Long => long::run(paths, &mut installed_tools, filter),
-                Step::Faults => suites::faults(paths).map(|()| Counts::default()),
-            };
-            let (counts, error) = match result {
+            let counts_or_error = run_step(paths, step, &mut installed_tools, filter);
+            let (counts, error) = match counts_or_error {
                 Ok(counts) if counts.failed == 0 => (counts, None),
                 Ok(counts) => (counts, Some(anyhow!("{} tests failed", counts.failed))),
                 Err(error) => (Counts::default(), Some(error)),
@@ -71,14 +59,43 @@ pub(crate) fn run(paths: &Paths, steps: &[Step], filter: Option<&str>) -> Result
             if let Some(error) = &error {
                 eprintln!("{}: {error:#}", step.name());
             }
-            Outcome { step, took: start.elapsed(), counts, error }
+            StepResult { step, took: start.elapsed(), counts, error }
         })
         .collect();
-    sum_up(&outcomes)
+    print_summary(&results)
 }
 
-/// Runs the unit tests. Only the rclone tests are skipped if rclone cannot be installed.
-fn unit(paths: &Paths, tools: Result<Tools>, filter: Option<&str>) -> Result<Counts> {
+/// Runs one step and returns the numbers of its tests. `tools` waits for the installation of the
+/// tools.
+fn run_step(
+    paths: &Paths,
+    step: Step,
+    tools: &mut dyn FnMut() -> Result<Tools>,
+    filter: Option<&str>,
+) -> Result<Counts> {
+    match step {
+        Step::Lint => {
+            lint::run(paths)?;
+            check::run(paths, &[])?;
+            Ok(Counts::default())
+        }
+        Step::Unit => run_unit_tests(paths, tools(), filter),
+        Step::Mutants => mutants::run(paths, filter),
+        Step::Template => {
+            template::run(paths, &tools()?)?;
+            Ok(Counts::default())
+        }
+        Step::System => system::run(paths, &tools()?, filter),
+        Step::Long => long::run(paths, tools, filter),
+        Step::Faults => {
+            suites::faults(paths)?;
+            Ok(Counts::default())
+        }
+    }
+}
+
+/// Runs the step `unit`. If rclone cannot be installed, the tests that need it are skipped.
+fn run_unit_tests(paths: &Paths, tools: Result<Tools>, filter: Option<&str>) -> Result<Counts> {
     let tests = "the tests of the simulated Graph with rclone";
     let program = extras::RCLONE.or_skip(paths, tools, tests);
     let rclone: Option<(&str, &OsStr)> =
@@ -86,27 +103,31 @@ fn unit(paths: &Paths, tools: Result<Tools>, filter: Option<&str>) -> Result<Cou
     suites::run(paths, suites::UNIT, filter, rclone.as_slice())
 }
 
-fn sum_up(outcomes: &[Outcome]) -> Result<()> {
+/// Prints the result of each step and the total counts. Returns an error if a step failed.
+fn print_summary(results: &[StepResult]) -> Result<()> {
     println!("\n==> summary");
-    let mut all = Counts::default();
-    for Outcome { step, took, counts, error } in outcomes {
+    let mut total = Counts::default();
+    for StepResult { step, took, counts, error } in results {
         let verdict = if error.is_none() { "ok    " } else { "FAILED" };
-        let tests = counts.passed + counts.failed;
-        let tests = if tests > 0 { format!("{tests} tests") } else { String::new() };
-        println!("{verdict} {:<9} {:>5} s  {tests}", step.name(), took.as_secs());
-        // Repeated here, because a log may be truncated and is often read from its end.
+        let count = counts.passed + counts.failed;
+        let count_text = if count > 0 { format!("{count} tests") } else { String::new() };
+        println!("{verdict} {:<9} {:>5} s  {count_text}", step.name(), took.as_secs());
+        // The error is printed a second time, because a log is often read from its end.
         if let Some(error) = error {
             println!("       {error:#}");
         }
-        all.passed += counts.passed;
-        all.failed += counts.failed;
-        all.skipped += counts.skipped;
+        total.passed += counts.passed;
+        total.failed += counts.failed;
+        total.skipped += counts.skipped;
     }
-    let failed: Vec<_> =
-        outcomes.iter().filter(|o| o.error.is_some()).map(|o| o.step.name()).collect();
-    println!("tests: {} passed, {} failed, {} skipped", all.passed, all.failed, all.skipped);
-    if !failed.is_empty() {
-        bail!("failed: {}", failed.join(", "));
+    let failed_steps: Vec<_> = results
+        .iter()
+        .filter(|result| result.error.is_some())
+        .map(|result| result.step.name())
+        .collect();
+    println!("tests: {} passed, {} failed, {} skipped", total.passed, total.failed, total.skipped);
+    if !failed_steps.is_empty() {
+        bail!("failed: {}", failed_steps.join(", "));
     }
     Ok(())
 }

@@ -1,9 +1,8 @@
-//! Mutation tests: for each wrong version of the code, the tests that verify the broken guarantee
-//! must fail.
+//! `cargo xtask test mutants`: checks that the tests find mistakes in the code.
 //!
-//! Each mutant is a patch in `tests/mutants/`. Its header says what is wrong, which guarantee that
-//! breaks, and which tests must fail. The patch is applied to a copy of the tree below `target/`;
-//! the tree itself is only read.
+//! A mutant is a patch in `tests/mutants/` that adds one mistake. Its header states the mistake,
+//! the guarantee that it breaks, and the tests that must fail with it. The patch is applied to a
+//! copy of the project below `target/`. The project itself is not changed.
 
 mod header;
 mod run;
@@ -30,8 +29,8 @@ const FOLDER: &str = "tests/mutants";
 /// Duration of each test with the correct code.
 type Durations = BTreeMap<TestName, Duration>;
 
-/// Tests each mutant whose name contains `filter`. A mutant that is not caught counts as failed,
-/// and so does one that is not valid.
+/// Tests each mutant whose name contains `filter`. A mutant counts as failed if its tests do not
+/// fail or if it cannot be tested.
 pub(crate) fn run(paths: &Paths, filter: Option<&str>) -> Result<Counts> {
     let all = read(paths)?;
     let selected: Vec<_> =
@@ -40,12 +39,12 @@ pub(crate) fn run(paths: &Paths, filter: Option<&str>) -> Result<Counts> {
         return Ok(Counts::default());
     }
     let scratch = Scratch::prepare(paths)?;
-    // Built for all mutants, including those that are not selected: the set of packages determines
-    // the features of the dependencies, and another set would compile them again.
+    // The packages are those of all mutants, not only of the selected ones. The set of packages
+    // determines the features of the dependencies, so another set would compile them again.
     let builds = Builds::new(&scratch, &all)?;
     let start = Instant::now();
     let tests: Vec<_> = selected.iter().flat_map(|mutant| &mutant.caught_by).collect();
-    let durations = baseline(&builds, &tests)?;
+    let durations = measure_baseline(&builds, &tests)?;
     println!("{} mutants; without them their tests pass ({} s)", selected.len(), seconds(start));
     let mut results = Vec::new();
     for mutant in selected {
@@ -53,11 +52,11 @@ pub(crate) fn run(paths: &Paths, filter: Option<&str>) -> Result<Counts> {
         let verdict = test_mutant(&scratch, &builds, &durations, mutant)?;
         println!("{}: {verdict} ({} s)", mutant.name, seconds(start));
         if verdict != Verdict::Caught {
-            println!("  what is wrong: {}\n  breaks: {}", mutant.wrong, mutant.breaks);
+            println!("  what is wrong: {}\n  breaks: {}", mutant.mistake, mutant.breaks);
         }
         results.push((mutant, verdict, start.elapsed()));
     }
-    println!("{}", table(&results));
+    println!("{}", result_table(&results));
     let caught =
         results.iter().filter(|(_, verdict, _)| *verdict == Verdict::Caught).count() as u64;
     Ok(Counts { passed: caught, failed: results.len() as u64 - caught, skipped: 0 })
@@ -80,9 +79,9 @@ fn read(paths: &Paths) -> Result<Vec<Mutant>> {
     Ok(mutants)
 }
 
-/// Runs each test with the correct code and returns the durations. A test that fails with the
-/// correct code would catch every mutant.
-fn baseline(builds: &Builds<'_>, tests: &[&TestName]) -> Result<Durations> {
+/// Runs each test with the correct code and returns the durations. A failure is an error, because a
+/// test that fails with the correct code would seem to catch every mutant.
+fn measure_baseline(builds: &Builds<'_>, tests: &[&TestName]) -> Result<Durations> {
     let executables =
         builds.build(tests).context("the tests do not compile, even without any mutant")?;
     let mut durations = Durations::new();
@@ -99,7 +98,7 @@ fn baseline(builds: &Builds<'_>, tests: &[&TestName]) -> Result<Durations> {
     Ok(durations)
 }
 
-/// Applies one mutant, runs its tests and restores the tree.
+/// Applies one mutant to the copy, runs its tests and restores the copy.
 fn test_mutant(
     scratch: &Scratch,
     builds: &Builds<'_>,
@@ -123,7 +122,8 @@ fn test_mutant(
     Ok(Verdict::of(&results.collect::<Result<Vec<_>>>()?))
 }
 
-fn table(results: &[(&Mutant, Verdict, Duration)]) -> Table {
+/// Returns the table of results: mutant, verdict, tests and duration in seconds.
+fn result_table(results: &[(&Mutant, Verdict, Duration)]) -> Table {
     let mut table = Table::new();
     table.load_preset(UTF8_FULL_CONDENSED).set_header(["mutant", "", "by", "s"]);
     for (mutant, verdict, took) in results {
@@ -139,8 +139,9 @@ fn table(results: &[(&Mutant, Verdict, Duration)]) -> Table {
     table
 }
 
-fn seconds(since: Instant) -> u64 {
-    since.elapsed().as_secs()
+/// Returns the whole seconds since `start`.
+fn seconds(start: Instant) -> u64 {
+    start.elapsed().as_secs()
 }
 
 #[cfg(test)]

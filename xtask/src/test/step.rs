@@ -1,4 +1,4 @@
-//! Steps of the test run, and their counts.
+//! Steps of `cargo xtask test`, and the numbers of tests in a step.
 
 use clap::ValueEnum;
 
@@ -30,7 +30,7 @@ impl Step {
     }
 }
 
-/// Test counts of a step.
+/// Numbers of tests, by result.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub(crate) struct Counts {
     pub(crate) passed: u64,

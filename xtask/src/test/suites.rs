@@ -10,19 +10,20 @@ use crate::binaries::cargo;
 use crate::paths::Paths;
 use crate::process;
 
-/// A selection of tests.
+/// A selection of tests, for both test runners.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Suite {
-    /// Filter for nextest. nextest always builds the whole workspace, so that all steps share the
-    /// same features and compiled dependencies.
+    /// Filter for nextest. nextest always builds the whole workspace, so that all test steps use
+    /// the same features and the same compiled dependencies.
     filterset: &'static str,
-    /// Arguments for `cargo test`, which can only select packages.
+    /// Arguments for `cargo test`, which can select packages only.
     packages: &'static [&'static str],
 }
 
+/// Package of the tests against the deployed system.
 const SYSTEM_TESTS: &str = "docferry-system-tests";
 
-/// The AWS adapters. Most of their tests need an emulator.
+/// Package of the AWS adapters. Most of its tests need the emulator.
 const ADAPTERS: &str = "docferry-aws";
 
 /// All tests that need neither an emulator nor a deployed system.
@@ -48,7 +49,8 @@ pub(crate) fn faults(paths: &Paths) -> Result<()> {
     process::run(cargo(paths).args(test))
 }
 
-/// Runs a suite and counts its tests. Failing tests are counted and are not an error.
+/// Runs the tests of a suite whose names contain `filter`, and counts them. A failed test is
+/// counted, but does not make this function fail.
 pub(crate) fn run(
     paths: &Paths,
     suite: Suite,
@@ -64,7 +66,8 @@ pub(crate) fn run(
     } else {
         println!("cargo-nextest is not installed; using the slower cargo test");
         command.arg("test").args(suite.packages).args(["--no-fail-fast", "--"]).args(filter);
-        // With more threads, tests on the same stack would delay each other beyond their deadlines.
+        // The system tests share one stack. With more threads, they would slow each other down
+        // until they miss their deadlines.
         if suite.filterset == SYSTEM.filterset {
             command.arg("--test-threads=4");
         }
@@ -78,7 +81,7 @@ pub(crate) fn run(
     if !success && counts.failed == 0 {
         bail!("the tests did not run");
     }
-    // With a filter, a step may have no matching test.
+    // A filter may match no test of this suite.
     if filter.is_none() && counts.passed + counts.failed == 0 {
         bail!("no test was run");
     }
@@ -114,10 +117,11 @@ impl Counts {
         }
     }
 
+    /// Adds the numbers in a text such as `8 passed (1 slow), 1 failed`.
     fn add(&mut self, counts: &str) {
-        // Numbers in parentheses are included in the number before them.
-        let words = counts.split(',').map(|part| part.trim().split_once(' '));
-        for (number, outcome) in words.flatten() {
+        // A number in parentheses is part of the number before it.
+        let number_and_outcome = counts.split(',').map(|part| part.trim().split_once(' '));
+        for (number, outcome) in number_and_outcome.flatten() {
             let Ok(number) = number.parse::<u64>() else { continue };
             match outcome.split(" (").next().unwrap_or(outcome) {
                 "passed" => self.passed += number,
@@ -129,15 +133,16 @@ impl Counts {
     }
 }
 
+/// Returns a line without the escape sequences that set colors.
 fn without_colors(line: &str) -> String {
     let mut plain = String::with_capacity(line.len());
-    let mut letters = line.chars();
-    while let Some(letter) = letters.next() {
-        if letter == '\u{1b}' {
+    let mut characters = line.chars();
+    while let Some(character) = characters.next() {
+        if character == '\u{1b}' {
             // A color escape sequence ends with `m`.
-            let _sequence = letters.by_ref().take_while(|l| *l != 'm').count();
+            let _sequence = characters.by_ref().take_while(|next| *next != 'm').count();
         } else {
-            plain.push(letter);
+            plain.push(character);
         }
     }
     plain
@@ -148,7 +153,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn nextest_summary_is_counted_with_and_without_colors() {
+    fn tests_in_a_nextest_summary_are_counted_with_and_without_colors() {
         let mut counts = Counts::default();
         counts.read_nextest("     Summary [   0.012s] 9 tests run: 6 passed (1 slow), 2 failed, 1 timed out, 4 skipped");
         counts.read_nextest("\u{1b}[32;1m     Summary\u{1b}[0m [   1.2s] \u{1b}[1m1\u{1b}[0m test run: \u{1b}[1m1\u{1b}[0m \u{1b}[32;1mpassed\u{1b}[0m, \u{1b}[1m0\u{1b}[0m \u{1b}[33;1mskipped\u{1b}[0m");
@@ -156,7 +161,7 @@ mod tests {
     }
 
     #[test]
-    fn cargo_test_results_are_added_up() {
+    fn tests_in_several_cargo_test_results_are_added_up() {
         let mut counts = Counts::default();
         for line in [
             "test result: ok. 3 passed; 0 failed; 1 ignored; 0 measured; 0 filtered out; finished in 0.00s",

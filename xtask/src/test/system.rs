@@ -1,4 +1,5 @@
-//! Step `system`: tests of the deployed system from outside.
+//! The step `system` of `cargo xtask test`: tests of the system that is deployed to the AWS
+//! emulator.
 
 use std::ffi::{OsStr, OsString};
 
@@ -8,7 +9,7 @@ use super::step::Counts;
 use super::{clients, suites};
 use crate::extras;
 use crate::paths::Paths;
-use crate::stack::{self, Settings, Up, Written};
+use crate::stack::{self, FileGuard, Settings, Up};
 use crate::tools::Tools;
 
 pub(crate) fn run(paths: &Paths, tools: &Tools, filter: Option<&str>) -> Result<Counts> {
@@ -18,16 +19,18 @@ pub(crate) fn run(paths: &Paths, tools: &Tools, filter: Option<&str>) -> Result<
 /// A deployed system, and the environment variables of its tests.
 pub(super) struct System {
     variables: Vec<(&'static str, OsString)>,
-    // Dropped in this order: the file must not describe a system that no longer runs.
-    _written: Written,
+    // Fields are dropped in this order. The file with the addresses is removed first, so that it
+    // never describes a system that has stopped.
+    _address_file: FileGuard,
     _up: Up,
 }
 
 impl System {
-    /// Compiles the tests and starts a system for them. Dropping the value stops it.
+    /// Compiles the tests and deploys a system for them. Dropping the returned value stops the
+    /// system.
     pub(super) fn up(paths: &Paths, tools: &Tools) -> Result<Self> {
-        // Compiled before the system starts, because compiling later would consume the tests'
-        // deadlines.
+        // The tests are compiled before the system starts. Compiling them later would slow down the
+        // system while tests wait for it.
         suites::build(paths)?;
         let program = Tools::schemathesis(paths)?;
         let clients = clients::or_skip(paths, tools);
@@ -35,9 +38,9 @@ impl System {
         let written = up.write_to(&paths.target.join("test-stack.json"))?;
         let mut variables = vec![
             ("DOCFERRY_STACK", written.path().into()),
-            // Limits the number of concurrent tests, see .config/nextest.toml.
+            // This profile limits the number of concurrent tests; see .config/nextest.toml.
             ("NEXTEST_PROFILE", "system".into()),
-            // For the tests of the AWS adapters.
+            // The tests of the AWS adapters use this emulator.
             ("DOCFERRY_EMULATOR", OsString::from(&up.stack.emulator)),
             ("DOCFERRY_SCHEMATHESIS", program.into()),
         ];
@@ -51,11 +54,11 @@ impl System {
             variables.push(("DOCFERRY_CLIENTS", clients.folder.into()));
             variables.push(("DOCFERRY_CLIENTS_PYTHON", clients.python.into()));
         }
-        Ok(Self { variables, _written: written, _up: up })
+        Ok(Self { variables, _address_file: written, _up: up })
     }
 
-    /// Runs the system tests, or those whose names contain `filter`, with additional environment
-    /// variables.
+    /// Runs the system tests whose names contain `filter`, or all without a filter, with additional
+    /// environment variables.
     pub(super) fn test(
         &self,
         paths: &Paths,

@@ -1,6 +1,8 @@
-//! Step `template`: checks the template and the state machines with the AWS linters.
+//! The step `template` of `cargo xtask test`: checks `template.yaml` and the state machines with
+//! the AWS linters.
 
 use std::fs;
+use std::path::PathBuf;
 
 use anyhow::Result;
 use serde_json::json;
@@ -23,16 +25,24 @@ pub(crate) fn run(paths: &Paths, tools: &Tools) -> Result<()> {
             .current_dir(&paths.root),
     )?;
     process::run(tools.command("cfn-lint")?.arg("--").arg(&template))?;
-    // cfn-lint does not follow `DefinitionUri`, so the definitions are inlined into a separate
-    // template.
+    let inlined = write_inlined_machines(paths)?;
+    process::run(tools.command("cfn-lint")?.arg("--").arg(&inlined))?;
+    println!("template and state machines: no problems found");
+    Ok(())
+}
+
+/// Writes a template that contains the definitions of the state machines, and returns its path.
+/// The template is for cfn-lint, which does not follow `DefinitionUri`.
+fn write_inlined_machines(paths: &Paths) -> Result<PathBuf> {
     let parsed = Template::of_project(&paths.root)?;
     let mut machines = serde_json::Map::new();
     for (number, definition) in Definition::all(&paths.root)?.into_iter().enumerate() {
-        let machine = parsed.machines().find(|m| m.property("DefinitionUri") == &definition.path);
+        let machine =
+            parsed.machines().find(|machine| machine.property("DefinitionUri") == &definition.path);
         let substitutions = machine.map(|machine| machine.substitutions()).unwrap_or_default();
-        let arns = substitutions.keys().filter(|name| name.ends_with("Arn"));
+        let arn_names = substitutions.keys().filter(|name| name.ends_with("Arn"));
         let arns: serde_json::Map<_, _> =
-            arns.map(|name| ((*name).to_owned(), json!(arn(name)))).collect();
+            arn_names.map(|name| ((*name).to_owned(), json!(arn(name)))).collect();
         let resource = json!({
             "Type": "AWS::StepFunctions::StateMachine",
             "Properties": {
@@ -48,14 +58,12 @@ pub(crate) fn run(paths: &Paths, tools: &Tools) -> Result<()> {
     fs::create_dir_all(&folder)?;
     let inlined = folder.join("statemachine.json");
     fs::write(&inlined, json!({ "Resources": machines }).to_string())?;
-    process::run(tools.command("cfn-lint")?.arg("--").arg(&inlined))?;
-    println!("template and state machines: no problems found");
-    Ok(())
+    Ok(inlined)
 }
 
-/// Returns a syntactically valid ARN for a placeholder; the linter checks only the format.
+/// Returns an ARN for a placeholder. The linter checks only the format of the ARN.
 fn arn(placeholder: &str) -> String {
-    let kind = if placeholder.contains("Function") { "lambda" } else { "states" };
-    let resource = if kind == "lambda" { "function" } else { "stateMachine" };
-    format!("arn:aws:{kind}:ca-central-1:123456789012:{resource}:{placeholder}")
+    let service = if placeholder.contains("Function") { "lambda" } else { "states" };
+    let resource = if service == "lambda" { "function" } else { "stateMachine" };
+    format!("arn:aws:{service}:ca-central-1:123456789012:{resource}:{placeholder}")
 }

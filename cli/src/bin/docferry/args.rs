@@ -1,4 +1,5 @@
-//! Arguments of the command line.
+//! Arguments of the `docferry` command: its options, its subcommands, and their help texts. The doc
+//! comments of arguments are the help texts that users see.
 
 use std::path::PathBuf;
 
@@ -7,6 +8,7 @@ use clap::{Args as Group, Parser, Subcommand};
 use crate::argument_values::{PriorityName, StateName, WaitOptions};
 use crate::connection::Connection;
 
+/// Help text after the options of most subcommands.
 const EXIT_CODES: &str = "\
 Exit codes:
   0    success; with --watch, every transfer or job was completed
@@ -211,8 +213,8 @@ mod tests {
     #[test]
     fn debug_output_of_arguments_shows_no_secret() {
         for option in ["--password", "--token", "--client-secret"] {
-            let line = ["docferry", option, "hunter2", "watch", "t"];
-            assert!(!format!("{:?}", Args::parse_from(line)).contains("hunter2"));
+            let command_line = ["docferry", option, "hunter2", "watch", "t"];
+            assert!(!format!("{:?}", Args::parse_from(command_line)).contains("hunter2"));
         }
     }
 }

@@ -1,4 +1,5 @@
-//! Values of arguments that several commands share.
+//! Types of command line arguments that several subcommands share: priorities, job states, and the
+//! limits of waiting.
 
 use std::time::Duration;
 
@@ -6,7 +7,7 @@ use clap::{Args as Group, ValueEnum};
 use docferry_cli::job::{JobState, Priority};
 use docferry_cli::watch::Options;
 
-/// [`Priority`], as an argument.
+/// A [`Priority`], as users write it in an argument.
 #[derive(Debug, Clone, Copy, ValueEnum)]
 pub(crate) enum PriorityName {
     Low,
@@ -24,7 +25,7 @@ impl From<PriorityName> for Priority {
     }
 }
 
-/// [`JobState`], as an argument.
+/// A [`JobState`], as users write it in an argument.
 #[derive(Debug, Clone, Copy, ValueEnum)]
 #[value(rename_all = "snake_case")]
 pub(crate) enum StateName {

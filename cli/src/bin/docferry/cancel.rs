@@ -1,4 +1,5 @@
-//! The `docferry cancel` command.
+//! The `docferry cancel` command. It requests the cancellation of transfers and jobs, and reports
+//! the status of each one after the request.
 
 use docferry_cli::job::JobStatus;
 use docferry_cli::watch::{Options, Outcome, retry_transient};
@@ -8,7 +9,7 @@ use serde::Serialize;
 use crate::args::Cancel;
 use crate::error::CliError;
 use crate::exit::Exit;
-use crate::watch::Judge;
+use crate::watch::{ExitRules, TransferOrJobId};
 use crate::{output, watch};
 
 /// JSON line about a transfer or job whose cancellation was requested.
@@ -16,7 +17,7 @@ use crate::{output, watch};
 #[serde(rename_all = "camelCase")]
 struct CancelResult<'a> {
     #[serde(flatten)]
-    id: Id<'a>,
+    id: TransferOrJobId<'a>,
     outcome: &'static str,
     #[serde(skip_serializing_if = "Option::is_none")]
     message: Option<String>,
@@ -27,25 +28,8 @@ struct CancelResult<'a> {
 #[serde(rename_all = "camelCase")]
 struct UnknownOutcome<'a> {
     #[serde(flatten)]
-    id: Id<'a>,
+    id: TransferOrJobId<'a>,
     problem: Problem,
-}
-
-/// Id of a transfer or a job.
-#[derive(Debug, Clone, Copy, Serialize)]
-enum Id<'a> {
-    #[serde(rename = "transferId")]
-    Transfer(&'a str),
-    #[serde(rename = "jobId")]
-    Job(&'a str),
-}
-
-impl<'a> Id<'a> {
-    fn as_str(self) -> &'a str {
-        match self {
-            Self::Transfer(id) | Self::Job(id) => id,
-        }
-    }
 }
 
 /// Status of a transfer or job.
@@ -60,70 +44,69 @@ struct StatusSummary {
 
 pub(crate) async fn run(client: &Client, args: &Cancel, json: bool) -> Result<Exit, CliError> {
     let options = args.wait.options();
-    let mut ids = Vec::with_capacity(args.ids.len());
-    for id in &args.ids {
-        let is_job = match retry_transient(&options, || client.is_job(id), output::retrying).await {
-            Ok(is_job) => is_job,
-            Err(error) => {
-                output::note("no cancel request was sent")?;
-                return Err(error.into());
-            }
-        };
-        ids.push(if is_job { Id::Job(id) } else { Id::Transfer(id) });
-    }
-    let mut exit = Exit::Completed;
-    let mut running = Vec::new();
-    let failed_requests = request_cancellation(client, &ids, &options).await;
-    for FailedRequest { ids: failed, error } in failed_requests {
-        exit = exit.max(Exit::from(&error));
-        let may_be_accepted = error.may_have_taken_effect();
-        for id in &failed {
-            if json {
-                let problem = error.to_problem();
-                output::result(json, &UnknownOutcome { id: *id, problem }, "")?;
-            }
-            let id = id.as_str();
-            output::note(&if may_be_accepted {
-                format!(
-                    "it is not known whether the cancel request for {id} was accepted; it is safe \
-                     to repeat it"
-                )
-            } else {
-                format!("the cancel request for {id} was not accepted")
-            })?;
+    let mut ids = match classify_ids(client, &args.ids, &options).await {
+        Ok(ids) => ids,
+        Err(error) => {
+            output::print_note("no cancel request was sent")?;
+            return Err(error.into());
         }
-        ids.retain(|id| !failed.iter().any(|other| other.as_str() == id.as_str()));
-        output::print_error("the cancel request failed", error)?;
+    };
+    let mut exit = Exit::Completed;
+    let mut running_ids = Vec::new();
+    let failed_requests = request_cancellation(client, &ids, &options).await;
+    for failed_request in failed_requests {
+        exit = exit.max(Exit::from(&failed_request.error));
+        let failed_ids = &failed_request.ids;
+        ids.retain(|id| !failed_ids.iter().any(|failed| failed.as_str() == id.as_str()));
+        report_failed_request(failed_request, json)?;
     }
     for &id in &ids {
         match current_status(client, id, &options).await {
             Ok(status) => {
                 exit = exit.max(report(id, &status, json)?);
                 if status.state == TransferState::Running {
-                    running.push(id.as_str().to_owned());
+                    running_ids.push(id.as_str().to_owned());
                 }
             }
             Err(error) => {
                 exit = exit.max(Exit::from(&error));
                 if json {
                     let problem = error.to_problem();
-                    output::result(json, &UnknownOutcome { id, problem }, "")?;
+                    output::print_json(&UnknownOutcome { id, problem })?;
                 }
                 let about = format!("the status of {} is not known", id.as_str());
                 output::print_error(&about, error)?;
             }
         }
     }
-    if args.watch && !running.is_empty() {
-        let exit_rules = Judge { transfer: cancel_exit, job: cancel_exit::<JobStatus> };
-        exit = exit.max(watch::run(client, &running, &args.wait, json, exit_rules).await?);
+    if args.watch && !running_ids.is_empty() {
+        let exit_rules = ExitRules { transfer: cancel_exit, job: cancel_exit::<JobStatus> };
+        exit = exit.max(watch::run(client, &running_ids, &args.wait, json, exit_rules).await?);
     }
     Ok(exit)
 }
 
-/// A cancel request that failed.
+/// Finds out which ids belong to transfers and which to jobs.
+async fn classify_ids<'a>(
+    client: &Client,
+    ids: &'a [String],
+    options: &Options,
+) -> Result<Vec<TransferOrJobId<'a>>, ClientError> {
+    let mut classified = Vec::with_capacity(ids.len());
+    for id in ids {
+        let is_job = retry_transient(options, || client.is_job(id), output::print_retry).await?;
+        classified.push(if is_job {
+            TransferOrJobId::Job(id)
+        } else {
+            TransferOrJobId::Transfer(id)
+        });
+    }
+    Ok(classified)
+}
+
+/// A cancel request that failed, with the transfers or the job that it named.
 struct FailedRequest<'a> {
-    ids: Vec<Id<'a>>,
+    ids: Vec<TransferOrJobId<'a>>,
     error: ClientError,
 }
 
@@ -131,26 +114,23 @@ struct FailedRequest<'a> {
 /// are retried after a lost response. Returns the requests that failed.
 async fn request_cancellation<'a>(
     client: &Client,
-    ids: &[Id<'a>],
+    ids: &[TransferOrJobId<'a>],
     options: &Options,
 ) -> Vec<FailedRequest<'a>> {
     let mut failed_requests = Vec::new();
-    let transfers = ids.iter().filter_map(|id| match id {
-        Id::Transfer(id) => Some((*id).to_owned()),
-        Id::Job(_) => None,
-    });
-    let transfers: Vec<_> = transfers.collect();
+    let transfers: Vec<TransferOrJobId<'a>> =
+        ids.iter().copied().filter(|id| matches!(id, TransferOrJobId::Transfer(_))).collect();
+    let transfer_ids: Vec<_> = transfers.iter().map(|id| id.as_str().to_owned()).collect();
     if !transfers.is_empty()
         && let Err(error) =
-            retry_transient(options, || client.terminate(&transfers), output::retrying).await
+            retry_transient(options, || client.terminate(&transfer_ids), output::print_retry).await
     {
-        let transfers = ids.iter().filter(|id| matches!(id, Id::Transfer(_)));
-        failed_requests.push(FailedRequest { ids: transfers.copied().collect(), error });
+        failed_requests.push(FailedRequest { ids: transfers, error });
     }
     for id in ids {
-        let Id::Job(job_id) = id else { continue };
-        match retry_transient(options, || client.cancel_job(job_id), output::retrying).await {
-            // 409: the job has ended. Its status is reported below.
+        let TransferOrJobId::Job(job_id) = id else { continue };
+        match retry_transient(options, || client.cancel_job(job_id), output::print_retry).await {
+            // 409 means that the job has ended. `run` reports its status.
             Ok(()) | Err(ClientError::Rejected { status: 409, .. }) => {}
             Err(error) => failed_requests.push(FailedRequest { ids: vec![*id], error }),
         }
@@ -158,22 +138,44 @@ async fn request_cancellation<'a>(
     failed_requests
 }
 
+/// Reports a cancel request that failed, and each transfer or job that it named.
+fn report_failed_request(request: FailedRequest<'_>, json: bool) -> Result<(), CliError> {
+    let FailedRequest { ids, error } = request;
+    for id in ids {
+        if json {
+            let problem = error.to_problem();
+            output::print_json(&UnknownOutcome { id, problem })?;
+        }
+        let id = id.as_str();
+        output::print_note(&if error.may_have_taken_effect() {
+            format!(
+                "it is not known whether the cancel request for {id} was accepted; it is safe to \
+                 repeat it"
+            )
+        } else {
+            format!("the cancel request for {id} was not accepted")
+        })?;
+    }
+    output::print_error("the cancel request failed", error)
+}
+
 /// Returns the status of a transfer or job. It is needed because a cancel request is also
 /// accepted for transfers that have already ended.
 async fn current_status(
     client: &Client,
-    id: Id<'_>,
+    id: TransferOrJobId<'_>,
     options: &Options,
 ) -> Result<StatusSummary, ClientError> {
     Ok(match id {
-        Id::Transfer(id) => {
-            let status = retry_transient(options, || client.status(id), output::retrying).await?;
+        TransferOrJobId::Transfer(id) => {
+            let status =
+                retry_transient(options, || client.status(id), output::print_retry).await?;
             let message = status.last_error_message.clone();
             StatusSummary { message, ..summarize(&status) }
         }
-        Id::Job(id) => {
+        TransferOrJobId::Job(id) => {
             let status =
-                retry_transient(options, || client.poll_job(id), output::retrying).await?.status;
+                retry_transient(options, || client.poll_job(id), output::print_retry).await?.status;
             let message = status.error.as_ref().map(|error| error.message.clone());
             StatusSummary { message, ..summarize(&status) }
         }
@@ -190,7 +192,7 @@ fn summarize(status: &impl StatusDocument) -> StatusSummary {
 }
 
 /// Prints the status of a transfer or job after the cancel request.
-fn report(id: Id<'_>, status: &StatusSummary, json: bool) -> Result<Exit, CliError> {
+fn report(id: TransferOrJobId<'_>, status: &StatusSummary, json: bool) -> Result<Exit, CliError> {
     let (exit, outcome, description) = match status.state {
         TransferState::Running => (
             Exit::Completed,
@@ -209,11 +211,12 @@ fn report(id: Id<'_>, status: &StatusSummary, json: bool) -> Result<Exit, CliErr
     };
     let message = status.message.clone();
     let line = format!("{}  {description}", id.as_str());
-    output::result(json, &CancelResult { id, outcome, message }, &line)?;
+    output::print_result(json, &CancelResult { id, outcome, message }, &line)?;
     Ok(exit)
 }
 
-/// Exit code for the end of a watch after a cancel request: stopping counts as success.
+/// Returns the exit code for the end of a watch after a cancel request. A transfer or job that was
+/// stopped counts as success.
 fn cancel_exit<S: StatusDocument>(outcome: &Outcome<S>) -> Exit {
     match outcome {
         Outcome::Failed(status) if status.was_canceled() => Exit::Completed,

@@ -1,4 +1,4 @@
-//! Arguments for the address of the service and the credentials.
+//! Arguments for the connection to docferry's API: its address and the credentials.
 
 use std::io::{BufRead, stdin};
 use std::path::{Path, PathBuf};
@@ -105,11 +105,11 @@ impl Connection {
 /// Returns the value, or an error that names the option and the variable to set.
 fn required<'a, T>(
     value: Option<&'a T>,
-    what: &'static str,
+    name: &'static str,
     option: &'static str,
     variable: &'static str,
 ) -> Result<&'a T, CliError> {
-    value.ok_or(CliError::Missing { what, option, variable })
+    value.ok_or(CliError::Missing { name, option, variable })
 }
 
 fn read_password(path: &Path) -> Result<SecretString, CliError> {
@@ -125,7 +125,7 @@ fn read_password(path: &Path) -> Result<SecretString, CliError> {
     }
 }
 
-/// Parses a secret. Must never fail, because clap prints the values that it refuses.
+/// Parses a secret. It must never fail, because clap prints the values that it refuses.
 fn secret(value: &str) -> Result<SecretString, std::convert::Infallible> {
     Ok(value.into())
 }

@@ -1,5 +1,5 @@
-//! The `docferry documents` command: maintenance of the index of documents, which maps
-//! numbers to documents. For operators with their own AWS credentials.
+//! The `docferry documents` command, for operators with their own AWS credentials. It maintains the
+//! index of documents, which maps the numbers of documents to their GUIDs in the object store.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -17,7 +17,7 @@ use crate::error::CliError;
 use crate::exit::Exit;
 use crate::output;
 
-/// Maximum number of invalid lines that are reported; the others are counted.
+/// Maximum number of invalid lines that are reported. Further invalid lines are only counted.
 const MAX_REPORTED_LINES: usize = 10;
 
 #[derive(Debug, Subcommand)]
@@ -35,12 +35,12 @@ pub(crate) struct Import {
     file: PathBuf,
 
     #[command(flatten)]
-    place: DocumentsIndexArgs,
+    index_args: DocumentsIndexArgs,
 }
 
 /// One line of the file.
 #[derive(Debug, Deserialize)]
-struct Line {
+struct ImportLine {
     file_id: FileId,
     #[serde(rename = "objectGuid")]
     object_guid: docferry_domain::ids::ObjectGuid,
@@ -48,23 +48,23 @@ struct Line {
     size: Option<u64>,
 }
 
+/// Result of the import as a JSON line.
 #[derive(Debug, Serialize)]
 struct Imported {
     imported: usize,
 }
 
 pub(crate) async fn run(documents: &Documents, json: bool) -> Result<Exit, CliError> {
-    let Documents::Import(Import { file, place }) = documents;
+    let Documents::Import(Import { file, index_args }) = documents;
     let text = read(file)?;
-    let lines = parse(&text)?;
-    let index = place.index().await?;
-    let documents: Vec<_> = lines.into_iter().collect();
+    let documents: Vec<_> = parse(&text)?.into_iter().collect();
+    let index = index_args.index().await?;
     let imported = documents.len();
     if let Err(error) = index.put(&documents).await {
-        output::note("some of the documents may have been imported; import the file again")?;
+        output::print_note("some of the documents may have been imported; import the file again")?;
         return Err(AdminError::from(error).into());
     }
-    output::result(json, &Imported { imported }, &format!("{imported} documents imported"))?;
+    output::print_result(json, &Imported { imported }, &format!("{imported} documents imported"))?;
     Ok(Exit::Completed)
 }
 
@@ -81,18 +81,18 @@ fn unreadable(name: String) -> impl FnOnce(io::Error) -> CliError {
     move |source| CliError::Input { name, source }
 }
 
-/// Parses all lines. If any line is invalid, returns all errors and no document.
+/// Parses all lines. If any line is invalid, returns an error that lists the invalid lines.
 fn parse(text: &str) -> Result<BTreeMap<FileId, IndexedDocument>, AdminError> {
     let mut documents = BTreeMap::new();
     let mut errors = Vec::new();
     // Editors may write a byte order mark before the first line.
     let text = text.strip_prefix('\u{feff}').unwrap_or(text);
     for (number, line) in (1..).zip(text.lines()).filter(|(_, line)| !line.trim().is_empty()) {
-        match serde_json::from_str::<Line>(line) {
-            Ok(Line { name: Some(name), .. }) if !is_printable(&name) => {
+        match serde_json::from_str::<ImportLine>(line) {
+            Ok(ImportLine { name: Some(name), .. }) if !is_printable(&name) => {
                 errors.push(format!("line {number}: the name has unprintable characters"));
             }
-            Ok(Line { file_id, object_guid, name, size }) => {
+            Ok(ImportLine { file_id, object_guid, name, size }) => {
                 let document = IndexedDocument { object_guid, name, size };
                 if documents.insert(file_id, document).is_some() {
                     errors.push(format!("line {number}: duplicate number {file_id}"));
@@ -129,14 +129,14 @@ mod tests {
     #[test]
     fn import_skips_byte_order_mark_and_refuses_unprintable_names() {
         let line = "{\"file_id\": 10001, \"objectGuid\": \"AAAA\", \"name\": \"NAME\"}";
-        let marked = format!("\u{feff}{}", line.replace("NAME", "l'été.pdf"));
-        assert_eq!(parse(&marked).unwrap().len(), 1);
+        let with_byte_order_mark = format!("\u{feff}{}", line.replace("NAME", "l'été.pdf"));
+        assert_eq!(parse(&with_byte_order_mark).unwrap().len(), 1);
         for bad in ["a\u{202e}b", "a\\nb", "a\u{fffd}b"] {
             let error = parse(&line.replace("NAME", bad)).unwrap_err().to_string();
             assert!(error.contains("line 1: the name"), "{error}");
         }
-        let twice = line.replace("\"name\": \"NAME\"", "\"objectGuid\": \"AAAB\"");
-        assert!(parse(&twice).is_err());
+        let with_duplicate_member = line.replace("\"name\": \"NAME\"", "\"objectGuid\": \"AAAB\"");
+        assert!(parse(&with_duplicate_member).is_err());
     }
 
     #[test]

@@ -1,4 +1,4 @@
-//! Errors that end the command.
+//! Errors that end the `docferry` command, with their texts and exit codes.
 
 use std::io;
 use std::path::PathBuf;
@@ -12,9 +12,9 @@ use crate::exit::Exit;
 /// Error that ends the command early.
 #[derive(Debug, thiserror::Error, Diagnostic)]
 pub(crate) enum CliError {
-    #[error("the {what} is missing")]
+    #[error("the {name} is missing")]
     #[diagnostic(code(docferry::usage), help("pass {option} or set {variable}"))]
-    Missing { what: &'static str, option: &'static str, variable: &'static str },
+    Missing { name: &'static str, option: &'static str, variable: &'static str },
 
     #[error("the password file {} cannot be read", path.display())]
     #[diagnostic(code(docferry::usage))]
@@ -44,7 +44,7 @@ pub(crate) enum CliError {
     #[diagnostic(transparent)]
     Fetch(#[from] FetchError),
 
-    // No `From<io::Error>`: errors of files would be converted to this variant, too.
+    // This variant has no `From<io::Error>`, which would also convert errors of files to it.
     #[error("a result could not be printed")]
     #[diagnostic(code(docferry::output))]
     Output(#[source] io::Error),
@@ -69,6 +69,7 @@ impl CliError {
         matches!(self, Self::Output(error) if error.kind() == io::ErrorKind::BrokenPipe)
     }
 
+    /// Returns the exit code of the command for this error.
     pub(crate) fn exit(&self) -> Exit {
         match self {
             Self::Client(error) => error.into(),

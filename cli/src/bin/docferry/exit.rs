@@ -1,4 +1,4 @@
-//! Exit codes of the command.
+//! Exit codes of the `docferry` command. The help text in `args.rs` explains them to users.
 
 use std::process::ExitCode;
 
@@ -7,7 +7,8 @@ use docferry_cli::fetch::FetchError;
 use docferry_cli::job::JobStatus;
 use docferry_cli::watch::Outcome;
 
-/// Exit code of the command. When several apply, the greatest variant counts.
+/// Exit code of the command. The variants are in the order of their priority: when several apply,
+/// the greatest one counts.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum Exit {
     Completed,

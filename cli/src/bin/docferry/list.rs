@@ -1,4 +1,4 @@
-//! The `docferry list` command.
+//! The `docferry list` command, which prints jobs, newest first.
 
 use docferry_cli::Client;
 use docferry_cli::job::{JobFilter, JobPage, JobSummary};
@@ -19,24 +19,26 @@ pub(crate) async fn run(client: &Client, args: &List, json: bool) -> Result<Exit
         status: args.status.map(Into::into),
         page_size: u32::try_from(args.limit.clamp(1, PAGE_SIZE)).ok(),
     };
-    let (mut token, mut remaining) = (None::<String>, args.limit);
+    let mut page_token = None::<String>;
+    let mut remaining = args.limit;
     while remaining > 0 {
-        let page = || client.jobs(&filter, token.as_deref());
+        let request_page = || client.jobs(&filter, page_token.as_deref());
         let JobPage { items, next_page_token } =
-            retry_transient(&options, page, output::retrying).await?;
+            retry_transient(&options, request_page, output::print_retry).await?;
         for job in items.iter().take(remaining) {
-            output::result(json, job, &line(job))?;
+            output::print_result(json, job, &line(job))?;
         }
         remaining = remaining.saturating_sub(items.len());
         // A repeated token would make this loop endless.
-        if next_page_token.is_none() || next_page_token == token {
+        if next_page_token.is_none() || next_page_token == page_token {
             break;
         }
-        token = next_page_token;
+        page_token = next_page_token;
     }
     Ok(Exit::Completed)
 }
 
+/// Formats a job as a line for people.
 fn line(job: &JobSummary) -> String {
     let queued_at = job.timestamps.queued_at.as_deref().unwrap_or("-");
     let state = job.status.as_str();

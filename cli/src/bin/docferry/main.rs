@@ -1,4 +1,5 @@
-//! The `docferry` command.
+//! The `docferry` command line: parses the arguments, runs the subcommand, and maps its result to
+//! an exit code.
 
 #[cfg(feature = "admin")]
 mod admin;
@@ -30,7 +31,7 @@ use crate::exit::Exit;
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> ExitCode {
-    // Lines are not wrapped, so that long ids and addresses can be copied.
+    // Lines of error messages are not wrapped, so that long ids and addresses can be copied.
     let _ = miette::set_hook(Box::new(|_| {
         Box::new(MietteHandlerOpts::new().wrap_lines(false).build())
     }));
@@ -54,6 +55,7 @@ async fn main() -> ExitCode {
     }
 }
 
+/// Runs the subcommand.
 async fn run(args: Args) -> Result<Exit, CliError> {
     // The client is created only when needed: operators' commands do not use the public API,
     // so its address and account may be missing.
@@ -69,7 +71,8 @@ async fn run(args: Args) -> Result<Exit, CliError> {
         Command::Retry(retry) => Box::pin(retry::run(&client()?, retry, args.json)).await,
         Command::Cancel(cancel) => Box::pin(cancel::run(&client()?, cancel, args.json)).await,
         Command::Watch(Watch { ids, wait }) => {
-            Box::pin(watch::run(&client()?, ids, wait, args.json, watch::deliveries())).await
+            Box::pin(watch::run(&client()?, ids, wait, args.json, watch::delivery_exit_rules()))
+                .await
         }
     }
 }

@@ -1,10 +1,11 @@
-//! Output of the command: results to standard output, everything else to standard error.
+//! Output of the `docferry` command. Results go to standard output. Errors and notes for people go
+//! to standard error.
 
 use std::io::{self, Write};
 use std::time::Duration;
 
 use docferry_cli::ClientError;
-use docferry_cli::display::{clean, short_duration};
+use docferry_cli::display::{make_printable, short_duration};
 use miette::{Diagnostic, Report};
 use serde::Serialize;
 
@@ -14,21 +15,32 @@ use crate::error::CliError;
 ///
 /// # Errors
 /// [`CliError::Output`] when standard output cannot be written.
-pub(crate) fn result<T: Serialize>(json: bool, document: &T, line: &str) -> Result<(), CliError> {
-    print(json, document, line).map_err(CliError::Output)
-}
-
-fn print<T: Serialize>(json: bool, document: &T, line: &str) -> io::Result<()> {
-    let mut out = io::stdout().lock();
+pub(crate) fn print_result<T: Serialize>(
+    json: bool,
+    document: &T,
+    line: &str,
+) -> Result<(), CliError> {
     if json {
-        serde_json::to_writer(&mut out, document)?;
-        writeln!(out)
-    } else {
-        writeln!(out, "{}", clean(line))
+        return print_json(document);
     }
+    writeln!(io::stdout(), "{}", make_printable(line)).map_err(CliError::Output)
 }
 
-/// Prints an error that concerns one of several items; `about` says which.
+/// Prints a result as a JSON line for programs.
+///
+/// # Errors
+/// [`CliError::Output`] when standard output cannot be written.
+pub(crate) fn print_json<T: Serialize>(document: &T) -> Result<(), CliError> {
+    write_json_line(document).map_err(CliError::Output)
+}
+
+fn write_json_line<T: Serialize>(document: &T) -> io::Result<()> {
+    let mut out = io::stdout().lock();
+    serde_json::to_writer(&mut out, document)?;
+    writeln!(out)
+}
+
+/// Prints an error that concerns one of several items. `about` names the item.
 ///
 /// # Errors
 /// [`CliError::Output`] when standard error is closed.
@@ -36,21 +48,21 @@ pub(crate) fn print_error<E>(about: &str, error: E) -> Result<(), CliError>
 where
     E: Diagnostic + Send + Sync + 'static,
 {
-    let report = Report::new(error).wrap_err(clean(about));
+    let report = Report::new(error).wrap_err(make_printable(about));
     writeln!(io::stderr(), "{report:?}").map_err(CliError::Output)
 }
 
-/// Prints a message for people to standard error. Results for programs do not go here.
+/// Prints a message for people to standard error.
 ///
 /// # Errors
 /// [`CliError::Output`] when standard error is closed.
-pub(crate) fn note(line: &str) -> Result<(), CliError> {
-    writeln!(io::stderr(), "{}", clean(line)).map_err(CliError::Output)
+pub(crate) fn print_note(line: &str) -> Result<(), CliError> {
+    writeln!(io::stderr(), "{}", make_printable(line)).map_err(CliError::Output)
 }
 
-/// Prints that a call failed and is retried, to explain the delay. A closed standard error
-/// does not matter here.
-pub(crate) fn retrying(error: &ClientError, pause: Duration) {
+/// Prints that a call failed and is retried, to explain the delay. Write errors are ignored,
+/// because the message is not a result.
+pub(crate) fn print_retry(error: &ClientError, pause: Duration) {
     let pause = short_duration(pause.max(Duration::from_secs(1)));
-    let _ = note(&format!("{error}; retrying in {pause}"));
+    let _ = print_note(&format!("{error}; retrying in {pause}"));
 }

@@ -1,4 +1,7 @@
-//! The `docferry send` command.
+//! The `docferry send` command, which requests the delivery of documents to one person's OneDrive.
+//!
+//! Each document is sent with an idempotency key. Repeating a request with the same key creates no
+//! second transfer, so a request without a response is retried.
 
 use docferry_cli::watch::retry_while;
 use docferry_cli::{Accepted, Client, ClientError, NewTransfer, Problem};
@@ -46,24 +49,27 @@ pub(crate) async fn run(client: &Client, args: &Send, json: bool) -> Result<Exit
     if args.idempotency_key.is_some() && args.obj_guids.len() > 1 {
         return Err(CliError::KeyForManyDocuments);
     }
-    let mut current = None;
-    let work = send_and_watch(client, args, &mut current, json);
+    // The request without a response at the time of an interrupt.
+    let mut pending = None;
+    let send_and_watch = send_and_watch(client, args, &mut pending, json);
     tokio::select! {
-        result = work => return result,
+        result = send_and_watch => return result,
         interrupt = tokio::signal::ctrl_c() => interrupt.map_err(CliError::Signal)?,
     }
-    output::note("\ninterrupted; transfers that were accepted continue")?;
-    if let Some(request) = &current {
-        output::note(&format!("it is not known whether {} was accepted", request.obj_guid))?;
+    output::print_note("\ninterrupted; transfers that were accepted continue")?;
+    if let Some(request) = &pending {
+        output::print_note(&format!("it is not known whether {} was accepted", request.obj_guid))?;
         print_retry_command(args, request)?;
     }
     Ok(Exit::Interrupted)
 }
 
+/// Sends the documents one by one, and watches the accepted transfers if the arguments ask for it.
+/// Stores each request in `pending` until its response arrives.
 async fn send_and_watch(
     client: &Client,
     args: &Send,
-    current: &mut Option<Request>,
+    pending: &mut Option<Request>,
     json: bool,
 ) -> Result<Exit, CliError> {
     let mut exit = Exit::Completed;
@@ -73,19 +79,19 @@ async fn send_and_watch(
         let key = args.idempotency_key.clone();
         let key = key.unwrap_or_else(|| uuid::Uuid::new_v4().to_string());
         let request = Request { obj_guid: obj_guid.clone(), key };
-        *current = Some(request.clone());
-        let sent = send(client, args, &request).await;
-        *current = None;
-        match sent {
+        *pending = Some(request.clone());
+        let result = send(client, args, &request).await;
+        *pending = None;
+        match result {
             Ok(accepted) => {
                 let line = format!("{}  {}", accepted.transfer_id, accepted.obj_guid);
-                output::result(json, &accepted, &line)?;
+                output::print_result(json, &accepted, &line)?;
                 transfer_ids.push(accepted.transfer_id);
             }
             Err(failure) => {
                 exit = exit.max(Exit::from(&failure.error));
                 let is_fatal = !matches!(failure.error, ClientError::Rejected { .. });
-                report(args, &request, failure, json)?;
+                report_failure(args, &request, failure, json)?;
                 if is_fatal {
                     break;
                 }
@@ -96,14 +102,16 @@ async fn send_and_watch(
         let detail = "not sent, because the request for an earlier document failed".to_owned();
         if json {
             let problem = Problem { detail: Some(detail), ..Problem::default() };
-            output::result(json, &NotAccepted { obj_guid, problem }, "")?;
+            output::print_json(&NotAccepted { obj_guid, problem })?;
         }
-        output::note(&format!("{obj_guid} was not sent"))?;
+        output::print_note(&format!("{obj_guid} was not sent"))?;
     }
-    // Watches the accepted transfers, even when other documents failed.
+    // The accepted transfers are watched even when a document was not accepted.
     if args.watch && !transfer_ids.is_empty() {
-        exit = exit
-            .max(watch::run(client, &transfer_ids, &args.wait, json, watch::deliveries()).await?);
+        exit = exit.max(
+            watch::run(client, &transfer_ids, &args.wait, json, watch::delivery_exit_rules())
+                .await?,
+        );
     }
     Ok(exit)
 }
@@ -118,17 +126,17 @@ async fn send(client: &Client, args: &Send, request: &Request) -> Result<Accepte
     };
     let mut may_be_accepted = false;
     let is_transient = |error: &ClientError| {
-        // 409: the first request with this key is still being recorded.
+        // 409 means that the first request with this key is still being recorded.
         error.is_transient() || matches!(error, ClientError::Rejected { status: 409, .. })
     };
     let notify = |error: &ClientError, pause| {
         may_be_accepted |= error.may_have_taken_effect();
-        output::retrying(error, pause);
+        output::print_retry(error, pause);
     };
     let options = args.wait.options();
     let call = || client.upload_once(&transfer, key);
-    let sent = retry_while(is_transient, &options, call, notify).await;
-    sent.map_err(|error| {
+    let result = retry_while(is_transient, &options, call, notify).await;
+    result.map_err(|error| {
         // The service validates a body before it records anything, so each try was refused.
         let is_refused =
             matches!(error, ClientError::Rejected { status: 400 | 413 | 415 | 422, .. });
@@ -137,19 +145,25 @@ async fn send(client: &Client, args: &Send, request: &Request) -> Result<Accepte
     })
 }
 
-fn report(args: &Send, request: &Request, failure: SendError, json: bool) -> Result<(), CliError> {
+/// Reports a document that was not accepted, or whose acceptance is not known.
+fn report_failure(
+    args: &Send,
+    request: &Request,
+    failure: SendError,
+    json: bool,
+) -> Result<(), CliError> {
     let Request { obj_guid, key } = request;
     let SendError { error, may_be_accepted } = failure;
     let problem = error.to_problem();
     if !may_be_accepted {
         if json {
-            output::result(json, &NotAccepted { obj_guid, problem }, "")?;
+            output::print_json(&NotAccepted { obj_guid, problem })?;
         }
         return output::print_error(&format!("{obj_guid} was not accepted"), error);
     }
     if json {
         let line = UnknownAcceptance { obj_guid, may_be_accepted, idempotency_key: key, problem };
-        output::result(json, &line, "")?;
+        output::print_json(&line)?;
     }
     output::print_error(&format!("it is not known whether {obj_guid} was accepted"), error)?;
     print_retry_command(args, request)
@@ -162,5 +176,5 @@ fn print_retry_command(args: &Send, Request { obj_guid, key }: &Request) -> Resu
         line.push_str(&format!(" --path {}", quoted(path)));
     }
     line.push_str(&format!(" --idempotency-key {}", quoted(key)));
-    output::note(&format!("repeat the request without creating a second transfer:\n  {line}"))
+    output::print_note(&format!("repeat the request without creating a second transfer:\n  {line}"))
 }

@@ -2,7 +2,8 @@
 
 /// Quotes a word for a POSIX shell.
 pub(crate) fn quoted(text: &str) -> String {
-    let is_plain = |c: char| c.is_ascii_alphanumeric() || "/._-+:=@".contains(c);
+    let is_plain =
+        |character: char| character.is_ascii_alphanumeric() || "/._-+:=@".contains(character);
     // Some shells expand a word that begins with =.
     if !text.is_empty() && !text.starts_with('=') && text.chars().all(is_plain) {
         return text.to_owned();

@@ -1,4 +1,5 @@
-//! The `docferry watch` command.
+//! The `docferry watch` command, which waits for the end of transfers and jobs. Other commands use
+//! it for their `--watch` option.
 
 use std::cell::RefCell;
 use std::io::{IsTerminal, Stderr, stderr};
@@ -20,19 +21,34 @@ use crate::output;
 #[derive(Debug, serde::Serialize)]
 #[serde(rename_all = "camelCase")]
 struct NotWatched<'a> {
-    #[serde(skip_serializing_if = "Option::is_none")]
-    transfer_id: Option<&'a str>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    job_id: Option<&'a str>,
+    #[serde(flatten)]
+    id: TransferOrJobId<'a>,
     problem: Problem,
 }
 
 impl<'a> NotWatched<'a> {
-    /// The timeout expired before the service responded.
-    fn without_response(transfer_id: Option<&'a str>, job_id: Option<&'a str>) -> Self {
+    /// Describes a watch whose timeout expired before the service responded.
+    fn without_response(id: TransferOrJobId<'a>) -> Self {
         let detail =
             Some("the service did not respond in time; it may still be running".to_owned());
-        Self { transfer_id, job_id, problem: Problem { detail, ..Problem::default() } }
+        Self { id, problem: Problem { detail, ..Problem::default() } }
+    }
+}
+
+/// Id of a transfer or a job.
+#[derive(Debug, Clone, Copy, serde::Serialize)]
+pub(crate) enum TransferOrJobId<'a> {
+    #[serde(rename = "transferId")]
+    Transfer(&'a str),
+    #[serde(rename = "jobId")]
+    Job(&'a str),
+}
+
+impl<'a> TransferOrJobId<'a> {
+    pub(crate) fn as_str(self) -> &'a str {
+        match self {
+            Self::Transfer(id) | Self::Job(id) => id,
+        }
     }
 }
 
@@ -42,19 +58,19 @@ pub(crate) enum Ended {
     Job(Result<Outcome<JobStatus>, ClientError>),
 }
 
-/// Functions that map the result of watching to an exit code.
-pub(crate) struct Judge {
+/// Functions that map the result of watching a transfer or a job to an exit code.
+pub(crate) struct ExitRules {
     pub(crate) transfer: fn(&Outcome) -> Exit,
     pub(crate) job: fn(&Outcome<JobStatus>) -> Exit,
 }
 
-/// Exit codes of commands that deliver documents.
-pub(crate) fn deliveries() -> Judge {
-    Judge { transfer: Exit::of, job: Exit::of_job }
+/// Returns the exit rules of commands that succeed when documents are delivered.
+pub(crate) fn delivery_exit_rules() -> ExitRules {
+    ExitRules { transfer: Exit::of, job: Exit::of_job }
 }
 
-/// Display of progress: bars on a terminal, lines elsewhere. It uses standard error, so that
-/// results can be piped.
+/// Display of progress: bars on a terminal, and lines in a log or a pipe. It uses standard error,
+/// so that results can be piped.
 pub(crate) enum ProgressDisplay {
     Bars(MultiProgress),
     Lines(Rc<RefCell<Stderr>>),
@@ -69,6 +85,7 @@ impl ProgressDisplay {
         }
     }
 
+    /// Returns an observer that displays the progress of one transfer, job or download.
     pub(crate) fn observer(&self, id: &str, name: Option<&str>) -> Box<dyn Observer> {
         match self {
             Self::Bars(bars) => Box::new(bar(bars, id, name)),
@@ -77,22 +94,23 @@ impl ProgressDisplay {
     }
 }
 
-/// Watches transfers and jobs concurrently and reports each.
+/// Watches transfers and jobs concurrently and prints the end of each.
 pub(crate) async fn run(
     client: &Client,
     ids: &[String],
     wait: &WaitOptions,
     json: bool,
-    judge: Judge,
+    exit_rules: ExitRules,
 ) -> Result<Exit, CliError> {
     let options = wait.options();
-    let screen = ProgressDisplay::new();
+    let display = ProgressDisplay::new();
     let watches = ids.iter().map(async |id| {
-        let is_job = match retry_transient(&options, || client.is_job(id), output::retrying).await {
-            Ok(is_job) => is_job,
-            Err(error) => return Ended::Transfer(Err(error)),
-        };
-        let observer = screen.observer(id, None);
+        let is_job =
+            match retry_transient(&options, || client.is_job(id), output::print_retry).await {
+                Ok(is_job) => is_job,
+                Err(error) => return Ended::Transfer(Err(error)),
+            };
+        let observer = display.observer(id, None);
         if is_job {
             Ended::Job(watch_job(client, id, &options, &*observer).await)
         } else {
@@ -102,8 +120,8 @@ pub(crate) async fn run(
     let mut exit = Exit::Completed;
     for (id, ended) in ids.iter().zip(join_all(watches).await) {
         exit = exit.max(match &ended {
-            Ended::Transfer(Ok(outcome)) => (judge.transfer)(outcome),
-            Ended::Job(Ok(outcome)) => (judge.job)(outcome),
+            Ended::Transfer(Ok(outcome)) => (exit_rules.transfer)(outcome),
+            Ended::Job(Ok(outcome)) => (exit_rules.job)(outcome),
             Ended::Transfer(Err(error)) | Ended::Job(Err(error)) => error.into(),
         });
         report(id, ended, json)?;
@@ -111,63 +129,69 @@ pub(crate) async fn run(
     Ok(exit)
 }
 
+/// Prints the end of a transfer or job.
 fn report(id: &str, ended: Ended, json: bool) -> Result<(), CliError> {
-    let (error, is_job) = match ended {
+    let (error, watched_id) = match ended {
         Ended::Transfer(Ok(outcome)) => {
-            let no_response = NotWatched::without_response(Some(id), None);
+            let no_response = NotWatched::without_response(TransferOrJobId::Transfer(id));
             return report_outcome(id, &outcome, &no_response, transfer_line, json);
         }
         Ended::Job(Ok(outcome)) => {
-            let no_response = NotWatched::without_response(None, Some(id));
+            let no_response = NotWatched::without_response(TransferOrJobId::Job(id));
             return report_outcome(id, &outcome, &no_response, job_line, json);
         }
-        Ended::Transfer(Err(error)) => (error, false),
-        Ended::Job(Err(error)) => (error, true),
+        Ended::Transfer(Err(error)) => (error, TransferOrJobId::Transfer(id)),
+        Ended::Job(Err(error)) => (error, TransferOrJobId::Job(id)),
     };
     if json {
-        let (transfer_id, job_id) = if is_job { (None, Some(id)) } else { (Some(id), None) };
         let problem = error.to_problem();
-        output::result(json, &NotWatched { transfer_id, job_id, problem }, "")?;
+        output::print_json(&NotWatched { id: watched_id, problem })?;
     }
-    let kind = if is_job { "job" } else { "transfer" };
-    output::print_error(&format!("{kind} {id} cannot be watched"), error)?;
-    Ok(())
+    let subject = match watched_id {
+        TransferOrJobId::Transfer(_) => "transfer",
+        TransferOrJobId::Job(_) => "job",
+    };
+    output::print_error(&format!("{subject} {id} cannot be watched"), error)
 }
 
+/// Prints how watching a transfer or job ended: its status, or that there was no response.
 fn report_outcome<S: StatusDocument + serde::Serialize>(
     id: &str,
     outcome: &Outcome<S>,
     no_response: &NotWatched<'_>,
-    line: fn(&S, &str) -> String,
+    format_line: fn(&S, &str) -> String,
     json: bool,
 ) -> Result<(), CliError> {
-    let word = match outcome {
+    let end = match outcome {
         Outcome::Completed(_) => "completed".to_owned(),
         Outcome::Failed(status) if status.was_canceled() => "stopped on request".to_owned(),
         Outcome::Failed(status) => format!("failed  {}", status.failure()),
         Outcome::TimedOut(_) => "still running".to_owned(),
     };
     match outcome.status() {
-        Some(status) => output::result(json, status, &line(status, &word))?,
-        None => output::result(json, no_response, &format!("{id}  no response"))?,
+        Some(status) => output::print_result(json, status, &format_line(status, &end))?,
+        None => output::print_result(json, no_response, &format!("{id}  no response"))?,
     }
     Ok(())
 }
 
-fn transfer_line(status: &TransferStatus, word: &str) -> String {
+/// Formats the end of a transfer for people.
+fn transfer_line(status: &TransferStatus, end: &str) -> String {
     let name = status.file_name.as_deref().unwrap_or("(name unknown)");
-    format!("{}  {name}  {} bytes  {word}", status.transfer_id, status.file_size)
+    format!("{}  {name}  {} bytes  {end}", status.transfer_id, status.file_size)
 }
 
-fn job_line(status: &JobStatus, word: &str) -> String {
+/// Formats the end of a job for people.
+fn job_line(status: &JobStatus, end: &str) -> String {
     let is_completed = |item: &&JobItem| item.status == JobState::Completed;
-    let (completed, all) = (status.items.iter().filter(is_completed).count(), status.items.len());
+    let completed = status.items.iter().filter(is_completed).count();
+    let all = status.items.len();
     let bytes: u64 = status.items.iter().map(|item| item.bytes_done).sum();
-    let missing = match status.undelivered_documents() {
+    let missing_note = match status.undelivered_documents() {
         missing if missing > 0 && status.status == JobState::Completed => {
             format!(" without {missing} of its documents")
         }
         _ => String::new(),
     };
-    format!("{}  {completed} of {all} documents  {bytes} bytes  {word}{missing}", status.job_id)
+    format!("{}  {completed} of {all} documents  {bytes} bytes  {end}{missing_note}", status.job_id)
 }

@@ -1,4 +1,5 @@
-//! Progress of batches: cancellation, restart, and the end after the last document.
+//! Progress of batches. A batch is a job that delivers many documents, each of which is a transfer.
+//! This file cancels a batch, and ends it after its last document.
 
 use docferry_domain::ids::TransferId;
 use docferry_domain::job::{Batch, BatchCounts};
@@ -21,7 +22,7 @@ use crate::{StepOutcome, TaskError};
 /// `false` when the owner has no such batch that is active.
 ///
 /// # Errors
-/// Those of the store; once the cancel request is recorded, `sweep` continues it.
+/// The errors of the store. Once the cancel request is recorded, the sweeper continues it.
 pub async fn cancel_batch<P: SlotAdapters<Store: Store>>(
     scheduler: &SlotScheduler<'_, P>,
     record_ttl: SignedDuration,
@@ -37,10 +38,10 @@ pub async fn cancel_batch<P: SlotAdapters<Store: Store>>(
 }
 
 /// Advances a batch: restarts or stops documents if that was requested, and ends the batch
-/// after its last document. Run after each of its documents has ended.
+/// after its last document. Use it after a document of the batch has ended.
 ///
 /// # Errors
-/// Those of the store; can be repeated.
+/// The errors of the store. The call can be repeated.
 pub(crate) async fn advance_batch<P: SlotAdapters<Store: Store>>(
     scheduler: &SlotScheduler<'_, P>,
     record_ttl: SignedDuration,
@@ -52,7 +53,7 @@ pub(crate) async fn advance_batch<P: SlotAdapters<Store: Store>>(
         // The counts may be outdated: some deliveries may not be available any more.
         // `resume_documents` checks each of them.
         if batch.cancel_requested && counts.completed < batch.documents {
-            // No further document is restarted; those that were restarted are stopped below.
+            // No further document is restarted. Documents that were restarted are stopped below.
             store.mark_documents_resumed(id, batch.retries).await?;
         } else {
             let resumed = resume_documents(scheduler, record_ttl, batch).await?;
@@ -88,8 +89,8 @@ async fn stop_documents<P: SlotAdapters<Store: Store>>(
         stream::iter(active.map(Ok::<_, TaskError>))
             .try_for_each_concurrent(PARALLEL_WRITES, async |document| {
                 let id = &document.transfer_id;
-                // Limited to this run, so that a slow call cannot cancel documents of the next
-                // run.
+                // The request is limited to this run, so that a slow call cannot cancel documents
+                // of the next run.
                 let stopped = scheduler.store.request_cancel(id, &batch.owner, batch.retries);
                 match stopped.await? {
                     Some(document) => withdraw(scheduler, record_ttl, document).await.map(drop),

@@ -1,4 +1,4 @@
-//! Creation of batches.
+//! Creation of batches. A batch is a job that delivers many documents, each of which is a transfer.
 
 use docferry_domain::callback::CallbackUrl;
 use docferry_domain::failure::FailureCode;
@@ -51,12 +51,12 @@ pub enum CreateBatchResult {
 
 /// Records a batch and its documents, and queues the documents.
 ///
-/// The batch is committed when all of its documents are recorded, not before. After a crash
-/// before that, nothing runs, and `sweep` ends the batch. After a later crash, `sweep` queues
-/// the documents.
+/// The batch is committed when all of its documents are recorded, and no document runs before
+/// that. If the process dies before the commit, the sweeper ends the batch. If it dies after the
+/// commit, the sweeper queues the documents.
 ///
 /// # Errors
-/// [`FailureCode::StoreUnavailable`]: the batch is not accepted.
+/// [`FailureCode::StoreUnavailable`] when the batch is not accepted.
 pub async fn initiate_batch<P: SlotAdapters<Store: Store>>(
     scheduler: &SlotScheduler<'_, P>,
     settings: InitiateSettings,
@@ -66,13 +66,14 @@ pub async fn initiate_batch<P: SlotAdapters<Store: Store>>(
 ) -> Result<CreateBatchResult, TaskError> {
     let (store, now) = (scheduler.store, scheduler.clock.now());
     let trace = trace::current();
-    let count = u16::try_from(new.documents.len()).ok().filter(|n| (1..=MAX_DOCUMENTS).contains(n));
+    let document_count =
+        u16::try_from(new.documents.len()).ok().filter(|count| (1..=MAX_DOCUMENTS).contains(count));
     let batch = Batch {
         schema_version: SCHEMA_VERSION,
         batch_id,
         owner: new.owner.clone(),
         on_behalf_of: new.on_behalf_of.clone(),
-        documents: count.ok_or(FailureCode::Internal)?,
+        documents: document_count.ok_or(FailureCode::Internal)?,
         on_item_error: new.on_item_error,
         created_at: now,
         retain_until: new.retain_until,

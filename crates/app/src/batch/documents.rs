@@ -1,4 +1,4 @@
-//! Documents of a batch, page by page.
+//! Documents of a batch. They are read and written page by page.
 
 use docferry_domain::job::Batch;
 use docferry_domain::phase::Phase;
@@ -10,7 +10,7 @@ use crate::TaskError;
 use crate::ports::{SlotAdapters, SlotStore as _, Store, WriteError};
 use crate::slots::scheduler::SlotScheduler;
 
-/// Documents that are written or read at once.
+/// Number of documents in a page.
 pub(super) const PAGE: usize = 25;
 
 /// Number of parallel writes.
@@ -36,10 +36,10 @@ pub(crate) async fn enqueue<P: SlotAdapters<Store: Store>>(
     scheduler: &SlotScheduler<'_, P>,
     documents: &[Transfer],
 ) -> Result<(), TaskError> {
-    let idle = |document: &&Transfer| {
+    let is_to_be_queued = |document: &&Transfer| {
         document.phase == Phase::Accepted && document.slot_state == SlotState::Idle
     };
-    stream::iter(documents.iter().filter(idle).map(Ok::<_, TaskError>))
+    stream::iter(documents.iter().filter(is_to_be_queued).map(Ok::<_, TaskError>))
         .try_for_each_concurrent(PARALLEL_WRITES, async |document| {
             match scheduler.store.enqueue(document, document.must_end_by()).await {
                 // The document was canceled meanwhile.

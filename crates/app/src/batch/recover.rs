@@ -13,15 +13,15 @@ use crate::ports::{BatchStore as _, Clock, SlotAdapters, Store};
 use crate::slots::scheduler::SlotScheduler;
 use crate::{StepOutcome, TaskError};
 
-/// Age at which a batch that was not committed is abandoned: the process that was recording it
-/// has died.
+/// Age at which a batch that was not committed is ended, because the process that was recording it
+/// must have died.
 const ABANDONED_AFTER: SignedDuration = SignedDuration::from_mins(5);
 
-/// Runs [`advance_batch`] and repairs the effects of a crash: ends a batch that was never committed, and
-/// queues documents that are in no queue.
+/// Advances a batch and repairs the effects of a crash: ends a batch that was never committed, and
+/// queues documents that should be in the queue but are not.
 ///
 /// # Errors
-/// As [`advance_batch`].
+/// The errors of [`advance_batch`].
 pub(crate) async fn recover_batch<P: SlotAdapters<Store: Store>>(
     scheduler: &SlotScheduler<'_, P>,
     record_ttl: SignedDuration,

@@ -1,4 +1,4 @@
-//! Restart of the documents of a batch for its next run.
+//! Restart of the documents of a batch when its owner retries the batch.
 
 use docferry_domain::job::Batch;
 use docferry_domain::phase::Phase;
@@ -13,20 +13,20 @@ use crate::time::saturating_add;
 use crate::{RetryReason, StepOutcome, TaskError};
 
 /// Number of documents that are restarted in parallel. Each restart is a transaction that
-/// writes the batch's counts and checks that the batch is resuming. Of two concurrent DynamoDB
-/// transactions that touch the same item, one is refused; more parallelism would only cause
-/// conflicts, among themselves and with a cancel request.
+/// writes the batch's counts and checks that the batch is resuming. DynamoDB rejects one of two
+/// concurrent transactions that touch the same item. More parallelism would therefore cause
+/// conflicts between the restarts, and with a cancel request.
 const PARALLEL_RESTARTS: usize = 2;
 
 /// Restarts the documents of a batch that were not delivered, or whose delivery is not
-/// available any more. Can be interrupted and repeated: documents that were already restarted
-/// are recognized by their number of retries.
+/// available any more. The call can be interrupted and repeated, because a document's number of
+/// retries shows whether it was already restarted.
 ///
-/// Returns [`StepOutcome::RetryLater`] while a document is not settled, or when the batch is
-/// not resuming any more.
+/// Returns [`StepOutcome::RetryLater`] while the last run of a document is not cleaned up, or when
+/// the batch is not resuming any more.
 ///
 /// # Errors
-/// Those of the store.
+/// The errors of the store.
 pub(crate) async fn resume_documents<P: SlotAdapters<Store: Store>>(
     scheduler: &SlotScheduler<'_, P>,
     record_ttl: SignedDuration,
@@ -41,10 +41,10 @@ pub(crate) async fn resume_documents<P: SlotAdapters<Store: Store>>(
             .map(|document| restart(store, batch, document, purge_at, now))
             .buffer_unordered(PARALLEL_RESTARTS)
             .try_filter_map(|resumed| {
-                unsettled += usize::from(matches!(resumed, Resumed::Unsettled));
+                unsettled += usize::from(matches!(resumed, ResumeResult::Unsettled));
                 std::future::ready(Ok(match resumed {
-                    Resumed::Restarted(transfer) => Some(*transfer),
-                    Resumed::Unchanged | Resumed::Unsettled => None,
+                    ResumeResult::Restarted(transfer) => Some(*transfer),
+                    ResumeResult::Unchanged | ResumeResult::Unsettled => None,
                 }))
             })
             .try_collect()
@@ -62,12 +62,12 @@ pub(crate) async fn resume_documents<P: SlotAdapters<Store: Store>>(
 }
 
 /// Result of resuming one document.
-enum Resumed {
-    /// It runs again, with this record.
+enum ResumeResult {
+    /// The document runs again; this is its new record.
     Restarted(Box<Transfer>),
-    /// It keeps its delivery, or was already restarted.
+    /// The document keeps its delivery, or was already restarted.
     Unchanged,
-    /// Its last run is not cleaned up yet, or its record has changed.
+    /// The last run of the document is not cleaned up yet, or its record has changed.
     Unsettled,
 }
 
@@ -78,23 +78,23 @@ async fn restart<S: Store>(
     document: Transfer,
     purge_at: Timestamp,
     now: Timestamp,
-) -> Result<Resumed, TaskError> {
+) -> Result<ResumeResult, TaskError> {
     let retain_until = batch.retain_until.unwrap_or(now);
     if document.retries >= batch.retries || !document.phase.is_terminal() {
-        return Ok(Resumed::Unchanged);
+        return Ok(ResumeResult::Unchanged);
     }
     if document.phase == Phase::Completed && retain_delivery(store, &document, retain_until).await?
     {
         store.extend_retention(&document.transfer_id, retain_until, purge_at).await?;
-        return Ok(Resumed::Unchanged);
+        return Ok(ResumeResult::Unchanged);
     }
     if !document.closed {
-        // A document that had begun is settled by `finalize`.
+        // The step `finalize` cleans up after a document that had begun.
         if document.pushes > 0 || document.started_at.is_some() {
-            return Ok(Resumed::Unsettled);
+            return Ok(ResumeResult::Unsettled);
         }
-        // It had not begun, so there is nothing to clean up. It is unsettled because the
-        // process that ended it died, or because it was never queued.
+        // The document had not begun, so there is nothing to clean up. It is not marked as closed
+        // because the process that ended it died, or because it was never queued.
         store.mark_closed(&document.transfer_id, document.execution_number).await?;
     }
     let deadline = batch.deadline.unwrap_or(retain_until);
@@ -104,11 +104,11 @@ async fn restart<S: Store>(
     let started = store
         .restart_transfer(&document, &next_run, saturating_add(now, FIRST_CHECK_DELAY))
         .await?;
-    Ok(if started { Resumed::Restarted(Box::new(next_run)) } else { Resumed::Unsettled })
+    Ok(if started { ResumeResult::Restarted(Box::new(next_run)) } else { ResumeResult::Unsettled })
 }
 
-/// Retains a document's delivery until `until`. Returns `false` when it is not available any
-/// more.
+/// Retains a document's delivery until `until`. Returns `false` when the delivery is not available
+/// any more.
 async fn retain_delivery<S: Store>(
     store: &S,
     document: &Transfer,

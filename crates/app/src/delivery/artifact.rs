@@ -8,7 +8,7 @@ use jiff::{SignedDuration, Timestamp};
 use crate::TaskError;
 use crate::ports::ArtifactStore;
 
-/// How long a delivered artifact is reused by other transfers of its document. After that the
+/// Time for which other transfers of a document reuse a delivered artifact. After that the
 /// document is fetched again, because it may have changed at its source.
 const REUSE_PERIOD: SignedDuration = SignedDuration::from_hours(12);
 
@@ -16,7 +16,7 @@ const REUSE_PERIOD: SignedDuration = SignedDuration::from_hours(12);
 /// transfer needs it. Once the source has announced a size, only a copy of that size is reused.
 ///
 /// # Errors
-/// Those of the store.
+/// The errors of the store.
 pub(crate) async fn reusable_artifact(
     store: &impl ArtifactStore,
     now: Timestamp,
@@ -25,7 +25,7 @@ pub(crate) async fn reusable_artifact(
     if !matches!(transfer.target, Target::Download(_)) {
         return Ok(None);
     }
-    // Before the push of this run, `source` is that of an earlier run.
+    // Until the push of this run, the record contains the source of an earlier run.
     let announced = transfer.source.as_ref().filter(|_| transfer.phase > Phase::Pushing);
     let is_reusable = |found: &ArtifactRecord| {
         now.duration_since(found.written_at) < REUSE_PERIOD

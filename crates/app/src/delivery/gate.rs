@@ -11,12 +11,12 @@ use crate::slots::wait::{release_slot, wait_for_slot};
 use crate::task::load;
 use crate::{TaskError, TaskInput};
 
-/// Longest pause, in seconds, during which a transfer keeps its slot: releasing and requesting
-/// a slot again costs more than a short pause frees.
+/// Longest pause, in seconds, during which a transfer keeps its slot. During a shorter pause, it is
+/// not worth the cost to release the slot and to request another one.
 const SHORT_PAUSE_SECONDS: u32 = 10;
 
-/// Runs [`upload`] once the transfer holds a slot. Until then, and while the drive asks for a
-/// long pause, it holds no slot and the workflow waits.
+/// Runs [`upload`] if the transfer holds a slot. If it does not, the result asks the workflow to
+/// wait. When the drive asks for a long pause, the transfer also releases its slot.
 pub async fn upload_with_slot<P: UploadAdapters + SlotAdapters>(
     ports: &UploadPorts<P>,
     scheduler: &SlotScheduler<'_, P>,
@@ -35,7 +35,8 @@ pub async fn upload_with_slot<P: UploadAdapters + SlotAdapters>(
     Ok(progress)
 }
 
-/// Runs [`publish`] once the transfer holds a slot. Until then the workflow waits.
+/// Runs [`publish`] if the transfer holds a slot. If it does not, the result asks the workflow to
+/// wait.
 pub async fn publish_with_slot<P: PublishAdapters + SlotAdapters>(
     ports: &PublishPorts<'_, P>,
     scheduler: &SlotScheduler<'_, P>,

@@ -1,9 +1,10 @@
-//! Step `publish`: copies a document into the delivery bucket, from which callers fetch it by a
-//! presigned URL, one invocation at a time.
+//! Step `publish` of a download: copies a document from the exchange bucket into the delivery
+//! bucket, from which callers fetch it by a presigned URL.
 //!
-//! The parts of a multipart upload may be stored in any order and repeatedly. So several parts
-//! are copied in parallel, and an invocation that resumes the copy lists the parts that are
-//! already stored.
+//! A large document is copied with an S3 multipart upload, whose parts may be stored in any order
+//! and repeatedly. The step therefore copies several parts in parallel. If one invocation of the
+//! Lambda function does not suffice, the next invocation lists the stored parts and copies the
+//! missing parts.
 
 use std::collections::BTreeMap;
 use std::ops::Range;
@@ -58,8 +59,8 @@ pub struct PublishPorts<'a, P: PublishAdapters> {
     pub settings: PublishSettings,
 }
 
-/// Returns the key of the object that a transfer creates. Each run has its own key: keys are
-/// never reused, so deleting an old object cannot affect a new one.
+/// Returns the key of the object that a transfer creates. Each run of the transfer has its own
+/// key, so the deletion of an earlier run's object cannot delete a later run's object.
 #[must_use]
 pub fn artifact_key(transfer: &Transfer) -> String {
     format!("downloads/{}/{}", transfer.transfer_id, transfer.retries)
@@ -83,9 +84,9 @@ pub async fn publish<P: PublishAdapters>(
     if transfer.needs_source() {
         return Ok(Progress::SourceLost);
     }
-    // Another transfer may have delivered the same document since this one pushed it.
-    if let Some(found) = reusable_artifact(ports.store, ports.clock.now(), &transfer).await? {
-        let delivery = Artifact { key: found.key, size: found.size }.into();
+    // Another transfer may have delivered the same document after this transfer pushed it.
+    if let Some(reusable) = reusable_artifact(ports.store, ports.clock.now(), &transfer).await? {
+        let delivery = Artifact { key: reusable.key, size: reusable.size }.into();
         ports.store.record_delivery(&task.transfer_id, transfer.epoch, &delivery).await?;
         return Ok(Progress::Done);
     }
@@ -98,7 +99,7 @@ pub async fn publish<P: PublishAdapters>(
             run.remove_unless_needed().await?;
             Err(error)
         }
-        other => other,
+        result => result,
     }
 }
 
@@ -110,7 +111,7 @@ struct Run<'a, P: PublishAdapters> {
     object: SourceObject,
     /// Key of the object in the delivery bucket.
     key: String,
-    /// When the invocation has to return.
+    /// Time at which the invocation has to return.
     stop_at: Timestamp,
 }
 
@@ -119,7 +120,7 @@ impl<P: PublishAdapters> Run<'_, P> {
         if !self.is_copied().await? {
             if self.object.size() <= self.ports.settings.part_bytes {
                 let bytes = self.read(0..self.object.size()).await?;
-                self.ensure_own().await?;
+                self.ensure_uncontested().await?;
                 self.ports.artifacts.put(&self.key, self.mime(), bytes).await?;
                 self.checkpoint(self.object.size(), &mut None).await?;
             } else if !self.copy_parts().await? {
@@ -133,8 +134,8 @@ impl<P: PublishAdapters> Run<'_, P> {
         Ok(Progress::Done)
     }
 
-    /// Returns whether the object exists with the full size. Only complete documents are ever
-    /// written under the key, and the bucket verifies each part.
+    /// Returns whether the object exists with the full size. The size suffices, because only
+    /// complete documents are written under the key and the bucket verifies each part.
     async fn is_copied(&self) -> Result<bool, TaskError> {
         Ok(self.ports.artifacts.stored_size(&self.key).await? == Some(self.object.size()))
     }
@@ -156,14 +157,15 @@ impl<P: PublishAdapters> Run<'_, P> {
             start..(start + part_bytes).min(self.object.size())
         };
         let is_whole = |part: &StoredPart| part.size == length(&range(part.number));
-        let count = u32::try_from(self.object.size().div_ceil(part_bytes)).unwrap_or(u32::MAX);
+        let part_count = u32::try_from(self.object.size().div_ceil(part_bytes)).unwrap_or(u32::MAX);
         let mut stored: BTreeMap<u32, StoredPart> = open
             .parts
             .into_iter()
-            .filter(|part| (1..=count).contains(&part.number) && is_whole(part))
+            .filter(|part| (1..=part_count).contains(&part.number) && is_whole(part))
             .map(|part| (part.number, part))
             .collect();
-        let missing: Vec<u32> = (1..=count).filter(|n| !stored.contains_key(n)).collect();
+        let missing: Vec<u32> =
+            (1..=part_count).filter(|number| !stored.contains_key(number)).collect();
         let sending = stream::iter(missing)
             .map(async |number| {
                 let bytes = self.read(range(number)).await?;
@@ -176,22 +178,22 @@ impl<P: PublishAdapters> Run<'_, P> {
         while let Some(part) = sending.try_next().await? {
             stored.insert(part.number, part);
             self.checkpoint(stored.values().map(|part| part.size).sum(), &mut throughput).await?;
-            if self.ports.clock.now() >= self.stop_at && stored.len() < count as usize {
+            if self.ports.clock.now() >= self.stop_at && stored.len() < part_count as usize {
                 return Ok(false);
             }
         }
-        self.ensure_own().await?;
+        self.ensure_uncontested().await?;
         let parts: Vec<_> = stored.into_values().collect();
         match artifacts.complete(&self.key, &open.id, &parts).await {
-            // `UploadGone`: an earlier try of ours or another run of this step has completed
-            // it. The caller checks that the object exists.
+            // An earlier try or another invocation may have completed the upload already. The
+            // caller checks that the object exists.
             Ok(()) | Err(ArtifactError::UploadGone) => Ok(true),
             Err(error) => Err(error.into()),
         }
     }
 
     /// Fails when a push of another document may have written the object that was read.
-    async fn ensure_own(&self) -> Result<(), TaskError> {
+    async fn ensure_uncontested(&self) -> Result<(), TaskError> {
         let written_at = self.transfer.object.as_ref().and_then(|object| object.written_at);
         if is_contested(self.ports.store, &self.transfer, written_at).await? {
             return Err(FailureCode::SourceChanged.into());
@@ -249,8 +251,9 @@ impl<P: PublishAdapters> Run<'_, P> {
         if ack.stop { Err(FailureCode::Canceled.into()) } else { Ok(()) }
     }
 
-    /// Records first the object, so that it is deleted when its retention is over, and then the
-    /// delivery, which offers the object for reuse.
+    /// Records the object and then the delivery. The record of the object makes the sweeper delete
+    /// the object when its retention is over. The record of the delivery lets other transfers
+    /// reuse the object.
     async fn record_delivery(&self) -> Result<(), TaskError> {
         let Self { transfer, key, .. } = self;
         let source = transfer.source.as_ref().ok_or(FailureCode::Internal)?;
@@ -269,8 +272,8 @@ impl<P: PublishAdapters> Run<'_, P> {
         Ok(self.ports.store.record_delivery(id, transfer.epoch, &delivery).await?)
     }
 
-    /// Deletes an object that this invocation wrote after its transfer had ended and may have
-    /// been cleaned up. A newer execution of the same run continues with the object.
+    /// Deletes the object of this invocation if its transfer has ended without delivering it. If
+    /// the transfer has not ended, a newer execution of the same run continues with the object.
     async fn remove_unless_needed(&self) -> Result<(), TaskError> {
         let current = self.ports.store.get(&self.transfer.transfer_id).await?;
         let is_needed = current.is_some_and(|current| match current.phase.is_terminal() {
@@ -284,8 +287,8 @@ impl<P: PublishAdapters> Run<'_, P> {
         }
     }
 
-    /// Starts the copy over after the exchange object was written again while it was read.
-    /// Mixing parts of both versions would corrupt the document.
+    /// Starts the copy over, because the exchange object was written again while it was read.
+    /// Parts of both versions must not be mixed, because that would corrupt the document.
     async fn restart(&self) -> Result<Progress, TaskError> {
         self.ports.artifacts.abort(&self.key).await?;
         let source = self.transfer.source.as_ref().ok_or(FailureCode::Internal)?;
@@ -313,11 +316,11 @@ pub(crate) fn has_delivered(transfer: &Transfer, key: &str) -> bool {
     matches!(&transfer.delivery, Some(Delivery::Download(artifact)) if artifact.key == key)
 }
 
-/// Deletes an object that its transfer did not deliver, and its multipart uploads. An object
-/// that was delivered after all stays until its retention is over. Can be repeated.
+/// Deletes an object that its transfer did not deliver, and its multipart uploads. An object that
+/// was delivered stays until its retention is over. The call can be repeated.
 ///
 /// # Errors
-/// Those of the bucket and the store.
+/// The errors of the bucket and the store.
 pub(crate) async fn discard(
     store: &impl ArtifactStore,
     artifacts: &impl Artifacts,
@@ -330,11 +333,11 @@ pub(crate) async fn discard(
     }
 }
 
-/// Deletes an object whose removal has begun in its record, and its multipart uploads. Can be
-/// repeated.
+/// Deletes an object whose removal has begun in its record, and its multipart uploads. The call
+/// can be repeated.
 ///
 /// # Errors
-/// Those of the bucket and the store.
+/// The errors of the bucket and the store.
 pub(crate) async fn remove(
     store: &impl ArtifactStore,
     artifacts: &impl Artifacts,

@@ -1,5 +1,7 @@
-//! Closing of an upload before its transfer ends: no fragment may land afterwards, and a
-//! document that is already complete at the destination counts as delivered.
+//! Part of the step `finalize` that closes an upload before its transfer ends.
+//!
+//! After the upload is closed, the drive accepts no more fragments of it. A document that is
+//! already complete at the destination is recorded as delivered.
 
 use std::ops::Range;
 
@@ -20,24 +22,24 @@ use crate::ports::{
 use crate::time::saturating_add;
 use crate::{RetryReason, StepOutcome, TaskError, TaskInput};
 
-/// Maximum number of unhashed source bytes that are read to compare a file at the destination
-/// with the source: about the amount that one invocation of `upload` may leave unhashed.
+/// Maximum number of source bytes that are read to complete the source's hash for a comparison:
+/// about the number of bytes that one invocation of `upload` may leave unhashed.
 const LARGEST_GAP_BYTES: u64 = 128 * 1024 * 1024;
 
 /// Time after the last checkpoint for which an ending waits for the drive to compute a hash.
 const HASH_WAIT: SignedDuration = SignedDuration::from_secs(120);
 
-/// Closes the upload, so that no fragment lands after the end, and checks whether the document
-/// is complete at the destination.
+/// Closes the upload, so that the drive stores no fragment after the transfer has ended. Also
+/// checks whether the document is complete at the destination.
 ///
 /// Returns a failure code when a file at the destination may be the document but cannot be
-/// compared: the outcome must then not claim that nothing was delivered.
+/// compared. The outcome must then not claim that nothing was delivered.
 pub(super) async fn close_upload<P: FinishAdapters>(
     ports: &FinishPorts<'_, P>,
     task: &TaskInput,
     transfer: &Transfer,
 ) -> Result<StepOutcome<Option<FailureCode>>, TaskError> {
-    let in_time = || ports.clock.now() < transfer.must_end_by();
+    let is_before_deadline = || ports.clock.now() < transfer.must_end_by();
     let closing = async {
         // A PUT cannot be aborted. While one may be in flight, it is too early to check.
         let put_lease_until =
@@ -46,8 +48,8 @@ pub(super) async fn close_upload<P: FinishAdapters>(
             return Ok(StepOutcome::RetryLater { reason: RetryReason::PutInFlight });
         }
         let session = ports.store.session(&task.transfer_id).await?;
-        // A session that was still open cannot have completed the file. Any other answer proves
-        // nothing, because a deletion whose answer was lost looks the same.
+        // A session that was still open has not completed the file. A session that is already gone
+        // proves nothing: an earlier deletion whose response was lost leads to the same result.
         let check = match &session {
             Some(record) if delete_at_drive(ports, task, record).await? == SessionEnd::Deleted => {
                 DestinationCheck::Certain
@@ -62,20 +64,21 @@ pub(super) async fn close_upload<P: FinishAdapters>(
             DestinationCheck::Unproven => Some(FailureCode::DestinationRewritten),
             DestinationCheck::Certain => None,
         };
-        // Deleted only now: after an interruption, the record shows that there was a session.
+        // The record is deleted only now. If the check is interrupted before, the record still
+        // shows that a session existed.
         drop_record(ports, task, session).await?;
         Ok::<_, TaskError>(StepOutcome::Done(unverified))
     };
-    // A permanent failure, or one that lasts beyond the deadline, does not prevent the transfer
-    // from ending; `sweep` continues the clean-up.
-    let skipped = match closing.await {
-        Ok(StepOutcome::RetryLater { reason }) if !in_time() => reason.as_str(),
-        Err(error) if !(error.code.is_retryable() && in_time()) => error.code.as_str(),
+    // A permanent failure, or a failure that lasts beyond the deadline, does not prevent the
+    // transfer from ending. The sweeper continues the clean-up.
+    let reason_of_skip = match closing.await {
+        Ok(StepOutcome::RetryLater { reason }) if !is_before_deadline() => reason.as_str(),
+        Err(error) if !(error.code.is_retryable() && is_before_deadline()) => error.code.as_str(),
         result => return result,
     };
     tracing::warn!(
         transfer.id = task.transfer_id.as_str(),
-        error.code = skipped,
+        error.code = reason_of_skip,
         "transfer ended without checking the destination"
     );
     Ok(StepOutcome::Done(None))
@@ -87,7 +90,7 @@ pub(super) async fn close_session<P: FinishAdapters>(
     task: &TaskInput,
     ended: &Transfer,
 ) -> Result<(), TaskError> {
-    // A session of a later epoch belongs to a later run, which has begun meanwhile.
+    // A session of a later epoch belongs to a later run of the transfer.
     let session = ports.store.session(&task.transfer_id).await?;
     let session = session.filter(|record| record.epoch <= ended.epoch);
     if let Some(record) = &session {
@@ -125,7 +128,8 @@ async fn drop_record<P: FinishAdapters>(
 /// Result of checking the destination before the end.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum DestinationCheck {
-    /// The document is there and recorded as delivered, or no file there can be the document.
+    /// Either the document is at the destination and recorded as delivered, or no file at the
+    /// destination can be the document.
     Certain,
     /// A file may be the document, but its hash has not been computed yet.
     HashPending,
@@ -133,8 +137,8 @@ enum DestinationCheck {
     Unproven,
 }
 
-/// Records the document as delivered if it is at the destination, and keeps the file. It may be
-/// complete although the answer to its last byte was lost.
+/// Records the document as delivered if it is at the destination. The document may be complete
+/// although the response to its last byte was lost.
 async fn record_if_delivered<P: FinishAdapters>(
     ports: &FinishPorts<'_, P>,
     transfer: &Transfer,
@@ -158,14 +162,14 @@ async fn record_if_delivered<P: FinishAdapters>(
         None => LastByte::Unanswered,
     };
     let mut comparison = Comparison::new(ports.drive, ports.exchange, &destination, &object);
-    let compared = async {
+    let comparing = async {
         let files = comparison.candidates(found.files, last_byte).await?;
         if !files.is_empty() {
             object.hash_up_to(ports.exchange, &mut hash, object.size()).await?;
         }
         comparison.compare(&hash, files, last_byte).await
     };
-    let item = match compared.await {
+    let item = match comparing.await {
         Ok(ComparisonResult::Delivered(item)) => item,
         Ok(ComparisonResult::HashPending) => return Ok(DestinationCheck::HashPending),
         Ok(ComparisonResult::Unproven) => return Ok(DestinationCheck::Unproven),
@@ -174,10 +178,10 @@ async fn record_if_delivered<P: FinishAdapters>(
         Err(ComparisonError::Source(error @ ExchangeError::Unavailable(_))) => {
             return Err(error.into());
         }
-        // Without the source there is nothing to compare with, so no delivery can be claimed.
+        // Without the source, no file can be proven to be the document.
         Err(ComparisonError::Source(_)) => return Ok(DestinationCheck::Certain),
     };
-    // The epoch cannot change: no invocation can claim a transfer that is being ended.
+    // The epoch has not changed, because no invocation can claim a transfer that is being ended.
     let id = &transfer.transfer_id;
     match ports.store.record_delivery(id, transfer.epoch, &item.into()).await {
         Ok(()) | Err(WriteError::Ended) => Ok(DestinationCheck::Certain),
@@ -185,8 +189,10 @@ async fn record_if_delivered<P: FinishAdapters>(
     }
 }
 
-/// Returns the numbers of the names that the document may have: those that were tried, and
-/// those that the service may have chosen.
+/// Returns the numbers of the names that the document may have at the destination, for
+/// [`find_all_numbered`]. Without numbering, the document can only have its own name (number 0).
+/// With numbering, it can have the name that was tried last, an earlier name, or a later name that
+/// the service has chosen.
 fn candidate_numbers(checkpoint: Option<&Checkpoint>) -> Range<u32> {
     match checkpoint {
         Some(stored) if stored.numbering => stored.number..u32::MAX,
@@ -194,7 +200,8 @@ fn candidate_numbers(checkpoint: Option<&Checkpoint>) -> Range<u32> {
     }
 }
 
-/// Returns whether the drive may still be computing the hash of the bytes that were sent last.
+/// Returns whether the drive may still be computing the hash of the document: not long after the
+/// last bytes were sent, and before the transfer's deadline.
 fn is_hash_expected(transfer: &Transfer, now: Timestamp) -> bool {
     let throughput = transfer.checkpoint.as_ref().and_then(|stored| stored.throughput);
     let arrived = transfer.object.as_ref().map(|object| object.arrived_at);

@@ -1,4 +1,8 @@
-//! Final step of every transfer: the only way into a terminal phase, followed by clean-up.
+//! Step `finalize`, the final step of every transfer. It ends the transfer and cleans up after it.
+//!
+//! To end a transfer is to write its terminal phase: completed, failed or canceled. Nothing else
+//! in docferry does that. The *source copy* is the document's object in the exchange bucket, which
+//! several transfers of the document share.
 
 mod close_upload;
 mod release;
@@ -26,19 +30,21 @@ pub use types::{FinalizeSettings, FinishPorts};
 /// Ends a transfer and cleans up after it: deletes the upload session, and the source copy
 /// unless another transfer still refers to it.
 ///
-/// `stopped_by` is the error name that stopped the workflow; `None` after the last step. Can be
-/// called any number of times: the first call decides the outcome, and the clean-up is repeated
-/// until it succeeds. The source copy is deleted only after the terminal phase is durable. A
-/// step that stopped because another invocation superseded it does not end the transfer; that
-/// invocation or `sweep` does.
+/// `stopped_by` is the error name that stopped the workflow; `None` after the last step. If a step
+/// stopped because a newer invocation superseded it, the transfer is not ended here, but by the
+/// newer invocation or by the sweeper.
 ///
-/// The freed slot goes to the next transfer in the queue before the clean-up begins. The last
-/// document of a batch ends the batch.
+/// The function can be called any number of times. The first call decides the outcome, and each
+/// call repeats the clean-up until it has succeeded. The source copy is deleted only after the
+/// terminal phase is durable.
+///
+/// The freed slot goes to the next transfer in the queue before the clean-up begins. When the last
+/// document of a batch ends, the batch ends as well.
 ///
 /// # Errors
-/// Retryable codes while the store, the drive or the exchange bucket does not answer; the
-/// transfer may have ended already, and then only clean-up is missing. Once the transfer's
-/// deadline has passed, it is ended even if an outside system does not answer.
+/// A retryable code when the store, the drive or the exchange bucket does not respond. The transfer
+/// may already have ended, so that only the clean-up is missing. After its deadline, a transfer is
+/// ended even if the drive or the exchange bucket does not respond.
 pub async fn finalize<P: FinishAdapters>(
     ports: &FinishPorts<'_, P>,
     scheduler: &SlotScheduler<'_, P>,
@@ -54,14 +60,15 @@ pub async fn finalize<P: FinishAdapters>(
         return Ok(StepOutcome::Done(transfer.phase));
     }
     scheduler.fill_slots_best_effort(transfer.pool).await;
-    // Returned only after the clean-up below, which the batch may be waiting for.
+    // This result is returned only after the clean-up below, because the batch may be waiting for
+    // that clean-up.
     let advanced = match task.transfer_id.batch_and_number() {
         Some((batch, _)) => advance_batch(scheduler, settings.record_ttl, &batch).await,
         None => Ok(StepOutcome::Done(())),
     };
     match transfer.target {
-        // Close again: an invocation that was still running may have stored a session
-        // meanwhile.
+        // The session is closed again, because an invocation that was still running may have
+        // stored a session after the first time.
         Target::Onedrive(_) => close_session(ports, task, &transfer).await?,
         Target::Download(_) => withdraw_artifact(ports, &transfer).await?,
     }
@@ -79,7 +86,8 @@ pub async fn finalize<P: FinishAdapters>(
     Ok(advanced?.map(|()| transfer.phase))
 }
 
-/// Removes objects and uploads of a download from the delivery bucket, except for its delivery.
+/// Removes the objects and multipart uploads of a download from the delivery bucket, except for
+/// the object that was delivered.
 async fn withdraw_artifact<P: FinishAdapters>(
     ports: &FinishPorts<'_, P>,
     transfer: &Transfer,
@@ -94,8 +102,8 @@ async fn withdraw_artifact<P: FinishAdapters>(
     discard(ports.store, ports.artifacts, &key).await
 }
 
-/// Writes the end of the transfer, unless it has ended, belongs to a newer execution, or was
-/// handed over to the invocation that superseded `stopped_by`. Returns the current record.
+/// Ends the transfer, unless it has ended or belongs to a newer execution or invocation. Returns
+/// the current record.
 async fn end_transfer<P: FinishAdapters>(
     ports: &FinishPorts<'_, P>,
     task: &TaskInput,
@@ -103,19 +111,22 @@ async fn end_transfer<P: FinishAdapters>(
 ) -> Result<StepOutcome<Transfer>, TaskError> {
     let id = &task.transfer_id;
     let mut transfer = load(ports.store, task).await?;
-    let superseded = [FailureCode::Superseded, FailureCode::AlreadyEnded];
-    if stopped_by.is_some_and(|name| superseded.iter().any(|code| code.as_str() == name)) {
+    let codes_of_superseded_steps = [FailureCode::Superseded, FailureCode::AlreadyEnded];
+    if stopped_by
+        .is_some_and(|name| codes_of_superseded_steps.iter().any(|code| code.as_str() == name))
+    {
         return Ok(StepOutcome::Done(transfer));
     }
-    let is_active =
-        |t: &Transfer| !t.phase.is_terminal() && t.execution_number == task.execution_number;
+    let is_active = |transfer: &Transfer| {
+        !transfer.phase.is_terminal() && transfer.execution_number == task.execution_number
+    };
     let mut unverified = None;
     if is_active(&transfer) && transfer.delivery.is_none() {
         let reason = match Outcome::decide(&transfer, stopped_by) {
             Outcome::Failed(code) => code,
             Outcome::Canceled | Outcome::Completed => FailureCode::Canceled,
         };
-        // From here on nothing new begins; a delivery in progress may still complete.
+        // From here on no new work begins, but a delivery in progress may still complete.
         transfer = match ports.store.begin_ending(id, task.execution_number, reason).await {
             Ok(transfer) => transfer,
             Err(WriteError::Ended) => load(ports.store, task).await?,

@@ -1,10 +1,10 @@
-//! Ports and settings of the end of a transfer.
+//! Ports and settings of the step `finalize`, which ends a transfer and cleans up after it.
 
 use jiff::SignedDuration;
 
 use crate::ports::FinishAdapters;
 
-/// Time after its transfer's end during which a document may still arrive.
+/// Time after the end of a transfer during which its document may still arrive.
 pub(crate) const LATE_PUSH_WATCH: SignedDuration = SignedDuration::from_hours(1);
 
 /// Retention periods after the end of a transfer.
@@ -12,8 +12,9 @@ pub(crate) const LATE_PUSH_WATCH: SignedDuration = SignedDuration::from_hours(1)
 pub struct FinalizeSettings {
     /// Retention of the record of an ended transfer.
     pub record_ttl: SignedDuration,
-    /// How long after the end the exchange bucket is checked for a document that was pushed and
-    /// had not arrived, or that may arrive again. It is deleted when it arrives.
+    /// Time after the end during which the exchange bucket is checked for a document that was
+    /// pushed but had not arrived, or that may arrive again. The document is deleted when it
+    /// arrives.
     pub late_push_watch: SignedDuration,
 }
 

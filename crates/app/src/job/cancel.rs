@@ -16,7 +16,7 @@ use crate::transfer::withdraw::withdraw;
 /// Result of a cancel request.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum CancelResult {
-    /// The request is recorded; the next step or checkpoint notices it.
+    /// The request is recorded. The next step or checkpoint of the transfer notices it.
     Asked,
     /// The job has already ended.
     Ended,
@@ -27,7 +27,7 @@ pub enum CancelResult {
 /// Requests the cancellation of a job, as [`terminate`] does.
 ///
 /// # Errors
-/// Those of the store; the call can be repeated.
+/// The errors of the store. The call can be repeated.
 pub async fn cancel_job<P: SlotAdapters<Store: Store>>(
     scheduler: &SlotScheduler<'_, P>,
     record_ttl: SignedDuration,
@@ -50,13 +50,14 @@ pub async fn cancel_job<P: SlotAdapters<Store: Store>>(
 
 /// Requests the cancellation of transfers.
 ///
-/// Cancellation is cooperative: the next step or checkpoint notices the request. Then nothing
-/// more is delivered, and the transfer is cleaned up. A document that was already complete
-/// stays at the destination, and its transfer ends as completed. A transfer that has not begun
-/// is ended at once. Ids that are unknown, belong to another owner, or have ended are ignored.
+/// Cancellation is cooperative: the next step or checkpoint of a transfer notices the request,
+/// stops the delivery, and the transfer is cleaned up. A document that was already complete stays
+/// at the destination, and its transfer ends as completed. A transfer that has not begun is ended
+/// at once. Ids of unknown transfers, of other owners' transfers and of ended transfers are
+/// ignored.
 ///
 /// # Errors
-/// Those of the store, at the first id that fails; the call can be repeated.
+/// The first error of the store. The call can be repeated.
 pub async fn terminate<P: SlotAdapters<Store: Store>>(
     scheduler: &SlotScheduler<'_, P>,
     record_ttl: SignedDuration,

@@ -1,4 +1,4 @@
-//! Accepts requests for jobs, idempotently.
+//! Creation of jobs. A job delivers one document (a transfer) or many documents (a batch).
 
 use docferry_domain::callback::CallbackUrl;
 use docferry_domain::ids::{FileId, ObjectGuid};
@@ -103,17 +103,20 @@ fn build_record(
     }))
 }
 
-/// Looks up the documents with these numbers.
+/// Looks up the documents with these numbers. Returns them in the same order.
+///
+/// # Errors
+/// [`JobRejection::Unknown`] when a document is not in the index.
 async fn look_up(
     index: &impl DocumentIndex,
     files: &[FileId],
 ) -> Result<Vec<(ObjectGuid, Option<FileId>)>, JobRejection> {
     let known = index.look_up(files).await.map_err(TaskError::from)?;
     let guid = |file: &FileId| known.get(file).map(|document| document.object_guid.clone());
-    let found: Vec<Option<ObjectGuid>> = files.iter().map(guid).collect();
-    let unknown: Vec<_> = (0..found.len()).filter(|&n| found[n].is_none()).collect();
+    let guids: Vec<Option<ObjectGuid>> = files.iter().map(guid).collect();
+    let unknown: Vec<_> = (0..guids.len()).filter(|&index| guids[index].is_none()).collect();
     if !unknown.is_empty() {
         return Err(JobRejection::Unknown(unknown));
     }
-    Ok(found.into_iter().flatten().zip(files.iter().copied().map(Some)).collect())
+    Ok(guids.into_iter().flatten().zip(files.iter().copied().map(Some)).collect())
 }

@@ -1,4 +1,4 @@
-//! Reading of jobs.
+//! Reading of jobs. A job is one request of an owner: a single transfer, or a batch of documents.
 
 use docferry_domain::document::{Artifact, DocumentName};
 use docferry_domain::ids::TransferId;
@@ -45,15 +45,15 @@ impl Job {
         }
     }
 
-    /// Returns the object that the job has delivered for download; `None` for a batch, which
-    /// has one for each document.
+    /// Returns the object that the job has delivered for download; `None` for a batch, whose
+    /// documents have an object each.
     #[must_use]
     pub fn artifact(&self) -> Option<FetchableArtifact<'_>> {
         let Self::One(transfer) = self else { return None };
         FetchableArtifact::of(transfer)
     }
 
-    /// Returns its delivered documents, in the order of the request.
+    /// Returns the delivered documents of the job, in the order of the request.
     pub fn delivered(&self) -> impl Iterator<Item = &Transfer> {
         let documents = match self {
             Self::One(transfer) => std::slice::from_ref(&**transfer),
@@ -62,7 +62,7 @@ impl Job {
         documents.iter().filter(|document| document.phase == Phase::Completed)
     }
 
-    /// Returns how often its owner has retried it.
+    /// Returns how often the owner has retried the job.
     #[must_use]
     pub const fn retries(&self) -> u32 {
         match self {
@@ -115,11 +115,11 @@ impl<'a> FetchableArtifact<'a> {
 /// Maximum number of documents read for one job.
 const MAX_DOCUMENTS: usize = 1000;
 
-/// Returns the job, if it exists and belongs to `owner`. A foreign id is indistinguishable from
-/// an unknown one, and so is a job that ended longer than `record_ttl` ago.
+/// Returns the job; `None` if it does not exist, belongs to another owner, or ended more than
+/// `record_ttl` ago. The caller cannot distinguish these cases.
 ///
 /// # Errors
-/// Those of the store.
+/// The errors of the store.
 pub async fn job_of<S: TransferStore + BatchStore>(
     store: &S,
     clock: &impl Clock,
@@ -127,7 +127,7 @@ pub async fn job_of<S: TransferStore + BatchStore>(
     owner: &str,
     id: &TransferId,
 ) -> Result<Option<Job>, StoreError> {
-    let job = match one_of(store, id).await? {
+    let job = match transfer_job(store, id).await? {
         Some(one) => Some(one),
         None => store.batch_with_documents(id, MAX_DOCUMENTS).await?.map(
             |(batch, counts, documents)| Job::Many { batch: Box::new(batch), counts, documents },
@@ -136,10 +136,10 @@ pub async fn job_of<S: TransferStore + BatchStore>(
     Ok(job.filter(|job| job.is_shown(record_ttl, owner, clock.now())))
 }
 
-/// As [`job_of`], but without the documents of a batch: always a single read.
+/// Returns the job like [`job_of`], but without the documents of a batch, which saves reading them.
 ///
 /// # Errors
-/// Those of the store.
+/// The errors of the store.
 pub(crate) async fn job_without_documents<S: TransferStore + BatchStore>(
     store: &S,
     clock: &impl Clock,
@@ -147,7 +147,7 @@ pub(crate) async fn job_without_documents<S: TransferStore + BatchStore>(
     owner: &str,
     id: &TransferId,
 ) -> Result<Option<Job>, StoreError> {
-    let job = match one_of(store, id).await? {
+    let job = match transfer_job(store, id).await? {
         Some(one) => Some(one),
         None => store.batch(id).await?.map(|(batch, counts)| Job::Many {
             batch: Box::new(batch),
@@ -158,8 +158,11 @@ pub(crate) async fn job_without_documents<S: TransferStore + BatchStore>(
     Ok(job.filter(|job| job.is_shown(record_ttl, owner, clock.now())))
 }
 
-/// Returns the transfer with that id as a job, if the id is not that of a batch.
-async fn one_of(store: &impl TransferStore, id: &TransferId) -> Result<Option<Job>, StoreError> {
+/// Returns the transfer with this id as a job; `None` if the id is that of a batch.
+async fn transfer_job(
+    store: &impl TransferStore,
+    id: &TransferId,
+) -> Result<Option<Job>, StoreError> {
     let one = if id.is_batch() { None } else { store.get(id).await? };
     Ok(one.map(|transfer| Job::One(Box::new(transfer))))
 }

@@ -1,4 +1,8 @@
-//! Idempotent requests: repeating one with the same key returns the first response.
+//! Idempotent requests for jobs and transfers.
+//!
+//! A caller can send an *idempotency key* with a request. If the caller repeats the request with
+//! the same key, docferry creates nothing and returns the response of the first request. The
+//! *idempotency record* stores the key, a fingerprint of the request, and the response.
 
 use docferry_domain::job::IdempotencyRecord;
 use docferry_domain::phase::Phase;
@@ -12,8 +16,8 @@ use crate::slots::scheduler::SlotScheduler;
 use crate::time::saturating_add;
 use crate::transfer::create::{InitiateSettings, new_id, new_transfer};
 
-/// Records one transfer as [`initiate`](crate::transfer::create::initiate) does, with an idempotency
-/// key: repeating the request returns the first response.
+/// Records one transfer as [`initiate`](crate::transfer::create::initiate) does, with an
+/// idempotency key. A repeated request returns the response of the first request.
 ///
 /// The idempotency record expires before the record of the transfer, so the first response
 /// never names a transfer that no longer exists.
@@ -24,16 +28,16 @@ pub async fn initiate_idempotent<P: SlotAdapters<Store: Store>>(
     scheduler: &SlotScheduler<'_, P>,
     settings: InitiateSettings,
     new: NewTransfer,
-    name: &IdempotencyKey,
+    idempotency_key: &IdempotencyKey,
 ) -> Result<AcceptedJob, JobRejection> {
     let now = scheduler.clock.now();
     let job =
         AcceptedJob { job_id: new_id(now), retain_until: saturating_add(now, settings.record_ttl) };
     let new_record = Wanted::One(Box::new(new_transfer(settings, job.job_id.clone(), new, now)));
-    record_idempotent(scheduler, settings, &new_record, Some(name), &job).await
+    record_idempotent(scheduler, settings, &new_record, Some(idempotency_key), &job).await
 }
 
-/// The record that a request creates.
+/// The record that a request creates: a transfer or a batch.
 pub(super) enum Wanted {
     One(Box<Transfer>),
     Many(Box<NewBatch>),
@@ -45,67 +49,76 @@ pub(super) async fn record_idempotent<P: SlotAdapters<Store: Store>>(
     scheduler: &SlotScheduler<'_, P>,
     settings: InitiateSettings,
     new_record: &Wanted,
-    name: Option<&IdempotencyKey>,
+    idempotency_key: Option<&IdempotencyKey>,
     job: &AcceptedJob,
 ) -> Result<AcceptedJob, JobRejection> {
-    let request = name.cloned().map(|IdempotencyKey { key, fingerprint }| IdempotencyRecord {
-        key,
-        fingerprint,
-        job_id: job.job_id.clone(),
-        retain_until: job.retain_until,
-    });
-    // Two rounds: if the first request with the key was abandoned, its idempotency record is
-    // deleted and the key is used for this request.
+    let request =
+        idempotency_key.cloned().map(|IdempotencyKey { key, fingerprint }| IdempotencyRecord {
+            key,
+            fingerprint,
+            job_id: job.job_id.clone(),
+            retain_until: job.retain_until,
+        });
+    // If an earlier request with the key was abandoned, the first round deletes its idempotency
+    // record, and the second round uses the key for this request.
     for _ in 0..2 {
         let recorded = record(scheduler, settings, new_record, job, request.as_ref());
-        let Some(existing) = recorded.await? else { return Ok(job.clone()) };
-        if let Some(accepted) = first_response(scheduler.store, name, &existing).await? {
+        let Some(earlier_record) = recorded.await? else { return Ok(job.clone()) };
+        if let Some(accepted) =
+            first_response(scheduler.store, idempotency_key, &earlier_record).await?
+        {
             return Ok(accepted);
         }
-        scheduler.store.delete_idempotency_record(&existing).await.map_err(TaskError::from)?;
+        scheduler
+            .store
+            .delete_idempotency_record(&earlier_record)
+            .await
+            .map_err(TaskError::from)?;
     }
     Err(JobRejection::Pending)
 }
 
-/// Returns the response of the first request with that key, without creating anything; `None`
-/// when there was none.
+/// Returns the response of the first request with this key; `None` when there was no such request.
+/// Creates nothing.
 ///
 /// # Errors
-/// As [`initiate_job`](super::initiate_job).
+/// The errors of [`initiate_job`](super::initiate_job).
 pub async fn first_accepted_job<P: SlotAdapters<Store: Store>>(
     scheduler: &SlotScheduler<'_, P>,
-    name: Option<&IdempotencyKey>,
+    idempotency_key: Option<&IdempotencyKey>,
 ) -> Result<Option<AcceptedJob>, JobRejection> {
-    let Some(IdempotencyKey { key, .. }) = name else { return Ok(None) };
+    let Some(IdempotencyKey { key, .. }) = idempotency_key else { return Ok(None) };
     let (store, now) = (scheduler.store, scheduler.clock.now());
     match store.request(key, now).await.map_err(TaskError::from)? {
-        Some(existing) => first_response(store, name, &existing).await,
+        Some(earlier_record) => first_response(store, idempotency_key, &earlier_record).await,
         None => Ok(None),
     }
 }
 
-/// Returns the response of the earlier request with that key; `None` when that request was
-/// abandoned.
+/// Returns the response of the earlier request; `None` when that request was abandoned.
 async fn first_response(
     store: &impl BatchStore,
-    name: Option<&IdempotencyKey>,
-    existing: &IdempotencyRecord,
+    idempotency_key: Option<&IdempotencyKey>,
+    earlier_record: &IdempotencyRecord,
 ) -> Result<Option<AcceptedJob>, JobRejection> {
-    let batch = store.batch(&existing.job_id).await.map_err(TaskError::from)?;
+    let batch = store.batch(&earlier_record.job_id).await.map_err(TaskError::from)?;
     if batch.as_ref().is_some_and(|(batch, counts)| batch.was_abandoned(counts)) {
         return Ok(None);
     }
-    if name.is_some_and(|name| name.fingerprint != existing.fingerprint) {
+    if idempotency_key.is_some_and(|sent| sent.fingerprint != earlier_record.fingerprint) {
         return Err(JobRejection::KeyReused);
     }
     if batch.is_some_and(|(batch, _)| batch.phase == Phase::Accepted) {
         return Err(JobRejection::Pending);
     }
-    Ok(Some(AcceptedJob { job_id: existing.job_id.clone(), retain_until: existing.retain_until }))
+    Ok(Some(AcceptedJob {
+        job_id: earlier_record.job_id.clone(),
+        retain_until: earlier_record.retain_until,
+    }))
 }
 
-/// Records the job. Returns the idempotency record of an earlier request with that key, if
-/// there is one; then nothing is recorded.
+/// Records the job. If an earlier request has used the key, this function records nothing and
+/// returns that request's idempotency record.
 async fn record<P: SlotAdapters<Store: Store>>(
     scheduler: &SlotScheduler<'_, P>,
     settings: InitiateSettings,
@@ -115,14 +128,14 @@ async fn record<P: SlotAdapters<Store: Store>>(
 ) -> Result<Option<IdempotencyRecord>, TaskError> {
     Ok(match new_record {
         Wanted::One(transfer) => match scheduler.create_transfer(transfer, request).await? {
-            CreateResult::AlreadyExists(existing) => Some(existing),
+            CreateResult::AlreadyExists(earlier_record) => Some(earlier_record),
             CreateResult::Done | CreateResult::SlotsChanged => None,
         },
         Wanted::Many(batch) => {
             let (id, many) = (job.job_id.clone(), (**batch).clone());
             match initiate_batch(scheduler, settings, id, many, request).await? {
                 CreateBatchResult::Created(_) => None,
-                CreateBatchResult::AlreadyExists(existing) => Some(existing),
+                CreateBatchResult::AlreadyExists(earlier_record) => Some(earlier_record),
             }
         }
     })

@@ -7,8 +7,8 @@ use jiff::{SignedDuration, Timestamp};
 use crate::ports::{Clock, History, HistoryEntry, JobPosition, StoreError};
 use crate::transfer::get::is_retained;
 
-/// Maximum number of index reads for one page. A filter that matches nothing stops after them,
-/// and the page says where to continue.
+/// Maximum number of index reads for one page. A page whose filter matches few jobs ends after
+/// these reads, and says where to continue.
 const MAX_READS: usize = 10;
 
 /// Filter of a history.
@@ -30,11 +30,11 @@ pub struct Page {
     pub next: Option<JobPosition>,
 }
 
-/// Returns at most `size` jobs of `owner` that are older than `before`. Jobs that ended longer
-/// than `record_ttl` ago are skipped.
+/// Returns at most `size` jobs of `owner` that are older than `before`. Jobs that ended more than
+/// `record_ttl` ago are skipped.
 ///
 /// # Errors
-/// Those of the store.
+/// The errors of the store.
 pub async fn list_jobs(
     store: &impl History,
     clock: &impl Clock,
@@ -53,7 +53,7 @@ pub async fn list_jobs(
             if matches(&job, filter, record_ttl, now) {
                 jobs.push(job);
                 if jobs.len() == size {
-                    // More may follow, in this read or the next.
+                    // More jobs may follow, in this read or in the next one.
                     let next = jobs.last().map(HistoryEntry::place);
                     return Ok(Page { jobs, next });
                 }
@@ -73,6 +73,6 @@ fn matches(
     now: Timestamp,
 ) -> bool {
     let is_in_state = filter.state.is_none_or(|state| job.state(now) == state);
-    let is_for = filter.person.as_ref().is_none_or(|person| job.person() == Some(person));
-    is_retained(job.ended_at(), record_ttl, now) && is_in_state && is_for
+    let is_for_person = filter.person.as_ref().is_none_or(|person| job.person() == Some(person));
+    is_retained(job.ended_at(), record_ttl, now) && is_in_state && is_for_person
 }

@@ -1,4 +1,4 @@
-//! Retry of a job that has ended: another run under the same id.
+//! Retry of a job that has ended. A retry is another run of the job under the same id.
 
 use docferry_domain::ids::TransferId;
 use docferry_domain::transfer::Transfer;
@@ -21,26 +21,26 @@ pub enum RetryResult {
         /// Number of runs, including this one.
         attempts: u32,
     },
-    /// It has not ended, or it was completed and its delivery is still available.
+    /// The job has not ended, or it was completed and its delivery is still available.
     NotEnded,
-    /// It was never committed: not all of its documents are recorded.
+    /// The job was never committed, so not all of its documents are recorded.
     Abandoned,
     /// The maximum number of retries is reached.
     RetriesExhausted,
     /// The last run is still being cleaned up; retry a moment later.
     Unsettled,
-    /// It is a document of a batch, which can only be retried as a whole.
+    /// The id is that of a document of a batch. Only the whole batch can be retried.
     Part,
     /// There is no such job.
     Unknown,
 }
 
 /// Retries a job that failed, was canceled or has expired, at most `max_retries` times. In a
-/// batch, documents whose delivery is still available keep it, and the others run again.
+/// batch, only documents without an available delivery run again.
 ///
 /// # Errors
-/// Those of the store; the call can be repeated. Once the retry of a batch is recorded, `sweep`
-/// continues it.
+/// The errors of the store. The call can be repeated. Once the retry of a batch is recorded, the
+/// sweeper continues it.
 pub async fn retry_job<P: SlotAdapters<Store: Store>>(
     scheduler: &SlotScheduler<'_, P>,
     settings: JobSettings,
@@ -89,7 +89,7 @@ pub async fn retry_job<P: SlotAdapters<Store: Store>>(
         let code = error.code.as_str();
         tracing::warn!(batch.id = id.as_str(), error.code = code, "batch only partly resumed");
     }
-    // Counts the first run and this one.
+    // The first run is not a retry, and `retries` does not include this run.
     let attempts = retries.saturating_add(2);
     Ok(RetryResult::Accepted { job: AcceptedJob { job_id: id.clone(), retain_until }, attempts })
 }
@@ -100,7 +100,7 @@ async fn start_run<P: SlotAdapters<Store: Store>>(
     read: &Transfer,
     next_run: &Transfer,
 ) -> Result<bool, TaskError> {
-    // The transfer is queued; its workflow starts when it is granted a slot.
+    // This queues the transfer. Its workflow starts when the transfer is granted a slot.
     let started = scheduler.store.restart_transfer(read, next_run, next_run.must_end_by()).await?;
     if started {
         scheduler.fill_slots_best_effort(next_run.pool).await;

@@ -36,7 +36,7 @@ pub struct AcceptedJob {
 /// Why a job was not accepted.
 #[derive(Debug, thiserror::Error)]
 pub enum JobRejection {
-    /// Some documents are unknown; holds their positions in the request.
+    /// Some documents are unknown. The numbers are their positions in the request, from 0.
     #[error("some documents are not known")]
     Unknown(Vec<usize>),
     /// The idempotency key was used for a different request.

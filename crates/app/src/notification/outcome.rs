@@ -8,11 +8,11 @@ use crate::ports::{AuditQueue, NotificationOutbox, Outbox, WebhookQueue};
 
 /// Sends an outcome record and removes it from the outbox.
 ///
-/// Delivery is at least once: after a crash between the two steps, the record is sent again
+/// The record is delivered at least once. After a crash between the two writes, it is sent again
 /// under the same id. A slow consumer of the queue delays no transfer.
 ///
 /// # Errors
-/// When the queue or the store does not answer; the record stays in the outbox, and `sweep`
+/// The errors of the queue and the store. The record then stays in the outbox, and the sweeper
 /// sends it again.
 pub async fn notify(
     outbox: &impl Outbox,
@@ -24,11 +24,11 @@ pub async fn notify(
 }
 
 /// Puts a webhook notification into the queue of the function `webhook`, and removes it from
-/// the outbox. Delivery is at least once, as in [`notify`].
+/// the outbox. The notification is queued at least once, as in [`notify`].
 ///
 /// # Errors
-/// As [`notify`]. A caller that also sends outcomes should not fail because of this error:
-/// `sweep` queues the notification again.
+/// The errors of the queue and the store. A caller that also sends outcomes should not fail
+/// because of this error, because the sweeper queues the notification again.
 pub async fn forward(
     notifications: &impl NotificationOutbox,
     queue: &impl WebhookQueue,

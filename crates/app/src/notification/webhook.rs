@@ -1,5 +1,6 @@
-//! Delivery of webhook notifications: notifies the receiver that a caller named of the end of a
-//! job.
+//! Delivery of webhook notifications. A caller can name a URL, the webhook receiver, that docferry
+//! notifies of the end of a job. Failed deliveries are retried by the queue that holds the
+//! notifications.
 
 use std::time::Duration;
 
@@ -68,11 +69,11 @@ pub struct ReceivedNotification {
 /// Result of delivering a notification.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum NotificationResult {
-    /// The receiver accepted it; the message is finished.
+    /// The receiver accepted the notification. The message can be deleted.
     Delivered,
-    /// The receiver wants no more notifications; the message is finished.
+    /// The receiver wants no more notifications. The message can be deleted.
     Gone,
-    /// Delivery failed; the queue redelivers the message after the pause, or moves it to the
+    /// The delivery failed. The queue redelivers the message after the pause, or moves it to the
     /// dead-letter queue.
     NotYet {
         /// The failure.
@@ -82,7 +83,7 @@ pub enum NotificationResult {
     },
 }
 
-/// Notifies a receiver of the end of a job; on failure, has the queue redeliver the message
+/// Notifies a receiver of the end of a job. If that fails, makes the queue redeliver the message
 /// after a pause.
 ///
 /// The job itself is never affected by a failing receiver. An address that may not be called is
@@ -94,9 +95,9 @@ pub async fn notify_receiver(
     redelivery: &impl Redelivery,
     clock: &impl Clock,
     settings: &WebhookSettings,
-    given: &ReceivedNotification,
+    received: &ReceivedNotification,
 ) -> NotificationResult {
-    let why = match receiver.deliver(&given.notification, clock.now()).await {
+    let why = match receiver.deliver(&received.notification, clock.now()).await {
         Ok(()) => return NotificationResult::Delivered,
         Err(ReceiverError::Gone) => return NotificationResult::Gone,
         Err(why) => why,
@@ -105,10 +106,10 @@ pub async fn notify_receiver(
         ReceiverError::Refused { retry_after, .. } => *retry_after,
         _ => None,
     };
-    let pause = settings.pause(&given.notification, given.tries, requested);
-    if let Err(error) = redelivery.delay_redelivery(&given.receipt, pause).await {
-        // The queue's visibility time-out redelivers the message instead.
-        let (id, cause) = (given.notification.job_id.as_str(), error.0.to_string());
+    let pause = settings.pause(&received.notification, received.tries, requested);
+    if let Err(error) = redelivery.delay_redelivery(&received.receipt, pause).await {
+        // The queue then redelivers the message after its visibility time-out.
+        let (id, cause) = (received.notification.job_id.as_str(), error.0.to_string());
         tracing::warn!(job.id = id, error.cause = cause, "redelivery not delayed");
     }
     NotificationResult::NotYet { why, pause }

@@ -1,4 +1,7 @@
-//! The delivery bucket and its records: objects that downloads are served from.
+//! Ports of the delivery bucket, which holds the objects that callers download.
+//!
+//! [`Artifacts`] is the bucket itself. [`ArtifactStore`] holds one record for each object, which
+//! says how long the object is retained. An *artifact* is an object together with its record.
 
 use std::future::Future;
 
@@ -12,7 +15,7 @@ use super::{Cause, StoreError};
 /// Failure of a call to the delivery bucket. Variants differ in how the caller has to react.
 #[derive(Debug, thiserror::Error)]
 pub enum ArtifactError {
-    /// No answer or a server error: repeat the call.
+    /// The bucket did not respond or reported a server error. Repeat the call.
     #[error("the delivery bucket did not answer")]
     Unavailable(#[source] Cause),
     /// The multipart upload was completed, aborted or has expired. Check whether the object
@@ -46,8 +49,8 @@ pub struct OpenUpload {
 
 /// The delivery bucket, owned by docferry, from which callers fetch documents.
 ///
-/// Writers only need to know the key: uploads in progress are found by it, so a lost answer
-/// cannot orphan one.
+/// Multipart uploads in progress can be listed by the key of their object. A lost response that
+/// contained an upload id therefore leaves no upload that cannot be found.
 pub trait Artifacts: Send + Sync {
     /// Writes a small object with a single PUT.
     fn put(
@@ -70,8 +73,8 @@ pub trait Artifacts: Send + Sync {
         mime: Option<&str>,
     ) -> impl Future<Output = Result<String, ArtifactError>> + Send;
 
-    /// Stores a part; may be repeated. The bucket verifies it against the checksum that is sent
-    /// with it.
+    /// Stores a part. The bucket verifies the part against a checksum in the request. The call can
+    /// be repeated.
     fn put_part(
         &self,
         key: &str,
@@ -91,22 +94,21 @@ pub trait Artifacts: Send + Sync {
     /// Aborts every multipart upload of this key and discards the stored parts.
     fn abort(&self, key: &str) -> impl Future<Output = Result<(), ArtifactError>> + Send;
 
-    /// Returns the size of the object; `None` when there is none.
+    /// Returns the size of the object; `None` when it does not exist.
     fn stored_size(
         &self,
         key: &str,
     ) -> impl Future<Output = Result<Option<u64>, ArtifactError>> + Send;
 
-    /// Deletes the object; succeeds if it does not exist.
+    /// Deletes the object. Succeeds also if the object does not exist.
     fn delete(&self, key: &str) -> impl Future<Output = Result<(), ArtifactError>> + Send;
 }
 
 /// Records of the objects in the delivery bucket.
 ///
-/// [`TransferStore::record_delivery`](super::TransferStore::record_delivery) offers an artifact
-/// for reuse; until then only its own transfer uses it. The retention of an artifact and the
-/// time at which the sweeper next checks it are separate values: rescheduling changes no
-/// retention, and a retention never decreases.
+/// Other transfers can reuse an artifact after its own transfer has recorded it as delivered. The
+/// retention of an artifact and the time at which the sweeper next checks it are separate values:
+/// rescheduling a check changes no retention. A retention never decreases.
 pub trait ArtifactStore: Send + Sync {
     /// Records an object that its transfer has not delivered yet, retained at least until
     /// [`ArtifactRecord::retain_until`]. Repeating the call never shortens the retention, and
@@ -123,33 +125,33 @@ pub trait ArtifactStore: Send + Sync {
     ) -> impl Future<Output = Result<Option<ArtifactRecord>, StoreError>> + Send;
 
     /// Extends the retention of a delivered artifact to at least `until`. Returns `false` when
-    /// it is not delivered yet, is being removed or has been removed: the caller cannot rely on
-    /// it.
+    /// the artifact is not delivered yet, is being removed or has been removed. The caller must
+    /// then not use it.
     fn retain_artifact(
         &self,
         key: &str,
         until: Timestamp,
     ) -> impl Future<Output = Result<bool, StoreError>> + Send;
 
-    /// Begins the removal of an artifact that was never delivered: from then on it can neither
-    /// be delivered nor retained. Returns `false` when it was delivered: other transfers may
-    /// have reused it, so only its retention decides. Returns `true` for an artifact that is
-    /// already being removed or is unknown.
+    /// Begins the removal of an artifact that was never delivered, so that it can neither be
+    /// delivered nor retained any more. Returns `false` when the artifact was delivered, because
+    /// other transfers may have reused it. Returns `true` for an artifact that is already being
+    /// removed or is unknown.
     fn withdraw_artifact(&self, key: &str)
     -> impl Future<Output = Result<bool, StoreError>> + Send;
 
-    /// Returns at most `limit` keys of artifacts that the sweeper has to check before `now`,
-    /// longest due first. The index is eventually consistent.
+    /// Returns at most `limit` keys of artifacts whose check by the sweeper is due at `now`,
+    /// beginning with the longest due. The index is eventually consistent.
     fn expired_artifacts(
         &self,
         now: Timestamp,
         limit: usize,
     ) -> impl Future<Output = Result<Vec<String>, StoreError>> + Send;
 
-    /// Begins the removal of an artifact whose retention is over at `now`: from then on it can
-    /// neither be delivered nor retained. Returns `false` while it is retained longer, and
-    /// reschedules the sweeper's check to the end of the retention. Returns `true` for an
-    /// artifact that is already being removed or is unknown.
+    /// Begins the removal of an artifact whose retention is over at `now`, so that it can neither
+    /// be delivered nor retained any more. If the retention is not over, returns `false` and
+    /// reschedules the sweeper's check to the end of the retention. Returns `true` for an artifact
+    /// that is already being removed or is unknown.
     fn expire_artifact(
         &self,
         key: &str,

@@ -1,4 +1,4 @@
-//! Batches: many documents in one job.
+//! Port of batches. A batch is a job that delivers many documents.
 
 use std::future::Future;
 
@@ -13,7 +13,8 @@ use super::{CreateResult, StoreError};
 /// Batches and their documents, each of which is also a transfer in
 /// [`TransferStore`](super::TransferStore).
 ///
-/// The transactions that end the documents maintain the counts: each document counts once.
+/// The transaction that ends a document also updates the counts of its batch, so each document is
+/// counted once.
 pub trait BatchStore: Send + Sync {
     /// Adds a new batch that is not committed yet. The call can be repeated.
     fn record_batch(
@@ -22,13 +23,15 @@ pub trait BatchStore: Send + Sync {
         request: Option<&IdempotencyRecord>,
     ) -> impl Future<Output = Result<CreateResult, StoreError>> + Send;
 
-    /// Does the same for a request without an idempotency key.
+    /// Adds a new batch, as [`BatchStore::record_batch`] does, for a request without an idempotency
+    /// key.
     fn create_batch(&self, batch: &Batch) -> impl Future<Output = Result<(), StoreError>> + Send {
         async move { self.record_batch(batch, None).await.map(drop) }
     }
 
-    /// Adds documents of a batch: they hold no slot and are not queued yet. Existing ones are
-    /// not changed. The store may delete documents that are never started after `purge_at`.
+    /// Adds documents of a batch, which hold no slot and are not queued yet. Does not change
+    /// documents that exist already. The store may delete documents after `purge_at` if they are
+    /// never started.
     fn add_documents(
         &self,
         documents: &[Transfer],
@@ -39,7 +42,7 @@ pub trait BatchStore: Send + Sync {
     /// has ended.
     fn commit_batch(&self, id: &TransferId) -> impl Future<Output = Result<(), StoreError>> + Send;
 
-    /// Returns the batch and its counts; `None` when there is none.
+    /// Returns the batch and its counts; `None` when the batch does not exist.
     fn batch(
         &self,
         id: &TransferId,
@@ -61,9 +64,9 @@ pub trait BatchStore: Send + Sync {
         limit: usize,
     ) -> impl Future<Output = Result<Vec<Transfer>, StoreError>> + Send;
 
-    /// Reserves a file name for a document among those of its batch; names that differ only in
-    /// case are equal. Returns `false` when another document has the name. The call can be
-    /// repeated. The store may delete the reservation after `purge_at`.
+    /// Reserves a file name for a document of a batch. Returns `false` when another document of the
+    /// batch has the name; names that differ only in case are equal. The call can be repeated. The
+    /// store may delete the reservation after `purge_at`.
     fn claim_name(
         &self,
         document: &TransferId,
@@ -71,8 +74,8 @@ pub trait BatchStore: Send + Sync {
         purge_at: Timestamp,
     ) -> impl Future<Output = Result<bool, StoreError>> + Send;
 
-    /// Records a cancel request of the batch's owner; the batch is due for the sweeper at
-    /// `due`. Returns the batch, or `None` when the owner has no such batch that is active.
+    /// Records a cancel request of the batch's owner. The sweeper checks the batch at `due`.
+    /// Returns the batch, or `None` when the owner has no such batch that is active.
     fn cancel_batch(
         &self,
         id: &TransferId,
@@ -80,17 +83,17 @@ pub trait BatchStore: Send + Sync {
         due: Timestamp,
     ) -> impl Future<Output = Result<Option<Batch>, StoreError>> + Send;
 
-    /// Records that all documents that had not ended were asked to stop. Only for the run with
-    /// this number of retries.
+    /// Records that all documents that had not ended were asked to stop. Has no effect if the
+    /// batch is in another run than the one with this number of `retries`.
     fn documents_stopped(
         &self,
         id: &TransferId,
         retries: u32,
     ) -> impl Future<Output = Result<(), StoreError>> + Send;
 
-    /// Ends the batch, unless it has ended or was restarted since it was `read`; the store may
-    /// delete it after `purge_at`. `counts` says how many of its documents were not delivered,
-    /// which is recorded and sent with the outcome.
+    /// Ends the batch, unless it has ended or was restarted since it was `read`. The store may
+    /// delete the batch after `purge_at`. The number of documents that were not delivered,
+    /// according to `counts`, is recorded and sent with the outcome.
     fn end_batch(
         &self,
         read: &Batch,

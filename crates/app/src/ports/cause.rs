@@ -1,4 +1,4 @@
-//! Cause of an error of a port.
+//! Type of the cause that the errors of all ports carry.
 
 /// Cause of an error, for the log.
 ///

@@ -1,4 +1,4 @@
-//! Credentials for outside systems.
+//! Port that provides docferry's credentials for outside systems.
 
 use std::future::Future;
 

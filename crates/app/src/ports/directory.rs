@@ -1,4 +1,4 @@
-//! Directory of users.
+//! Port of the directory of users, which finds the user who has an email address.
 
 use std::future::Future;
 

@@ -1,4 +1,4 @@
-//! Index of documents by number.
+//! Port of the document index, which finds the documents that clients request by number.
 
 use std::collections::BTreeMap;
 use std::future::Future;

@@ -1,4 +1,5 @@
-//! The document source (ORDS), which pushes documents towards the exchange bucket.
+//! Port of the document source (Oracle REST Data Services, ORDS), which pushes documents into the
+//! exchange bucket. The crate `docferry-ords` implements it.
 
 use std::future::Future;
 
@@ -6,7 +7,7 @@ use docferry_domain::ids::ObjectGuid;
 
 use super::Cause;
 
-/// The source's description of a document that it pushed; not validated.
+/// The source's description of a document that it pushed. The description is not validated.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct SourceAnswer {
     /// Key under which the object will appear in the exchange bucket. Validate before use: it
@@ -21,20 +22,22 @@ pub struct SourceAnswer {
 /// Failure of a call to the source. Variants differ in how the caller has to react.
 #[derive(Debug, thiserror::Error)]
 pub enum SourceError {
-    /// No answer or a server error; the push may have happened. Pushing again is harmless: the
-    /// same file is written again.
+    /// The source did not respond or reported a server error. The push may have happened. Pushing
+    /// again is harmless, because it writes the same object again.
     #[error("the document source did not answer")]
     Unavailable(#[source] Cause),
-    /// An answer that violates the contract, such as an HTML page. May be transient.
+    /// The response violates the contract, for example because it is an HTML page. The cause may be
+    /// transient.
     #[error("the document source gave an answer that is not of its contract")]
     InvalidAnswer,
     /// The document does not exist (404).
     #[error("the document is unknown to its source")]
     NotFound,
-    /// An error text instead of the document's description, or another 4xx.
+    /// The source responded with an error text instead of the document's description, or with
+    /// another status 4xx.
     #[error("the document source refused the request")]
     Refused,
-    /// Our credentials were refused (401, 403).
+    /// The source rejected docferry's credentials (401, 403).
     #[error("the document source refused our credentials")]
     Unauthorized,
 }

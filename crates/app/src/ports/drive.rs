@@ -1,4 +1,8 @@
-//! The recipient's drive: Microsoft Graph's upload sessions, single PUTs and look-ups.
+//! Port of the recipient's drive: upload sessions, single PUTs and look-ups, as Microsoft Graph
+//! offers them for OneDrive. The crate `docferry-graph` implements the trait [`Drive`].
+//!
+//! An *upload session* receives a large file in fragments, consecutive byte ranges, through its own
+//! URL.
 
 use std::fmt;
 use std::future::Future;
@@ -23,15 +27,15 @@ use super::{ByteStream, Cause};
 pub struct Destination {
     /// The recipient, who owns the drive.
     pub recipient: Recipient,
-    /// The folder; the service creates missing ones.
+    /// The folder. The service creates missing folders of the path.
     pub folder: DriveFolder,
     /// The document's name.
     pub name: DocumentName,
 }
 
 impl Destination {
-    /// Returns the destination of a transfer, once the document's name is known; `None` when
-    /// the target is no drive.
+    /// Returns the destination of a transfer; `None` while the document's name is unknown, or when
+    /// the transfer is a download.
     #[must_use]
     pub fn of(transfer: &Transfer) -> Option<Self> {
         let drive = transfer.target.drive()?;
@@ -42,8 +46,8 @@ impl Destination {
         })
     }
 
-    /// Returns the same destination with this number appended to the name, in the service's own
-    /// way of numbering; 0 is the name itself.
+    /// Returns the same destination with a numbered name, such as `order 1.pdf`. Names are numbered
+    /// as the service does it. Number 0 is the document's own name.
     ///
     /// # Errors
     /// [`PathRule`] when the numbered name would be too long.
@@ -52,8 +56,8 @@ impl Destination {
     }
 }
 
-/// URL of an upload session. It carries its own credential: a bearer secret, stored only
-/// encrypted and used byte for byte as received.
+/// URL of an upload session. The URL contains its own credential, so it is a secret: docferry
+/// stores it only encrypted. Requests use it byte for byte as received.
 #[derive(Clone)]
 pub struct UploadUrl(SecretString);
 
@@ -82,16 +86,16 @@ impl fmt::Debug for UploadUrl {
 pub struct UploadSession {
     /// URL to which fragments are sent.
     pub url: UploadUrl,
-    /// When the drive drops the session unless fragments arrive; `None` when the drive does not
-    /// say.
+    /// Time at which the session expires unless fragments arrive; `None` when the drive did not
+    /// report it.
     pub expires_at: Option<Timestamp>,
 }
 
 /// Status of an open session.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct SessionStatus {
-    /// The first missing range. `None` when the drive names none: the file is complete, or the
-    /// drive does not say. Look the destination up then.
+    /// The first missing range. `None` when the drive reports no range, which does not tell
+    /// whether the file is complete: look the destination up.
     pub next: Option<ExpectedRange>,
 }
 
@@ -104,17 +108,16 @@ pub enum SessionEnd {
     AlreadyGone,
 }
 
-/// The drive's answer to a fragment.
+/// Successful response of the drive to a fragment.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum FragmentResult {
     /// The fragment was stored (202).
     Accepted {
-        /// The range that the drive expects next, starting at its offset; `None` when it named
-        /// no range.
+        /// The range that the drive expects next; `None` when the drive reported no range.
         next: Option<ExpectedRange>,
     },
-    /// The file is complete, and the answer holds its item. A success without an item is
-    /// [`DriveError::Ambiguous`] instead.
+    /// The file is complete, and the response contains its item. A successful response without an
+    /// item is [`DriveError::Ambiguous`] instead.
     Completed(DriveItem),
 }
 
@@ -125,43 +128,45 @@ pub struct DriveItem {
     pub id: String,
     /// Size and hash.
     pub facts: ItemFacts,
-    /// URL at which the owner can open it in a browser, if the service returned one.
+    /// URL at which the drive's owner can open the item in a browser, if the service returned one.
     pub web_url: Option<String>,
 }
 
 /// Failure of a drive call. Variants differ in how the caller has to react.
 #[derive(Debug, thiserror::Error)]
 pub enum DriveError {
-    /// Too many requests or temporarily unavailable (429, 503, 509): wait for `retry_after`, or
-    /// a default time, then continue. Nothing was stored.
+    /// The drive has received too many requests or is temporarily unavailable (429, 503, 509), and
+    /// has stored nothing. Wait for `retry_after`, or for a default time, and continue.
     #[error("the drive asks to slow down")]
     Throttled {
-        /// From `Retry-After`, seconds or date.
+        /// Wait that the header `Retry-After` asks for.
         retry_after: Option<Duration>,
     },
-    /// A 5xx, a time-out, a broken connection, or a success without its expected body: the call
-    /// may or may not have taken effect. Query the state before repeating it.
+    /// The call may or may not have taken effect, because of a status 5xx, a time-out, a broken
+    /// connection, or a successful response without the expected body. Query the state before
+    /// repeating the call.
     #[error("the drive's answer was lost, is a server error or has no meaning")]
     Ambiguous(#[source] Cause),
-    /// The call had no effect, and repeating it may help: a refusal of a read, or a path that
-    /// was not found although the recipient has a drive.
+    /// The call had no effect, but may succeed when it is repeated. Examples are a rejected read,
+    /// and a path that was not found although the recipient has a drive.
     #[error("the drive did not do it")]
     NoEffect {
-        /// The failure code if repetitions do not help.
-        then: FailureCode,
-        /// The drive's answer.
+        /// Failure code of the transfer if all repetitions fail as well.
+        final_code: FailureCode,
+        /// The drive's response.
         #[source]
         cause: Cause,
     },
-    /// The fragment does not start at the session's offset (416): query the session.
+    /// The fragment does not start at the offset that the session expects (416). Query the
+    /// session's status.
     #[error("the drive expects another offset")]
     OffsetMismatch,
-    /// The upload URL is not valid any more (401, 403, 404, 410). The file may be complete:
-    /// look the destination up before starting again.
+    /// The upload URL is not valid any more (401, 403, 404, 410). The file may be complete, so look
+    /// the destination up before starting the upload again.
     #[error("the upload session is gone")]
     SessionGone,
     /// The item at the path conflicts, has changed, or is being uploaded by another session
-    /// (409, 412). As an answer to [`Drive::find`]: a folder has that name.
+    /// (409, 412). [`Drive::find`] fails with this error when a folder has the name.
     #[error("the item at the path is in the way")]
     Conflict,
     /// The file is open or locked (423).
@@ -182,29 +187,29 @@ pub enum DriveError {
     /// The user has no drive.
     #[error("the user has no drive")]
     DriveNotProvisioned,
-    /// Our credentials or permissions were refused (401 after a token refresh, 403).
+    /// docferry's credentials or permissions were rejected (401 after a token refresh, 403).
     #[error("the drive refuses our credentials ({code})")]
     Unauthorized {
         /// The service's most specific error code.
         code: String,
     },
-    /// The request body could not be read from the exchange bucket; it is unknown how much of
-    /// the sent part the drive has stored.
+    /// The request body could not be read from the exchange bucket. It is unknown how many of the
+    /// sent bytes the drive has stored.
     #[error("the source could not be read")]
     Body,
 }
 
 /// A person's drive that accepts large files in fragments (Microsoft Graph).
 ///
-/// Implementations translate HTTP statuses into [`DriveError`] in one place, refresh their own
-/// token once after a 401, and do not retry: the caller decides how to react to an ambiguous
-/// answer.
+/// Implementations translate HTTP statuses into [`DriveError`] in one place. They refresh their
+/// token once after a status 401. They do not retry any other failure, because only the caller
+/// knows how to react to [`DriveError::Ambiguous`].
 pub trait Drive: Send + Sync {
     /// Opens an upload session for `size` bytes (at least 1).
     ///
-    /// Not idempotent: after [`DriveError::Ambiguous`] a session may exist whose URL is lost.
-    /// Until that session expires, after about 15 minutes, every other session for the path is
-    /// refused with [`DriveError::Conflict`], under any policy.
+    /// This call is not idempotent. After [`DriveError::Ambiguous`], a session may exist whose URL
+    /// is lost. Until that session expires, after about 15 minutes, each further session for the
+    /// path fails with [`DriveError::Conflict`], under any policy.
     fn create_session(
         &self,
         destination: &Destination,
@@ -218,14 +223,14 @@ pub trait Drive: Send + Sync {
         url: &UploadUrl,
     ) -> impl Future<Output = Result<SessionStatus, DriveError>> + Send;
 
-    /// Sends the bytes `range` of the document; `body` yields exactly that many.
+    /// Sends the bytes `range` of the document. `body` yields exactly these bytes.
     ///
-    /// `range.start` must equal the session's next expected offset; any other start fails with
-    /// [`DriveError::OffsetMismatch`].
+    /// `range.start` must equal the offset that the session expects next; if not, the call fails
+    /// with [`DriveError::OffsetMismatch`].
     ///
-    /// Not atomic with docferry's own records: after [`DriveError::Ambiguous`] or
-    /// [`DriveError::Body`], and when the future is dropped, the bytes may or may not be
-    /// stored. Call [`Drive::session_status`] before sending again.
+    /// After [`DriveError::Ambiguous`] or [`DriveError::Body`], and when the future is dropped, the
+    /// drive may or may not have stored the bytes. Call [`Drive::session_status`] before sending
+    /// again.
     fn put_fragment(
         &self,
         url: &UploadUrl,
@@ -233,18 +238,18 @@ pub trait Drive: Send + Sync {
         body: ByteStream,
     ) -> impl Future<Output = Result<FragmentResult, DriveError>> + Send;
 
-    /// Deletes a session, so that it cannot be completed any more.
+    /// Deletes a session, so that no request can complete its file any more.
     fn delete_session(
         &self,
         url: &UploadUrl,
     ) -> impl Future<Output = Result<SessionEnd, DriveError>> + Send;
 
-    /// Writes a whole document of at most 4,000,000 bytes in one request. An empty document can
-    /// only be written this way, not through a session.
+    /// Writes a whole document of at most 4,000,000 bytes in one request. This is the only way to
+    /// write an empty document, because a session needs at least one byte.
     ///
     /// After [`DriveError::Ambiguous`], and when the future is dropped, the document may be at
-    /// the destination, or appear there later. [`DriveError::Conflict`] is possible under every
-    /// policy.
+    /// the destination, or appear there later. The call can fail with [`DriveError::Conflict`]
+    /// under every policy.
     fn put_whole(
         &self,
         destination: &Destination,
@@ -259,10 +264,10 @@ pub trait Drive: Send + Sync {
         destination: &Destination,
     ) -> impl Future<Output = Result<Option<DriveItem>, DriveError>> + Send;
 
-    /// Returns whether a file is in the place of a folder on the destination's path.
+    /// Returns whether a part of the destination's folder path is a file instead of a folder.
     ///
-    /// Useful only after a conflict when nothing is at the destination itself. The default
-    /// implementation, for drives that cannot answer this, returns `false`.
+    /// The result explains a conflict when there is no item at the destination itself. The default
+    /// implementation, for drives that cannot determine this, returns `false`.
     fn has_file_in_path(
         &self,
         _destination: &Destination,
@@ -270,10 +275,11 @@ pub trait Drive: Send + Sync {
         std::future::ready(Ok(false))
     }
 
-    /// Reads `range` (not empty) of an item's content. If the item's size is not the one in
-    /// `item`, the item has changed, and the call fails with [`DriveError::Ambiguous`].
+    /// Reads `range` (not empty) of an item's content. If the item no longer has the size in
+    /// `item`, it has changed, and the call fails with [`DriveError::Ambiguous`].
     ///
-    /// The default implementation, for drives that cannot read, refuses.
+    /// The default implementation, for drives that cannot read, fails with
+    /// [`DriveError::Refused`].
     fn read_item(
         &self,
         _destination: &Destination,

@@ -16,7 +16,7 @@ pub type ByteStream = BoxStream<'static, Result<Bytes, ExchangeError>>;
 /// Failure of a call to the exchange bucket. Variants differ in how the caller has to react.
 #[derive(Debug, thiserror::Error)]
 pub enum ExchangeError {
-    /// No answer or a server error: repeat the call.
+    /// The bucket did not respond or reported a server error. Repeat the call.
     #[error("the exchange bucket did not answer")]
     Unavailable(#[source] Cause),
     /// The object's tag is not the one that arrived (412).
@@ -25,7 +25,7 @@ pub enum ExchangeError {
     /// The object is gone (404) or shorter than expected.
     #[error("the exchange object is gone")]
     Gone,
-    /// Our key pair was refused (403).
+    /// The bucket rejected docferry's key pair (403).
     #[error("the exchange bucket refuses our key pair")]
     Unauthorized,
 }
@@ -36,14 +36,14 @@ pub trait ExchangeStore: Send + Sync {
     /// `last_modified` that is not before it.
     fn store_time(&self) -> impl Future<Output = Result<Timestamp, ExchangeError>> + Send;
 
-    /// Returns size, tag and time of an object; `None` when there is none.
+    /// Returns size, tag and time of an object; `None` when the object does not exist.
     fn head(
         &self,
         key: &str,
     ) -> impl Future<Output = Result<Option<ObjectHead>, ExchangeError>> + Send;
 
-    /// Reads `range` (not empty) of the object, only if it has this tag. The stream yields
-    /// exactly the range or ends with an error.
+    /// Reads `range` (not empty) of the object, provided that the object has this tag. The stream
+    /// yields exactly the range or ends with an error.
     fn read(
         &self,
         key: &str,
@@ -51,6 +51,6 @@ pub trait ExchangeStore: Send + Sync {
         range: Range<u64>,
     ) -> impl Future<Output = Result<ByteStream, ExchangeError>> + Send;
 
-    /// Deletes an object; succeeds if it does not exist.
+    /// Deletes an object. Succeeds also if the object does not exist.
     fn delete(&self, key: &str) -> impl Future<Output = Result<(), ExchangeError>> + Send;
 }

@@ -1,4 +1,7 @@
-//! Jobs: their history, their retries, and the idempotency records of requests.
+//! Ports of jobs: their history, their retries, and the idempotency records of requests.
+//!
+//! A job is one request of an owner: a single transfer, or a batch of documents. An idempotency
+//! record lets a repeated request return the response of the first request.
 
 use std::future::Future;
 
@@ -10,13 +13,13 @@ use jiff::Timestamp;
 
 use super::StoreError;
 
-/// Options of recording a new transfer; they apply in the same transaction.
+/// Additional writes in the transaction that records a new transfer.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct CreateOptions<'a> {
     /// The request's idempotency record, if the caller sent a key.
     pub request: Option<&'a IdempotencyRecord>,
-    /// Grants a slot from the start, provided that no slot was granted since the slots were
-    /// read at this version. `None` puts the transfer into the queue.
+    /// Version of the slots that the caller has read. The transfer gets a slot if the slots still
+    /// have this version. `None` puts the transfer into the queue.
     pub slot: Option<u64>,
 }
 
@@ -25,7 +28,7 @@ pub struct CreateOptions<'a> {
 pub enum CreateResult {
     /// The record was written.
     Done,
-    /// A slot was granted to another transfer meanwhile; nothing was recorded.
+    /// The slots have changed since the caller read them; nothing was recorded.
     SlotsChanged,
     /// An unexpired idempotency record with the same key exists; nothing was recorded.
     AlreadyExists(IdempotencyRecord),
@@ -41,7 +44,7 @@ pub enum HistoryEntry {
 }
 
 impl HistoryEntry {
-    /// Returns its position in the history.
+    /// Returns the job's position in the history.
     #[must_use]
     pub fn place(&self) -> JobPosition {
         let (created_at, id) = match self {
@@ -51,7 +54,7 @@ impl HistoryEntry {
         JobPosition { created_ms: created_at.as_millisecond(), id: id.clone() }
     }
 
-    /// Returns its state as shown to its owner.
+    /// Returns the job's state as shown to its owner.
     #[must_use]
     pub fn state(&self, now: Timestamp) -> JobState {
         match self {
@@ -60,7 +63,7 @@ impl HistoryEntry {
         }
     }
 
-    /// Returns when it ended, with any outcome.
+    /// Returns the time at which the job ended, with any outcome.
     #[must_use]
     pub const fn ended_at(&self) -> Option<Timestamp> {
         match self {
@@ -69,7 +72,7 @@ impl HistoryEntry {
         }
     }
 
-    /// Returns the person on whose behalf it was requested, if that is not the owner.
+    /// Returns the person on whose behalf the job was requested, if that is not the owner.
     #[must_use]
     pub const fn person(&self) -> Option<&Person> {
         match self {
@@ -88,8 +91,8 @@ pub struct JobPosition {
     pub id: TransferId,
 }
 
-/// The jobs of each owner. They include transfers of the viewer's contract, but not the single
-/// documents of a batch.
+/// History of the jobs of each owner. The history includes transfers that were requested through
+/// the viewer's contract. It does not list the documents of a batch separately.
 pub trait History: Send + Sync {
     /// Returns at most `limit` jobs of `owner` that are older than `before`, newest first, and
     /// the position at which to continue; `None` at the end.
@@ -108,12 +111,11 @@ pub trait History: Send + Sync {
 ///
 /// Every write is conditional and can be repeated.
 pub trait JobStore: Send + Sync {
-    /// Starts another run of a transfer that has ended and is settled, as [`Transfer::restarted`]
-    /// describes. A transfer outside a batch is put into the queue. A document of a batch is no
-    /// longer counted as ended there, and is not queued. The transfer is due for the sweeper at
-    /// `due`.
+    /// Starts another run of a transfer that has ended and is cleaned up; `restarted` is its new
+    /// record. A transfer outside a batch is put into the queue. A document of a batch is no longer
+    /// counted as ended in its batch, and is not queued. The sweeper checks the transfer at `due`.
     ///
-    /// Returns `false` when the transfer has changed since it was `read`, is not settled, or
+    /// Returns `false` when the transfer has changed since it was `read`, is not cleaned up, or
     /// when its batch is not resuming its documents in that run.
     fn restart_transfer(
         &self,
@@ -123,8 +125,8 @@ pub trait JobStore: Send + Sync {
     ) -> impl Future<Output = Result<bool, StoreError>> + Send;
 
     /// Starts another run of a batch that has ended: sets [`Batch::resuming`], its retention
-    /// to `retain_until` and the deadline of its documents to `deadline`. The batch is due for
-    /// the sweeper at `due`. Returns `false` when it has changed since it was `read`.
+    /// to `retain_until` and the deadline of its documents to `deadline`. The sweeper checks the
+    /// batch at `due`. Returns `false` when the batch has changed since it was `read`.
     fn resume_batch(
         &self,
         read: &Batch,
@@ -133,8 +135,8 @@ pub trait JobStore: Send + Sync {
         due: Timestamp,
     ) -> impl Future<Output = Result<bool, StoreError>> + Send;
 
-    /// Records that all documents of the batch that have to run again were restarted. Only for
-    /// the run with this number of retries.
+    /// Records that all documents of the batch that have to run again were restarted. Has no
+    /// effect if the batch is in another run than the one with this number of `retries`.
     fn mark_documents_resumed(
         &self,
         id: &TransferId,
@@ -157,7 +159,8 @@ pub trait JobStore: Send + Sync {
         now: Timestamp,
     ) -> impl Future<Output = Result<Option<IdempotencyRecord>, StoreError>> + Send;
 
-    /// Deletes an idempotency record, if it still names that job: the job was never accepted.
+    /// Deletes the idempotency record of a job that was never accepted, unless the stored record
+    /// names another job.
     fn delete_idempotency_record(
         &self,
         request: &IdempotencyRecord,

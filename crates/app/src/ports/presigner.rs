@@ -1,4 +1,5 @@
-//! Presigned URLs of objects in the delivery bucket.
+//! Port that creates presigned URLs of objects in the delivery bucket. A presigned URL lets its
+//! bearer download one object without credentials.
 
 use std::future::Future;
 

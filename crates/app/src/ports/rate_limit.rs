@@ -1,4 +1,4 @@
-//! Rate limit: counts calls.
+//! Port that counts the calls of each caller, for the rate limit.
 
 use std::future::Future;
 

@@ -1,4 +1,5 @@
-//! Encryption of upload URLs.
+//! Port for the encryption of upload URLs. An upload URL contains its own credential, so docferry
+//! stores it only encrypted (*sealed*).
 
 use std::future::Future;
 
@@ -9,11 +10,11 @@ use super::{Cause, UploadUrl};
 /// Failure of encryption or decryption.
 #[derive(Debug, thiserror::Error)]
 pub enum SealError {
-    /// The key service did not answer: retry.
+    /// The key service did not respond. Retry the call.
     #[error("the key service did not answer")]
     Unavailable(#[source] Cause),
-    /// The ciphertext is not ours or belongs to another transfer. The session cannot be used
-    /// any more; open a new one.
+    /// The ciphertext was not encrypted by docferry, or belongs to another transfer. The upload
+    /// session cannot be used any more; open a new session.
     #[error("the sealed text cannot be opened")]
     Unreadable,
 }

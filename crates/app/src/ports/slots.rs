@@ -1,4 +1,5 @@
-//! Slots (the right to move bytes) and the queue for them.
+//! Port of the store for slots and the queue for them. A slot is the right of a transfer to move
+//! bytes.
 
 use std::future::Future;
 
@@ -42,8 +43,8 @@ pub trait SlotStore: Send + Sync {
         due: Timestamp,
     ) -> impl Future<Output = Result<bool, StoreError>> + Send;
 
-    /// Puts a transfer that holds no slot into the queue; it is due for the sweeper at `due`.
-    /// Does nothing for one that holds a slot. The call can be repeated.
+    /// Puts a transfer that holds no slot into the queue. The sweeper checks the transfer at `due`.
+    /// Does nothing for a transfer that holds a slot. The call can be repeated.
     fn enqueue(
         &self,
         transfer: &Transfer,
@@ -57,8 +58,8 @@ pub trait SlotStore: Send + Sync {
         transfer: &Transfer,
     ) -> impl Future<Output = Result<(), StoreError>> + Send;
 
-    /// Frees the slot of a holder whose record is gone or says that it holds none. Returns
-    /// whether the slot was freed.
+    /// Frees the slot of a holder that has no record, or whose record says that it holds no slot.
+    /// Returns whether the slot was freed.
     fn reclaim(
         &self,
         pool: Pool,

@@ -10,9 +10,9 @@ use super::StoreError;
 /// per application and tenant.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Pause {
-    /// When the drive asked for it.
+    /// Time at which the drive asked for the pause.
     pub since: Timestamp,
-    /// When it ends.
+    /// Time at which the pause ends.
     pub until: Timestamp,
 }
 

@@ -9,8 +9,8 @@ use jiff::Timestamp;
 
 use super::{QueueError, StoreError};
 
-/// Webhook notifications that were not put into the queue yet. The transaction that ends a job
-/// adds one, separate from the outcome record.
+/// Outbox of webhook notifications that were not put into the queue yet. The transaction that ends
+/// a job adds a notification, which is separate from the outcome record.
 pub trait NotificationOutbox: Send + Sync {
     /// Returns the notification of one end of a job (`execution_number`); `None` when it was already
     /// queued.
@@ -56,26 +56,26 @@ pub trait Redelivery: Send + Sync {
     ) -> impl Future<Output = Result<(), QueueError>> + Send;
 }
 
-/// Failure to notify a receiver. No text names the receiver or holds its answer.
+/// Failure to notify a receiver. The error texts contain neither the receiver nor its response.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum ReceiverError {
-    /// The receiver wants no more notifications (410): stop permanently.
+    /// The receiver wants no more notifications (410). Do not retry.
     #[error("the receiver is gone for good")]
     Gone,
     /// The receiver was not called, because the address, or the address that its name resolves
     /// to, is not allowed. The name may resolve to another address later.
     #[error("the address may not be called")]
     Forbidden,
-    /// The receiver did not answer with a success status: retry later, and not before
-    /// `retry_after` if it is given.
+    /// The receiver responded with an error status. Retry later, and not before `retry_after` if
+    /// it is given.
     #[error("the receiver answered {status}")]
     Refused {
-        /// HTTP status of the answer.
+        /// HTTP status of the response.
         status: u16,
         /// Minimum delay that the receiver asked for.
         retry_after: Option<Duration>,
     },
-    /// No answer, or none in time. The receiver may have the notification all the same.
+    /// The receiver did not respond in time. It may still have received the notification.
     #[error("the receiver did not answer: {0}")]
     Unreachable(&'static str),
     /// The signing secret is not available.
@@ -83,10 +83,10 @@ pub enum ReceiverError {
     NoSecret(String),
 }
 
-/// A webhook receiver: a server of a third party, named by a caller, that is notified of the
-/// end of a job.
+/// Client of webhook receivers. A webhook receiver is a server of a third party that is notified of
+/// the end of a job; the caller that requested the job names it.
 pub trait WebhookReceiver: Send + Sync {
-    /// Sends a signed notification, dated `now`. Succeeds once the receiver has answered with a
+    /// Sends a signed notification, dated `now`. Succeeds when the receiver responds with a
     /// success status.
     fn deliver(
         &self,

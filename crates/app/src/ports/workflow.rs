@@ -9,10 +9,9 @@ use super::Cause;
 /// Result of starting an execution.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Start {
-    /// The execution runs: it was started by this call, or by an earlier call whose answer was
-    /// lost.
+    /// The execution runs. This call or an earlier call, whose response was lost, has started it.
     Running,
-    /// An execution of that name has already ended. Names are used only once, so the transfer
+    /// An execution with this name has already ended. A name can be used only once, so the transfer
     /// needs its next execution number.
     Closed,
 }
@@ -22,9 +21,9 @@ pub enum Start {
 pub enum Execution {
     /// There is no execution of that name, or it is no longer known.
     Missing,
-    /// It is running.
+    /// The execution is running.
     Running,
-    /// It has ended, with any result.
+    /// The execution has ended, with any result.
     Closed,
 }
 

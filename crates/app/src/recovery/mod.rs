@@ -1,37 +1,45 @@
-//! Sweeper: background repair that runs once a minute. It restarts or ends transfers whose
-//! execution died, cleans up after ended transfers, advances batches, removes expired
-//! downloads, frees slots without a holder, grants free slots, and sends outcomes that were not
-//! sent.
+//! Sweeper: the background repair of docferry, which runs once a minute.
+//!
+//! The sweeper restarts or ends transfers whose execution died, cleans up after ended transfers,
+//! advances batches, and removes expired downloads. It frees slots without a holder, grants free
+//! slots, and sends outcomes and webhook notifications that were not sent. An *execution* is a
+//! run of the Step Functions workflow of one transfer; a *slot* is the right to move bytes.
 //!
 //! Each kind of work has its own limits in number and time, so that a backlog of one kind
-//! cannot starve the others. Recovery comes before clean-up, and clean-up before expired
-//! downloads.
+//! cannot block another kind. Recovery comes before clean-up, and clean-up before the removal of
+//! expired downloads.
 
 mod outbox;
 pub mod requeue;
+mod slots;
 mod transfer;
+mod types;
+
+pub use types::{OutboxQueues, SweepSettings, Swept};
 
 use docferry_domain::ids::TransferId;
-use docferry_domain::slots::{Pool, SlotState};
+use docferry_domain::slots::Pool;
 use docferry_domain::transfer::Transfer;
 use jiff::{SignedDuration, Timestamp};
 
 use crate::batch::recover_batch;
 use crate::delivery::publish::remove;
-use crate::finish::{FinalizeSettings, FinishPorts};
+use crate::finish::FinishPorts;
 use crate::ports::{
-    ArtifactStore as _, AuditQueue, Clock, FinishAdapters, RecoveryStore as _, Store, StoreError,
-    TransferStore as _, WebhookQueue, WorkItem,
+    ArtifactStore as _, AuditQueue, Clock, FinishAdapters, RecoveryStore as _, TransferStore as _,
+    WebhookQueue, WorkItem,
 };
 use crate::slots::scheduler::SlotScheduler;
 use crate::time::saturating_add;
 use crate::{StepOutcome, TaskError};
 
 use outbox::{send_unsent_notifications, send_unsent_outcomes};
+use slots::reclaim_slots;
+use types::ItemResult;
 
-/// Number of work items that are listed, as a multiple of the transfers that are recovered, so
-/// that recovery also finds transfers listed behind those that only need clean-up.
-const READ_AHEAD: usize = 5;
+/// Number of work items that are listed for each transfer that may be recovered. The list also
+/// contains transfers that only need clean-up, and recovery has to find the transfers behind them.
+const LISTING_FACTOR: usize = 5;
 
 /// Maximum number of batches advanced in one sweep. Each may read every document of its batch.
 const MAX_BATCHES: usize = 20;
@@ -39,83 +47,17 @@ const MAX_BATCHES: usize = 20;
 /// Delay until the next sweep: a little less than the schedule's minute.
 const NEXT_SWEEP: SignedDuration = SignedDuration::from_secs(50);
 
-/// Limits of a sweep.
-#[derive(Debug, Clone, Copy)]
-pub struct SweepSettings {
-    /// Interval after which a transfer whose execution is running is checked again.
-    pub look_again: SignedDuration,
-    /// How long after its deadline the sweeper ends a transfer; its own steps notice the
-    /// deadline earlier.
-    pub overtime: SignedDuration,
-    /// Maximum number of executions in one run of a transfer.
-    pub max_attempts: u32,
-    /// Maximum number of items of each kind in one sweep: transfers recovered, transfers
-    /// cleaned up, expired downloads, outcomes, and webhook notifications.
-    pub batch: usize,
-    /// Settings of [`finalize`](crate::finish::finalize).
-    pub finalize: FinalizeSettings,
-}
-
-impl Default for SweepSettings {
-    fn default() -> Self {
-        Self {
-            look_again: SignedDuration::from_mins(5),
-            overtime: SignedDuration::from_secs(60),
-            max_attempts: 3,
-            batch: 200,
-            finalize: FinalizeSettings::default(),
-        }
-    }
-}
-
-/// Queues to which the contents of the outbox are sent.
-#[derive(Debug)]
-pub struct OutboxQueues<'a, A, W> {
-    /// Queue of outcomes.
-    pub audit: &'a A,
-    /// Queue of webhook notifications.
-    pub webhook: &'a W,
-}
-
-/// Counts of what a sweep did.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub struct Swept {
-    /// Work items checked.
-    pub seen: usize,
-    /// Executions started.
-    pub started: usize,
-    /// Transfers ended, or cleaned up after.
-    pub finalized: usize,
-    /// Outcomes sent that `notify` had not sent.
-    pub sent: usize,
-    /// Webhook notifications queued that `notify` had not queued.
-    pub forwarded: usize,
-    /// Slots freed that had no active holder.
-    pub reclaimed: usize,
-    /// Work items that failed; the next sweep retries them.
-    pub failed: usize,
-}
-
-/// Result of handling a work item; decides when it is checked again.
-enum Done {
-    /// Nothing was to be done; check again at this time.
-    Left(Timestamp),
-    /// An execution was started.
-    Started,
-    /// The transfer was ended or cleaned up; check again at this time.
-    Finalized(Timestamp),
-    /// The transfer was queued, and the same write has rescheduled the item.
-    Queued,
-}
+/// Delay until a work item that failed is checked again.
+const DELAY_AFTER_FAILURE: SignedDuration = SignedDuration::from_secs(100);
 
 /// Handles all due work items until `stop_at`. Each item is rescheduled, so an item that keeps
-/// failing does not block the others.
+/// failing does not block other items.
 ///
-/// Concurrent sweeps are harmless: every action is conditional or idempotent.
+/// Concurrent sweeps are harmless, because every action is conditional or idempotent.
 ///
 /// # Errors
-/// Only when an index cannot be read; failures of single items are counted and retried by the
-/// next sweep.
+/// The error of the store when an index cannot be read. A failure of a single item is only
+/// counted, and a later sweep retries the item.
 pub async fn sweep<P: FinishAdapters>(
     ports: &FinishPorts<'_, P>,
     scheduler: &SlotScheduler<'_, P>,
@@ -124,33 +66,36 @@ pub async fn sweep<P: FinishAdapters>(
     stop_at: Timestamp,
 ) -> Result<Swept, TaskError> {
     let started_at = ports.clock.now();
-    let tenths = |n: i32| saturating_add(started_at, stop_at.duration_since(started_at) / 10 * n);
+    // Each kind of work may use the time until a number of tenths of the sweep have passed.
+    let tenths =
+        |count: i32| saturating_add(started_at, stop_at.duration_since(started_at) / 10 * count);
     let swept = Swept::default();
-    // The remaining work frees slots without granting them again, which would read the queue
-    // each time.
+    // The sweeper itself grants no slots when it ends transfers: each grant would read the queue.
     let mut sweeper = Sweeper { ports, scheduler: &scheduler.deferred(), settings, swept };
     // Quick work first, so that a backlog of slow transfers does not delay it.
     for pool in Pool::ALL {
-        sweeper.swept.reclaimed += reclaim(ports.store, *pool, settings.batch, started_at).await?;
+        sweeper.swept.reclaimed +=
+            reclaim_slots(ports.store, *pool, settings.max_items, started_at).await?;
         scheduler.fill_slots_best_effort(*pool).await;
     }
     sweeper.swept.sent +=
-        send_unsent_outcomes(ports, queues.audit, settings.batch, tenths(1)).await?;
+        send_unsent_outcomes(ports, queues.audit, settings.max_items, tenths(1)).await?;
     sweeper.swept.forwarded +=
-        send_unsent_notifications(ports, queues.webhook, settings.batch, tenths(2)).await?;
-    let due = ports.store.unfinished(started_at, settings.batch.saturating_mul(READ_AHEAD)).await?;
+        send_unsent_notifications(ports, queues.webhook, settings.max_items, tenths(2)).await?;
+    let max_listed = settings.max_items.saturating_mul(LISTING_FACTOR);
+    let due = ports.store.unfinished(started_at, max_listed).await?;
     let (mut transfers, mut batches) = (Vec::new(), Vec::new());
-    for due in due {
-        match due {
+    for item in due {
+        match item {
             WorkItem::Transfer(id) => transfers.push(id),
             WorkItem::Batch(id) => batches.push(id),
             WorkItem::Artifact(_) => {}
         }
     }
     let ended = sweeper.recover(transfers, tenths(6)).await;
-    sweeper.advance(batches, tenths(7)).await;
+    sweeper.advance_batches(batches, tenths(7)).await;
     sweeper.clean_up(ended, tenths(8)).await;
-    sweeper.expire(stop_at).await?;
+    sweeper.remove_expired_downloads(stop_at).await?;
     Ok(sweeper.swept)
 }
 
@@ -163,67 +108,69 @@ struct Sweeper<'a, P: FinishAdapters> {
 }
 
 impl<P: FinishAdapters> Sweeper<'_, P> {
-    /// Returns whether the time limit of a kind of work is reached.
-    fn is_over(&self, until: Timestamp) -> bool {
+    /// Returns whether the time limit `until` is reached.
+    fn is_past(&self, until: Timestamp) -> bool {
         self.ports.clock.now() >= until
     }
 
-    /// Restarts or ends transfers that have not ended. Returns those that have ended and may
-    /// need clean-up.
+    /// Restarts or ends the due transfers that have not ended. Returns the due transfers that have
+    /// ended, which may need clean-up.
     async fn recover(&mut self, due: Vec<TransferId>, until: Timestamp) -> Vec<Transfer> {
         let (mut ended, mut recovered) = (Vec::new(), 0);
         for id in due {
-            if recovered >= self.settings.batch || self.is_over(until) {
+            if recovered >= self.settings.max_items || self.is_past(until) {
                 break;
             }
-            // The index is eventually consistent: the record decides.
-            let done = match self.ports.store.get(&id).await {
+            // The index is eventually consistent, so the transfer's record decides.
+            let result = match self.ports.store.get(&id).await {
                 Ok(Some(transfer)) if transfer.phase.is_terminal() => {
                     ended.push(transfer);
                     continue;
                 }
                 Ok(Some(transfer)) => self.recover_transfer(&transfer).await,
-                Ok(None) => Ok(Done::Left(self.look_again())),
+                Ok(None) => Ok(ItemResult::Unchanged { next_check: self.regular_check() }),
                 Err(error) => Err(error.into()),
             };
             recovered += 1;
-            self.record_result(&WorkItem::Transfer(id), done).await;
+            self.record_result(&WorkItem::Transfer(id), result).await;
         }
         ended
     }
 
-    /// Advances batches.
-    async fn advance(&mut self, due: Vec<TransferId>, until: Timestamp) {
+    /// Advances the due batches: records the ends of their documents and ends them if necessary.
+    async fn advance_batches(&mut self, due: Vec<TransferId>, until: Timestamp) {
         for id in due.into_iter().take(MAX_BATCHES) {
-            if self.is_over(until) {
+            if self.is_past(until) {
                 break;
             }
             let ttl = self.settings.finalize.record_ttl;
-            let done = match recover_batch(self.scheduler, ttl, &id).await {
-                Ok(StepOutcome::Done(())) => Ok(Done::Left(self.look_again())),
-                Ok(StepOutcome::RetryLater { .. }) => Ok(Done::Left(self.next_sweep())),
-                Err(error) => Err(error),
-            };
-            self.record_result(&WorkItem::Batch(id), done).await;
+            let result = recover_batch(self.scheduler, ttl, &id).await.map(|outcome| {
+                let next_check = match outcome {
+                    StepOutcome::Done(()) => self.regular_check(),
+                    StepOutcome::RetryLater { .. } => self.next_sweep(),
+                };
+                ItemResult::Unchanged { next_check }
+            });
+            self.record_result(&WorkItem::Batch(id), result).await;
         }
     }
 
     /// Cleans up after transfers that have ended.
     async fn clean_up(&mut self, ended: Vec<Transfer>, until: Timestamp) {
-        for transfer in ended.into_iter().take(self.settings.batch) {
-            if self.is_over(until) {
+        for transfer in ended.into_iter().take(self.settings.max_items) {
+            if self.is_past(until) {
                 break;
             }
-            let done = self.end_transfer(&transfer, None).await;
-            self.record_result(&WorkItem::Transfer(transfer.transfer_id), done).await;
+            let result = self.end_transfer(&transfer, None).await;
+            self.record_result(&WorkItem::Transfer(transfer.transfer_id), result).await;
         }
     }
 
     /// Deletes objects of the delivery bucket whose retention is over.
-    async fn expire(&mut self, until: Timestamp) -> Result<(), TaskError> {
+    async fn remove_expired_downloads(&mut self, until: Timestamp) -> Result<(), TaskError> {
         let (ports, now) = (self.ports, self.ports.clock.now());
-        for key in ports.store.expired_artifacts(now, self.settings.batch).await? {
-            if self.is_over(until) {
+        for key in ports.store.expired_artifacts(now, self.settings.max_items).await? {
+            if self.is_past(until) {
                 break;
             }
             self.swept.seen += 1;
@@ -233,89 +180,61 @@ impl<P: FinishAdapters> Sweeper<'_, P> {
                 }
                 Ok::<_, TaskError>(())
             };
-            // An artifact that is retained longer was rescheduled to the end of its retention.
+            // If the retention was extended meanwhile, `expire_artifact` has rescheduled the item.
             if let Err(error) = removed.await {
                 self.swept.failed += 1;
                 tracing::warn!(error.code = error.code.as_str(), "download not removed");
-                let next = saturating_add(ports.clock.now(), NEXT_SWEEP * 2);
-                self.reschedule(&WorkItem::Artifact(key), next).await;
+                let next_check = saturating_add(ports.clock.now(), DELAY_AFTER_FAILURE);
+                self.reschedule(&WorkItem::Artifact(key), next_check).await;
             }
         }
         Ok(())
     }
 
+    /// Returns the time of the next sweep.
     fn next_sweep(&self) -> Timestamp {
         saturating_add(self.ports.clock.now(), NEXT_SWEEP)
     }
 
-    fn look_again(&self) -> Timestamp {
-        saturating_add(self.ports.clock.now(), self.settings.look_again)
+    /// Returns the time of the next check of an item that needs no repair now.
+    fn regular_check(&self) -> Timestamp {
+        saturating_add(self.ports.clock.now(), self.settings.check_interval)
     }
 
     /// Counts the result and reschedules the item.
-    async fn record_result(&mut self, due: &WorkItem, done: Result<Done, TaskError>) {
+    async fn record_result(&mut self, item: &WorkItem, result: Result<ItemResult, TaskError>) {
         self.swept.seen += 1;
-        let next = match done {
-            Ok(Done::Queued) => return,
-            Ok(Done::Left(next)) => next,
-            Ok(Done::Started) => {
+        let next_check = match result {
+            Ok(ItemResult::Queued) => return,
+            Ok(ItemResult::Unchanged { next_check }) => next_check,
+            Ok(ItemResult::Started) => {
                 self.swept.started += 1;
                 self.next_sweep()
             }
-            Ok(Done::Finalized(next)) => {
+            Ok(ItemResult::Finalized { next_check }) => {
                 self.swept.finalized += 1;
-                next
+                next_check
             }
             Err(error) => {
                 self.swept.failed += 1;
-                let id = match due {
+                let id = match item {
                     WorkItem::Transfer(id) | WorkItem::Batch(id) => id.as_str(),
                     WorkItem::Artifact(key) => key,
                 };
                 let code = error.code.as_str();
                 tracing::warn!(transfer.id = id, error.code = code, "sweep failed");
-                saturating_add(self.ports.clock.now(), NEXT_SWEEP * 2)
+                saturating_add(self.ports.clock.now(), DELAY_AFTER_FAILURE)
             }
         };
-        self.reschedule(due, next).await;
+        self.reschedule(item, next_check).await;
     }
 
-    /// Reschedules the item; on failure it stays due and the next sweep retries it.
-    async fn reschedule(&mut self, due: &WorkItem, next: Timestamp) {
-        if let Err(error) = self.ports.store.reschedule(due, next).await {
+    /// Reschedules the item. If that fails, the item stays due, and the next sweep retries it.
+    async fn reschedule(&mut self, item: &WorkItem, next_check: Timestamp) {
+        if let Err(error) = self.ports.store.reschedule(item, next_check).await {
             self.swept.failed += 1;
             let error = TaskError::from(error);
             tracing::warn!(error.code = error.code.as_str(), "reschedule failed");
         }
     }
-}
-
-/// Frees slots whose holders do not use them any more, according to their records. Normally the
-/// transaction that ends a transfer frees its slot; this repairs slots left by older versions
-/// or by manual changes to the table. Each sweep checks the next `limit` holders.
-async fn reclaim(
-    store: &impl Store,
-    pool: Pool,
-    limit: usize,
-    now: Timestamp,
-) -> Result<usize, TaskError> {
-    let mut freed = 0;
-    let holders: Vec<_> = store.slots(pool).await?.holders.into_keys().collect();
-    let minute = usize::try_from(now.as_second() / 60).unwrap_or_default();
-    let first = minute.saturating_mul(limit) % holders.len().max(1);
-    let checked = holders.len().min(limit);
-    for holder in holders.iter().cycle().skip(first).take(checked) {
-        let transfer = match store.get(holder).await {
-            // A newer version may have written the record and still use the slot.
-            Err(StoreError::Corrupt(_)) => continue,
-            read => read?,
-        };
-        let holds =
-            transfer.is_some_and(|t| t.slot_state == SlotState::Holding && !t.phase.is_terminal());
-        if !holds && store.reclaim(pool, holder).await? {
-            tracing::warn!(transfer.id = holder.as_str(), "slot reclaimed");
-            freed += 1;
-        }
-    }
-    Ok(freed)
 }

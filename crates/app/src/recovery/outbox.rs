@@ -1,4 +1,6 @@
-//! Sends outcomes and webhook notifications that `notify` did not send.
+//! Part of the sweeper that empties the outbox: it sends outcomes and webhook notifications that
+//! the function `notify` did not send. The outbox holds them from the end of a transfer or job
+//! until a queue has accepted them.
 
 use docferry_domain::ids::TransferId;
 use jiff::Timestamp;
@@ -11,8 +13,8 @@ use crate::ports::{
     WebhookQueue,
 };
 
-/// Returns the record that was read. A record that cannot be read counts as absent: a newer
-/// version may have written it, and it must not block the others.
+/// Returns the record that was read. A corrupt record counts as absent: a newer version of
+/// docferry may have written it, and it must not block other records.
 fn readable<T>(
     id: &TransferId,
     read: Result<Option<T>, StoreError>,
@@ -26,8 +28,8 @@ fn readable<T>(
     }
 }
 
-/// Sends outcomes that `notify` did not send. Stops at the first one that the queue does not
-/// accept, because the others would fail as well.
+/// Sends outcomes that `notify` did not send. Returns the number of sent outcomes. Stops at the
+/// first outcome that the queue does not accept, because further outcomes would fail as well.
 pub(super) async fn send_unsent_outcomes<P: FinishAdapters>(
     ports: &FinishPorts<'_, P>,
     queue: &impl AuditQueue,
@@ -52,7 +54,8 @@ pub(super) async fn send_unsent_outcomes<P: FinishAdapters>(
     Ok(sent)
 }
 
-/// Queues webhook notifications that `notify` did not queue; independent of the outcomes.
+/// Queues webhook notifications that `notify` did not queue. Returns the number of queued
+/// notifications. Stops at the first notification that the queue does not accept.
 pub(super) async fn send_unsent_notifications<P: FinishAdapters>(
     ports: &FinishPorts<'_, P>,
     queue: &impl WebhookQueue,

@@ -1,5 +1,5 @@
-//! Operator command that restarts a transfer whose execution has ended without ending the
-//! transfer.
+//! Operator command `requeue`, which starts a new execution of a transfer. It is for a transfer
+//! that has not ended although its execution has.
 
 use docferry_domain::failure::FailureCode;
 use docferry_domain::ids::TransferId;
@@ -19,7 +19,7 @@ pub enum Requeued {
         /// Number of the new execution.
         execution_number: u32,
     },
-    /// There was no execution; the current one was started.
+    /// The transfer had no execution; an execution with the current number was started.
     Started {
         /// Number of the execution that was started.
         execution_number: u32,
@@ -35,39 +35,40 @@ pub enum RequeueError {
     /// The transfer has ended. Request the document anew.
     #[error("it has ended: {}", .0.as_str())]
     Ended(Phase),
-    /// Only the ending is missing, and `sweep` completes it. Another execution would start work
-    /// on resources that are already closed.
+    /// Only the ending of the transfer is missing, and `sweep` completes it. A new execution
+    /// would use resources that are already closed.
     #[error("its document is delivered, or it is being ended{}", suffix(*.0))]
     Ending(Option<FailureCode>),
-    /// It waits in the queue; starting it would bypass the slots.
+    /// The transfer waits in the queue; starting it would exceed the limit on slots.
     #[error("it waits for a slot")]
     Queued,
-    /// Its execution is still running; two executions would conflict.
+    /// The transfer's execution is still running; two executions would conflict.
     #[error("its execution of attempt {0} runs")]
     Running(u32),
-    /// `sweep` or another operator restarted it first, or it has ended.
+    /// `sweep` or another operator restarted the transfer first, or the transfer has ended.
     #[error("another process restarted or ended it meanwhile")]
     Overtaken,
-    /// See [`StoreError`]. The next execution number may already be taken: repeat the command.
+    /// The store failed. The next execution number may be recorded although its execution was not
+    /// started: repeat the command.
     #[error(transparent)]
     Store(#[from] StoreError),
-    /// The next execution number may already be taken: repeat the command. Otherwise `sweep`
-    /// starts the execution.
+    /// The workflow service failed. The next execution number may be recorded although its
+    /// execution was not started: repeat the command, or wait for `sweep` to start the execution.
     #[error(transparent)]
     Workflow(#[from] WorkflowError),
 }
 
-/// Formats the reason for the ending, in parentheses.
+/// Returns the failure code in parentheses, or nothing without a code.
 fn suffix(code: Option<FailureCode>) -> String {
     code.map_or_else(String::new, |code| format!(" ({code})"))
 }
 
-/// Starts the execution that a transfer lacks. If the current execution has ended, the next one
-/// continues where it stopped.
+/// Starts an execution of a transfer that has none. If the current execution has ended, the next
+/// execution continues from the checkpoint.
 ///
-/// `sweep` does the same by itself within minutes, but with a limit on the number of
-/// executions. Can be repeated; concurrent calls, and a concurrent sweep, start only one
-/// execution.
+/// `sweep` does the same within minutes, but starts only a limited number of executions for each
+/// run of a transfer. The command can be repeated. Concurrent calls, and a concurrent sweep, start
+/// only one execution.
 ///
 /// # Errors
 /// See [`RequeueError`]. Nothing is changed for a transfer that is running or has ended.

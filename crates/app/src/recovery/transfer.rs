@@ -1,4 +1,5 @@
-//! Handling of one due transfer: restarts it, ends it, or cleans up after it.
+//! Repair of one transfer by the sweeper: restarts its execution, ends the transfer, or cleans up
+//! after its end.
 
 use docferry_domain::failure::FailureCode;
 use docferry_domain::ids::TransferId;
@@ -7,7 +8,8 @@ use docferry_domain::slots::SlotState;
 use docferry_domain::transfer::Transfer;
 use jiff::Timestamp;
 
-use super::{Done, NEXT_SWEEP, Sweeper};
+use super::types::ItemResult;
+use super::{NEXT_SWEEP, Sweeper};
 use crate::finish::{finalize, next_check};
 use crate::ports::{
     Clock, Execution, FinishAdapters, SlotStore as _, Start, Store, Workflow, WriteError,
@@ -17,91 +19,106 @@ use crate::{StepOutcome, TaskError, TaskInput};
 
 impl<P: FinishAdapters> Sweeper<'_, P> {
     /// Restarts or ends a transfer that has not ended.
-    pub(super) async fn recover_transfer(&self, transfer: &Transfer) -> Result<Done, TaskError> {
+    pub(super) async fn recover_transfer(
+        &self,
+        transfer: &Transfer,
+    ) -> Result<ItemResult, TaskError> {
         let (store, workflow) = (self.ports.store, self.scheduler.workflow);
         let (id, execution_number, now) =
             (&transfer.transfer_id, transfer.execution_number, self.ports.clock.now());
-        let last_moment = saturating_add(transfer.must_end_by(), self.settings.overtime);
-        if now >= last_moment {
+        let ending_time = saturating_add(transfer.must_end_by(), self.settings.deadline_grace);
+        if now >= ending_time {
             return self.end_transfer(transfer, Some(FailureCode::DeadlineExceeded)).await;
         }
-        let stops =
+        let has_to_end =
             transfer.delivery.is_some() || transfer.ending.is_some() || transfer.cancel_requested;
-        // The transfer waits for its first slot, so it has no execution that could have died.
-        // Queue it again, in case its queue entry is missing.
-        if transfer.phase == Phase::Accepted && transfer.slot_state != SlotState::Holding {
-            if stops {
+        let waits_for_first_slot =
+            transfer.phase == Phase::Accepted && transfer.slot_state != SlotState::Holding;
+        if waits_for_first_slot {
+            if has_to_end {
                 return self.end_transfer(transfer, None).await;
             }
-            return match store.enqueue(transfer, last_moment).await {
-                Ok(()) => Ok(Done::Queued),
-                Err(WriteError::Ended) => Ok(Done::Left(self.next_sweep())),
+            // No execution has begun that could have died. The transfer is queued again, because
+            // its queue entry may be missing.
+            return match store.enqueue(transfer, ending_time).await {
+                Ok(()) => Ok(ItemResult::Queued),
+                Err(WriteError::Ended) => {
+                    Ok(ItemResult::Unchanged { next_check: self.next_sweep() })
+                }
                 Err(error) => Err(error.into()),
             };
         }
         match workflow.execution_status(id, execution_number).await? {
-            Execution::Running => Ok(Done::Left(last_moment.min(self.look_again()))),
-            // The transfer was being ended, or only its ending is missing.
-            Execution::Missing | Execution::Closed if stops => {
+            Execution::Running => {
+                Ok(ItemResult::Unchanged { next_check: ending_time.min(self.regular_check()) })
+            }
+            // The execution died when it was ending the transfer or was about to end it.
+            Execution::Missing | Execution::Closed if has_to_end => {
                 self.end_transfer(transfer, None).await
             }
             // The record was written, but the start of the execution was lost.
             Execution::Missing => start(workflow, id, execution_number, now).await,
-            Execution::Closed if transfer.executions() < self.settings.max_attempts => {
+            Execution::Closed if transfer.executions() < self.settings.max_executions => {
                 restart(store, workflow, transfer, now).await
             }
             Execution::Closed => self.end_transfer(transfer, Some(FailureCode::Internal)).await,
         }
     }
 
-    /// Ends a transfer, or cleans up after one that has ended.
+    /// Ends a transfer, or cleans up after a transfer that has ended.
     pub(super) async fn end_transfer(
         &self,
         transfer: &Transfer,
         failure: Option<FailureCode>,
-    ) -> Result<Done, TaskError> {
+    ) -> Result<ItemResult, TaskError> {
         let task = TaskInput {
             transfer_id: transfer.transfer_id.clone(),
             execution_number: transfer.execution_number,
         };
-        let name = failure.map(FailureCode::as_str);
+        let failure_code = failure.map(FailureCode::as_str);
         let settings = self.settings.finalize;
-        match finalize(self.ports, self.scheduler, settings, &task, name).await? {
-            StepOutcome::RetryLater { .. } => Ok(Done::Left(self.next_sweep())),
-            // If it stays in the index, it is only watched for a late copy of its document.
+        match finalize(self.ports, self.scheduler, settings, &task, failure_code).await? {
+            StepOutcome::RetryLater { .. } => {
+                Ok(ItemResult::Unchanged { next_check: self.next_sweep() })
+            }
+            // The item may stay in the index, because a late copy of the document may still arrive.
             StepOutcome::Done(_) => {
-                Ok(Done::Finalized(next_check(transfer, self.ports.clock.now())))
+                let next_check = next_check(transfer, self.ports.clock.now());
+                Ok(ItemResult::Finalized { next_check })
             }
         }
     }
 }
 
-/// Starts the next execution of a transfer whose execution ended without ending it; it
-/// continues where that one stopped. Execution names are used only once.
+/// Starts the next execution of a transfer whose execution stopped before the transfer ended. The
+/// next execution continues from the checkpoint. It needs a new number, because Step Functions
+/// accepts each execution name only once.
 async fn restart(
     store: &impl Store,
     workflow: &impl Workflow,
     transfer: &Transfer,
     now: Timestamp,
-) -> Result<Done, TaskError> {
+) -> Result<ItemResult, TaskError> {
     match store.next_execution(&transfer.transfer_id, transfer.execution_number).await {
         Ok(next) => start(workflow, &next.transfer_id, next.execution_number, now).await,
         // The transfer has ended meanwhile, or another sweep restarted it first.
-        Err(WriteError::Ended) => Ok(Done::Left(saturating_add(now, NEXT_SWEEP))),
+        Err(WriteError::Ended) => {
+            Ok(ItemResult::Unchanged { next_check: saturating_add(now, NEXT_SWEEP) })
+        }
         Err(error) => Err(error.into()),
     }
 }
 
-/// Starts an execution.
+/// Starts the execution with this number.
 async fn start(
     workflow: &impl Workflow,
     id: &TransferId,
     execution_number: u32,
     now: Timestamp,
-) -> Result<Done, TaskError> {
+) -> Result<ItemResult, TaskError> {
     match workflow.start(id, execution_number).await? {
-        Start::Running => Ok(Done::Started),
+        Start::Running => Ok(ItemResult::Started),
         // The execution has already ended; the next sweep handles its result.
-        Start::Closed => Ok(Done::Left(saturating_add(now, NEXT_SWEEP))),
+        Start::Closed => Ok(ItemResult::Unchanged { next_check: saturating_add(now, NEXT_SWEEP) }),
     }
 }

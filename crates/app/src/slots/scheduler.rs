@@ -1,4 +1,7 @@
 //! Slot scheduler: grants free slots to queued transfers, in the order of the queue.
+//!
+//! A *slot* is the right of a transfer to move bytes. Each *pool* (one for each kind of delivery)
+//! has a limited number of slots and its own queue.
 
 use std::time::Duration;
 
@@ -26,8 +29,8 @@ const QUEUE_PAGE: usize = 100;
 /// granted it may have died before it started the workflow.
 const GRANT_CHECK_DELAY: SignedDuration = SignedDuration::from_secs(60);
 
-/// Grants slots and starts workflows. Run after a transfer joins the queue and after a slot is
-/// released.
+/// Grants slots and starts workflows. Use it after a transfer has joined the queue and after a slot
+/// was released.
 #[derive(Debug)]
 pub struct SlotScheduler<'a, P: SlotAdapters> {
     /// Slots, queue and transfer records.
@@ -41,13 +44,12 @@ pub struct SlotScheduler<'a, P: SlotAdapters> {
 }
 
 impl<P: SlotAdapters> SlotScheduler<'_, P> {
-    /// Records a new transfer. While the queue is empty and a slot is free, the same
-    /// transaction grants the slot, and the workflow starts at once; otherwise the transfer is
-    /// queued.
+    /// Records a new transfer. If the queue is empty and a slot is free, the same transaction
+    /// grants the slot, and the workflow starts at once. If not, the transfer is queued.
     ///
     /// # Errors
-    /// Those of the store: the transfer is not accepted. If only the store's answer was lost,
-    /// the transfer may run all the same.
+    /// The errors of the store. The transfer is then not accepted, but it may still run if only the
+    /// response of the store was lost.
     pub(crate) async fn create_transfer(
         &self,
         transfer: &Transfer,
@@ -55,9 +57,9 @@ impl<P: SlotAdapters> SlotScheduler<'_, P> {
     ) -> Result<CreateResult, TaskError> {
         let pool = transfer.pool;
         let slots = self.store.slots(pool).await?;
-        let admits =
+        let has_free_slot =
             SlotAllocator::new(self.limits.of(pool), &slots).admits(&transfer.queue_entry());
-        if admits && self.store.queue(pool, None, 1).await?.is_empty() {
+        if has_free_slot && self.store.queue(pool, None, 1).await?.is_empty() {
             let holding = Transfer {
                 slot_state: SlotState::Holding,
                 slot_granted_at: Some(self.clock.now()),
@@ -84,12 +86,12 @@ impl<P: SlotAdapters> SlotScheduler<'_, P> {
     /// Grants the free slots of a pool and starts the workflows of transfers that have not
     /// begun. Returns the number of grants.
     ///
-    /// Any number of calls may run concurrently: each grant is conditional on the slots as they
-    /// were read.
+    /// Any number of calls may run concurrently, because the store rejects a grant if the slots
+    /// have changed since they were read.
     ///
     /// # Errors
-    /// Those of the store. Grants made before the error stay valid; `sweep` starts workflows
-    /// that were not started.
+    /// The errors of the store. Grants before the error stay valid. The sweeper starts the
+    /// workflows that were not started.
     pub async fn fill_slots(&self, pool: Pool) -> Result<usize, TaskError> {
         if self.limits.of(pool).active == 0 {
             return Ok(0);
@@ -104,16 +106,16 @@ impl<P: SlotAdapters> SlotScheduler<'_, P> {
                 break;
             }
             let now = self.clock.now();
-            let due = saturating_add(now, GRANT_CHECK_DELAY);
-            if !self.store.grant(pool, slots.version, &chosen, now, due).await? {
+            let next_check = saturating_add(now, GRANT_CHECK_DELAY);
+            if !self.store.grant(pool, slots.version, &chosen, now, next_check).await? {
                 // Another process changed the slots first. Retry after a random delay.
                 conflicts += 1;
                 tokio::time::sleep(Duration::from_millis(fastrand::u64(1..10 << conflicts))).await;
                 continue;
             }
             granted += chosen.len();
-            for waiting in &chosen {
-                self.start_if_accepted(&waiting.transfer_id).await;
+            for entry in &chosen {
+                self.start_if_accepted(&entry.transfer_id).await;
             }
             if chosen.len() < MAX_GRANTS {
                 break;
@@ -122,8 +124,8 @@ impl<P: SlotAdapters> SlotScheduler<'_, P> {
         Ok(granted)
     }
 
-    /// Returns a scheduler that grants no slots; a later call fills the slots that are freed
-    /// meanwhile.
+    /// Returns a scheduler that grants no slots. A later call of this scheduler grants the slots
+    /// that were freed in the meantime.
     pub(crate) fn deferred(&self) -> Self {
         let Self { store, workflow, clock, .. } = *self;
         Self { store, workflow, clock, limits: PoolLimits::new(0, 0).into() }
@@ -137,21 +139,21 @@ impl<P: SlotAdapters> SlotScheduler<'_, P> {
         }
     }
 
-    /// Chooses the transfers that get a slot now, at most as many as one transaction can grant.
+    /// Chooses the transfers that get a slot now, at most [`MAX_GRANTS`].
     async fn choose(
         &self,
         pool: Pool,
-        mut admission: SlotAllocator,
+        mut allocator: SlotAllocator,
     ) -> Result<Vec<QueueEntry>, TaskError> {
         let mut chosen = Vec::new();
         let mut last: Option<QueueEntry> = None;
-        while !admission.is_full() && chosen.len() < MAX_GRANTS {
+        while !allocator.is_full() && chosen.len() < MAX_GRANTS {
             let page = self.store.queue(pool, last.as_ref(), QUEUE_PAGE).await?;
             let is_last = page.len() < QUEUE_PAGE;
             last = page.last().cloned();
-            for waiting in page {
-                if chosen.len() < MAX_GRANTS && admission.admits(&waiting) {
-                    chosen.push(waiting);
+            for entry in page {
+                if chosen.len() < MAX_GRANTS && allocator.admits(&entry) {
+                    chosen.push(entry);
                 }
             }
             if is_last {
@@ -161,8 +163,8 @@ impl<P: SlotAdapters> SlotScheduler<'_, P> {
         Ok(chosen)
     }
 
-    /// Starts the workflow of a transfer that has not begun. A transfer that has begun finds
-    /// its slot at its next step.
+    /// Starts the workflow of a transfer that has not begun. The workflow of a transfer that has
+    /// begun is already running, and its next step finds the slot.
     async fn start_if_accepted(&self, id: &TransferId) {
         match self.store.get(id).await {
             Ok(Some(transfer))
@@ -176,7 +178,8 @@ impl<P: SlotAdapters> SlotScheduler<'_, P> {
         }
     }
 
-    /// Starts the workflow of a transfer; if that fails now, `sweep` starts it later.
+    /// Starts the workflow of a transfer. If that fails, the failure is only logged, and the
+    /// sweeper starts the workflow later.
     async fn start_workflow(&self, transfer: &Transfer) {
         let id = &transfer.transfer_id;
         match self.workflow.start(id, transfer.execution_number).await {

@@ -1,4 +1,5 @@
-//! Waiting for a slot, and release of a slot by a transfer that waits for something else.
+//! Waits of a transfer for a slot, and the release of a slot while the transfer waits for its
+//! document or for the drive. A *slot* is the right of a transfer to move bytes.
 
 use docferry_domain::slots::SlotState;
 use docferry_domain::transfer::Transfer;
@@ -10,12 +11,12 @@ use crate::task::{ensure_active, load};
 use crate::time::saturating_add;
 use crate::{TaskError, TaskInput};
 
-/// Maximum interval, in seconds, between two checks for a free slot. A waiting workflow cannot
-/// be woken up, so this bounds how long a granted slot stays unused.
+/// Maximum interval, in seconds, between two checks for a granted slot. A waiting workflow cannot
+/// be woken up, so a granted slot may stay unused for this long.
 const MAX_SLOT_CHECK_SECONDS: i64 = 15;
 
-/// Releases the slot of a transfer that waits for something else. Best effort: a slot that is
-/// not released here is freed at the end of the transfer.
+/// Releases the slot of a transfer that waits for its document or for the drive. A failure is only
+/// logged, because the slot is also freed at the end of the transfer.
 pub(crate) async fn release_slot<P: SlotAdapters>(
     scheduler: &SlotScheduler<'_, P>,
     transfer: &Transfer,
@@ -32,15 +33,15 @@ pub(crate) async fn release_slot<P: SlotAdapters>(
     scheduler.fill_slots_best_effort(transfer.pool).await;
 }
 
-/// Returns the seconds to wait before the next check, at least 1; `None` when the transfer
-/// holds a slot or needs none.
+/// Puts the transfer into the queue for a slot. Returns the seconds to wait before the next check,
+/// at least 1; `None` when the transfer holds a slot or needs none.
 pub(crate) async fn wait_for_slot<P: SlotAdapters>(
     scheduler: &SlotScheduler<'_, P>,
     task: &TaskInput,
 ) -> Result<Option<u32>, TaskError> {
     let (store, now) = (scheduler.store, scheduler.clock.now());
     let transfer = load(store, task).await?;
-    // A transfer with nothing to send needs no slot: the step itself reports why.
+    // A transfer with nothing to send needs no slot. The step itself reports the reason.
     if transfer.slot_state == SlotState::Holding || !has_bytes_to_send(&transfer) {
         return Ok(None);
     }
@@ -54,8 +55,7 @@ pub(crate) async fn wait_for_slot<P: SlotAdapters>(
     if transfer.slot_state == SlotState::Holding {
         return Ok(None);
     }
-    // The interval grows with the time already waited, as it does while polling for the
-    // arrival.
+    // The longer the transfer has waited, the longer is the interval until the next check.
     let since = transfer.object.as_ref().map_or(transfer.queue_time(), |object| object.arrived_at);
     Ok(Some(bounded_seconds(now.duration_since(since) / 2, MAX_SLOT_CHECK_SECONDS)))
 }
@@ -65,7 +65,7 @@ fn has_bytes_to_send(transfer: &Transfer) -> bool {
     transfer.delivery.is_none() && transfer.ending.is_none() && transfer.object.is_some()
 }
 
-/// Returns `wait` in seconds, limited to 1..=`at_most`.
-fn bounded_seconds(wait: SignedDuration, at_most: i64) -> u32 {
-    u32::try_from(wait.as_secs().clamp(1, at_most)).unwrap_or(1)
+/// Returns `wait` in seconds, at least 1 and at most `max_seconds`.
+fn bounded_seconds(wait: SignedDuration, max_seconds: i64) -> u32 {
+    u32::try_from(wait.as_secs().clamp(1, max_seconds)).unwrap_or(1)
 }

@@ -1,4 +1,7 @@
-//! Step `poll`: checks whether the document has arrived in the exchange bucket.
+//! Step `poll`: checks whether the document has arrived in the exchange bucket after a push.
+//!
+//! The *exchange key* is the name of the document's object in the bucket. Several documents may
+//! have the same key, so an object under the key may belong to another document.
 
 use docferry_domain::failure::FailureCode;
 use docferry_domain::slots::Pool;
@@ -16,11 +19,11 @@ use crate::slots::wait::release_slot;
 use crate::task::{ensure_active, load};
 use crate::{TaskError, TaskInput};
 
-/// Time after which a transfer releases its slot while it waits for its document. Most
-/// documents have arrived at the first or second check.
-const SHORT_ARRIVAL: SignedDuration = SignedDuration::from_secs(10);
+/// Time for which a transfer keeps its slot while it waits for its document. Most documents have
+/// arrived at the first or second check.
+const SLOT_HOLD_TIME: SignedDuration = SignedDuration::from_secs(10);
 
-/// Result of a check; the workflow chooses its next state by it.
+/// Result of a check. The workflow chooses its next state by this result.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Arrival {
     /// The document has arrived; continue with the delivery step of this pool.
@@ -30,20 +33,19 @@ pub enum Arrival {
         /// Seconds to wait, at least 1.
         seconds: u32,
     },
-    /// Push again, then check again: the exchange key has become free, or the object under it
-    /// may be another document.
+    /// Push the document again before the next check. The exchange key has become free, or the
+    /// object under it may be another document.
     PushAgain,
 }
 
-/// Checks once whether the document has arrived. Waiting between two checks is up to the
-/// workflow.
+/// Checks once whether the document has arrived. The workflow waits between two checks.
 ///
-/// An object is accepted only when no push of another document can have written it: neither its
-/// key nor its size identifies the document.
+/// An object is accepted only when no push of another document can have written it, because
+/// neither the key nor the size of an object identifies its document.
 ///
 /// # Errors
-/// [`FailureCode::ArrivalTimeout`] or [`FailureCode::SourceSizeMismatch`] at the arrival
-/// deadline; otherwise the errors of the ports.
+/// [`FailureCode::ArrivalTimeout`] or [`FailureCode::SourceSizeMismatch`] at the arrival deadline,
+/// and the errors of the ports.
 pub async fn poll<P: SlotAdapters<Store: PushStore + ExchangeKeyStore>>(
     scheduler: &SlotScheduler<'_, P>,
     exchange: &impl ExchangeStore,
@@ -66,7 +68,7 @@ pub async fn poll<P: SlotAdapters<Store: PushStore + ExchangeKeyStore>>(
     let timeout_code = match verdict {
         ArrivalVerdict::Ambiguous => return push_again(store, &transfer).await,
         ArrivalVerdict::Wait { seconds } => {
-            if clock.now().duration_since(source.pushed_at) > SHORT_ARRIVAL {
+            if clock.now().duration_since(source.pushed_at) > SLOT_HOLD_TIME {
                 release_slot(scheduler, &transfer).await;
             }
             return Ok(Arrival::Wait { seconds });
@@ -74,16 +76,16 @@ pub async fn poll<P: SlotAdapters<Store: PushStore + ExchangeKeyStore>>(
         ArrivalVerdict::WrongSize => FailureCode::SourceSizeMismatch,
         ArrivalVerdict::NotArrived | ArrivalVerdict::Arrived => FailureCode::ArrivalTimeout,
     };
-    // Read after the object's metadata: a push that is announced later cannot have written the
-    // object. A push records its key before its announcement is withdrawn, so it is seen in one
-    // of the two reads.
+    // The pushes are read after the object's metadata, because a push that is announced later
+    // cannot have written that object. The pushes in flight are read before the exchange key. A
+    // push records its key before it withdraws its announcement, so one of these reads finds it.
     let in_flight = match &arrived {
         Some(_) => store.pushes_in_flight().await?,
         None => Vec::new(),
     };
     let key = store.exchange_key(&source.key).await?;
     let (guid, now) = (&transfer.object_guid, clock.now());
-    // Without an object of this transfer, any push under the key may have replaced it.
+    // If this transfer's object is not there, any push under the key may have replaced it.
     let written_at = arrived.as_ref().map_or(Timestamp::MAX, |head| head.last_modified);
     let pushes = &key.outstanding;
     match identify(guid, source, written_at, pushes, &in_flight, now, rules.deadline) {
@@ -105,7 +107,7 @@ pub async fn poll<P: SlotAdapters<Store: PushStore + ExchangeKeyStore>>(
     }
 }
 
-/// Requests another push, because the origin of the object is unknown otherwise.
+/// Requests another push, because it is unknown which document the current object is.
 async fn push_again(store: &impl TransferStore, transfer: &Transfer) -> Result<Arrival, TaskError> {
     tracing::info!(transfer.id = transfer.transfer_id.as_str(), "document pushed again");
     store.discard_object(&transfer.transfer_id, transfer.epoch, true).await?;
@@ -126,8 +128,8 @@ async fn wait_for_key<P: SlotAdapters<Store: ExchangeKeyStore>>(
     Ok(wait(scheduler, transfer, transfer.started_at.unwrap_or(now)).await)
 }
 
-/// Releases the slot and waits for other transfers. The wait grows with the time already
-/// waited.
+/// Releases the slot and asks the workflow to wait for other transfers. The longer the transfer
+/// has waited since `since`, the longer is the next wait.
 async fn wait<P: SlotAdapters>(
     scheduler: &SlotScheduler<'_, P>,
     transfer: &Transfer,

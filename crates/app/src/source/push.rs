@@ -1,5 +1,9 @@
-//! Step `push`: makes the source push the document towards the exchange bucket, and records its
-//! answer.
+//! Step `push`: asks the document source to push the document into the exchange bucket, and
+//! records the source's response.
+//!
+//! The *exchange key* is the name of the object in the exchange bucket. The source chooses it, and
+//! docferry learns it only from the response. To *announce* a push is to record it before the
+//! source is called, so that other transfers know that an object of this document may arrive.
 
 use docferry_domain::document::{Artifact, DocumentName};
 use docferry_domain::failure::FailureCode;
@@ -19,13 +23,13 @@ use crate::time::saturating_add;
 use crate::trace::set_current;
 use crate::{RetryReason, StepOutcome, TaskError, TaskInput};
 
-/// OneDrive's largest file: 250 GB.
+/// Largest file that OneDrive accepts: 250 GB.
 const LARGEST_DOCUMENT_BYTES: u64 = 250_000_000_000;
-/// Longest key of an S3 object, in bytes.
+/// Length of the longest permitted key of an S3 object, in bytes.
 const LONGEST_KEY_BYTES: usize = 1024;
 
-/// Retention of the file names that a batch's documents have reserved: longer than its last
-/// retry may run.
+/// Retention of the file names that the documents of a batch have reserved. It is longer than the
+/// last retry of the batch may run.
 const NAME_TTL: SignedDuration = SignedDuration::from_hours(30 * 24);
 
 /// Ports of [`push`].
@@ -41,15 +45,15 @@ pub struct PushPorts<'a, P: PushAdapters> {
     pub clock: &'a P::Clock,
 }
 
-/// Pushes the document of a transfer towards the exchange bucket. A download whose document is
+/// Pushes the document of a transfer into the exchange bucket. A download whose document is
 /// already in the delivery bucket is delivered from there, without a push.
 ///
-/// May run twice: a recorded push is not repeated. A push whose record was lost is repeated,
-/// and writes the same file again.
+/// The step can be repeated. It does not repeat a push that was recorded. It repeats a push whose
+/// record was lost, which writes the same object again.
 ///
-/// The source names the exchange key only after it has pushed. If an earlier push of the
-/// document named a key, that key is claimed before the next push. The first push may produce a
-/// key that another document uses; `poll` then waits for the key.
+/// If an earlier push of the document named an exchange key, this function claims that key before
+/// the next push. The key of the first push is unknown before the push, so another document may
+/// already use it. The step `poll` then waits until the key is free.
 ///
 /// # Errors
 /// A [`TaskError`] whose code says whether to retry.
@@ -62,10 +66,11 @@ pub async fn push<P: PushAdapters>(
     let transfer = store.begin_push(&task.transfer_id, task.execution_number, clock.now()).await?;
     set_current(transfer.trace.as_ref());
     let stop_code = ensure_active(&transfer, task.execution_number, clock.now()).err();
-    if let Some(code) =
-        stop_code.filter(|code| !(*code == FailureCode::Canceled && is_unnamed(&transfer)))
-    {
-        return Err(code.into());
+    if let Some(code) = stop_code {
+        let has_to_push = code == FailureCode::Canceled && may_have_unnamed_push(&transfer);
+        if !has_to_push {
+            return Err(code.into());
+        }
     }
     if !transfer.needs_push() || deliver_existing_artifact(store, clock.now(), &transfer).await? {
         return Ok(StepOutcome::Done(()));
@@ -77,10 +82,10 @@ pub async fn push<P: PushAdapters>(
     {
         return Ok(StepOutcome::RetryLater { reason: RetryReason::ExchangeKeyHeld });
     }
-    // Read from the store that will date the object, so that our own clock does not decide
-    // whether an object is older than this push.
+    // The exchange store also dates the object. With its time for both, the clock of this
+    // function does not decide whether an object is older than this push.
     let requested_at = exchange.store_time().await?;
-    let before = match &transfer.known_key {
+    let object_before_push = match &transfer.known_key {
         Some(key) => Some((key, FoundObject::before(exchange.head(key).await?))),
         None => None,
     };
@@ -91,9 +96,9 @@ pub async fn push<P: PushAdapters>(
         transfer_id: id.clone(),
         guid: guid.clone(),
     };
-    let stored = store.announce_push(id, &announcement).await?;
-    let answer = match source.push(guid).await {
-        Ok(answer) => answer,
+    let stored_announcement = store.announce_push(id, &announcement).await?;
+    let response = match source.push(guid).await {
+        Ok(response) => response,
         Err(error) => {
             if error.is_refusal() {
                 store.withdraw_announcement(id).await?;
@@ -101,42 +106,44 @@ pub async fn push<P: PushAdapters>(
             return Err(error.into());
         }
     };
-    let owed = LateArrivalKey { key: answer.filename.clone(), requested_at };
+    let owed_key = LateArrivalKey { key: response.filename.clone(), requested_at };
     let times = PushTimes { requested_at, asked_at, pushed_at: clock.now() };
-    let recorded_source = match validated(&transfer, answer, times, rules) {
+    let usable_source = match validate(&transfer, response, times, rules) {
         Ok(pushed) => reserve_name(store, &transfer, pushed).await,
-        refused => refused,
+        Err(error) => Err(error),
     };
-    let pushed = match recorded_source {
+    let pushed = match usable_source {
         Ok(pushed) => pushed,
-        Err(refused) => {
-            // The source has pushed although its answer is unusable: record the key, so that
-            // the object is found and deleted later.
-            if is_object_key(&owed.key) {
-                store.record_owed_key(id, *execution_number, &owed).await?;
+        Err(error) => {
+            // The source has pushed although its response cannot be used. The key is recorded, so
+            // that the object is found and deleted later.
+            if is_object_key(&owed_key.key) {
+                store.record_owed_key(id, *execution_number, &owed_key).await?;
             }
             store.withdraw_announcement(id).await?;
-            return Err(refused);
+            return Err(error);
         }
     };
-    let found = match before {
-        Some((key, found)) if *key == owed.key => Some(found),
-        // Without the result the clock alone decides, so a failure here does not fail the push.
-        _ => exchange.head(&owed.key).await.ok().map(FoundObject::after),
+    let found = match object_before_push {
+        Some((key, found)) if *key == owed_key.key => Some(found),
+        // A failure of this read does not fail the push: without its result, the times alone
+        // decide whether an object is that of this push.
+        _ => exchange.head(&owed_key.key).await.ok().map(FoundObject::after),
     };
     let pushed = PushedSource { found, ..pushed };
-    // The stored announcement is that of an earlier try, which may also have pushed.
-    let is_repeated = stored != announcement;
-    let push = OutstandingPush { pushed_at: pushed.pushed_at, is_repeated, ..stored };
+    // If an earlier try has announced the push, the store keeps that announcement. The earlier try
+    // may also have pushed.
+    let is_repeated = stored_announcement != announcement;
+    let push = OutstandingPush { pushed_at: pushed.pushed_at, is_repeated, ..stored_announcement };
     let record = store.record_push(id, *execution_number, &push, &pushed).await?;
     store.withdraw_announcement(id).await?;
     if let Some(code) = stop_code {
         return Err(code.into());
     }
-    // In the last two cases the document has to be pushed again, because the object of this
-    // push may be deleted or replaced.
     Ok(match record {
         PushRecord::Recorded => StepOutcome::Done(()),
+        // The document has to be pushed again in the following two cases, because the object of
+        // this push may be deleted or replaced.
         PushRecord::Releasing => {
             StepOutcome::RetryLater { reason: RetryReason::ExchangeKeyReleasing }
         }
@@ -146,15 +153,15 @@ pub async fn push<P: PushAdapters>(
     })
 }
 
-/// Returns whether an earlier try may have pushed without an answer that named its key. The
-/// source is then called once more, even when the transfer is canceled: until the key is known,
-/// the object of that push can be neither distinguished from other documents nor deleted.
-fn is_unnamed(transfer: &Transfer) -> bool {
+/// Returns whether an earlier try may have pushed although its response, which names the key, was
+/// lost. The source is then called once more, even when the transfer is canceled. Without the key,
+/// docferry can neither distinguish the object of that push from other documents nor delete it.
+fn may_have_unnamed_push(transfer: &Transfer) -> bool {
     transfer.needs_push() && transfer.known_key.is_none() && transfer.pushes > 1
 }
 
-/// Delivers the document from the delivery bucket if it is there already. Returns whether it
-/// was.
+/// Delivers the document from the delivery bucket if it is there already. Returns whether the
+/// document was delivered.
 async fn deliver_existing_artifact(
     store: &(impl TransferStore + ArtifactStore),
     now: Timestamp,
@@ -165,37 +172,38 @@ async fn deliver_existing_artifact(
     if transfer.push_again {
         return Ok(false);
     }
-    let Some(found) = reusable_artifact(store, now, transfer).await? else { return Ok(false) };
-    // There is no exchange object, so the source has no key. Keys under which earlier runs may
-    // still receive an object stay in the record.
+    let Some(reusable) = reusable_artifact(store, now, transfer).await? else {
+        return Ok(false);
+    };
+    // There is no exchange object, so the source has no key. The record of the transfer still
+    // contains the keys under which objects of earlier runs may arrive.
     let source = PushedSource {
         key: String::new(),
-        name: found.name,
-        mime: found.mime,
-        size: found.size,
+        name: reusable.name,
+        mime: reusable.mime,
+        size: reusable.size,
         requested_at: now,
         found: None,
         asked_at: None,
         pushed_at: now,
         must_end_by: None,
     };
-    let artifact = Artifact { key: found.key, size: found.size };
+    let artifact = Artifact { key: reusable.key, size: reusable.size };
     let Transfer { transfer_id, execution_number, .. } = transfer;
     store.record_reuse(transfer_id, *execution_number, &source, &artifact).await?;
     Ok(true)
 }
 
-/// Reserves the document's name within its batch, with a number if another document has the
-/// name. The documents of a batch go into one folder, where equal names would conflict or
-/// overwrite each other.
+/// Reserves the document's name within its batch. If another document of the batch has the name, a
+/// number is added to it. The documents of a batch go into one folder, where documents with equal
+/// names would conflict or overwrite each other.
 async fn reserve_name(
     store: &impl BatchStore,
     transfer: &Transfer,
     pushed: PushedSource,
 ) -> Result<PushedSource, TaskError> {
-    let Some(drive) =
-        transfer.target.drive().filter(|_| transfer.transfer_id.batch_and_number().is_some())
-    else {
+    let is_in_batch = transfer.transfer_id.batch_and_number().is_some();
+    let Some(drive) = transfer.target.drive().filter(|_| is_in_batch) else {
         return Ok(pushed);
     };
     let purge_at = saturating_add(pushed.pushed_at, NAME_TTL);
@@ -216,22 +224,22 @@ fn is_object_key(key: &str) -> bool {
 
 /// Times of a push.
 struct PushTimes {
-    /// The exchange store's time just before the push.
+    /// Time just before the push, by the exchange store's clock.
     requested_at: Timestamp,
-    /// Our time just before the push.
+    /// Time just before the push, by docferry's clock.
     asked_at: Timestamp,
-    /// Our time after the source's answer.
+    /// Time after the source's response, by docferry's clock.
     pushed_at: Timestamp,
 }
 
-/// Validates the source's answer.
-fn validated(
+/// Validates the source's response, and returns what the record of the transfer stores of it.
+fn validate(
     transfer: &Transfer,
-    answer: SourceAnswer,
+    response: SourceAnswer,
     times: PushTimes,
     rules: &DeadlineRules,
 ) -> Result<PushedSource, TaskError> {
-    let key = answer.filename;
+    let SourceAnswer { filename: key, mime, size } = response;
     if !is_object_key(&key) || key.chars().any(char::is_control) {
         return Err(FailureCode::SourceNameInvalid.into());
     }
@@ -239,10 +247,9 @@ fn validated(
     if let Some(drive) = transfer.target.drive() {
         drive.folder.check_path(&name).map_err(|_| FailureCode::DestinationRefused)?;
     }
-    if answer.size > LARGEST_DOCUMENT_BYTES {
+    if size > LARGEST_DOCUMENT_BYTES {
         return Err(FailureCode::DestinationRefused.into());
     }
-    let SourceAnswer { mime, size, .. } = answer;
     let PushTimes { requested_at, asked_at, pushed_at } = times;
     Ok(PushedSource {
         key,

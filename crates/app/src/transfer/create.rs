@@ -1,5 +1,5 @@
-//! Accepts a request for one document: records the transfer, starts it once it has a slot, and
-//! returns its id.
+//! Creation of a transfer, which delivers one document. A request records the transfer and returns
+//! it at once; the workflow of the transfer starts when the transfer has a slot.
 
 use docferry_domain::ids::TransferId;
 use docferry_domain::transfer::{NewTransfer, Transfer};
@@ -21,14 +21,13 @@ pub struct InitiateSettings {
 
 /// Records a transfer and grants free slots, possibly to this transfer.
 ///
-/// The record is written first, so that no workflow ever runs without one. Once it is written,
-/// the transfer is accepted: if its workflow cannot be started now, `sweep` starts it within
-/// minutes; if no slot is free, it waits in the queue.
+/// The transfer is accepted when its record is written, before its workflow is started. If no slot
+/// is free, the transfer waits in the queue. If the workflow cannot be started, the sweeper starts
+/// it within minutes.
 ///
 /// # Errors
-/// [`FailureCode::StoreUnavailable`](docferry_domain::failure::FailureCode::StoreUnavailable): the
-/// transfer is not accepted. If only the store's answer was lost, the transfer may run all the
-/// same.
+/// [`FailureCode::StoreUnavailable`](docferry_domain::failure::FailureCode::StoreUnavailable) when
+/// the transfer is not accepted. The transfer may still run if only the store's response was lost.
 pub async fn initiate<P: SlotAdapters>(
     scheduler: &SlotScheduler<'_, P>,
     settings: InitiateSettings,

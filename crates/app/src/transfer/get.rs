@@ -7,12 +7,12 @@ use jiff::{SignedDuration, Timestamp};
 use crate::ports::{Clock, StoreError, TransferStore};
 use crate::time::saturating_add;
 
-/// Returns the transfer, if it exists and belongs to `owner`. A foreign id is indistinguishable
-/// from an unknown one. A transfer that ended longer than `record_ttl` ago is not returned
-/// either; the clock decides this, because DynamoDB may delete an item days after its expiry.
+/// Returns the transfer; `None` if it does not exist, belongs to another owner, or ended more than
+/// `record_ttl` ago. The clock decides the last case, because DynamoDB may delete an item days
+/// after its expiry.
 ///
 /// # Errors
-/// Those of the store.
+/// The errors of the store.
 pub async fn transfer_of(
     store: &impl TransferStore,
     clock: &impl Clock,
@@ -21,11 +21,13 @@ pub async fn transfer_of(
     id: &TransferId,
 ) -> Result<Option<Transfer>, StoreError> {
     let now = clock.now();
-    let is_shown = |t: &Transfer| t.owner == owner && is_retained(t.ended_at, record_ttl, now);
+    let is_shown = |transfer: &Transfer| {
+        transfer.owner == owner && is_retained(transfer.ended_at, record_ttl, now)
+    };
     Ok(store.get(id).await?.filter(is_shown))
 }
 
-/// Returns whether a record that ended at `ended_at` is still visible.
+/// Returns whether the record of a transfer or job that ended at `ended_at` is still shown.
 pub(crate) fn is_retained(
     ended_at: Option<Timestamp>,
     record_ttl: SignedDuration,

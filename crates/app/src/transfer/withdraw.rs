@@ -1,4 +1,4 @@
-//! End of a transfer that has not begun.
+//! End of a canceled transfer that has not begun, so that no workflow step would end it.
 
 use docferry_domain::phase::Phase;
 use docferry_domain::slots::SlotState;
@@ -12,11 +12,11 @@ use crate::ports::{
 use crate::slots::scheduler::SlotScheduler;
 use crate::time::saturating_add;
 
-/// Ends a transfer that has not begun, because none of its steps would notice the cancel
-/// request. Returns `false` for one that has begun, which is left to its steps.
+/// Ends a transfer that has not begun as canceled. Returns whether the transfer has ended. Does
+/// not end a transfer that has begun, because its next step notices the cancel request.
 ///
 /// # Errors
-/// Those of the store; `sweep` ends the transfer later.
+/// The errors of the store. The sweeper then ends the transfer later.
 pub(crate) async fn withdraw<P: SlotAdapters<Store: Store>>(
     scheduler: &SlotScheduler<'_, P>,
     record_ttl: SignedDuration,
@@ -35,7 +35,8 @@ pub(crate) async fn withdraw<P: SlotAdapters<Store: Store>>(
     }
     let has_ended = transfer.phase.is_terminal() && transfer.started_at.is_none();
     if has_ended {
-        // If the source was ever asked to push, a late copy may arrive: `sweep` watches for it.
+        // If an earlier run has asked the source to push, the document may still arrive. The
+        // sweeper watches for it, so the transfer is not cleaned up yet.
         if transfer.pushes == 0 {
             let purge_at = saturating_add(scheduler.clock.now(), record_ttl);
             store

@@ -1,4 +1,9 @@
 //! Helpers for the tests of the use cases.
+//!
+//! A [`World`] simulates all outside systems in memory: the document source, the exchange bucket,
+//! the drive, the store and the workflow service. It records the name of each call that changes
+//! something (an *effect*), and can inject a fault at any effect. A [`Runner`] runs the steps of a
+//! transfer like the workflow does.
 #![allow(
     clippy::unwrap_used,
     clippy::panic,
@@ -15,22 +20,31 @@ use docferry_domain::job::WebhookNotification;
 use docferry_domain::phase::Phase;
 use docferry_domain::transfer::{NewTransfer, Transfer};
 use docferry_testkit::builders::{drive_target, new_transfer};
-use docferry_testkit::{Runner, World};
+use docferry_testkit::{Mode, Runner, World};
 use jiff::SignedDuration;
 
 /// GUID of the document that most tests deliver.
 pub const GUID: &str = "3q2+7wAAAAAAAAAAAAAAAA==";
+
+/// Number of bytes in a megabyte.
 pub const MB: usize = 1_000_000;
+
+/// Owner of all transfers and jobs that the tests request.
+pub const OWNER: &str = "scv";
+
+/// All kinds of faults that can happen at an effect.
+pub const FAULT_MODES: [Mode; 3] = [Mode::CrashBefore, Mode::CrashAfter, Mode::ResponseLost];
 
 /// Pseudo-random bytes, so that a comparison finds shifted or repeated parts.
 pub fn bytes(len: usize) -> Bytes {
-    let mut x = 0x9e37_79b9_u32;
+    let mut random_state = 0x9e37_79b9_u32;
     (0..len)
         .map(|_| {
-            x ^= x << 13;
-            x ^= x >> 17;
-            x ^= x << 5;
-            x.to_le_bytes()[1]
+            // One step of a xorshift generator.
+            random_state ^= random_state << 13;
+            random_state ^= random_state >> 17;
+            random_state ^= random_state << 5;
+            random_state.to_le_bytes()[1]
         })
         .collect::<Vec<u8>>()
         .into()
@@ -69,7 +83,12 @@ pub async fn start(world: &World) -> TaskInput {
     start_for(world, "judge@court.example").await.unwrap()
 }
 
-/// Returns the number of the first effect with this name while a delivery is requested.
+/// Returns how often the effect with this name has happened.
+pub fn effect_count(world: &World, effect: &str) -> usize {
+    world.effects().iter().filter(|name| **name == effect).count()
+}
+
+/// Requests a delivery, and returns the index of the first effect with this name.
 pub async fn effect_index(effect: &str) -> usize {
     let world = world_with(MB);
     start(&world).await;
@@ -82,7 +101,8 @@ pub async fn record(world: &World, task: &TaskInput) -> Transfer {
     world.store().get(&task.transfer_id).await.unwrap().unwrap()
 }
 
-/// Checks the invariants that hold after every ending.
+/// Checks the invariants that hold after every ending of a transfer. `context` describes the
+/// situation in messages.
 pub async fn assert_invariants(world: &World, task: &TaskInput, expected: &Bytes, context: &str) {
     assert_invariants_with_orphans(world, task, expected, context, 0).await;
 }
@@ -124,12 +144,13 @@ pub async fn assert_final_invariants(world: &World, context: &str) {
             let path = format!("{} court/{name}", transfer.target.person().as_str());
             let source = &state.documents[transfer.object_guid.as_str()].bytes;
             let file = state.drive.files().get(&path);
-            assert_eq!(file.map(|f| &f.bytes), Some(source), "{context}: {id} at {path}");
+            assert_eq!(file.map(|file| &file.bytes), Some(source), "{context}: {id} at {path}");
             delivered.insert(path, id);
         }
-        let sent: Vec<_> = state.sent_outcomes.iter().filter(|r| r.transfer_id == *id).collect();
+        let sent: Vec<_> =
+            state.sent_outcomes.iter().filter(|record| record.transfer_id == *id).collect();
         assert!(!sent.is_empty(), "{context}: the outcome of {id} was not sent");
-        assert!(sent.iter().all(|r| *r == sent[0]), "{context}: duplicates differ");
+        assert!(sent.iter().all(|record| *record == sent[0]), "{context}: duplicates differ");
         assert_eq!(sent[0].outcome, transfer.phase, "{context}");
     }
     assert_eq!(
@@ -137,25 +158,30 @@ pub async fn assert_final_invariants(world: &World, context: &str) {
         delivered.keys().collect::<Vec<_>>(),
         "{context}: the files are not exactly those of the completed transfers"
     );
-    // If the response of ORDS to a push was lost, the key of its object is unknown. The lifecycle
-    // rule of the bucket removes such an object.
-    let key_is_unknown = |t: &Transfer| t.source.is_none() && t.started_at.is_some();
+    // If the response of the source to a push was lost, the key of its object is unknown. The
+    // lifecycle rule of the bucket removes such an object.
+    let key_is_unknown =
+        |transfer: &Transfer| transfer.source.is_none() && transfer.started_at.is_some();
     assert!(
         state.objects.is_empty() || transfers.iter().any(key_is_unknown),
         "{context}: the exchange bucket is not empty"
     );
     for transfer in &transfers {
-        let belongs = |n: &&WebhookNotification| {
-            n.job_id == transfer.transfer_id && n.end_number == transfer.execution_number
+        let is_of_last_run = |notification: &&WebhookNotification| {
+            notification.job_id == transfer.transfer_id
+                && notification.end_number == transfer.execution_number
         };
-        let sent: Vec<_> = state.notifications.iter().filter(belongs).collect();
+        let sent: Vec<_> = state.notifications.iter().filter(is_of_last_run).collect();
         assert_eq!(
             sent.is_empty(),
             transfer.callback.is_none(),
             "{context}: a notification is missing or was not asked for"
         );
         let expected = WebhookNotification::of_transfer(transfer);
-        assert!(sent.iter().all(|n| Some(*n) == expected.as_ref()), "{context}: {sent:?}");
+        assert!(
+            sent.iter().all(|notification| Some(*notification) == expected.as_ref()),
+            "{context}: {sent:?}"
+        );
     }
     let store = world.store();
     assert_eq!(

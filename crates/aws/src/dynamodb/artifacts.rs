@@ -1,12 +1,15 @@
-//! Artifacts, the objects of the delivery bucket: `A#{key}` for each artifact, and `D#{guid}`
-//! for the newest delivered artifact of a document.
+//! Records of artifacts in DynamoDB. An artifact is an object in the delivery bucket, which callers
+//! download.
+//!
+//! The item `A#{key}` records one artifact. The item `D#{guid}` records the newest delivered
+//! artifact of a document, which a later job for the same document can reuse.
 //!
 //! | attribute of `A#{key}` | meaning |
 //! |---|---|
 //! | `retainUntil` | end of the retention, milliseconds since 1970; it never decreases |
 //! | `dueAt` | time of the sweeper's next check, milliseconds since 1970 |
-//! | `delivered` | whether its delivery is recorded, which allows its reuse |
-//! | `givenUp` | present once its removal has begun |
+//! | `delivered` | whether the delivery of the artifact is recorded, which allows its reuse |
+//! | `givenUp` | present after the removal of the artifact has begun |
 //!
 //! Items of older versions have neither `retainUntil` nor `delivered`. Their `dueAt` is also the
 //! end of the retention, and they may be reused from the start.
@@ -25,16 +28,16 @@ use super::items::{
 };
 use super::table::Table;
 
-/// Time after the end of the retention at which TTL removes the record. The sweeper removes
-/// object and record long before.
+/// Time after the end of the retention at which TTL removes the record. The sweeper normally
+/// removes the object and the record long before.
 const TTL_DELAY: SignedDuration = SignedDuration::from_hours(7 * 24);
 
 /// Attribute with the end of the retention.
 const RETAIN: &str = "retainUntil";
 
-/// Attribute that says whether the delivery is recorded.
+/// Attribute that says whether the delivery of the artifact is recorded.
 const DELIVERED: &str = "delivered";
-/// Attribute that is present once the removal has begun.
+/// Attribute that is present after the removal of the artifact has begun.
 const GIVEN_UP: &str = "givenUp";
 
 fn read_artifact(item: Item) -> Result<ArtifactRecord, StoreError> {
@@ -51,8 +54,8 @@ pub(super) fn is_delivered(item: &Item) -> bool {
     item.get(DELIVERED) != Some(&AttributeValue::Bool(false))
 }
 
-/// Extends the retention to `until`, if it ends earlier and no removal has begun.
-fn raise_retention(until: Timestamp) -> ConditionalUpdate {
+/// Extends the retention to `until`, if it ends earlier and the removal has not begun.
+fn extended_retention(until: Timestamp) -> ConditionalUpdate {
     let until = number(until.as_millisecond());
     ConditionalUpdate::default()
         .when(format!("attribute_exists(pk) AND attribute_not_exists(#{GIVEN_UP})"))
@@ -63,19 +66,19 @@ fn raise_retention(until: Timestamp) -> ConditionalUpdate {
         .set(DUE, until)
 }
 
-/// Sets the time of the sweeper's next check. In items of older versions `dueAt` was also the
-/// end of the retention, so it is first copied to `retainUntil`.
+/// Sets the time of the sweeper's next check. In items of older versions, `dueAt` is also the end
+/// of the retention, so the same write copies it to `retainUntil`.
 pub(super) fn rescheduled(due: Timestamp) -> ConditionalUpdate {
     ConditionalUpdate::default()
         .set_from(RETAIN, &format!("if_not_exists(#{RETAIN}, #{DUE})"))
         .set(DUE, number(due.as_millisecond()))
 }
 
-/// Returns the actions that offer an artifact for reuse, for the transaction that records its
-/// delivery; `None` if the artifact is unknown or already offered.
+/// Returns the actions that offer an artifact for reuse. The transaction that records the delivery
+/// of the artifact must contain them. Returns `None` if the artifact is unknown or already offered.
 ///
-/// The first action is conditional: the artifact must not have been offered meanwhile, and its
-/// removal must not have begun.
+/// The first action has the condition that the artifact has not been offered in the meantime and
+/// that its removal has not begun.
 pub(super) async fn offer_actions(
     table: &Table,
     key: &str,
@@ -85,13 +88,14 @@ pub(super) async fn offer_actions(
     let artifact = read_artifact(item)?;
     let expires_at =
         artifact.retain_until.saturating_add(TTL_DELAY).unwrap_or(artifact.retain_until);
-    let mut newest = whole_item(&artifact, newest_artifact_key(&artifact.object_guid), "artifact")?;
-    newest.insert("expiresAt".into(), ttl(expires_at));
+    let mut newest_item =
+        whole_item(&artifact, newest_artifact_key(&artifact.object_guid), "artifact")?;
+    newest_item.insert("expiresAt".into(), ttl(expires_at));
     let offered = ConditionalUpdate::default()
         .when(format!("#{DELIVERED} = :false AND attribute_not_exists(#{GIVEN_UP})"))
         .value("false", AttributeValue::Bool(false))
         .set(DELIVERED, AttributeValue::Bool(true));
-    Ok(Some([table.update_action(artifact_key(key), offered)?, table.put_action(newest)?]))
+    Ok(Some([table.update_action(artifact_key(key), offered)?, table.put_action(newest_item)?]))
 }
 
 impl ArtifactStore for DynamoTransferStore {
@@ -105,7 +109,7 @@ impl ArtifactStore for DynamoTransferStore {
         let Err(failure) = table.insert(item).await else { return Ok(()) };
         failure.current_item()?;
         // The artifact is already recorded: extend its retention and change nothing else.
-        match table.update(artifact_key(&artifact.key), raise_retention(until)).await {
+        match table.update(artifact_key(&artifact.key), extended_retention(until)).await {
             Ok(_) => Ok(()),
             Err(failure) => failure.current_item().map(drop),
         }
@@ -119,12 +123,13 @@ impl ArtifactStore for DynamoTransferStore {
     }
 
     async fn retain_artifact(&self, key: &str, until: Timestamp) -> Result<bool, StoreError> {
-        let kept = raise_retention(until)
+        let extended = extended_retention(until)
             .when(format!("attribute_not_exists(#{DELIVERED}) OR #{DELIVERED} = :true"))
             .value("true", AttributeValue::Bool(true));
-        match self.table.update(artifact_key(key), kept).await {
+        match self.table.update(artifact_key(key), extended).await {
             Ok(_) => Ok(true),
-            // If it is delivered and not given up, its retention already ends later.
+            // If the artifact is delivered and its removal has not begun, its retention already
+            // ends later.
             Err(failure) => Ok(failure
                 .current_item()?
                 .is_some_and(|item| is_delivered(&item) && !is_given_up(&item))),
@@ -167,8 +172,8 @@ impl ArtifactStore for DynamoTransferStore {
         let Some(item) = failure.current_item()?.filter(|item| !is_given_up(item)) else {
             return Ok(true);
         };
-        // The retention has not ended: check again at its end. Without `retainUntil`, `dueAt`
-        // is the end of the retention already.
+        // The retention has not ended, so the next check is at its end. In an item without
+        // `retainUntil`, `dueAt` already is the end of the retention.
         if let Some(until) = item.get(RETAIN) {
             let rescheduled = ConditionalUpdate::default()
                 .when(format!("#{RETAIN} = :{DUE}"))

@@ -1,4 +1,4 @@
-//! BatchGetItem with retries of unprocessed keys.
+//! The DynamoDB call BatchGetItem, with retries of the keys that DynamoDB has not processed.
 
 use std::time::Duration;
 
@@ -14,10 +14,10 @@ use crate::Fault;
 pub(super) const MAX_KEYS: usize = 100;
 
 /// Maximum number of calls before keys that are still unprocessed are reported as an error.
-const TRIES: u32 = 8;
+const MAX_TRIES: u32 = 8;
 
-/// Reads the items with these keys, as far as they exist, in any order. At most [`MAX_KEYS`]
-/// keys are allowed.
+/// Reads the items with these keys, in any order. Keys without an item are skipped. At most
+/// [`MAX_KEYS`] keys are allowed.
 pub(super) async fn batch_get(
     client: &Client,
     table: &str,
@@ -26,12 +26,13 @@ pub(super) async fn batch_get(
 ) -> Result<Vec<Item>, StoreError> {
     const CALL: &str = "DynamoDB BatchGetItem";
     let mut found = Vec::new();
-    for tries in 0..TRIES {
+    for tries in 0..MAX_TRIES {
         if keys.is_empty() {
             return Ok(found);
         }
         if tries > 0 {
-            // Keys are unprocessed if the table is throttled: back off exponentially.
+            // DynamoDB leaves keys unprocessed if it throttles the table, so the calls back off
+            // exponentially.
             tokio::time::sleep(Duration::from_millis(10 << tries)).await;
         }
         let query = KeysAndAttributes::builder().set_keys(Some(keys)).consistent_read(consistent);

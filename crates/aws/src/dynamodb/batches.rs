@@ -1,4 +1,13 @@
-//! Batches: the items `BUNDLE`, `COUNTS` and one `DOC#…` per document, in one partition.
+//! Batches in DynamoDB. A batch is one job for many documents.
+//!
+//! All items of a batch are in one partition:
+//!
+//! | sk | holds |
+//! |---|---|
+//! | `BUNDLE` | the batch itself |
+//! | `COUNTS` | the numbers of its ended and completed documents |
+//! | `DOC#{number}` | one document, which is stored as a transfer |
+//! | `NAME#{name}` | a file name, and the document that has reserved it |
 
 use aws_sdk_dynamodb::types::TransactWriteItem;
 use docferry_app::ports::{BatchStore, CreateResult, JobPosition, StoreError};
@@ -12,7 +21,7 @@ use jiff::Timestamp;
 
 use super::DynamoTransferStore;
 use super::conditional_update::{ConditionalUpdate, number, string};
-use super::guards::running;
+use super::guards::while_active;
 use super::items::{
     DUE, Item, SHARD, attribute, batch_key, corrupt, counts_key, document_sort_key, first_check,
     indexed, name_key, partition, read_transfer, shard, transfer_item, ttl, whole_item,
@@ -23,10 +32,13 @@ use super::{history_index, idempotency, notifications};
 /// Highest number of a document in a batch.
 const LAST_DOCUMENT: u16 = 9999;
 
-/// Sorts the items of a partition into the batch, its counts and its documents.
-fn read(found: Vec<Item>) -> Result<Option<(Batch, BatchCounts, Vec<Transfer>)>, StoreError> {
+/// Parses the items of a batch. Returns the batch, its counts and its documents, or `None` if the
+/// items do not contain the batch itself.
+fn read_partition(
+    items: Vec<Item>,
+) -> Result<Option<(Batch, BatchCounts, Vec<Transfer>)>, StoreError> {
     let (mut batch, mut counts, mut documents) = (None, BatchCounts::default(), Vec::new());
-    for item in found {
+    for item in items {
         match item.get("sk").and_then(|sk| sk.as_s().ok()).map(String::as_str) {
             Some("BUNDLE") => batch = Some(read_batch(item)?),
             Some("COUNTS") => counts = read_counts(&item),
@@ -36,7 +48,7 @@ fn read(found: Vec<Item>) -> Result<Option<(Batch, BatchCounts, Vec<Transfer>)>,
     Ok(batch.map(|batch| (batch, counts, documents)))
 }
 
-/// Parses a batch; fails if it has a newer schema than this version knows.
+/// Parses a batch. Fails if the item has a newer schema than this version knows.
 pub(super) fn read_batch(item: Item) -> Result<Batch, StoreError> {
     let batch: Batch =
         serde_dynamo::aws_sdk_dynamodb_1::from_item(item).map_err(|_| corrupt("bundle"))?;
@@ -45,19 +57,20 @@ pub(super) fn read_batch(item: Item) -> Result<Batch, StoreError> {
 
 fn read_counts(item: &Item) -> BatchCounts {
     let digits = |name: &str| item.get(name).and_then(|value| value.as_n().ok());
-    let count = |name| digits(name).and_then(|n| n.parse().ok()).unwrap_or_default();
+    let count = |name| digits(name).and_then(|text| text.parse().ok()).unwrap_or_default();
     let code = item.get("firstFailure").and_then(|value| value.as_s().ok());
     BatchCounts {
         ended: count("ended"),
         completed: count("completed"),
-        bytes: digits("bytes").and_then(|n| n.parse().ok()).unwrap_or_default(),
+        bytes: digits("bytes").and_then(|text| text.parse().ok()).unwrap_or_default(),
         // An unknown code, written by a newer version, is reported as an internal failure.
         first_failure: code.map(|code| code.parse().unwrap_or(FailureCode::Internal)),
     }
 }
 
-/// Returns a transaction action that counts an ended document in its batch, for the transaction
-/// that ends the document; `None` for a transfer that belongs to no batch.
+/// Returns a transaction action that counts an ended document in its batch. The transaction that
+/// ends the document must contain this action. Returns `None` for a transfer that belongs to no
+/// batch.
 pub(super) fn count_ended_action(
     table: &Table,
     ended: &Transfer,
@@ -67,16 +80,16 @@ pub(super) fn count_ended_action(
     let counted = match &ended.failure {
         None => {
             let bytes = ended.source.as_ref().map_or(0, |source| source.size);
-            counted.increment("completed").plus("bytes", bytes)
+            counted.increment("completed").increase("bytes", bytes)
         }
         Some(failure) => counted.set_once("firstFailure", attribute(&failure.code)?),
     };
     table.update_action(counts_key(&batch), counted).map(Some)
 }
 
-/// Adds the condition that the batch is in the run with this number of retries. In the first
-/// run the attribute may be absent.
-fn in_run(change: ConditionalUpdate, retries: u32) -> ConditionalUpdate {
+/// Adds the condition that the batch has been retried `retries` times. The attribute may be absent
+/// in a batch that was never retried.
+fn when_in_run(change: ConditionalUpdate, retries: u32) -> ConditionalUpdate {
     let same_run = if retries == 0 {
         "attribute_not_exists(#retries) OR #retries = :run"
     } else {
@@ -112,7 +125,8 @@ impl BatchStore for DynamoTransferStore {
         }
         let Err(failure) = table.transact(&actions).await else { return Ok(CreateResult::Done) };
         let check = failure.current_item()?.into_iter().nth(1);
-        // Without an existing record, our own first attempt has created the batch.
+        // If there is no record of an earlier request, the first attempt of this same write has
+        // created the batch.
         let existing =
             request.map(|named| idempotency::existing_request(check, named)).transpose()?.flatten();
         Ok(idempotency::create_result(existing))
@@ -135,7 +149,7 @@ impl BatchStore for DynamoTransferStore {
             .collect::<Result<_, StoreError>>()?;
         let Err(failure) = table.transact(&actions).await else { return Ok(()) };
         failure.current_item()?;
-        // Some documents already exist: insert the others one by one.
+        // Some documents already exist. The loop inserts the missing documents one by one.
         for document in documents {
             if let Err(failure) = table.insert(item(document)?).await {
                 failure.current_item()?;
@@ -146,11 +160,11 @@ impl BatchStore for DynamoTransferStore {
 
     async fn commit_batch(&self, id: &TransferId) -> Result<(), StoreError> {
         let table = &self.table;
-        let opened = ConditionalUpdate::default()
+        let committed = ConditionalUpdate::default()
             .when("#phase = :accepted")
             .value("accepted", string(Phase::Accepted.as_str()))
             .set("phase", string(Phase::Uploading.as_str()));
-        match table.update(batch_key(id), opened).await {
+        match table.update(batch_key(id), committed).await {
             Ok(_) => Ok(()),
             Err(failure) => failure.current_item().map(drop),
         }
@@ -158,7 +172,7 @@ impl BatchStore for DynamoTransferStore {
 
     async fn batch(&self, id: &TransferId) -> Result<Option<(Batch, BatchCounts)>, StoreError> {
         let table = &self.table;
-        let found = read(table.range(partition(id), "BUNDLE", true, "COUNTS", 2).await?)?;
+        let found = read_partition(table.range(partition(id), "BUNDLE", true, "COUNTS", 2).await?)?;
         Ok(found.map(|(batch, counts, _)| (batch, counts)))
     }
 
@@ -170,7 +184,9 @@ impl BatchStore for DynamoTransferStore {
     ) -> Result<Option<(Batch, BatchCounts, Vec<Transfer>)>, StoreError> {
         let table = &self.table;
         let last = document_sort_key(LAST_DOCUMENT);
-        read(table.range(partition(id), "BUNDLE", true, &last, limit.saturating_add(2)).await?)
+        read_partition(
+            table.range(partition(id), "BUNDLE", true, &last, limit.saturating_add(2)).await?,
+        )
     }
 
     async fn documents(
@@ -180,9 +196,9 @@ impl BatchStore for DynamoTransferStore {
         limit: usize,
     ) -> Result<Vec<Transfer>, StoreError> {
         let table = &self.table;
-        let (from, to) = (document_sort_key(from), document_sort_key(LAST_DOCUMENT));
-        let found = table.range(partition(id), &from, true, &to, limit).await?;
-        found.into_iter().map(read_transfer).collect()
+        let (first, last) = (document_sort_key(from), document_sort_key(LAST_DOCUMENT));
+        let items = table.range(partition(id), &first, true, &last, limit).await?;
+        items.into_iter().map(read_transfer).collect()
     }
 
     async fn cancel_batch(
@@ -192,7 +208,7 @@ impl BatchStore for DynamoTransferStore {
         due: Timestamp,
     ) -> Result<Option<Batch>, StoreError> {
         let table = &self.table;
-        let canceled = running()
+        let canceled = while_active()
             .when("#owner = :owner")
             .value("owner", string(owner))
             .set("cancelRequested", aws_sdk_dynamodb::types::AttributeValue::Bool(true))
@@ -222,7 +238,7 @@ impl BatchStore for DynamoTransferStore {
 
     async fn documents_stopped(&self, id: &TransferId, retries: u32) -> Result<(), StoreError> {
         let table = &self.table;
-        let stopped = in_run(ConditionalUpdate::default(), retries)
+        let stopped = when_in_run(ConditionalUpdate::default(), retries)
             .when("attribute_exists(pk)")
             .set("documentsStopped", aws_sdk_dynamodb::types::AttributeValue::Bool(true));
         match table.update(batch_key(id), stopped).await {
@@ -241,7 +257,7 @@ impl BatchStore for DynamoTransferStore {
     ) -> Result<(), StoreError> {
         let table = &self.table;
         let id = &read.batch_id;
-        let mut ended = in_run(running(), read.retries)
+        let mut ended = when_in_run(while_active(), read.retries)
             .when("attribute_not_exists(#resuming) OR #resuming = :not")
             .value("not", aws_sdk_dynamodb::types::AttributeValue::Bool(false))
             .set("phase", string(outcome.phase().as_str()))
@@ -252,10 +268,10 @@ impl BatchStore for DynamoTransferStore {
         if let Some(code) = outcome.failure() {
             ended = ended.set("failure", attribute(&Failure { code })?);
         }
-        let kept = ConditionalUpdate::default().set("expiresAt", ttl(purge_at));
+        let retained = ConditionalUpdate::default().set("expiresAt", ttl(purge_at));
         let mut actions = vec![
             table.update_action(batch_key(id), ended)?,
-            table.update_action(counts_key(id), kept)?,
+            table.update_action(counts_key(id), retained)?,
         ];
         if let Some(notification) = WebhookNotification::of_batch(read, counts, outcome, ended_at) {
             actions.push(notifications::put_action(table, &notification)?);

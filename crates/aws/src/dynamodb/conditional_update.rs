@@ -1,4 +1,7 @@
-//! Builder for DynamoDB update and condition expressions.
+//! Builder for the update and condition expressions of DynamoDB writes.
+//!
+//! Every write of the store is one [`ConditionalUpdate`]: changes of attributes, and the conditions
+//! under which DynamoDB applies them.
 
 use std::collections::HashMap;
 
@@ -6,10 +9,10 @@ use aws_sdk_dynamodb::types::AttributeValue;
 
 /// Update of an item in DynamoDB's expression language, with the conditions for it.
 ///
-/// Expressions refer to attributes by placeholders (`#name`) only, because many of our
-/// attribute names (`source`, `execution_number`, `object`, …) are or may become reserved words. The
-/// placeholders to declare are collected from the finished expressions, since DynamoDB rejects
-/// a request that declares too few or too many.
+/// Expressions refer to attributes only by placeholders (`#name`), because many of our attribute
+/// names (`source`, `object`, …) are or may become reserved words of DynamoDB. DynamoDB rejects a
+/// request that declares a placeholder without using it, or uses one without declaring it. The
+/// declarations are therefore collected from the finished expressions.
 #[derive(Debug, Clone, Default)]
 pub(super) struct ConditionalUpdate {
     /// Clauses after `SET`.
@@ -54,19 +57,19 @@ impl ConditionalUpdate {
         self.value(name, value)
     }
 
-    /// Adds one to a number that may be missing.
+    /// Adds 1 to a number. A missing number counts as 0.
     pub(super) fn increment(self, name: &str) -> Self {
-        self.plus(name, 1)
+        self.increase(name, 1)
     }
 
-    /// Adds to a number that may be missing.
-    pub(super) fn plus(mut self, name: &str, amount: u64) -> Self {
+    /// Adds `amount` to a number. A missing number counts as 0.
+    pub(super) fn increase(mut self, name: &str, amount: u64) -> Self {
         self.add.push(format!("#{name} :{name}"));
         self.value(name, number(amount))
     }
 
-    /// Subtracts from a number.
-    pub(super) fn minus(mut self, name: &str, amount: u64) -> Self {
+    /// Subtracts `amount` from a number.
+    pub(super) fn decrease(mut self, name: &str, amount: u64) -> Self {
         self.add.push(format!("#{name} :{name}"));
         self.value(name, number(format_args!("-{amount}")))
     }
@@ -78,18 +81,18 @@ impl ConditionalUpdate {
     }
 
     /// Adds a member to a set of strings.
-    pub(super) fn join(mut self, name: &str, member: &str) -> Self {
+    pub(super) fn add_member(mut self, name: &str, member: &str) -> Self {
         self.add.push(format!("#{name} :{name}"));
         self.value(name, AttributeValue::Ss(vec![member.to_owned()]))
     }
 
     /// Removes a member from a set of strings.
-    pub(super) fn leave(mut self, name: &str, member: &str) -> Self {
+    pub(super) fn remove_member(mut self, name: &str, member: &str) -> Self {
         self.delete.push(format!("#{name} :{name}"));
         self.value(name, AttributeValue::Ss(vec![member.to_owned()]))
     }
 
-    /// Adds a condition; all of them must hold.
+    /// Adds a condition. DynamoDB applies the update only if all conditions hold.
     pub(super) fn when(mut self, condition: impl Into<String>) -> Self {
         self.conditions.push(condition.into());
         self
@@ -125,8 +128,12 @@ impl ConditionalUpdate {
             .map(|(verb, parts)| format!("{verb}{}", parts.join(", ")))
             .collect();
         let update = update.join(" ");
-        let condition =
-            self.conditions.iter().map(|c| format!("({c})")).collect::<Vec<_>>().join(" AND ");
+        let condition = self
+            .conditions
+            .iter()
+            .map(|condition| format!("({condition})"))
+            .collect::<Vec<_>>()
+            .join(" AND ");
         let names = names_in(&update).chain(names_in(&condition)).collect();
         Expressions {
             update: Some(update).filter(|text| !text.is_empty()),
@@ -140,17 +147,18 @@ impl ConditionalUpdate {
 /// Finds the placeholders (`#name`) in an expression, each with its attribute name.
 fn names_in(text: &str) -> impl Iterator<Item = (String, String)> + '_ {
     text.split('#').skip(1).map(|rest| {
-        let end = rest.find(|c: char| !c.is_ascii_alphanumeric()).unwrap_or(rest.len());
+        let end =
+            rest.find(|character: char| !character.is_ascii_alphanumeric()).unwrap_or(rest.len());
         (format!("#{}", &rest[..end]), rest[..end].to_owned())
     })
 }
 
-/// A string value.
+/// Returns a string as an attribute value.
 pub(super) fn string(text: impl Into<String>) -> AttributeValue {
     AttributeValue::S(text.into())
 }
 
-/// A number value.
+/// Returns a number as an attribute value.
 pub(super) fn number(value: impl ToString) -> AttributeValue {
     AttributeValue::N(value.to_string())
 }

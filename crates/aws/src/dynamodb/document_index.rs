@@ -1,4 +1,6 @@
-//! Document index: a table of its own that maps document numbers to object GUIDs.
+//! Document index: a separate DynamoDB table that maps document numbers to the GUIDs of documents.
+//!
+//! Callers of the downloads API name documents by number. The document source knows them by GUID.
 
 use std::collections::{BTreeMap, HashMap};
 use std::time::Duration;
@@ -14,10 +16,10 @@ use super::items::Item;
 use crate::Fault;
 
 /// Maximum number of calls before items that are still unwritten are reported as an error.
-const TRIES: u32 = 8;
+const MAX_TRIES: u32 = 8;
 
-/// Maximum number of items in one BatchWriteItem.
-/// Source: <https://docs.aws.amazon.com/amazondynamodb/latest/APIReference/API_BatchWriteItem.html>.
+/// Maximum number of items in one BatchWriteItem. Source:
+/// <https://docs.aws.amazon.com/amazondynamodb/latest/APIReference/API_BatchWriteItem.html>.
 const MAX_WRITES: usize = 25;
 
 /// [`DocumentIndex`] in a table whose partition key is the number `fileId`.
@@ -38,19 +40,20 @@ impl DynamoDocumentIndex {
     /// only once.
     ///
     /// # Errors
-    /// If the store fails. Some documents may then have been written; it is safe to write all of
+    /// If DynamoDB fails. Some documents may have been written then. It is safe to write all of
     /// them again.
     pub async fn put(&self, documents: &[(FileId, IndexedDocument)]) -> Result<(), Fault> {
         const CALL: &str = "DynamoDB BatchWriteItem";
         for chunk in documents.chunks(MAX_WRITES) {
-            let mut writes = chunk.iter().map(write).collect::<Result<Vec<_>, _>>()?;
+            let mut writes = chunk.iter().map(write_request).collect::<Result<Vec<_>, _>>()?;
             let mut tries = 0_u32;
             while !writes.is_empty() {
-                if tries == TRIES {
+                if tries == MAX_TRIES {
                     return Err(Fault::new(CALL, "some items remain unwritten"));
                 }
                 if tries > 0 {
-                    // Items are unprocessed if the table is throttled: back off exponentially.
+                    // DynamoDB leaves items unprocessed if it throttles the table, so the calls
+                    // back off exponentially.
                     tokio::time::sleep(Duration::from_millis(50 << tries)).await;
                 }
                 tries += 1;
@@ -76,7 +79,7 @@ impl DocumentIndex for DynamoDocumentIndex {
             let key = |file: &FileId| Item::from([("fileId".to_owned(), number(file.get()))]);
             let keys = chunk.iter().map(key).collect();
             for item in batch_get::batch_get(&self.client, &self.table, keys, false).await? {
-                known.extend(read(&item));
+                known.extend(read_entry(&item));
             }
         }
         Ok(known)
@@ -84,7 +87,7 @@ impl DocumentIndex for DynamoDocumentIndex {
 }
 
 /// Builds the request that writes an entry of the index.
-fn write((file, document): &(FileId, IndexedDocument)) -> Result<WriteRequest, Fault> {
+fn write_request((file, document): &(FileId, IndexedDocument)) -> Result<WriteRequest, Fault> {
     let mut put = PutRequest::builder()
         .item("fileId", number(file.get()))
         .item("objectGuid", string(document.object_guid.as_str()));
@@ -101,7 +104,7 @@ fn write((file, document): &(FileId, IndexedDocument)) -> Result<WriteRequest, F
 }
 
 /// Parses an entry of the index. An entry without a valid number or GUID counts as missing.
-fn read(
+fn read_entry(
     item: &HashMap<String, aws_sdk_dynamodb::types::AttributeValue>,
 ) -> Option<(FileId, IndexedDocument)> {
     let text = |name: &str| item.get(name).and_then(|value| value.as_s().ok());

@@ -1,9 +1,19 @@
-//! Release of exchange keys: the last user of a key deletes its object, under a lease.
+//! Exchange keys, and their release by the last transfer that uses them.
 //!
-//! An item holds `refs` (the transfers that use the key) and `guid` (their document). While the
-//! last user deletes the object, it also holds the lease: `releasingBy` and `releasingUntil`.
-//! After the deletion it holds `releasedAt`. `outstanding` holds the pushes that returned this
-//! key, see [`pushes`](super::pushes). Times are milliseconds since 1970.
+//! An exchange key names an object in the exchange bucket, where the document source puts the
+//! documents that it pushes. Several transfers of the same document can use one key. The last user
+//! deletes the object under a lease, so that no transfer takes the key into use during the
+//! deletion.
+//!
+//! | attribute of `K#{key}` | meaning |
+//! |---|---|
+//! | `refs` | the transfers that use the key |
+//! | `guid` | the document of these transfers |
+//! | `releasingBy`, `releasingUntil` | the deletion lease: its holder and its end |
+//! | `releasedAt` | time of the deletion |
+//! | `outstanding` | the pushes that returned this key, see [`pushes`](super::pushes) |
+//!
+//! Times are milliseconds since 1970.
 
 use aws_sdk_dynamodb::types::AttributeValue;
 use docferry_app::ports::{ExchangeKeyStore, Release, StoreError, WriteError};
@@ -13,18 +23,19 @@ use jiff::{SignedDuration, Timestamp};
 
 use super::DynamoTransferStore;
 use super::conditional_update::{ConditionalUpdate, number, string};
-use super::guards::{by_execution, contention_error, live};
+use super::guards::{by_execution, contention_error, ensure_active};
 use super::items::{Item, corrupt, references_key, transfer_key, ttl};
 use super::table::{ConditionResult, Table, WriteFailure};
 
-/// Time after which TTL removes an unreferenced key. It is far longer than a push may lag.
+/// Time after which TTL removes the record of an unreferenced key. It is far longer than the delay
+/// with which a pushed object may still arrive.
 const TTL_DELAY: SignedDuration = SignedDuration::from_hours(24);
 
-/// Value of `releasingBy` when more than one process of the transfer deletes the object.
-const SEVERAL: &str = "several";
+/// Value of `releasingBy` if more than one process of the transfer deletes the object.
+const SEVERAL_PROCESSES: &str = "several";
 
 /// Maximum number of attempts to write an item that other writers keep changing.
-pub(super) const ROUNDS: usize = 8;
+pub(super) const MAX_WRITE_ATTEMPTS: usize = 8;
 
 impl ExchangeKeyStore for DynamoTransferStore {
     /// Reads the document and the outstanding pushes of a key.
@@ -60,7 +71,7 @@ impl ExchangeKeyStore for DynamoTransferStore {
         let mut checks = failure.current_item()?.into_iter();
         match (checks.next(), checks.next()) {
             (Some(ConditionResult::Failed(current)), _) => {
-                live(current, execution_number)?;
+                ensure_active(current, execution_number)?;
                 Err(contention_error("acquire_key").into())
             }
             (_, Some(ConditionResult::Failed(_))) => Ok(false),
@@ -68,24 +79,24 @@ impl ExchangeKeyStore for DynamoTransferStore {
         }
     }
 
-    /// Removes a push from the outstanding ones of a key, once its object has been identified.
+    /// Removes a push from the outstanding pushes of a key, after its object has been identified.
     async fn remove_outstanding_push(
         &self,
         key: &str,
         push: &OutstandingPush,
     ) -> Result<(), StoreError> {
-        let seen = ConditionalUpdate::default()
-            .leave("outstanding", &push.to_string())
+        let identified = ConditionalUpdate::default()
+            .remove_member("outstanding", &push.to_string())
             .when("attribute_exists(#outstanding)");
         self.table
-            .update(references_key(key), seen)
+            .update(references_key(key), identified)
             .await
             .map(drop)
             .or_else(ignore_condition_failure)
     }
 
-    /// Removes the transfer from the users of a key. The last user gets the lease, until `until`, to
-    /// delete the object.
+    /// Removes the transfer from the users of a key. If it was the last user, it gets the lease to
+    /// delete the object, which ends at `until`.
     async fn release_key(
         &self,
         id: &TransferId,
@@ -95,15 +106,15 @@ impl ExchangeKeyStore for DynamoTransferStore {
         until: Timestamp,
     ) -> Result<Release, StoreError> {
         let table = &self.table;
-        for _ in 0..ROUNDS {
-            // The last user leaves and takes the deletion lease in the same write, so that no push
-            // can take the key in between.
+        for _ in 0..MAX_WRITE_ATTEMPTS {
+            // The last user gives up the key and takes the deletion lease in the same write, so
+            // that no push can take the key between the two steps.
             let last_user = ConditionalUpdate::default()
-                .leave("refs", id.as_str())
+                .remove_member("refs", id.as_str())
                 .remove(&["guid"])
                 .set("releasingBy", string(id.as_str()))
                 .set("releasingUntil", number(until.as_millisecond()))
-                // In case the process dies before `mark_released`.
+                // The TTL removes the record if the process dies before `mark_released`.
                 .set("expiresAt", ttl(ttl_time(until.max(now))))
                 .when("contains(#refs, :id) AND size(#refs) = :one")
                 .value("id", string(id.as_str()))
@@ -113,9 +124,10 @@ impl ExchangeKeyStore for DynamoTransferStore {
                 Removal::NewerExecution => return Ok(Release::StillReferenced),
                 Removal::ConditionFailed(_) => {}
             }
-            // Other transfers use the key, or this transfer does not use it.
+            // The condition failed: other transfers use the key too, or this transfer does not use
+            // it.
             let one_of_many = ConditionalUpdate::default()
-                .leave("refs", id.as_str())
+                .remove_member("refs", id.as_str())
                 .when("contains(#refs, :id) AND size(#refs) > :one")
                 .value("id", string(id.as_str()))
                 .value("one", number(1_u8));
@@ -137,12 +149,14 @@ impl ExchangeKeyStore for DynamoTransferStore {
             if refs.is_none_or(|refs| !refs.iter().any(|member| member == id.as_str())) {
                 return Ok(Release::StillReferenced);
             }
-            // The other users left between the two writes: now this transfer is the last one.
+            // The other users gave up the key between the two writes, so this transfer is now the
+            // last user. The next iteration tries the first write again.
         }
         Err(contention_error("release_key"))
     }
 
-    /// Takes the deletion lease of an unused key. Returns `false` if the key is used or already leased.
+    /// Takes the deletion lease of an unused key. Returns `false` if a transfer uses the key or
+    /// another transfer holds the lease.
     async fn acquire_unused_key(
         &self,
         id: &TransferId,
@@ -182,22 +196,24 @@ impl ExchangeKeyStore for DynamoTransferStore {
             .value("id", string(id.as_str()));
         match self.table.update(references_key(key), released).await {
             Ok(_) => Ok(()),
-            // Already marked, or taken over by another transfer after the lease had expired.
+            // The key is already marked as released, or another transfer has taken over the lease
+            // after it expired.
             Err(failure) => failure.current_item().map(drop),
         }
     }
 }
 
-/// Time at which TTL removes a key that is unreferenced since `since`.
+/// Time at which TTL removes the record of a key that has had no users since `since`.
 pub(super) fn ttl_time(since: Timestamp) -> Timestamp {
     since.saturating_add(TTL_DELAY).unwrap_or(since)
 }
 
-/// Takes a deletion lease that another process of the transfer holds. Neither process knows
-/// when the other has deleted the object, so [`mark_released`] does not end a shared lease.
+/// Takes the deletion lease although another process of the same transfer holds it. From then on
+/// the lease is shared. Neither process knows when the other one has deleted the object, so
+/// `mark_released` does not end a shared lease.
 fn shared_lease(id: &TransferId, now: Timestamp, until: Timestamp) -> ConditionalUpdate {
     ConditionalUpdate::default()
-        .set("releasingBy", string(SEVERAL))
+        .set("releasingBy", string(SEVERAL_PROCESSES))
         .set("releasingUntil", number(until.as_millisecond()))
         .set("expiresAt", ttl(ttl_time(until.max(now))))
         .when("#releasingBy = :id AND attribute_not_exists(#refs)")
@@ -206,10 +222,11 @@ fn shared_lease(id: &TransferId, now: Timestamp, until: Timestamp) -> Conditiona
 
 /// Result of removing a transfer from the users of a key.
 enum Removal {
+    /// The change was applied.
     Done,
-    /// The transfer has another execution: the reference belongs to a later run.
+    /// The transfer has a newer execution, to which the reference belongs.
     NewerExecution,
-    /// The key's conditions did not hold; contains its current item.
+    /// The conditions on the key did not hold. Contains the current item of the key.
     ConditionFailed(Option<Item>),
 }
 
@@ -245,7 +262,7 @@ pub(super) fn take_key(
     now: Timestamp,
 ) -> ConditionalUpdate {
     ConditionalUpdate::default()
-        .join("refs", id.as_str())
+        .add_member("refs", id.as_str())
         .set("guid", string(document.as_str()))
         .remove(&["releasingBy", "releasingUntil", "expiresAt"])
         .when("attribute_not_exists(#releasingBy) OR #releasingUntil <= :now")

@@ -1,9 +1,10 @@
-//! Guards of writes: the conditions under which a transfer may be changed, and the
-//! interpretation of their failures.
+//! Guards of DynamoDB writes: the conditions under which a transfer or batch may be changed.
 //!
-//! A guard returns a [`ConditionalUpdate`] with conditions. If a condition fails, the matching function
-//! (`live` for executions, `held` for epochs, `open` for endings) derives the error from the
-//! current item.
+//! A guard is a [`ConditionalUpdate`] with conditions, to which the caller adds its changes. If
+//! DynamoDB rejects the write, the `ensure_` function that matches the guard derives the error from
+//! the current item: `ensure_active` for executions, `ensure_epoch` for epochs and
+//! `ensure_not_ending` for endings. An execution is one run of the workflow for a transfer. An
+//! epoch is the fencing token of one invocation that owns the upload.
 
 use docferry_app::ports::{StoreError, WriteError};
 use docferry_domain::phase::Phase;
@@ -22,8 +23,8 @@ const ACTIVE_PHASES: [&str; 4] = [
     Phase::Uploading.as_str(),
 ];
 
-/// Guard: the transfer has not ended.
-pub(super) fn running() -> ConditionalUpdate {
+/// Guard: the transfer or batch has not ended.
+pub(super) fn while_active() -> ConditionalUpdate {
     ConditionalUpdate::default().when_one_of("phase", &ACTIVE_PHASES)
 }
 
@@ -58,14 +59,23 @@ pub(super) fn not_ending(change: ConditionalUpdate) -> ConditionalUpdate {
     change.when("attribute_not_exists(#ending)")
 }
 
-/// Interprets a failed change of [`not_ending`]: fails if an ending has begun.
-pub(super) fn open(transfer: Transfer) -> Result<Transfer, WriteError> {
+/// Interprets the failure of a write with the guard [`not_ending`].
+///
+/// # Errors
+/// [`WriteError::Ended`] if an ending has begun.
+pub(super) fn ensure_not_ending(transfer: Transfer) -> Result<Transfer, WriteError> {
     if transfer.ending.is_some() { Err(WriteError::Ended) } else { Ok(transfer) }
 }
 
-/// Interprets a failed change of [`by_execution`]: fails if the transfer is missing, has ended or
-/// has a newer execution. Otherwise another condition failed, and the record is returned.
-pub(super) fn live(current: Option<Item>, execution_number: u32) -> Result<Transfer, WriteError> {
+/// Interprets the failure of a write with the guard [`by_execution`]. Returns the transfer if the
+/// guard holds, which means that another condition of the write failed.
+///
+/// # Errors
+/// If the transfer is missing, has ended or has another execution.
+pub(super) fn ensure_active(
+    current: Option<Item>,
+    execution_number: u32,
+) -> Result<Transfer, WriteError> {
     let transfer = read_transfer(current.ok_or(WriteError::NotFound)?)?;
     if transfer.execution_number != execution_number || transfer.phase.is_terminal() {
         return Err(WriteError::Ended);
@@ -73,11 +83,13 @@ pub(super) fn live(current: Option<Item>, execution_number: u32) -> Result<Trans
     Ok(transfer)
 }
 
-/// Interprets a failed change of [`by_epoch`]: fails if the transfer is missing, has ended or
-/// has a newer epoch. Otherwise another condition failed, and the record is returned.
+/// Interprets the failure of a write with the guard [`by_epoch`]. Returns the transfer if the guard
+/// holds, which means that another condition of the write failed.
 ///
-/// The end is checked first: in an ended transfer, a superseded invocation need not run again.
-pub(super) fn held(current: Option<Item>, epoch: u64) -> Result<Transfer, WriteError> {
+/// # Errors
+/// If the transfer is missing, has ended or has another epoch. The end is checked before the epoch,
+/// because an invocation with an old epoch need not run again if the transfer has ended.
+pub(super) fn ensure_epoch(current: Option<Item>, epoch: u64) -> Result<Transfer, WriteError> {
     let transfer = read_transfer(current.ok_or(WriteError::NotFound)?)?;
     if transfer.phase.is_terminal() {
         return Err(WriteError::Ended);

@@ -1,4 +1,4 @@
-//! Index `jobs`: the history of each caller.
+//! The DynamoDB index `jobs`, which lists the jobs of each caller in the order of their creation.
 
 use docferry_app::ports::JobPosition;
 
@@ -13,16 +13,16 @@ pub(super) const OWNER: &str = "jobOwner";
 pub(super) const ORDER: &str = "jobOrder";
 
 /// Adds a job to its owner's history, the index `jobs`.
-pub(super) fn with_history_entry(mut item: Item, owner: &str, place: &JobPosition) -> Item {
+pub(super) fn with_history_entry(mut item: Item, owner: &str, position: &JobPosition) -> Item {
     item.insert(OWNER.into(), string(owner));
-    item.insert(ORDER.into(), string(order(place)));
+    item.insert(ORDER.into(), string(order(position)));
     item
 }
 
 /// Sort key of a job in the index: creation time in milliseconds, then the id.
-pub(super) fn order(place: &JobPosition) -> String {
+pub(super) fn order(position: &JobPosition) -> String {
     // 13 digits hold milliseconds until the year 2286.
-    format!("{:013}#{}", place.created_ms.max(0), place.id)
+    format!("{:013}#{}", position.created_ms.max(0), position.id)
 }
 
 /// Parses a sort key of the index.

@@ -1,4 +1,8 @@
-//! Idempotency records, which are written in the transaction that records their job.
+//! Idempotency records in DynamoDB.
+//!
+//! An idempotency record stores which job a request has created. The transaction that creates the
+//! job also writes the record, so that a repeated request finds the record and creates no second
+//! job.
 
 use aws_sdk_dynamodb::types::TransactWriteItem;
 use docferry_app::ports::{CreateResult, StoreError};
@@ -9,9 +13,11 @@ use super::conditional_update::{ConditionalUpdate, number};
 use super::items::{Item, corrupt, request_key, ttl, whole_item};
 use super::table::{ConditionResult, Table};
 
-/// Returns a transaction action that writes an idempotency record, for the transaction that
-/// records its job. An expired record with the same key is replaced: TTL may delete it days
-/// after its expiry.
+/// Returns a transaction action that writes an idempotency record. The transaction that creates the
+/// job must contain this action.
+///
+/// The action replaces an expired record with the same key, because TTL may delete expired items
+/// days after their expiry.
 pub(super) fn idempotency_action(
     table: &Table,
     request: &IdempotencyRecord,
@@ -19,20 +25,21 @@ pub(super) fn idempotency_action(
 ) -> Result<TransactWriteItem, StoreError> {
     let mut item = whole_item(request, request_key(&request.key), "request")?;
     item.insert("expiresAt".into(), ttl(request.retain_until));
-    let free = ConditionalUpdate::default()
+    let no_valid_record = ConditionalUpdate::default()
         .when("attribute_not_exists(pk) OR #expiresAt <= :now")
         .value("now", number(now.as_second()));
-    table.put_action_when(item, free)
+    table.put_action_when(item, no_valid_record)
 }
 
-/// Interprets the result of the action from [`idempotency_action`]: returns the existing record of an
-/// earlier request, or `None` if there is none or our own first attempt wrote it.
+/// Interprets the result of the action from [`idempotency_action`]. Returns the record of an
+/// earlier request, if there is one. A record that the first attempt of this same write has stored
+/// does not count.
 pub(super) fn existing_request(
     check: Option<ConditionResult>,
-    ours: &IdempotencyRecord,
+    own: &IdempotencyRecord,
 ) -> Result<Option<IdempotencyRecord>, StoreError> {
     let Some(ConditionResult::Failed(Some(item))) = check else { return Ok(None) };
-    Ok(Some(read_request(item)?).filter(|existing| existing.job_id != ours.job_id))
+    Ok(Some(read_request(item)?).filter(|existing| existing.job_id != own.job_id))
 }
 
 pub(super) fn read_request(item: Item) -> Result<IdempotencyRecord, StoreError> {
@@ -40,6 +47,6 @@ pub(super) fn read_request(item: Item) -> Result<IdempotencyRecord, StoreError> 
 }
 
 /// Converts the existing idempotency record, if there is one, into the result of a creation.
-pub(super) fn create_result(before: Option<IdempotencyRecord>) -> CreateResult {
-    before.map_or(CreateResult::Done, CreateResult::AlreadyExists)
+pub(super) fn create_result(existing: Option<IdempotencyRecord>) -> CreateResult {
+    existing.map_or(CreateResult::Done, CreateResult::AlreadyExists)
 }

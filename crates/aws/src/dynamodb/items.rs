@@ -1,4 +1,8 @@
-//! Item layout of the table: keys, index attributes, and conversions from and to domain types.
+//! Item layout of docferry's DynamoDB table: keys, index attributes, and conversions from and to
+//! domain types.
+//!
+//! The modules of the store build every key and parse every item with the functions of this module.
+//! The table of all keys is in the documentation of the parent module.
 
 use std::collections::HashMap;
 
@@ -58,23 +62,23 @@ pub(super) fn counts_key(id: &TransferId) -> Item {
 /// Key of an outcome that has not been sent to the audit queue yet.
 pub(super) fn outcome_key(id: &TransferId, execution_number: u32) -> Item {
     match id.batch_and_number() {
-        None => key(partition(id), &format!("{OUTCOME}{execution_number}")),
+        None => key(partition(id), &format!("{OUTCOME_PREFIX}{execution_number}")),
         Some((_, number)) => {
-            key(partition(id), &format!("{OUTCOME}{number:04}#{execution_number}"))
+            key(partition(id), &format!("{OUTCOME_PREFIX}{number:04}#{execution_number}"))
         }
     }
 }
 
 /// Prefix of the sort keys of outcomes. The filter of the table's stream uses it.
-const OUTCOME: &str = "OUTBOX#";
+const OUTCOME_PREFIX: &str = "OUTBOX#";
 
 /// Key of a webhook notification that has not been sent to its queue yet.
 pub(super) fn notification_key(job: &TransferId, execution_number: u32) -> Item {
-    key(partition(job), &format!("{NOTICE}{execution_number}"))
+    key(partition(job), &format!("{NOTIFICATION_PREFIX}{execution_number}"))
 }
 
 /// Prefix of the sort keys of webhook notifications. The filter of the table's stream uses it.
-const NOTICE: &str = "NOTICE#";
+const NOTIFICATION_PREFIX: &str = "NOTICE#";
 
 /// Key of the item that lists the holders of a pool's slots.
 pub(super) fn slots_key(pool: Pool) -> Item {
@@ -87,14 +91,15 @@ pub(super) fn queue_partition(pool: Pool) -> String {
 }
 
 /// Key of an entry in the queue for a pool's slots.
-pub(super) fn queue_key(pool: Pool, waiting: &QueueEntry) -> Item {
-    key(queue_partition(pool), &place(waiting))
+pub(super) fn queue_key(pool: Pool, entry: &QueueEntry) -> Item {
+    key(queue_partition(pool), &queue_sort_key(entry))
 }
 
-/// Sort key of an entry in the queue: entries are sorted by order, then by transfer id.
-pub(super) fn place(waiting: &QueueEntry) -> String {
+/// Sort key of an entry in the queue. DynamoDB thereby sorts entries by their order number, then by
+/// transfer id.
+pub(super) fn queue_sort_key(entry: &QueueEntry) -> String {
     // 13 digits hold milliseconds until the year 2286.
-    format!("{:013}#{}", waiting.order.max(0), waiting.transfer_id)
+    format!("{:013}#{}", entry.order.max(0), entry.transfer_id)
 }
 
 /// Key of a file name that a document of a batch has reserved.
@@ -132,11 +137,11 @@ pub(super) fn request_key(hash: &str) -> Item {
 
 /// Key of the record of an object in the delivery bucket.
 pub(super) fn artifact_key(object: &str) -> Item {
-    key(format!("{ARTIFACT}{object}"), "ARTIFACT")
+    key(format!("{ARTIFACT_PREFIX}{object}"), "ARTIFACT")
 }
 
 /// Prefix of the partitions of artifacts.
-const ARTIFACT: &str = "A#";
+const ARTIFACT_PREFIX: &str = "A#";
 
 /// Key of the item that names the newest delivered object of a document.
 pub(super) fn newest_artifact_key(document: &ObjectGuid) -> Item {
@@ -194,11 +199,11 @@ pub(super) fn first_check(created_at: Timestamp) -> Timestamp {
 
 /// Builds the queue entry of a transfer.
 pub(super) fn queue_item(transfer: &Transfer) -> Item {
-    let waiting = transfer.queue_entry();
-    let mut item = queue_key(transfer.pool, &waiting);
-    item.insert("order".into(), number(waiting.order));
-    item.insert("transferId".into(), string(waiting.transfer_id.as_str()));
-    item.insert("person".into(), string(waiting.person.as_str()));
+    let entry = transfer.queue_entry();
+    let mut item = queue_key(transfer.pool, &entry);
+    item.insert("order".into(), number(entry.order));
+    item.insert("transferId".into(), string(entry.transfer_id.as_str()));
+    item.insert("person".into(), string(entry.person.as_str()));
     item
 }
 
@@ -215,7 +220,7 @@ pub(super) fn parse_queue_entry(item: &Item) -> Result<QueueEntry, StoreError> {
     }
 }
 
-/// Parses a transfer; fails if it has a newer schema than this version knows.
+/// Parses a transfer. Fails if the item has a newer schema than this version knows.
 pub(super) fn read_transfer(item: Item) -> Result<Transfer, StoreError> {
     let transfer: Transfer =
         serde_dynamo::aws_sdk_dynamodb_1::from_item(item).map_err(|_| corrupt("transfer"))?;
@@ -226,20 +231,20 @@ pub(super) fn read_transfer(item: Item) -> Result<Transfer, StoreError> {
     Ok(transfer)
 }
 
-/// Index of the items that the sweeper has to check. It is sparse: an item is in the index
-/// exactly if it has both key attributes, [`SHARD`] and [`DUE`].
+/// Index of the items that the sweeper has to check. The index is sparse: it contains only the
+/// items that have both of its key attributes, [`SHARD`] and [`DUE`].
 pub(super) const UNFINISHED: &str = "unfinished";
 /// Partition key of the index `unfinished`.
 pub(super) const SHARD: &str = "sweepShard";
 /// Sort key of the index `unfinished`: time of the next check, milliseconds since 1970.
 pub(super) const DUE: &str = "dueAt";
 
-/// Shards of the index for transfers and batches. A single partition would have to take all
-/// writes of a burst.
+/// Shards of the index for transfers and batches. With a single shard, one partition of the index
+/// would have to take all writes of a burst.
 pub(super) const SHARDS: [&str; 4] = ["U0", "U1", "U2", "U3"];
 
-/// Shard of outcomes in the outbox. It is separate, so that an unavailable audit queue does not
-/// delay anything else.
+/// Shard of outcomes in the outbox. It is separate, so that an unavailable audit queue delays
+/// nothing but outcomes.
 pub(super) const OUTBOX_SHARD: &str = "O0";
 
 /// Shard of webhook notifications. It is separate from the shard of outcomes, so that neither
@@ -250,7 +255,8 @@ pub(super) const NOTIFICATIONS_SHARD: &str = "N0";
 /// does not delay the recovery of transfers.
 pub(super) const ARTIFACTS_SHARD: &str = "A0";
 
-/// Reads an entry of the index: its due time in milliseconds since 1970, and the item's key.
+/// Parses an entry of the index. Returns its due time in milliseconds since 1970, and the key of
+/// the item.
 pub(super) fn parse_index_entry(item: &Item) -> Option<(i64, Item)> {
     let due = item.get(DUE)?.as_n().ok()?.parse().ok()?;
     let (pk, sk) = (item.get("pk")?, item.get("sk")?);
@@ -260,7 +266,7 @@ pub(super) fn parse_index_entry(item: &Item) -> Option<(i64, Item)> {
 /// Parses the key of an index entry as a transfer, a batch or an object of the delivery bucket.
 pub(super) fn parse_work_item(key: &Item) -> Option<WorkItem> {
     let partition = key.get("pk")?.as_s().ok()?;
-    if let Some(object) = partition.strip_prefix(ARTIFACT) {
+    if let Some(object) = partition.strip_prefix(ARTIFACT_PREFIX) {
         return Some(WorkItem::Artifact(object.to_owned()));
     }
     let (id, sort) = read_key(key)?;
@@ -272,10 +278,10 @@ pub(super) fn parse_work_item(key: &Item) -> Option<WorkItem> {
     }
 }
 
-/// Parses the key of an outcome: transfer id and execution number.
+/// Parses the key of an outcome. Returns the transfer id and the execution number.
 pub(super) fn read_outcome_key(key: &Item) -> Option<(TransferId, u32)> {
     let (id, sort) = read_key(key)?;
-    let rest = sort.strip_prefix(OUTCOME)?;
+    let rest = sort.strip_prefix(OUTCOME_PREFIX)?;
     match rest.split_once('#') {
         None => Some((id, rest.parse().ok()?)),
         Some((number, execution_number)) => {
@@ -284,10 +290,10 @@ pub(super) fn read_outcome_key(key: &Item) -> Option<(TransferId, u32)> {
     }
 }
 
-/// Parses the key of a webhook notification: job id and execution number.
+/// Parses the key of a webhook notification. Returns the job id and the execution number.
 pub(super) fn read_notice_key(key: &Item) -> Option<(TransferId, u32)> {
     let (id, sort) = read_key(key)?;
-    Some((id, sort.strip_prefix(NOTICE)?.parse().ok()?))
+    Some((id, sort.strip_prefix(NOTIFICATION_PREFIX)?.parse().ok()?))
 }
 
 /// Splits a key into the id in its partition and its sort key.
@@ -302,9 +308,9 @@ pub(super) fn shard(id: &TransferId) -> &'static str {
     SHARDS[usize::from(last) % SHARDS.len()]
 }
 
-/// Time after a session's announced expiry at which TTL removes its item. A session's life is
-/// extended while fragments arrive, but not for days. `finalize` removes the item long before;
-/// TTL only cleans up if `finalize` never ran.
+/// Time after a session's announced expiry at which TTL removes its item. Arriving fragments extend
+/// the lifetime of a session, but not by days. The workflow step `finalize` normally removes the
+/// item long before, so TTL only cleans up if `finalize` never ran.
 const SESSION_TTL_DELAY: SignedDuration = SignedDuration::from_hours(7 * 24);
 
 /// Builds the item of an upload session.

@@ -1,11 +1,15 @@
-//! Jobs as callers see them: idempotency records, retries, and the history of each caller.
+//! Retries of jobs, idempotency records, and the job history of each caller, in DynamoDB.
+//!
+//! A job is what a caller requests: a single transfer or a batch of documents. An idempotency
+//! record stores which job a request has created, so that a repeated request creates no second job.
 //!
 //! | pk | sk | holds |
 //! |---|---|---|
 //! | `I#{hash}` | `REQUEST` | an idempotency record: the job that a request has created |
 //!
-//! The index `jobs` (`jobOwner`, `jobOrder`) lists each job, and each transfer requested
-//! through SCV's API. It projects keys only, so that progress is not replicated into it.
+//! The index `jobs` (`jobOwner`, `jobOrder`) lists each job, and each transfer that was requested
+//! through the API of SCV, the courts' document viewer. The index contains only keys, so that
+//! DynamoDB does not copy every change of a job's progress into it.
 
 use aws_sdk_dynamodb::types::{AttributeValue, TransactWriteItem};
 use docferry_app::ports::{History, HistoryEntry, JobPosition, JobStore, StoreError};
@@ -26,8 +30,8 @@ use super::items::{
 };
 use super::table::{ConditionResult, Table};
 
-/// Parses a job: a single transfer or a batch.
-fn read_listed(item: Item) -> Result<HistoryEntry, StoreError> {
+/// Parses a job, which is a single transfer or a batch.
+fn read_job(item: Item) -> Result<HistoryEntry, StoreError> {
     let is_batch = item.get("sk").is_some_and(|sk| sk.as_s().is_ok_and(|sk| sk == "BUNDLE"));
     Ok(if is_batch {
         HistoryEntry::Many(Box::new(batches::read_batch(item)?))
@@ -63,10 +67,10 @@ fn decrement_counts(
     batch: &TransferId,
     read: &Transfer,
 ) -> Result<TransactWriteItem, StoreError> {
-    let decremented = ConditionalUpdate::default().minus("ended", 1);
+    let decremented = ConditionalUpdate::default().decrease("ended", 1);
     let decremented = if read.phase == Phase::Completed {
         let bytes = read.source.as_ref().map_or(0, |source| source.size);
-        decremented.minus("completed", 1).minus("bytes", bytes)
+        decremented.decrease("completed", 1).decrease("bytes", bytes)
     } else {
         decremented
     };
@@ -122,7 +126,7 @@ impl JobStore for DynamoTransferStore {
         }
         let Err(failure) = table.transact(&actions).await else { return Ok(true) };
         match failure.current_item()?.into_iter().next() {
-            // Our own first attempt may have written the new run already.
+            // The first attempt of this same write may have started the new run already.
             Some(ConditionResult::Failed(Some(current))) => {
                 let current = read_transfer(current)?;
                 Ok(current.retries == next_run.retries
@@ -164,7 +168,7 @@ impl JobStore for DynamoTransferStore {
         ];
         let Err(failure) = table.transact(&actions).await else { return Ok(true) };
         match failure.current_item()?.into_iter().next() {
-            // Our own first attempt may have resumed the batch already.
+            // The first attempt of this same write may have resumed the batch already.
             Some(ConditionResult::Failed(Some(current))) => {
                 let current = batches::read_batch(current)?;
                 Ok(current.retries == retries && current.retain_until == Some(retain_until))
@@ -196,11 +200,11 @@ impl JobStore for DynamoTransferStore {
         purge_at: Timestamp,
     ) -> Result<(), StoreError> {
         let table = &self.table;
-        let kept = ConditionalUpdate::default()
+        let retained = ConditionalUpdate::default()
             .when("attribute_exists(#endedAt)")
             .set("keepUntil", attribute(&retain_until)?)
             .set("expiresAt", ttl(purge_at));
-        match table.update(transfer_key(id), kept).await {
+        match table.update(transfer_key(id), retained).await {
             Ok(_) => Ok(()),
             Err(failure) => failure.current_item().map(drop),
         }
@@ -221,10 +225,10 @@ impl JobStore for DynamoTransferStore {
         request: &IdempotencyRecord,
     ) -> Result<(), StoreError> {
         let table = &self.table;
-        let ours = ConditionalUpdate::default()
+        let same_job = ConditionalUpdate::default()
             .when("#jobId = :jobId")
             .value("jobId", string(request.job_id.as_str()));
-        match table.delete(request_key(&request.key), ours).await {
+        match table.delete(request_key(&request.key), same_job).await {
             Ok(()) => Ok(()),
             Err(failure) => failure.current_item(),
         }
@@ -239,23 +243,25 @@ impl History for DynamoTransferStore {
         limit: usize,
     ) -> Result<(Vec<HistoryEntry>, Option<JobPosition>), StoreError> {
         let table = &self.table;
-        // The default is after every sort key: these begin with digits, and `:` follows `9`.
+        // Without `before`, the query begins at the newest job. All sort keys begin with digits,
+        // and `:` sorts after `9`.
         let before = before.map_or_else(|| ":".to_owned(), order);
         let entries = table.newest(JOBS, (OWNER, owner), (ORDER, &before), limit).await?;
-        let places: Vec<JobPosition> =
+        let positions: Vec<JobPosition> =
             entries.iter().filter_map(|item| read_order(item.get(ORDER)?.as_s().ok()?)).collect();
-        let next = places.last().filter(|_| entries.len() == limit).cloned();
+        let next = positions.last().filter(|_| entries.len() == limit).cloned();
         let keys = entries.into_iter().map(|item| {
-            let part = |name: &str| item.get(name).cloned().map(|value| (name.to_owned(), value));
-            part("pk").into_iter().chain(part("sk")).collect::<Item>()
+            let key_part =
+                |name: &str| item.get(name).cloned().map(|value| (name.to_owned(), value));
+            key_part("pk").into_iter().chain(key_part("sk")).collect::<Item>()
         });
-        let mut found: Vec<HistoryEntry> = table
+        let mut jobs: Vec<HistoryEntry> = table
             .batch(keys.collect())
             .await?
             .into_iter()
-            .map(read_listed)
+            .map(read_job)
             .collect::<Result<_, _>>()?;
-        found.sort_by_key(|job| std::cmp::Reverse(job.place()));
-        Ok((found, next))
+        jobs.sort_by_key(|job| std::cmp::Reverse(job.place()));
+        Ok((jobs, next))
     }
 }

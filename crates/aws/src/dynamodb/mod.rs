@@ -20,14 +20,15 @@
 //! | `B#{pool}` | `PAUSE` | the end of a pause in which no transfer of the pool calls the drive |
 //!
 //! Every write is one conditional request. If its condition fails, the response contains the
-//! current item, so the reason is known without a second read that could see a later state.
+//! current item. The store derives the reason from this item instead of reading it again, because a
+//! second read could return a later state.
 //!
-//! The SDK repeats a write whose response is lost. Therefore each condition is written so that
-//! an item already changed by our own first attempt is not an error.
+//! The AWS SDK repeats a write whose response is lost. The repeated write finds an item that the
+//! first attempt has already changed. Every condition is written so that this is not an error.
 //!
-//! `expiresAt` (seconds since 1970) is the table's TTL attribute. The index `unfinished`
-//! (`sweepShard`, `dueAt`; keys only) lists the items that the sweeper has to check, and the
-//! index `jobs` (`jobOwner`, `jobOrder`; keys only) lists the jobs of each caller.
+//! `expiresAt` (seconds since 1970) is the table's TTL attribute. Two indexes contain only keys:
+//! the index `unfinished` (`sweepShard`, `dueAt`) lists the items that the sweeper has to check,
+//! and the index `jobs` (`jobOwner`, `jobOrder`) lists the jobs of each caller.
 
 mod artifacts;
 mod batch_get;
@@ -53,14 +54,14 @@ mod uploads;
 
 use aws_sdk_dynamodb::Client;
 
-pub use document_index::DynamoDocumentIndex;
-pub use quota::DynamoQuota;
 use table::Table;
 
+pub use document_index::DynamoDocumentIndex;
+pub use quota::DynamoQuota;
 pub use throttle::DynamoThrottleBudget;
 
-/// All records of docferry on DynamoDB. Each port is implemented in the module that is named
-/// after it.
+/// Store of all records of docferry in one DynamoDB table. Each port of the store is implemented in
+/// the module that is named after the port.
 #[derive(Debug, Clone)]
 pub struct DynamoTransferStore {
     table: Table,

@@ -1,7 +1,7 @@
-//! Outbox of webhook notifications: items `NOTICE#…` in the partition of their job.
+//! Outbox of webhook notifications in DynamoDB: items `NOTICE#…` in the partition of their job.
 //!
-//! The transaction that ends a job writes the notification, and it is deleted after it was sent
-//! to the webhook queue.
+//! The transaction that ends a job writes the notification into the outbox. The notification is
+//! deleted after it was sent to the webhook queue.
 
 use aws_sdk_dynamodb::types::TransactWriteItem;
 use docferry_app::ports::{NotificationOutbox, OUTBOX_RESEND_DELAY, StoreError};
@@ -16,8 +16,11 @@ use super::items::{
 };
 use super::table::Table;
 
-/// Returns a transaction action that writes a webhook notification, for the transaction that
-/// ends its job. It becomes due in the index after [`OUTBOX_RESEND_DELAY`].
+/// Returns a transaction action that writes a webhook notification. The transaction that ends the
+/// job must contain this action.
+///
+/// The notification becomes due in the index after [`OUTBOX_RESEND_DELAY`]. The sweeper then sends
+/// it if the table's stream has not sent it.
 pub(super) fn put_action(
     table: &Table,
     notification: &WebhookNotification,

@@ -1,8 +1,13 @@
-//! Pushes and the exchange keys that the document source returned for them.
+//! Records of pushes: requests to the document source to put a document into the exchange bucket.
 //!
-//! `K#{key}` holds `outstanding`: the set of pushes whose object has not been identified for
-//! certain yet (`docferry_domain::transfer::OutstandingPush` as text). `P#pushes` / `{id}` announces a
-//! push whose key is not known yet, with `guid`, `requestedAt` and `announcedAt`.
+//! The source responds to a push with the exchange key under which the object will arrive. Two
+//! kinds of items record pushes:
+//!
+//! - `P#pushes` / `{id}` announces a push whose exchange key is not known yet, with the attributes
+//!   `guid`, `requestedAt` and `announcedAt`.
+//! - `K#{key}` has the set `outstanding`: the pushes for which the source returned this key and
+//!   whose object has not been identified yet, as text of
+//!   [`OutstandingPush`].
 
 use aws_sdk_dynamodb::types::AttributeValue;
 use docferry_app::ports::{PushRecord, PushStore, StoreError, WriteError};
@@ -15,21 +20,26 @@ use jiff::{SignedDuration, Timestamp};
 
 use super::DynamoTransferStore;
 use super::conditional_update::{ConditionalUpdate, number, string};
-use super::exchange_keys::{ROUNDS, ignore_condition_failure, take_key};
-use super::guards::{by_execution, by_execution_in, contention_error, live};
+use super::exchange_keys::{MAX_WRITE_ATTEMPTS, ignore_condition_failure, take_key};
+use super::guards::{by_execution, by_execution_in, contention_error, ensure_active};
 use super::items::{
     ANNOUNCEMENTS, Item, announcement_key, attribute, corrupt, references_key, transfer_key, ttl,
 };
 use super::table::{ConditionResult, Table};
 
-/// Time after which TTL removes an announcement that its transfer did not withdraw.
+/// Time after which TTL removes an announcement that the transfer has not withdrawn.
 const ANNOUNCEMENT_TTL_DELAY: SignedDuration = SignedDuration::from_hours(1);
-/// Maximum number of announcements to read. There is one per push in progress.
+/// Maximum number of announcements to read. There is one for each push in progress.
 const MAX_ANNOUNCEMENTS: usize = 1000;
+/// Sort key before every announcement. The sort keys are transfer ids, which begin with a
+/// hexadecimal digit.
+const BEFORE_ALL_IDS: &str = "0";
+/// Sort key after every announcement.
+const AFTER_ALL_IDS: &str = "g";
 
 impl PushStore for DynamoTransferStore {
-    /// Announces a push before the source is called. An existing announcement keeps its request time,
-    /// and stays unchanged while it is younger than [`UNNAMED_PUSH_TIMEOUT`].
+    /// Announces a push before the source is called. An existing announcement keeps its request
+    /// time. It is not changed at all while it is younger than [`UNNAMED_PUSH_TIMEOUT`].
     async fn announce_push(
         &self,
         id: &TransferId,
@@ -44,15 +54,15 @@ impl PushStore for DynamoTransferStore {
             .when("attribute_not_exists(#announcedAt) OR #announcedAt <= :stale")
             .value("stale", number(stale.as_millisecond()));
         match self.table.update(announcement_key(id), announced).await {
-            Ok(item) => announcement(&item),
+            Ok(item) => read_announcement(&item),
             Err(failure) => match failure.current_item()? {
-                Some(item) => announcement(&item),
+                Some(item) => read_announcement(&item),
                 None => Err(contention_error("announce_push")),
             },
         }
     }
 
-    /// Deletes the announcement of a push, once its key is recorded.
+    /// Deletes the announcement of a push after its exchange key has been recorded.
     async fn withdraw_announcement(&self, id: &TransferId) -> Result<(), StoreError> {
         match self.table.delete(announcement_key(id), ConditionalUpdate::default()).await {
             Ok(()) => Ok(()),
@@ -62,15 +72,19 @@ impl PushStore for DynamoTransferStore {
 
     /// Lists the announced pushes.
     async fn pushes_in_flight(&self) -> Result<Vec<OutstandingPush>, StoreError> {
-        let (partition, first, last) = (ANNOUNCEMENTS.to_owned(), "0", "g");
-        let items = self.table.range(partition, first, true, last, MAX_ANNOUNCEMENTS).await?;
-        items.iter().map(announcement).collect()
+        let items = self
+            .table
+            .range(ANNOUNCEMENTS.to_owned(), BEFORE_ALL_IDS, true, AFTER_ALL_IDS, MAX_ANNOUNCEMENTS)
+            .await?;
+        items.iter().map(read_announcement).collect()
     }
 
-    /// Records the response to a push in the items of the transfer and of the key, in one transaction.
+    /// Records the response to a push in the items of the transfer and of the exchange key, in one
+    /// transaction.
     ///
-    /// If the key is used by another document or its object is being deleted, the push is only recorded
-    /// as outstanding, and the key as owed to the transfer.
+    /// The transfer cannot use the key if another document uses it or if its object is being
+    /// deleted. In these cases the push is recorded as outstanding, and the key as one under which
+    /// an object of the transfer may still arrive.
     async fn record_push(
         &self,
         id: &TransferId,
@@ -80,13 +94,13 @@ impl PushStore for DynamoTransferStore {
     ) -> Result<PushRecord, WriteError> {
         let table = &self.table;
         let document = &push.guid;
-        // The current record, known once a write has failed.
-        let mut read: Option<Transfer> = None;
-        for _ in 0..ROUNDS {
+        // The stored transfer. It is known only after a write has failed.
+        let mut stored: Option<Transfer> = None;
+        for _ in 0..MAX_WRITE_ATTEMPTS {
             let actions = [
                 table.update_action(
                     transfer_key(id),
-                    transfer_change(execution_number, source, read.as_ref())?,
+                    transfer_change(execution_number, source, stored.as_ref())?,
                 )?,
                 table.update_action(references_key(&source.key), key_change(id, push, source))?,
             ];
@@ -96,11 +110,11 @@ impl PushStore for DynamoTransferStore {
             let mut checks = failure.current_item()?.into_iter();
             match (checks.next(), checks.next()) {
                 (Some(ConditionResult::Failed(current)), _) => {
-                    let transfer = live(current, execution_number)?;
+                    let transfer = ensure_active(current, execution_number)?;
                     if transfer.phase >= Phase::Uploading && !transfer.push_again {
                         return Ok(PushRecord::Recorded);
                     }
-                    read = Some(transfer);
+                    stored = Some(transfer);
                 }
                 (_, Some(ConditionResult::Failed(current))) => {
                     let rejection = match current {
@@ -139,19 +153,20 @@ impl PushStore for DynamoTransferStore {
     }
 }
 
-/// Change of the transfer's item when a push is recorded.
+/// Change of the transfer's item when a push is recorded. `stored` is the stored transfer, if it is
+/// known.
 ///
-/// It is conditional on the key that the record holds. If the source has returned another key
-/// this time, the former key is added to `owedKeys`, because the document may still arrive
-/// under it.
+/// The change is conditional on the exchange key in the stored transfer. If the source has returned
+/// a new key, the former key is added to `owedKeys`, because the document may still arrive under
+/// it.
 fn transfer_change(
     execution_number: u32,
     source: &PushedSource,
-    read: Option<&Transfer>,
+    stored: Option<&Transfer>,
 ) -> Result<ConditionalUpdate, StoreError> {
-    let change = match read {
+    let change = match stored {
         // Phases never go back: an upload that has lost its source object stays `Uploading`.
-        Some(read) if read.push_again && read.phase == Phase::Uploading => {
+        Some(transfer) if transfer.push_again && transfer.phase == Phase::Uploading => {
             by_execution_in(execution_number, &[Phase::Uploading])
                 .when("#pushAgain = :yes")
                 .value("yes", AttributeValue::Bool(true))
@@ -166,13 +181,13 @@ fn transfer_change(
         .set("source", attribute(source)?)
         .set("knownKey", string(&source.key))
         .remove(&["pushAgain"]);
-    let former = read.and_then(|read| Some((read, &read.source.as_ref()?.key)));
+    let former = stored.and_then(|transfer| Some((transfer, &transfer.source.as_ref()?.key)));
     Ok(match former {
-        Some((read, former)) if *former != source.key => {
-            let owed = attribute(&read.keys_awaiting_arrival())?;
+        Some((transfer, former_key)) if *former_key != source.key => {
+            let owed = attribute(&transfer.keys_awaiting_arrival())?;
             change
                 .when("#source.#key = :former")
-                .value("former", string(former))
+                .value("former", string(former_key))
                 .set("owedKeys", owed)
         }
         _ => change
@@ -183,16 +198,16 @@ fn transfer_change(
 
 /// Change of the key's item when a push is recorded. Its conditions are:
 ///
-/// - the key's object is not being deleted; a deletion whose lease has expired is ignored;
-/// - the object was not deleted at or after the time of this push's request, both by the clock
-///   of the exchange store;
-/// - the key is free or used by the same document.
+/// - The object of the key is not being deleted. A deletion whose lease has expired is ignored.
+/// - The object was not deleted at or after the time of this push's request. Both times are by the
+///   clock of the exchange store.
+/// - No transfer of another document uses the key.
 fn key_change(id: &TransferId, push: &OutstandingPush, source: &PushedSource) -> ConditionalUpdate {
     // If this transfer already uses the key, the key cannot have been released since the push.
     let released = "attribute_not_exists(#releasedAt) OR #releasedAt < :requestedAt \
                     OR contains(#refs, :id)";
     take_key(id, &push.guid, source.pushed_at)
-        .join("outstanding", &push.to_string())
+        .add_member("outstanding", &push.to_string())
         .when(released)
         .value("requestedAt", number(source.requested_at.as_millisecond()))
         .value("id", string(id.as_str()))
@@ -204,51 +219,51 @@ fn is_held_by_another(item: &Item, document: &ObjectGuid) -> bool {
     item.contains_key("refs") && guid.is_none_or(|guid| guid != document.as_str())
 }
 
-/// Adds a push to the outstanding ones of a key.
+/// Adds a push to the outstanding pushes of a key.
 async fn record_outstanding(
     table: &Table,
     push: &OutstandingPush,
     key: &str,
 ) -> Result<(), StoreError> {
-    let change = ConditionalUpdate::default().join("outstanding", &push.to_string());
+    let change = ConditionalUpdate::default().add_member("outstanding", &push.to_string());
     table.update(references_key(key), change).await.map(drop).or_else(ignore_condition_failure)
 }
 
-/// Adds a key under which an object of the transfer may still arrive, unless it is listed
-/// already. With `is_known`, also records it as the key of the transfer's latest push.
+/// Adds a key under which an object of the transfer may still arrive, unless the transfer lists the
+/// key already. If `is_latest`, the key is also recorded as the key of the transfer's latest push.
 async fn add_owed_key(
     table: &Table,
     id: &TransferId,
     execution_number: u32,
     owed: &LateArrivalKey,
-    is_known: bool,
+    is_latest: bool,
 ) -> Result<(), WriteError> {
-    let with_known_key = |change: ConditionalUpdate| match is_known {
+    let with_known_key = |change: ConditionalUpdate| match is_latest {
         true => change.set("knownKey", string(&owed.key)),
         false => change,
     };
-    let mut all = vec![owed.clone()];
-    let mut before: Option<Vec<LateArrivalKey>> = None;
-    for _ in 0..ROUNDS {
+    let mut new_keys = vec![owed.clone()];
+    let mut stored_keys: Option<Vec<LateArrivalKey>> = None;
+    for _ in 0..MAX_WRITE_ATTEMPTS {
         let change =
-            with_known_key(by_execution(execution_number)).set("owedKeys", attribute(&all)?);
-        let change = match &before {
+            with_known_key(by_execution(execution_number)).set("owedKeys", attribute(&new_keys)?);
+        let change = match &stored_keys {
             None => change.when("attribute_not_exists(#owedKeys)"),
-            Some(before) => change.when("#owedKeys = :before").value("before", attribute(before)?),
+            Some(keys) => change.when("#owedKeys = :before").value("before", attribute(keys)?),
         };
         let Err(failure) = table.update(transfer_key(id), change).await else { return Ok(()) };
-        let stored = live(failure.current_item()?, execution_number)?.late_arrival_keys;
-        all.clone_from(&stored);
+        let stored = ensure_active(failure.current_item()?, execution_number)?.late_arrival_keys;
+        new_keys.clone_from(&stored);
         if !stored.iter().any(|known| known.key == owed.key) {
-            all.push(owed.clone());
+            new_keys.push(owed.clone());
         }
-        before = Some(stored).filter(|keys| !keys.is_empty());
+        stored_keys = Some(stored).filter(|keys| !keys.is_empty());
     }
     Err(contention_error("record_owed_key").into())
 }
 
 /// Parses the item of an announced push.
-fn announcement(item: &Item) -> Result<OutstandingPush, StoreError> {
+fn read_announcement(item: &Item) -> Result<OutstandingPush, StoreError> {
     let time = |name: &str| {
         let millis = item.get(name)?.as_n().ok()?.parse().ok()?;
         Timestamp::from_millisecond(millis).ok()

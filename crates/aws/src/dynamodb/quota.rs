@@ -1,4 +1,4 @@
-//! Rate limiting: counts of requests per caller and minute.
+//! Counts of API requests per caller and minute in DynamoDB, for the rate limit of the API.
 
 use aws_sdk_dynamodb::Client;
 use docferry_app::ports::{CallCounter, StoreError};
@@ -11,7 +11,7 @@ use super::table::Table;
 /// Time after which TTL removes a count.
 const TTL_DELAY: SignedDuration = SignedDuration::from_hours(1);
 
-/// [`CallCounter`] shared by all functions: one item `R#{caller}` per minute.
+/// [`CallCounter`] that all functions share. It has one item for each caller and minute.
 ///
 /// If the response to an increment is lost, the SDK repeats it and the request counts twice.
 #[derive(Debug, Clone)]

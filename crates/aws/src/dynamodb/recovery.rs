@@ -1,7 +1,9 @@
-//! Index `unfinished`: the transfers and batches that the sweeper has to check.
+//! The DynamoDB index `unfinished`, which lists the transfers and batches that the sweeper has to
+//! check.
 //!
-//! A transfer is in this index from its creation until its clean-up is complete. The index is
-//! sparse and projects keys only, so that checkpoints are not replicated into it.
+//! The sweeper is the scheduled function that repairs work whose own process has died. A transfer
+//! is in the index from its creation until its clean-up is complete. The index contains only keys,
+//! so that DynamoDB does not copy every checkpoint of a transfer into it.
 
 use aws_sdk_dynamodb::types::AttributeValue;
 use docferry_app::ports::{RecoveryStore, StoreError, WorkItem, WriteError};
@@ -12,7 +14,7 @@ use jiff::Timestamp;
 use super::DynamoTransferStore;
 use super::artifacts;
 use super::conditional_update::{ConditionalUpdate, number};
-use super::guards::{by_execution, contention_error, live, not_ending, open};
+use super::guards::{by_execution, contention_error, ensure_active, ensure_not_ending, not_ending};
 use super::items::{
     DUE, SHARD, SHARDS, artifact_key, batch_key, parse_work_item, read_transfer, transfer_key, ttl,
 };
@@ -23,18 +25,20 @@ impl RecoveryStore for DynamoTransferStore {
     async fn unfinished(&self, now: Timestamp, limit: usize) -> Result<Vec<WorkItem>, StoreError> {
         let mut found = Vec::new();
         for shard in SHARDS {
-            let named = self.table.due(shard, now.as_millisecond(), limit).await?;
-            found.extend(named.iter().filter_map(|(due, key)| Some((*due, parse_work_item(key)?))));
+            let due_keys = self.table.due(shard, now.as_millisecond(), limit).await?;
+            found.extend(
+                due_keys.iter().filter_map(|(due, key)| Some((*due, parse_work_item(key)?))),
+            );
         }
-        // Each shard is sorted by due time; this merges them.
+        // Each shard is sorted by due time. Sorting all entries merges the shards.
         found.sort();
-        Ok(found.into_iter().map(|(_, named)| named).take(limit).collect())
+        Ok(found.into_iter().map(|(_, work_item)| work_item).take(limit).collect())
     }
 
     /// Sets the time of the next check.
-    async fn reschedule(&self, what: &WorkItem, due: Timestamp) -> Result<(), StoreError> {
+    async fn reschedule(&self, work_item: &WorkItem, due: Timestamp) -> Result<(), StoreError> {
         let rescheduled = ConditionalUpdate::default().set(DUE, number(due.as_millisecond()));
-        let (key, rescheduled) = match what {
+        let (key, rescheduled) = match work_item {
             WorkItem::Transfer(id) => (transfer_key(id), rescheduled),
             WorkItem::Batch(id) => (batch_key(id), rescheduled),
             WorkItem::Artifact(key) => (artifact_key(key), artifacts::rescheduled(due)),
@@ -42,20 +46,22 @@ impl RecoveryStore for DynamoTransferStore {
         let rescheduled = rescheduled.when(format!("attribute_exists(#{SHARD})"));
         match self.table.update(key, rescheduled).await {
             Ok(_) => Ok(()),
-            // Already cleaned up, or deleted.
+            // The item has been cleaned up or deleted, so there is nothing to check.
             Err(failure) => failure.current_item().map(drop),
         }
     }
 
-    /// Increments the execution number. If the response is lost, the SDK's repeated write finds the
-    /// number already incremented and fails, because it cannot recognize its own first attempt. The
-    /// caller checks the transfer again anyway.
+    /// Increments the execution number.
+    ///
+    /// If the response is lost, the SDK repeats the write. The repeated write finds the number
+    /// already incremented and fails, because it cannot recognize its own first attempt. This is
+    /// harmless, because the caller checks the transfer again.
     async fn next_execution(&self, id: &TransferId, from: u32) -> Result<Transfer, WriteError> {
         let next = not_ending(by_execution(from)).increment("attempt");
         match self.table.update(transfer_key(id), next).await {
             Ok(item) => Ok(read_transfer(item)?),
             Err(failure) => {
-                open(live(failure.current_item()?, from)?)?;
+                ensure_not_ending(ensure_active(failure.current_item()?, from)?)?;
                 Err(contention_error("next_execution").into())
             }
         }
@@ -75,15 +81,15 @@ impl RecoveryStore for DynamoTransferStore {
         purge_at: Timestamp,
     ) -> Result<(), StoreError> {
         let table = &self.table;
-        let clean = closed_change(execution_number)
+        let cleaned_up = closed_change(execution_number)
             .remove(&[SHARD, DUE])
             .set("expiresAt", ttl(purge_at))
             .when(format!("attribute_exists(#{SHARD})"));
-        update_if_allowed(table, id, clean).await
+        update_if_allowed(table, id, cleaned_up).await
     }
 }
 
-/// Marks an ended transfer as closed: nothing that it opened is open any more.
+/// Marks an ended transfer as closed: it has no open upload session and no open multipart upload.
 fn closed_change(execution_number: u32) -> ConditionalUpdate {
     ConditionalUpdate::default()
         .set("settled", AttributeValue::Bool(true))
@@ -91,7 +97,7 @@ fn closed_change(execution_number: u32) -> ConditionalUpdate {
         .value("attempt", number(execution_number))
 }
 
-/// Updates a transfer; does nothing if a condition of `change` does not hold.
+/// Updates a transfer. Does nothing if a condition of `change` does not hold.
 async fn update_if_allowed(
     table: &Table,
     id: &TransferId,

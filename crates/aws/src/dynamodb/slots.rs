@@ -1,12 +1,15 @@
-//! Slots of a pool and the queue for them.
+//! Slots of a pool, and the queue of the transfers that wait for a slot.
+//!
+//! A slot is the right of a transfer to move bytes. Each pool has a limited number of slots. A
+//! scheduler grants free slots to queued transfers.
 //!
 //! | pk | sk | holds |
 //! |---|---|---|
-//! | `S#{pool}` | `SLOTS` | one attribute per slot holder, and `version`, raised by each grant |
+//! | `S#{pool}` | `SLOTS` | one attribute per slot holder, and `version`, which each grant raises |
 //! | `Q#{pool}` | `{order}#{id}` | a queued transfer, and the person whose limit applies |
 //!
-//! The attribute `slot_state` of the transfer's own item holds the same state. Every change writes
-//! both in one transaction.
+//! The item of the transfer also has its slot state, in the attribute `turn`. Every change writes
+//! both items in one transaction.
 
 use aws_sdk_dynamodb::types::{AttributeValue, TransactWriteItem};
 use docferry_app::ports::{SlotStore, StoreError, WriteError};
@@ -19,14 +22,14 @@ use jiff::Timestamp;
 
 use super::DynamoTransferStore;
 use super::conditional_update::{ConditionalUpdate, number, string};
-use super::guards::{by_execution, live, running};
+use super::guards::{by_execution, ensure_active, while_active};
 use super::items::{
-    DUE, SHARD, attribute, parse_queue_entry, place, queue_item, queue_key, queue_partition, shard,
-    slots_key, transfer_key,
+    DUE, SHARD, attribute, parse_queue_entry, queue_item, queue_key, queue_partition,
+    queue_sort_key, shard, slots_key, transfer_key,
 };
 use super::table::{ConditionResult, Table, WriteFailure};
 
-/// Sort key after every entry of a queue: entries begin with digits, and `:` follows `9`.
+/// Sort key after every entry of a queue. Entries begin with digits, and `:` sorts after `9`.
 const END_OF_QUEUE: &str = ":";
 
 /// Name of the attribute that represents a slot holder.
@@ -36,12 +39,12 @@ fn holder_attribute(id: &TransferId) -> String {
 }
 
 /// Parses the name of a holder attribute; `None` for other attributes.
-fn read_holder(name: &str) -> Option<TransferId> {
+fn parse_holder_attribute(name: &str) -> Option<TransferId> {
     name.strip_prefix('h')?.replace('x', "_").parse().ok()
 }
 
-/// Returns a transaction action that takes slots, on condition that no slot was granted since
-/// they were read at `version`.
+/// Returns a transaction action that grants slots to the `admitted` queue entries. Its condition is
+/// that no slot has been granted since the caller read the slots at `version`.
 pub(super) fn take_slots_action(
     table: &Table,
     pool: Pool,
@@ -53,15 +56,18 @@ pub(super) fn take_slots_action(
     } else {
         "#version = :read"
     };
-    let taken =
-        admitted.iter().fold(ConditionalUpdate::default().increment("version"), |change, entry| {
-            change.set(&holder_attribute(&entry.transfer_id), string(entry.person.as_str()))
-        });
-    table.update_action(slots_key(pool), taken.when(unchanged).value("read", number(version)))
+    let mut change = ConditionalUpdate::default()
+        .increment("version")
+        .when(unchanged)
+        .value("read", number(version));
+    for entry in admitted {
+        change = change.set(&holder_attribute(&entry.transfer_id), string(entry.person.as_str()));
+    }
+    table.update_action(slots_key(pool), change)
 }
 
-/// Removes a queue entry whose transfer is not queued any more. The removal is conditional,
-/// because the transfer may have joined the queue again.
+/// Removes a queue entry whose transfer is no longer queued. The removal is conditional, because
+/// the transfer may have joined the queue again in the meantime.
 async fn remove_stale_entry(
     table: &Table,
     pool: Pool,
@@ -74,7 +80,7 @@ async fn remove_stale_entry(
     transact_if_allowed(table, &actions).await.map(drop)
 }
 
-/// Condition: the transfer does not exist, has ended, or has another slot state than `slot_state`.
+/// Condition: the transfer does not exist, has ended, or its slot state is not `slot_state`.
 fn not_in_state(slot_state: SlotState) -> ConditionalUpdate {
     ConditionalUpdate::default()
         .when(
@@ -84,7 +90,7 @@ fn not_in_state(slot_state: SlotState) -> ConditionalUpdate {
         .value("turn", string(slot_state.as_str()))
 }
 
-/// Executes a transaction; returns `false` if a condition did not hold.
+/// Executes a transaction. Returns `false` if a condition did not hold and nothing was written.
 async fn transact_if_allowed(
     table: &Table,
     actions: &[TransactWriteItem],
@@ -95,8 +101,9 @@ async fn transact_if_allowed(
     }
 }
 
-/// Returns a transaction action that frees a slot. It does not change the version: a scheduler
-/// that has read the slots before then grants too few slots, but never too many.
+/// Returns a transaction action that frees a slot. The action does not change the version. A
+/// scheduler that has read the slots before may therefore still grant slots. It grants too few
+/// then, but never too many.
 pub(super) fn free_slot_action(
     table: &Table,
     pool: Pool,
@@ -108,8 +115,9 @@ pub(super) fn free_slot_action(
     )
 }
 
-/// Returns a transaction action that frees the transfer's slot or queue entry, if it has one.
-/// The transaction must also be conditional on the slot state of `read`, see [`unchanged_since`].
+/// Returns a transaction action that removes the transfer's slot or queue entry, if it has one.
+/// The transaction must also have the condition of [`unchanged_since`], because the action depends
+/// on the slot state of `read`.
 pub(super) fn release_action(
     table: &Table,
     read: &Transfer,
@@ -121,7 +129,8 @@ pub(super) fn release_action(
     })
 }
 
-/// Guard: execution, phase and slot state of the transfer are unchanged since `read`.
+/// Guard: the execution, phase and slot state of the transfer have not changed since the caller
+/// read it as `read`.
 pub(super) fn unchanged_since(read: &Transfer) -> ConditionalUpdate {
     let slot_state = match read.slot_state {
         // Items written by older versions have no slot state.
@@ -142,7 +151,7 @@ impl SlotStore for DynamoTransferStore {
         let table = &self.table;
         let mut slots = Slots::default();
         for (name, value) in table.get(slots_key(pool)).await?.unwrap_or_default() {
-            match (read_holder(&name), value) {
+            match (parse_holder_attribute(&name), value) {
                 (Some(id), AttributeValue::S(person)) => {
                     slots.holders.insert(id, Person::new(person));
                 }
@@ -162,8 +171,9 @@ impl SlotStore for DynamoTransferStore {
         limit: usize,
     ) -> Result<Vec<QueueEntry>, StoreError> {
         let table = &self.table;
-        let from = after.map_or_else(|| "0".to_owned(), place);
-        let found = table.range(queue_partition(pool), &from, false, END_OF_QUEUE, limit).await?;
+        let after_key = after.map_or_else(|| "0".to_owned(), queue_sort_key);
+        let found =
+            table.range(queue_partition(pool), &after_key, false, END_OF_QUEUE, limit).await?;
         found.iter().map(parse_queue_entry).collect()
     }
 
@@ -178,7 +188,7 @@ impl SlotStore for DynamoTransferStore {
         let table = &self.table;
         let mut actions = vec![take_slots_action(table, pool, version, admitted)?];
         for entry in admitted {
-            let holding = running()
+            let holding = while_active()
                 .when("#turn = :queued")
                 .value("queued", string(SlotState::Queued.as_str()))
                 .set("turn", string(SlotState::Holding.as_str()))
@@ -193,7 +203,8 @@ impl SlotStore for DynamoTransferStore {
             Err(WriteFailure::Conflict(_)) => return Ok(false),
             Err(failure) => failure.current_item()?,
         };
-        // The first action changes the slots; then there are two for each queue entry.
+        // The first action changes the slots. Two actions for each queue entry follow, and the
+        // first of these two fails if the transfer is no longer queued.
         for (entry, check) in admitted.iter().zip(checks.iter().skip(1).step_by(2)) {
             if matches!(check, ConditionResult::Failed(_)) {
                 remove_stale_entry(table, pool, entry).await?;
@@ -217,9 +228,10 @@ impl SlotStore for DynamoTransferStore {
         ];
         let Err(failure) = table.transact(&actions).await else { return Ok(()) };
         match failure.current_item()?.into_iter().next() {
-            // If the transfer is active, the condition failed because it holds a slot already.
+            // If the transfer is active, the condition failed because the transfer already holds a
+            // slot.
             Some(ConditionResult::Failed(current)) => {
-                live(current, transfer.execution_number).map(drop)
+                ensure_active(current, transfer.execution_number).map(drop)
             }
             _ => Ok(()),
         }
@@ -260,12 +272,13 @@ mod tests {
 
     #[test]
     fn holder_attribute_parses_back_to_the_transfer_id() {
-        let plain = TransferId::from_u128(0xabc);
-        for id in [plain.clone(), plain.document(42)] {
+        let single = TransferId::from_u128(0xabc);
+        let document_of_batch = single.document(42);
+        for id in [single, document_of_batch] {
             let name = holder_attribute(&id);
-            assert!(name.chars().all(|c| c.is_ascii_alphanumeric()), "{name}");
-            assert_eq!(read_holder(&name), Some(id));
+            assert!(name.bytes().all(|byte| byte.is_ascii_alphanumeric()), "{name}");
+            assert_eq!(parse_holder_attribute(&name), Some(id));
         }
-        assert_eq!(read_holder("version"), None);
+        assert_eq!(parse_holder_attribute("version"), None);
     }
 }

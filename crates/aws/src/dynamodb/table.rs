@@ -1,4 +1,8 @@
-//! Access to the table: reads, conditional writes with retries, and the translation of errors.
+//! Access to one DynamoDB table: reads, conditional writes with retries, and the translation of
+//! errors.
+//!
+//! The modules of the store read and write items only through [`Table`]. A write whose condition
+//! fails returns [`WriteFailure::Condition`] with the current item.
 
 use std::time::Duration;
 
@@ -35,18 +39,21 @@ pub(super) struct Table {
 /// Failure of a write. `S` is the current state that DynamoDB returns if a condition failed.
 #[derive(Debug)]
 pub(super) enum WriteFailure<S> {
-    /// A condition did not hold; contains the current state.
+    /// A condition did not hold. Contains the current state.
     Condition(S),
-    /// A concurrent transaction was writing the item; nothing was written.
+    /// A concurrent transaction was writing the item. Nothing was written.
     Conflict(Fault),
-    /// The table had no capacity left and canceled the transaction; nothing was written.
+    /// DynamoDB throttled the table and canceled the transaction. Nothing was written.
     Throttled(Fault),
-    /// Any other failure; the write may have been applied.
+    /// The call failed for another reason. The write may have been applied.
     Unavailable(Fault),
 }
 
 impl<S> WriteFailure<S> {
-    /// Returns the current state if a condition failed, and the failure as an error otherwise.
+    /// Returns the current state if a condition failed.
+    ///
+    /// # Errors
+    /// If the write failed for a reason other than its conditions.
     pub(super) fn current_item(self) -> Result<S, StoreError> {
         match self {
             Self::Condition(current) => Ok(current),
@@ -58,7 +65,7 @@ impl<S> WriteFailure<S> {
 
     fn of<E: ProvideErrorMetadata>(call: &'static str, error: &SdkError<E, HttpResponse>) -> Self {
         let fault = Fault::of(call, error);
-        // The SDK does not retry conflicts: they are neither throttling nor a lost response.
+        // The SDK does not retry conflicts, so `Table` retries them.
         if error.code() == Some("TransactionConflictException") {
             Self::Conflict(fault)
         } else {
@@ -70,9 +77,9 @@ impl<S> WriteFailure<S> {
 /// Result of the condition of one action in a canceled transaction.
 #[derive(Debug)]
 pub(super) enum ConditionResult {
-    /// The condition held, or the action had none.
+    /// The condition held, or the action had no condition.
     Held,
-    /// The condition failed; contains the current item, if it exists.
+    /// The condition failed. Contains the current item, if it exists.
     Failed(Option<Item>),
 }
 
@@ -103,7 +110,8 @@ impl Table {
     }
 
     /// Lists the keys in one shard of the index `unfinished` that are due before `before`
-    /// (milliseconds since 1970), each with its due time: earliest first, at most `limit`.
+    /// (milliseconds since 1970), each with its due time. The result has at most `limit` keys, the
+    /// earliest first.
     pub(super) async fn due(
         &self,
         shard: &str,
@@ -124,9 +132,9 @@ impl Table {
         Ok(found.iter().filter_map(parse_index_entry).collect())
     }
 
-    /// Lists the items of a partition with sort keys from `from` to `to`, in ascending order, at
-    /// most `limit`. `from` itself is excluded unless `inclusive`. The read is strongly
-    /// consistent.
+    /// Lists at most `limit` items of a partition with sort keys from `from` to `to`, in ascending
+    /// order. If `inclusive` is false, the item with the sort key `from` is excluded. The read is
+    /// strongly consistent.
     pub(super) async fn range(
         &self,
         partition: String,
@@ -152,15 +160,16 @@ impl Table {
         Ok(found)
     }
 
-    /// Lists the keys in one partition of an index with sort keys below that of `before`, in
-    /// descending order, at most `limit`. The index may lag behind the table.
+    /// Lists at most `limit` keys in one partition of an index, in descending order of their sort
+    /// keys. The index may lag behind the table.
     ///
-    /// `partition` and `before` are pairs of attribute name and value.
+    /// `partition` and `before` are pairs of attribute name and value. Only sort keys below the
+    /// value of `before` are listed.
     pub(super) async fn newest(
         &self,
         index: &str,
-        partition: (&str, &str),
-        before: (&str, &str),
+        (partition_name, partition): (&str, &str),
+        (sort_name, before): (&str, &str),
         limit: usize,
     ) -> Result<Vec<Item>, StoreError> {
         let request = self
@@ -170,15 +179,15 @@ impl Table {
             .index_name(index)
             .scan_index_forward(false)
             .key_condition_expression("#pk = :pk AND #sk < :before")
-            .expression_attribute_names("#pk", partition.0)
-            .expression_attribute_names("#sk", before.0)
-            .expression_attribute_values(":pk", string(partition.1))
-            .expression_attribute_values(":before", string(before.1));
+            .expression_attribute_names("#pk", partition_name)
+            .expression_attribute_names("#sk", sort_name)
+            .expression_attribute_values(":pk", string(partition))
+            .expression_attribute_values(":before", string(before));
         pages(request, limit).await
     }
 
-    /// Reads the items with these keys, as far as they exist, in any order. The read is strongly
-    /// consistent.
+    /// Reads the items with these keys, in any order. Keys without an item are skipped. The read is
+    /// strongly consistent.
     pub(super) async fn batch(&self, keys: Vec<Item>) -> Result<Vec<Item>, StoreError> {
         let mut found = Vec::new();
         for chunk in keys.chunks(MAX_KEYS) {
@@ -189,7 +198,7 @@ impl Table {
         Ok(found)
     }
 
-    /// Writes a new item; fails if an item with its key exists.
+    /// Writes a new item. Fails if an item with its key exists.
     pub(super) async fn insert(&self, item: Item) -> Result<(), WriteFailure<Option<Item>>> {
         let try_once = || async {
             let request = self
@@ -276,8 +285,9 @@ impl Table {
         try_once.retry(backoff()).when(is_transient).await
     }
 
-    /// Executes all actions in one transaction. The SDK sends an idempotency token with each
-    /// call, so that its retry after a lost response is not applied twice.
+    /// Executes all actions in one transaction. The SDK sends an idempotency token with each call.
+    /// If it retries the call after a lost response, DynamoDB therefore does not apply the actions
+    /// twice.
     pub(super) async fn transact(
         &self,
         actions: &[TransactWriteItem],
@@ -342,8 +352,8 @@ impl Table {
         Ok(TransactWriteItem::builder().put(put.map_err(|_| invalid_request())?).build())
     }
 
-    /// Returns a transaction action that writes a new item; fails if an item with its key
-    /// exists.
+    /// Returns a transaction action that writes a new item. The transaction fails if an item with
+    /// its key exists.
     pub(super) fn insert_action(&self, item: Item) -> Result<TransactWriteItem, StoreError> {
         self.put_action_when(item, ConditionalUpdate::default().when("attribute_not_exists(pk)"))
     }
@@ -393,7 +403,7 @@ async fn pages(request: QueryFluentBuilder, limit: usize) -> Result<Vec<Item>, S
 }
 
 /// Returns whether the same write may succeed a moment later. The SDK never retries a canceled
-/// transaction, not even one canceled by throttling.
+/// transaction, even if throttling was the reason.
 fn is_transient<S>(failure: &WriteFailure<S>) -> bool {
     matches!(failure, WriteFailure::Conflict(_) | WriteFailure::Throttled(_))
 }
@@ -409,7 +419,7 @@ fn invalid_request() -> StoreError {
 fn classify_cancellation(reasons: &[CancellationReason]) -> WriteFailure<Vec<ConditionResult>> {
     const CALL: &str = "DynamoDB TransactWriteItems";
     let mut checks = Vec::with_capacity(reasons.len());
-    let (mut throttled, mut other) = (None, None);
+    let (mut throttling, mut unexpected) = (None, None);
     for reason in reasons {
         match reason.code() {
             None | Some("None") => checks.push(ConditionResult::Held),
@@ -420,12 +430,12 @@ fn classify_cancellation(reasons: &[CancellationReason]) -> WriteFailure<Vec<Con
                 return WriteFailure::Conflict(Fault::new(CALL, "TransactionConflict"));
             }
             Some(code @ ("ThrottlingError" | "ProvisionedThroughputExceeded")) => {
-                throttled = Some(Fault::with_code(CALL, code));
+                throttling = Some(Fault::with_code(CALL, code));
             }
-            Some(code) => other = Some(Fault::with_code(CALL, code)),
+            Some(code) => unexpected = Some(Fault::with_code(CALL, code)),
         }
     }
-    match (other, throttled) {
+    match (unexpected, throttling) {
         (Some(fault), _) => WriteFailure::Unavailable(fault),
         (None, Some(fault)) => WriteFailure::Throttled(fault),
         (None, None) => WriteFailure::Condition(checks),

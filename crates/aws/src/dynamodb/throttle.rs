@@ -1,4 +1,7 @@
-//! Shared throttle state: the pause that all transfers keep after the drive has throttled one.
+//! Shared throttle state in DynamoDB.
+//!
+//! If the drive throttles one transfer, the state stores a pause. No transfer calls the drive
+//! before the pause ends.
 
 use aws_sdk_dynamodb::Client;
 use docferry_app::ports::{Pause, StoreError, ThrottleBudget};
@@ -8,7 +11,7 @@ use super::conditional_update::{ConditionalUpdate, number};
 use super::items::{Item, corrupt, pause_key, ttl};
 use super::table::{Table, WriteFailure};
 
-/// Time after the end of a pause at which TTL removes it.
+/// Time after the end of a pause at which TTL removes its item.
 const TTL_DELAY: SignedDuration = SignedDuration::from_hours(1);
 
 /// [`ThrottleBudget`] as one item of the transfers' table.
@@ -28,7 +31,7 @@ impl DynamoThrottleBudget {
 
 impl ThrottleBudget for DynamoThrottleBudget {
     async fn paused(&self) -> Result<Option<Pause>, StoreError> {
-        self.table.get(pause_key(self.pool)).await?.as_ref().map(read).transpose()
+        self.table.get(pause_key(self.pool)).await?.as_ref().map(read_pause).transpose()
     }
 
     async fn pause(&self, pause: Pause) -> Result<(), StoreError> {
@@ -46,7 +49,7 @@ impl ThrottleBudget for DynamoThrottleBudget {
 }
 
 /// Parses a pause.
-fn read(item: &Item) -> Result<Pause, StoreError> {
+fn read_pause(item: &Item) -> Result<Pause, StoreError> {
     let time = |name: &str| {
         let millis = item.get(name)?.as_n().ok()?.parse().ok()?;
         Timestamp::from_millisecond(millis).ok()

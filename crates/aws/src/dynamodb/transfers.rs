@@ -1,4 +1,7 @@
-//! Writes and reads of transfers, from creation to the terminal phase.
+//! Transfers in DynamoDB, from their creation to their terminal phase.
+//!
+//! A transfer goes through the phases `Accepted`, `Pushing`, `AwaitingArrival` and `Uploading`, and
+//! then ends in a terminal phase. Each method of the store records one event in this life.
 
 use aws_sdk_dynamodb::types::AttributeValue;
 use docferry_app::ports::{
@@ -19,12 +22,12 @@ use jiff::Timestamp;
 use super::DynamoTransferStore;
 use super::conditional_update::{number, string};
 use super::guards::{
-    by_epoch, by_execution, by_execution_in, contention_error, held, live, not_ending, open,
-    running,
+    by_epoch, by_execution, by_execution_in, contention_error, ensure_active, ensure_epoch,
+    ensure_not_ending, not_ending, while_active,
 };
 use super::items::{
-    DUE, attribute, corrupt, first_check, indexed, queue_item, read_transfer, shard, transfer_item,
-    transfer_key,
+    DUE, Item, attribute, corrupt, first_check, indexed, queue_item, read_transfer, shard,
+    transfer_item, transfer_key,
 };
 use super::slots::unchanged_since;
 use super::table::{ConditionResult, WriteFailure};
@@ -39,24 +42,11 @@ impl TransferStore for DynamoTransferStore {
         options: CreateOptions<'_>,
     ) -> Result<CreateResult, StoreError> {
         let table = &self.table;
-        let id = &transfer.transfer_id;
         let due = match options.slot {
             Some(_) => first_check(transfer.created_at),
             None => transfer.must_end_by(),
         };
-        let item = indexed(transfer_item(transfer)?, shard(id), due);
-        let item = match id.batch_and_number() {
-            None => {
-                let created_ms = transfer.created_at.as_millisecond();
-                history_index::with_history_entry(
-                    item,
-                    &transfer.owner,
-                    &JobPosition { created_ms, id: id.clone() },
-                )
-            }
-            Some(_) => item,
-        };
-        let mut actions = vec![table.insert_action(item)?];
+        let mut actions = vec![table.insert_action(new_item(transfer, due)?)?];
         actions.push(match options.slot {
             Some(version) => {
                 slots::take_slots_action(table, transfer.pool, version, &[transfer.queue_entry()])?
@@ -68,24 +58,26 @@ impl TransferStore for DynamoTransferStore {
         }
         let checks = match table.transact(&actions).await {
             Ok(()) => return Ok(CreateResult::Done),
-            // Other transfers are taking slots at the same time: the caller then queues this one.
+            // Other transfers are taking slots at the same time. The caller then queues this
+            // transfer.
             Err(WriteFailure::Conflict(_)) if options.slot.is_some() => {
                 return Ok(CreateResult::SlotsChanged);
             }
             Err(failure) => failure.current_item()?,
         };
         let mut checks = checks.into_iter();
-        let (inserted, slot, request) = (checks.next(), checks.next(), checks.next());
-        if let Some(named) = options.request
-            && let Some(existing) = idempotency::existing_request(request, named)?
+        let (insert_check, slot_check, request_check) =
+            (checks.next(), checks.next(), checks.next());
+        if let Some(own_request) = options.request
+            && let Some(existing) = idempotency::existing_request(request_check, own_request)?
         {
             return Ok(CreateResult::AlreadyExists(existing));
         }
-        // An item with this id exists. It was written by our own first attempt and may have
-        // progressed since, or it is another transfer, which means that an id was used twice.
-        let stored = match inserted {
+        // An item with this id may exist. Either the first attempt of this same write has stored
+        // it, or another request has used the same id, which is an error.
+        let stored = match insert_check {
             Some(ConditionResult::Failed(current)) => current.map(read_transfer).transpose()?,
-            _ if matches!(slot, Some(ConditionResult::Failed(_))) => {
+            _ if matches!(slot_check, Some(ConditionResult::Failed(_))) => {
                 return Ok(CreateResult::SlotsChanged);
             }
             _ => None,
@@ -116,12 +108,12 @@ impl TransferStore for DynamoTransferStore {
             Ok(item) => return Ok(read_transfer(item)?),
             Err(failure) => failure,
         };
-        let transfer = live(failure.current_item()?, execution_number)?;
+        let transfer = ensure_active(failure.current_item()?, execution_number)?;
         if transfer.push_again {
             let another_push = by_execution(execution_number).increment("pushes");
             return match self.table.update(transfer_key(id), another_push).await {
                 Ok(item) => Ok(read_transfer(item)?),
-                Err(failure) => Ok(live(failure.current_item()?, execution_number)?),
+                Err(failure) => Ok(ensure_active(failure.current_item()?, execution_number)?),
             };
         }
         if transfer.started_at.is_some() {
@@ -132,14 +124,14 @@ impl TransferStore for DynamoTransferStore {
         match self.table.update(transfer_key(id), started).await {
             Ok(item) => Ok(read_transfer(item)?),
             Err(failure) => {
-                live(failure.current_item()?, execution_number)?;
+                ensure_active(failure.current_item()?, execution_number)?;
                 Err(contention_error("begin_push").into())
             }
         }
     }
 
-    /// Records the delivery of an existing artifact. The push that was counted is not made, so its
-    /// count is taken back.
+    /// Records the delivery of an existing artifact. The transfer needs no push in this case, so
+    /// the push that `begin_push` has counted is subtracted again.
     async fn record_reuse(
         &self,
         id: &TransferId,
@@ -157,8 +149,8 @@ impl TransferStore for DynamoTransferStore {
             .value("one", number(1));
         match self.table.update(transfer_key(id), reused).await {
             Ok(_) => Ok(()),
-            // The transfer is active but in a later phase: the reuse is already recorded.
-            Err(failure) => live(failure.current_item()?, execution_number).map(drop),
+            // If the transfer is active, it is in a later phase, and the reuse is already recorded.
+            Err(failure) => ensure_active(failure.current_item()?, execution_number).map(drop),
         }
     }
 
@@ -177,9 +169,9 @@ impl TransferStore for DynamoTransferStore {
             Ok(_) => return Ok(()),
             Err(failure) => failure,
         };
-        // The transfer is active but in a later phase: its arrival is already recorded, unless the
-        // upload has lost its source object.
-        if !live(failure.current_item()?, execution_number)?.needs_source() {
+        // If the transfer is active, it is in a later phase. Its arrival is then already recorded,
+        // unless the upload has lost its source object.
+        if !ensure_active(failure.current_item()?, execution_number)?.needs_source() {
             return Ok(());
         }
         let found = by_execution_in(execution_number, &[Phase::Uploading])
@@ -188,27 +180,27 @@ impl TransferStore for DynamoTransferStore {
             .when("attribute_not_exists(#pushAgain)");
         match self.table.update(transfer_key(id), found).await {
             Ok(_) => Ok(()),
-            Err(failure) => live(failure.current_item()?, execution_number).map(drop),
+            Err(failure) => ensure_active(failure.current_item()?, execution_number).map(drop),
         }
     }
 
-    /// Forgets the arrived object, so that the transfer waits for its arrival again, after another push
-    /// if `push_again`.
+    /// Removes the arrived object from the record, so that the transfer waits for an object again.
+    /// If `push_again` is true, the source has to push the document again first.
     async fn discard_object(
         &self,
         id: &TransferId,
         epoch: u64,
         push_again: bool,
     ) -> Result<(), WriteError> {
-        let lost = not_ending(by_epoch(epoch)).remove(&["object"]);
-        let lost = match push_again {
-            true => lost.set("pushAgain", AttributeValue::Bool(true)),
-            false => lost,
+        let discarded = not_ending(by_epoch(epoch)).remove(&["object"]);
+        let discarded = match push_again {
+            true => discarded.set("pushAgain", AttributeValue::Bool(true)),
+            false => discarded,
         };
-        match self.table.update(transfer_key(id), lost).await {
+        match self.table.update(transfer_key(id), discarded).await {
             Ok(_) => Ok(()),
             Err(failure) => {
-                open(held(failure.current_item()?, epoch)?)?;
+                ensure_not_ending(ensure_epoch(failure.current_item()?, epoch)?)?;
                 Err(contention_error("discard_object").into())
             }
         }
@@ -227,20 +219,21 @@ impl TransferStore for DynamoTransferStore {
             .set("lastTransientError", attribute(error)?);
         match self.table.update(transfer_key(id), failed).await {
             Ok(_) => Ok(()),
-            Err(failure) => live(failure.current_item()?, execution_number).map(drop),
+            Err(failure) => ensure_active(failure.current_item()?, execution_number).map(drop),
         }
     }
 
-    /// Sets the cancel flag of a transfer. Returns `None` if it cannot be canceled by this owner.
+    /// Sets the cancel flag of a transfer. Returns `None` if this owner cannot cancel the transfer.
     async fn request_cancel(
         &self,
         id: &TransferId,
         owner: &str,
         last_run: u32,
     ) -> Result<Option<Transfer>, StoreError> {
-        let canceled = running()
+        let canceled = while_active()
             .set("cancelRequested", AttributeValue::Bool(true))
-            // Due at once: a queued transfer has no running step that would notice the request.
+            // The transfer becomes due at once, because a queued transfer has no running step that
+            // would notice the request.
             .set(DUE, number(0))
             .when("#owner = :owner")
             .value("owner", string(owner))
@@ -248,13 +241,13 @@ impl TransferStore for DynamoTransferStore {
             .value("lastRun", number(last_run));
         match self.table.update(transfer_key(id), canceled).await {
             Ok(item) => read_transfer(item).map(Some),
-            // The transfer is unknown, has another owner, has ended or is in a later run. The caller
-            // does not need to tell these apart.
+            // The transfer is unknown, has another owner, has ended or is in a later run. The
+            // caller does not need to tell these apart.
             Err(failure) => failure.current_item().map(|_| None),
         }
     }
 
-    /// Records why the transfer is about to end, unless an earlier ending did.
+    /// Records why the transfer is about to end, unless a reason is already recorded.
     async fn begin_ending(
         &self,
         id: &TransferId,
@@ -265,7 +258,7 @@ impl TransferStore for DynamoTransferStore {
         match self.table.update(transfer_key(id), ending).await {
             Ok(item) => Ok(read_transfer(item)?),
             Err(failure) => {
-                live(failure.current_item()?, execution_number)?;
+                ensure_active(failure.current_item()?, execution_number)?;
                 Err(contention_error("begin_ending").into())
             }
         }
@@ -284,7 +277,7 @@ impl TransferStore for DynamoTransferStore {
         let id = &read.transfer_id;
         if read.phase.is_terminal() {
             let stored = self.get(id).await?.ok_or(WriteError::NotFound)?;
-            return same_execution(stored, read.execution_number);
+            return ensure_same_execution(stored, read.execution_number);
         }
         let failure = outcome.failure().map(|code| Failure { code });
         let ended = Transfer {
@@ -302,7 +295,8 @@ impl TransferStore for DynamoTransferStore {
             change = change.set("failure", attribute(failure)?);
         }
         if outcome != Outcome::Completed {
-            // A delivery recorded since `read` was read takes precedence over failure and cancel.
+            // A delivery that was recorded after `read` was read takes precedence over a failure or
+            // a cancellation.
             change = change.when("attribute_not_exists(#delivery)");
         }
         let record = OutcomeRecord::of(&ended).ok_or_else(|| corrupt("outcome"))?;
@@ -317,8 +311,9 @@ impl TransferStore for DynamoTransferStore {
         }
         let Err(write_failure) = table.transact(&actions).await else { return Ok(ended) };
         match write_failure.current_item()?.into_iter().next() {
-            // The transfer has changed since `read`, or has ended, possibly by our own first attempt.
-            Some(ConditionResult::Failed(current)) => same_execution(
+            // The transfer has changed since it was read, or it has ended. The first attempt of
+            // this same write may have ended it.
+            Some(ConditionResult::Failed(current)) => ensure_same_execution(
                 read_transfer(current.ok_or(WriteError::NotFound)?)?,
                 read.execution_number,
             ),
@@ -327,15 +322,31 @@ impl TransferStore for DynamoTransferStore {
     }
 }
 
-/// Returns whether both are the transfer of the same request, whatever its progress.
-fn is_same_request(a: &Transfer, b: &Transfer) -> bool {
-    a.owner == b.owner
-        && a.object_guid == b.object_guid
-        && a.target == b.target
-        && a.created_at == b.created_at
+/// Builds the item of a new transfer, which the sweeper checks at `due`. A transfer that belongs to
+/// no batch is a job of its own, so it is added to the history of its owner.
+fn new_item(transfer: &Transfer, due: Timestamp) -> Result<Item, StoreError> {
+    let id = &transfer.transfer_id;
+    let item = indexed(transfer_item(transfer)?, shard(id), due);
+    if id.batch_and_number().is_some() {
+        return Ok(item);
+    }
+    let created_ms = transfer.created_at.as_millisecond();
+    let position = JobPosition { created_ms, id: id.clone() };
+    Ok(history_index::with_history_entry(item, &transfer.owner, &position))
 }
 
-/// Returns the record, or [`WriteError::Ended`] if it has another execution.
-fn same_execution(stored: Transfer, execution_number: u32) -> Result<Transfer, WriteError> {
+/// Returns whether both records are the transfer of the same request. Their progress may differ.
+fn is_same_request(left: &Transfer, right: &Transfer) -> bool {
+    left.owner == right.owner
+        && left.object_guid == right.object_guid
+        && left.target == right.target
+        && left.created_at == right.created_at
+}
+
+/// Returns the stored transfer if it has this execution.
+///
+/// # Errors
+/// [`WriteError::Ended`] if it has another execution.
+fn ensure_same_execution(stored: Transfer, execution_number: u32) -> Result<Transfer, WriteError> {
     if stored.execution_number == execution_number { Ok(stored) } else { Err(WriteError::Ended) }
 }

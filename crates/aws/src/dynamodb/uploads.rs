@@ -1,5 +1,7 @@
-//! Writes of the upload: its session, checkpoints, pauses and the delivery. All are fenced by
-//! the epoch.
+//! Records of an upload in DynamoDB: its session, checkpoints, pauses and the delivery.
+//!
+//! Each invocation that takes over an upload gets a new epoch. The epoch is a fencing token: every
+//! write is conditional on it, so that an invocation with an older epoch cannot write any more.
 
 use aws_sdk_dynamodb::types::AttributeValue;
 use docferry_app::ports::{
@@ -15,21 +17,26 @@ use crate::Fault;
 use super::DynamoTransferStore;
 use super::artifacts;
 use super::conditional_update::{ConditionalUpdate, number};
-use super::guards::{by_epoch, by_execution, contention_error, held, live, not_ending, open};
+use super::guards::{
+    by_epoch, by_execution, contention_error, ensure_active, ensure_epoch, ensure_not_ending,
+    not_ending,
+};
 use super::items::{
     Item, attribute, read_session, read_transfer, session_item, session_key, transfer_key,
 };
 use super::table::{ConditionResult, Table};
 
 impl UploadStore for DynamoTransferStore {
-    /// Takes over the upload with a new epoch. If the response is lost, the SDK repeats the write,
-    /// which skips an epoch. That is harmless: no invocation holds the skipped one.
+    /// Takes over the upload with a new epoch.
+    ///
+    /// If the response is lost, the SDK repeats the write, and the epoch is incremented twice. That
+    /// is harmless, because no invocation has the skipped epoch.
     async fn claim(&self, id: &TransferId, execution_number: u32) -> Result<Transfer, WriteError> {
         let claimed = not_ending(by_execution(execution_number)).increment("epoch");
         match self.table.update(transfer_key(id), claimed).await {
             Ok(item) => Ok(read_transfer(item)?),
             Err(failure) => {
-                open(live(failure.current_item()?, execution_number)?)?;
+                ensure_not_ending(ensure_active(failure.current_item()?, execution_number)?)?;
                 Err(contention_error("claim").into())
             }
         }
@@ -40,9 +47,11 @@ impl UploadStore for DynamoTransferStore {
         self.table.get(session_key(id)).await?.as_ref().map(read_session).transpose()
     }
 
-    /// Stores the sealed session. This needs a transaction, because the epoch is in another item:
-    /// after a separate check, a newer invocation could claim the upload, and this one would
-    /// overwrite its session.
+    /// Stores the sealed session.
+    ///
+    /// The epoch is in another item, so its check and this write need one transaction. After a
+    /// separate check, a newer invocation could claim the upload and store its session, and this
+    /// write would overwrite that session.
     async fn put_session(
         &self,
         id: &TransferId,
@@ -57,7 +66,7 @@ impl UploadStore for DynamoTransferStore {
             return Ok(());
         };
         if let Some(ConditionResult::Failed(current)) = failure.current_item()?.into_iter().next() {
-            open(held(current, epoch)?)?;
+            ensure_not_ending(ensure_epoch(current, epoch)?)?;
         }
         Err(contention_error("put_session").into())
     }
@@ -69,7 +78,7 @@ impl UploadStore for DynamoTransferStore {
             .value("storedAt", number(epoch));
         match self.table.delete(session_key(id), stored_at).await {
             Ok(()) => Ok(()),
-            // Already deleted, or replaced by a newer session, which must stay.
+            // The session is already deleted, or a newer session has replaced it and must stay.
             Err(failure) => failure.current_item(),
         }
     }
@@ -83,15 +92,16 @@ impl UploadStore for DynamoTransferStore {
     ) -> Result<(), WriteError> {
         let table = &self.table;
         let replaced = by_epoch(epoch).set("object", attribute(object)?);
-        write(table, id, epoch, replaced, "replace_object").await.map(std::mem::drop)
+        write_in_epoch(table, id, epoch, replaced, "replace_object").await.map(std::mem::drop)
     }
 
     /// Writes a checkpoint, with one UpdateItem in almost all cases.
     ///
-    /// The same write sets `bytesDone`, on condition that it does not decrease. The condition fails
-    /// if the upload had to start a new session and is behind the progress that was already shown.
-    /// Then a second write stores the checkpoint alone. This is safe: the second write is
-    /// conditional on the epoch too, and no writer decreases `bytesDone`.
+    /// The first write also sets `bytesDone`, on condition that `bytesDone` does not decrease. This
+    /// condition fails if the upload had to start a new session and has sent fewer bytes in it than
+    /// were already shown as progress. A second write then stores only the checkpoint. This is
+    /// safe, because the second write is conditional on the epoch too, and no writer decreases
+    /// `bytesDone`.
     async fn checkpoint(
         &self,
         id: &TransferId,
@@ -99,19 +109,19 @@ impl UploadStore for DynamoTransferStore {
         checkpoint: &Checkpoint,
     ) -> Result<CheckpointAck, WriteError> {
         let table = &self.table;
-        let durable = attribute(checkpoint)?;
-        let ahead = by_epoch(epoch)
-            .set("checkpoint", durable.clone())
+        let stored_checkpoint = attribute(checkpoint)?;
+        let with_progress = by_epoch(epoch)
+            .set("checkpoint", stored_checkpoint.clone())
             .set("bytesDone", number(checkpoint.offset))
             .when("attribute_not_exists(#bytesDone) OR #bytesDone <= :bytesDone");
-        let failure = match table.update(transfer_key(id), ahead).await {
-            Ok(item) => return Ok(acknowledged(&item)),
+        let failure = match table.update(transfer_key(id), with_progress).await {
+            Ok(item) => return Ok(acknowledgement(&item)),
             Err(failure) => failure,
         };
-        held(failure.current_item()?, epoch)?;
-        let behind = by_epoch(epoch).set("checkpoint", durable);
-        let item = write(table, id, epoch, behind, "checkpoint").await?;
-        Ok(acknowledged(&item))
+        ensure_epoch(failure.current_item()?, epoch)?;
+        let without_progress = by_epoch(epoch).set("checkpoint", stored_checkpoint);
+        let item = write_in_epoch(table, id, epoch, without_progress, "checkpoint").await?;
+        Ok(acknowledgement(&item))
     }
 
     /// Records the end of a pause that the drive has requested.
@@ -123,10 +133,11 @@ impl UploadStore for DynamoTransferStore {
     ) -> Result<(), WriteError> {
         let table = &self.table;
         let paused = by_epoch(epoch).set("resumeAt", attribute(&resume_at)?);
-        write(table, id, epoch, paused, "pause_until").await.map(std::mem::drop)
+        write_in_epoch(table, id, epoch, paused, "pause_until").await.map(std::mem::drop)
     }
 
-    /// Records the delivery. A download also offers its artifact for reuse, in the same transaction.
+    /// Records the delivery. A download also offers its artifact for reuse, in the same
+    /// transaction.
     async fn record_delivery(
         &self,
         id: &TransferId,
@@ -134,9 +145,9 @@ impl UploadStore for DynamoTransferStore {
         delivery: &Delivery,
     ) -> Result<(), WriteError> {
         let table = &self.table;
-        // The whole document has been delivered, even if no fragment was sent because the file was
-        // found at the destination. `bytesDone` never exceeds the source's size, so this does not
-        // decrease it.
+        // `bytesDone` becomes the size of the document. No fragment was sent if the file was found
+        // at the destination, but the whole document is delivered in that case too. `bytesDone`
+        // never exceeds the size, so this write does not decrease it.
         let delivered = by_epoch(epoch)
             .set("delivery", attribute(delivery)?)
             .set_from("bytesDone", "if_not_exists(#source.#size, #bytesDone)");
@@ -148,7 +159,7 @@ impl UploadStore for DynamoTransferStore {
             let Err(failure) = table.transact(&actions).await else { return Ok(()) };
             let mut checks = failure.current_item()?.into_iter();
             if let Some(ConditionResult::Failed(current)) = checks.next() {
-                held(current, epoch)?;
+                ensure_epoch(current, epoch)?;
                 return Err(contention_error("record_delivery").into());
             }
             let already_offered = |check| matches!(check, ConditionResult::Failed(Some(item)) if artifacts::is_delivered(&item));
@@ -156,20 +167,20 @@ impl UploadStore for DynamoTransferStore {
                 let fault = Fault::new("record_delivery", "the artifact is being removed");
                 return Err(StoreError::Unavailable(Box::new(fault)).into());
             }
-            // Our own first attempt has already offered the artifact for reuse.
+            // The first attempt of this same write has already offered the artifact for reuse.
         }
-        write(table, id, epoch, delivered, "record_delivery").await.map(std::mem::drop)
+        write_in_epoch(table, id, epoch, delivered, "record_delivery").await.map(std::mem::drop)
     }
 }
 
 /// Reads from the updated item whether the upload has to stop.
-fn acknowledged(item: &Item) -> CheckpointAck {
+fn acknowledgement(item: &Item) -> CheckpointAck {
     let canceled = item.get("cancelRequested") == Some(&AttributeValue::Bool(true));
     CheckpointAck { stop: canceled || item.contains_key("ending") }
 }
 
 /// Updates a transfer under the guard of its epoch. `call` names the operation in errors.
-async fn write(
+async fn write_in_epoch(
     table: &Table,
     id: &TransferId,
     epoch: u64,
@@ -179,7 +190,7 @@ async fn write(
     match table.update(transfer_key(id), change).await {
         Ok(item) => Ok(item),
         Err(failure) => {
-            held(failure.current_item()?, epoch)?;
+            ensure_epoch(failure.current_item()?, epoch)?;
             Err(contention_error(call).into())
         }
     }

@@ -1,4 +1,5 @@
-//! Checks that the body of a ranged GET is exactly the requested range.
+//! Checks that the response to a range request on the exchange bucket is exactly the requested
+//! range.
 
 use std::ops::Range;
 
@@ -11,11 +12,11 @@ use super::failure::unexpected;
 
 const CALL: &str = "S3 GetObject";
 
-/// Returns the byte range that a response says it contains, or `None` if its headers contradict
-/// each other.
+/// Returns the byte range that a response contains according to its headers, or `None` if the
+/// headers contradict each other.
 ///
-/// The range comes from `Content-Range`. Some stores respond with a plain 200 if the range is
-/// the whole object; then it comes from the length.
+/// The header `Content-Range` contains the range. If the range is the whole object, some stores
+/// respond with status 200 and without this header. The range then follows from the length.
 pub(super) fn response_range(
     content_range: Option<&str>,
     length: Option<i64>,
@@ -31,9 +32,9 @@ pub(super) fn response_range(
     (end.checked_sub(first)? == length).then_some(first..end)
 }
 
-/// Streams the body chunk by chunk and fails unless it has exactly `length` bytes, so that a
-/// truncated fragment is never taken for a complete one.
-pub(super) fn exactly(body: Body, length: u64) -> ByteStream {
+/// Streams the body chunk by chunk. The stream ends with an error unless the body has exactly
+/// `length` bytes, so that a truncated body is never taken for a complete one.
+pub(super) fn with_exact_length(body: Body, length: u64) -> ByteStream {
     stream::try_unfold((body, length), |(mut body, remaining)| async move {
         match body.next().await {
             Some(Ok(bytes)) => match remaining.checked_sub(bytes.len() as u64) {

@@ -15,32 +15,32 @@ use secrecy::{ExposeSecret as _, SecretString};
 /// Location of the exchange bucket and credentials for it.
 #[derive(Debug, Clone)]
 pub struct S3Settings {
-    /// Region that requests are signed for.
+    /// Region for which requests are signed.
     pub region: String,
-    /// URL of the store; `None` for AWS.
+    /// URL of the store. It is `None` for AWS S3.
     pub endpoint_url: Option<String>,
-    /// Whether the bucket's name is in the path rather than in the host.
+    /// Whether the name of the bucket is in the path of a URL instead of in its host.
     pub path_style: bool,
-    /// Access key id. The key pair is separate from the function's role, because another
+    /// Access key id. The key pair does not belong to the function's role, because another
     /// organization owns the bucket.
     pub access_key_id: SecretString,
     /// Secret access key.
     pub secret_access_key: SecretString,
-    /// Longest time without data before reading a body fails.
+    /// Longest time without data after which reading a body fails.
     pub stall: Duration,
 }
 
 impl S3Settings {
-    /// Default of [`S3Settings::stall`]. If a store sends nothing for so long in the middle of a
+    /// Default of [`S3Settings::stall`]. If a store sends no data for this long in the middle of a
     /// body, a new request is faster than waiting.
     pub const STALL: Duration = Duration::from_secs(10);
 }
 
-/// Creates a client for the exchange bucket. It uses nothing of the function's own account:
-/// neither its credentials nor `AWS_ENDPOINT_URL`.
+/// Creates a client for the exchange bucket. The client uses neither the credentials of the
+/// function's own account nor `AWS_ENDPOINT_URL`.
 ///
-/// The timeouts cover a call until the headers of its response. Reading the body has no time
-/// limit, but fails when the body stalls (see [`S3Settings::stall`]).
+/// The timeouts limit the time until the headers of a response arrive. Reading the body has no time
+/// limit, but it fails if no data arrives for [`S3Settings::stall`].
 #[must_use]
 pub fn client(settings: &S3Settings) -> Client {
     let credentials = Credentials::new(
@@ -54,7 +54,7 @@ pub fn client(settings: &S3Settings) -> Client {
         .connect_timeout(Duration::from_secs(3))
         .read_timeout(Duration::from_secs(8))
         .operation_attempt_timeout(Duration::from_secs(8))
-        // Including retries; below the 30 s time limit of the function `poll`.
+        // This includes retries. It is below the time limit of the function `poll`, which is 30 s.
         .operation_timeout(Duration::from_secs(25))
         .build();
     let stall = StalledStreamProtectionConfig::enabled().grace_period(settings.stall).build();
@@ -66,8 +66,9 @@ pub fn client(settings: &S3Settings) -> Client {
         .retry_config(RetryConfig::standard().with_max_attempts(3))
         .timeout_config(timeouts)
         .stalled_stream_protection(stall)
-        // Stores other than AWS may send the checksum of the whole object with a range of it, or
-        // reject the checksum headers. The delivered file is verified by its own hash.
+        // Stores other than AWS may send the checksum of the whole object with a range of the
+        // object, or reject the checksum headers. The delivered file is verified by its hash
+        // instead.
         .request_checksum_calculation(RequestChecksumCalculation::WhenRequired)
         .response_checksum_validation(ResponseChecksumValidation::WhenRequired)
         .disable_s3_express_session_auth(true);

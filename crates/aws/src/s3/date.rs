@@ -1,4 +1,7 @@
-//! Access to the `Date` header of an S3 response, which the SDK does not expose.
+//! Access to the `Date` header of an S3 response, which the AWS SDK does not expose.
+//!
+//! The header is the clock of the exchange store. docferry compares it with the modification times
+//! of objects.
 
 use std::sync::{Arc, Mutex, PoisonError};
 

@@ -1,4 +1,8 @@
 //! Adapter for the exchange bucket, on AWS S3 or any S3-compatible store.
+//!
+//! The document source writes documents into this bucket, and docferry reads and deletes them. The
+//! ETag of an object identifies one version of it: an object that is written again gets another
+//! ETag.
 
 mod body;
 mod client;
@@ -13,7 +17,7 @@ use docferry_app::ports::{ByteStream, ExchangeError, ExchangeStore};
 use docferry_domain::transfer::ObjectHead;
 use jiff::Timestamp;
 
-use failure::{status, translate, unavailable, unexpected};
+use failure::{object_error, status, unavailable, unexpected};
 
 pub use client::{S3Settings, client};
 
@@ -25,11 +29,11 @@ pub struct S3ExchangeStore {
 }
 
 impl S3ExchangeStore {
-    /// Creates the adapter for `bucket`. Build the client with [`client()`]: this type relies on
-    /// its timeouts and its checksum settings.
+    /// Creates the adapter for `bucket`. Create `client` with the function [`client()`], because
+    /// this type relies on its timeouts and checksum settings.
     ///
-    /// Besides the permissions on objects, the key pair needs `s3:ListBucket`: without it the
-    /// store responds with 403 instead of 404 for an object that has not arrived yet.
+    /// Besides the permissions on objects, the key pair needs `s3:ListBucket`. Without it the store
+    /// responds with 403 instead of 404 for an object that has not arrived yet.
     #[must_use]
     pub fn new(client: Client, bucket: impl Into<String>) -> Self {
         Self { client, bucket: bucket.into() }
@@ -55,8 +59,8 @@ impl ExchangeStore for S3ExchangeStore {
         let request = self.client.head_bucket().bucket(&self.bucket).customize();
         Box::pin(request.interceptor(date.clone()).send())
             .await
-            // A missing bucket is a configuration fault and must not be reported as a missing
-            // object.
+            // A missing bucket is a wrong configuration. It must not be reported as a missing
+            // object, as `object_error` would do.
             .map_err(|error| match status(&error) {
                 Some(401 | 403) => ExchangeError::Unauthorized,
                 _ => unavailable(CALL, &error),
@@ -70,11 +74,12 @@ impl ExchangeStore for S3ExchangeStore {
         let head = match Box::pin(request.send()).await {
             Ok(head) => head,
             Err(error) if status(&error) == Some(404) => return Ok(None),
-            Err(error) => return Err(translate(CALL, &error)),
+            Err(error) => return Err(object_error(CALL, &error)),
         };
         let size = head.content_length.and_then(|length| u64::try_from(length).ok());
-        let written = head.last_modified.and_then(|at| Timestamp::from_second(at.secs()).ok());
-        match (size, head.e_tag, written) {
+        let last_modified =
+            head.last_modified.and_then(|at| Timestamp::from_second(at.secs()).ok());
+        match (size, head.e_tag, last_modified) {
             (Some(size), Some(etag), Some(last_modified)) => {
                 Ok(Some(ObjectHead { size, etag, last_modified }))
             }
@@ -99,37 +104,37 @@ impl ExchangeStore for S3ExchangeStore {
         let response = match Box::pin(request().if_match(tag::strong(etag)).send()).await {
             Ok(response) => response,
             Err(error) => match status(&error) {
-                // Neither status proves that the object has changed: a store may check the
-                // range before the ETag (416), or compare ETags in another form (412). So the
-                // object's current ETag decides.
+                // Neither status proves that the object has changed. A store may check the range
+                // before the ETag (416), or compare the ETag in another form (412). The current
+                // ETag of the object is therefore read.
                 Some(rejected @ (412 | 416)) => {
                     self.require_tag(key, etag).await?;
                     if rejected == 416 {
                         return Err(ExchangeError::Gone);
                     }
-                    // The ETag is unchanged: the store cannot match this form of it, so read
-                    // without the condition and compare the ETag of the response below.
+                    // The ETag is unchanged, so the store cannot compare this form of the ETag. The
+                    // object is read without the condition, and the ETag of the response is
+                    // compared below.
                     let unconditional = Box::pin(request().send()).await;
-                    let response = unconditional.map_err(|error| translate(CALL, &error))?;
+                    let response = unconditional.map_err(|error| object_error(CALL, &error))?;
                     if response.e_tag().is_none() {
                         return Err(unexpected(CALL, "the response has no ETag"));
                     }
                     response
                 }
-                _ => return Err(translate(CALL, &error)),
+                _ => return Err(object_error(CALL, &error)),
             },
         };
-        // Some stores ignore `If-Match` on reads.
+        // Some stores ignore `If-Match` on reads, so the ETag of the response is compared too.
         if response.e_tag().is_some_and(|current| !tag::same(current, etag)) {
             return Err(ExchangeError::Changed);
         }
-        let given = body::response_range(response.content_range(), response.content_length());
-        match given {
-            Some(given) if given == range => {
-                Ok(body::exactly(response.body, range.end - range.start))
+        match body::response_range(response.content_range(), response.content_length()) {
+            Some(received) if received == range => {
+                Ok(body::with_exact_length(response.body, range.end - range.start))
             }
-            // The same object, but it ends before the range does.
-            Some(given) if given.start == range.start && given.end < range.end => {
+            // The object ends before the end of the range.
+            Some(received) if received.start == range.start && received.end < range.end => {
                 Err(ExchangeError::Gone)
             }
             _ => Err(unexpected(CALL, "the response is not the requested range")),
@@ -141,7 +146,7 @@ impl ExchangeStore for S3ExchangeStore {
         let request = self.client.delete_object().bucket(&self.bucket).key(key);
         match Box::pin(request.send()).await {
             Ok(_) => Ok(()),
-            Err(error) => match translate(CALL, &error) {
+            Err(error) => match object_error(CALL, &error) {
                 ExchangeError::Gone => Ok(()),
                 other => Err(other),
             },

@@ -1,4 +1,5 @@
-//! Work on stored records of earlier versions, against the emulator.
+//! Tests that this version can continue the work that stored records of earlier versions describe,
+//! against the emulator.
 
 use docferry_app::ports::{
     ExchangeKeyStore as _, PushRecord, PushStore as _, RecoveryStore as _, Release, SlotStore as _,
@@ -13,21 +14,22 @@ use jiff::SignedDuration;
 use crate::fixtures::{Item, load, untyped, versions};
 use crate::support::{TestTable, emulator};
 
+/// Writes a stored item into the table.
 async fn put(table: &TestTable, item: &Item) {
     let request = table.client.put_item().table_name(&table.name);
     request.set_item(Some(untyped(item))).send().await.unwrap();
 }
 
 #[tokio::test]
-async fn transfer_of_an_earlier_version_ends_and_frees_everything() {
+async fn transfer_of_an_earlier_version_ends_and_frees_its_slot() {
     let Some(emulator) = emulator() else { return };
     for version in versions() {
         let table = TestTable::create(&emulator).await;
         let (store, records) = (table.store(), load(&version));
         for (name, item) in &records["transfers-onedrive"] {
-            let what = format!("{version}: {name}");
-            let others = records["slots"].values().chain(records["exchange-keys"].values());
-            for item in others.chain([item]) {
+            let label = format!("{version}: {name}");
+            let shared_items = records["slots"].values().chain(records["exchange-keys"].values());
+            for item in shared_items.chain([item]) {
                 put(&table, item).await;
             }
             let id = item["transferId"]["S"].as_str().unwrap().parse().unwrap();
@@ -40,16 +42,16 @@ async fn transfer_of_an_earlier_version_ends_and_frees_everything() {
                 None => (Outcome::Canceled, Phase::Canceled),
             };
             let ended = store.finish(&read, outcome, epoch()).await.unwrap();
-            assert_eq!(ended.phase, phase, "{what}");
+            assert_eq!(ended.phase, phase, "{label}");
             let slots = store.slots(Pool::Onedrive).await.unwrap();
-            assert!(!slots.holders.contains_key(&id), "{what}");
+            assert!(!slots.holders.contains_key(&id), "{label}");
             let queue = store.queue(Pool::Onedrive, None, 100).await.unwrap();
-            assert!(queue.iter().all(|entry| entry.transfer_id != id), "{what}");
+            assert!(queue.iter().all(|entry| entry.transfer_id != id), "{label}");
             let now = epoch() + SignedDuration::from_hours(1);
             store.mark_closed(&id, read.execution_number).await.unwrap();
             store.mark_cleaned_up(&id, read.execution_number, now).await.unwrap();
-            let clean = table.item(&format!("T#{id}"), "META").await;
-            assert!(!clean.contains_key("dueAt"), "{what}");
+            let cleaned_up = table.item(&format!("T#{id}"), "META").await;
+            assert!(!cleaned_up.contains_key("dueAt"), "{label}");
         }
     }
 }
@@ -82,18 +84,22 @@ async fn transfer_of_an_earlier_version_pushes_again_under_its_own_key() {
     }
 }
 
-/// Another document may not take a key whose document is unknown.
+/// Version 0.1.0 did not record the document of a key. Transfers of any other document must not
+/// take such a key.
 #[tokio::test]
 async fn key_of_an_earlier_version_stays_closed_to_other_transfers() {
     let Some(emulator) = emulator() else { return };
     let table = TestTable::create(&emulator).await;
     let (store, records) = (table.store(), load("v0.1.0"));
     put(&table, &records["exchange-keys"]["used"]).await;
-    let other = docferry_testkit::builders::transfer();
-    store.create(&other).await.unwrap();
-    store.begin_push(&other.transfer_id, 1, epoch()).await.unwrap();
+    let new_transfer = docferry_testkit::builders::transfer();
+    let id = &new_transfer.transfer_id;
+    store.create(&new_transfer).await.unwrap();
+    store.begin_push(id, 1, epoch()).await.unwrap();
+
     let source = pushed("docferry/order.pdf", 1);
-    let push = OutstandingPush::of(&other.transfer_id, &other.object_guid, &source);
-    let record = store.record_push(&other.transfer_id, 1, &push, &source).await.unwrap();
+    let push = OutstandingPush::of(id, &new_transfer.object_guid, &source);
+    let record = store.record_push(id, 1, &push, &source).await.unwrap();
+
     assert_eq!(record, PushRecord::HeldByAnother);
 }

@@ -13,9 +13,10 @@ pub(crate) const UNRELEASED: &str = "unreleased";
 /// Stored item as typed JSON, such as `{"pk": {"S": "T#1"}}`.
 pub(crate) type Item = Map<String, Value>;
 
-/// Items of one version: kind, name of the state, item.
+/// Items of one version, by the kind of the record and then by the name of its state.
 pub(crate) type Records = BTreeMap<String, BTreeMap<String, Item>>;
 
+/// Returns the folder with the fixtures of a version.
 fn folder(version: &str) -> PathBuf {
     PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures").join(version)
 }
@@ -83,10 +84,10 @@ pub(crate) fn untyped(item: &Item) -> HashMap<String, AttributeValue> {
 }
 
 fn untyped_value(value: &Value) -> AttributeValue {
-    let (kind, value) = value.as_object().unwrap().iter().next().unwrap();
+    let (attribute_type, value) = value.as_object().unwrap().iter().next().unwrap();
     let text = || value.as_str().unwrap().to_owned();
     let list = || value.as_array().unwrap().iter();
-    match kind.as_str() {
+    match attribute_type.as_str() {
         "S" => AttributeValue::S(text()),
         "N" => AttributeValue::N(text()),
         "BOOL" => AttributeValue::Bool(value.as_bool().unwrap()),
@@ -94,14 +95,14 @@ fn untyped_value(value: &Value) -> AttributeValue {
         "L" => AttributeValue::L(list().map(untyped_value).collect()),
         "M" => AttributeValue::M(untyped(value.as_object().unwrap())),
         "SS" => AttributeValue::Ss(list().map(|text| text.as_str().unwrap().into()).collect()),
-        other => panic!("no fixture has an attribute of kind {other}"),
+        other => panic!("no fixture has an attribute of type {other}"),
     }
 }
 
 /// Converts typed JSON into the JSON of the record that was stored.
 pub(crate) fn plain(typed: &Value) -> Value {
-    let (kind, value) = typed.as_object().unwrap().iter().next().unwrap();
-    match kind.as_str() {
+    let (attribute_type, value) = typed.as_object().unwrap().iter().next().unwrap();
+    match attribute_type.as_str() {
         "N" => serde_json::from_str(value.as_str().unwrap()).unwrap(),
         "L" => value.as_array().unwrap().iter().map(plain).collect(),
         "M" => plain_item(value.as_object().unwrap()),

@@ -1,6 +1,9 @@
-//! Records that this version and earlier versions have stored, read by this version.
+//! Tests that this version of docferry can read and use the records that earlier versions have
+//! stored in DynamoDB.
 //!
-//! `tests/fixtures` holds them; its README says which version wrote them and how.
+//! The folder `tests/fixtures` holds such records. Its README says which version wrote them and
+//! how. The modules `write…` write the records of this version, `read` and `check` read the records
+//! of all versions, and `carry_on` continues the work that the records describe.
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "tests")]
 

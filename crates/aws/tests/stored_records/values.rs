@@ -1,4 +1,4 @@
-//! Values of the records that are written.
+//! Transfers, checkpoints and other values from which the fixtures are written.
 
 use docferry_domain::document::{Evidence, QuickXorHash};
 use docferry_domain::failure::FailureCode;
@@ -15,7 +15,7 @@ use jiff::{SignedDuration, Timestamp};
 
 /// Size of every document.
 pub(crate) const SIZE: u64 = 9_000_000;
-/// Key of the exchange object of the documents that end in OneDrive.
+/// Exchange key of the documents that are delivered to a OneDrive.
 pub(crate) const KEY: &str = "docferry/order.pdf";
 /// GUID of every document.
 pub(crate) const GUID: &str = "3q2+7wAAAAAAAAAAAAAAAA==";
@@ -25,25 +25,28 @@ pub(crate) fn at(seconds: i64) -> Timestamp {
     epoch() + SignedDuration::from_secs(seconds)
 }
 
+/// Returns a request for a transfer to `target`.
 pub(crate) fn request(target: Target) -> NewTransfer {
-    let download = target.drive().is_none();
+    let is_download = target.drive().is_none();
     NewTransfer {
         owner: "scv".into(),
-        on_behalf_of: download.then(|| Person::new("sub:ada")),
+        on_behalf_of: is_download.then(|| Person::new("sub:ada")),
         object_guid: GUID.parse().unwrap(),
-        file_id: download.then(|| FileId::new(10_042)),
+        file_id: is_download.then(|| FileId::new(10_042)),
         target,
-        priority: if download { Priority::High } else { Priority::Normal },
-        retain_until: download.then(|| at(86_400)),
-        callback: download.then(callback),
+        priority: if is_download { Priority::High } else { Priority::Normal },
+        retain_until: is_download.then(|| at(86_400)),
+        callback: is_download.then(callback),
     }
 }
 
+/// Returns a new transfer into a OneDrive.
 pub(crate) fn onedrive(id: u128) -> Transfer {
     let target = drive_target("ada@docferry.example", "/Court/2026").into();
     transfer(TransferId::from_u128(id), request(target))
 }
 
+/// Returns a new transfer for download.
 pub(crate) fn download(id: TransferId) -> Transfer {
     transfer(id, request(Target::Download(DownloadTarget { person: Person::new("sub:ada") })))
 }
@@ -53,6 +56,7 @@ pub(crate) fn transfer(id: TransferId, request: NewTransfer) -> Transfer {
     Transfer { trace: Some(trace), ..Transfer::new(id, request, epoch(), at(14_400)) }
 }
 
+/// Returns the response of the source to a push.
 pub(crate) fn source(key: &str) -> PushedSource {
     let before = ObjectVersion { etag: "\"old\"".into(), last_modified: at(-100) };
     PushedSource {
@@ -72,6 +76,7 @@ pub(crate) fn arrived() -> ArrivedObject {
     ArrivedObject { etag: "\"tag\"".into(), arrived_at: at(5), written_at: Some(at(4)) }
 }
 
+/// Returns a checkpoint in which every member has a value.
 pub(crate) fn checkpoint(offset: u64) -> Checkpoint {
     let mut hash = QuickXorHash::new();
     hash.update(b"the bytes of a document");

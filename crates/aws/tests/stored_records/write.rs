@@ -1,4 +1,9 @@
-//! Writes one record of each kind and state through the store, against the emulator.
+//! Test that compares the records that this version writes with their fixtures, against the
+//! emulator.
+//!
+//! [`Writer`] brings transfers, batches and artifacts into each of their states through the store,
+//! and records the stored item in each state. If `DOCFERRY_WRITE_FIXTURES` is set, the test
+//! replaces the fixtures of this version.
 
 use docferry_app::ports::{PushStore as _, TransferStore as _, UploadStore as _};
 use docferry_aws::DynamoTransferStore;
@@ -39,36 +44,41 @@ async fn write_all(emulator: &str) -> Records {
     writer.records
 }
 
+/// Writes records through the store and collects the stored items.
 pub(crate) struct Writer {
     pub(crate) table: TestTable,
     pub(crate) store: DynamoTransferStore,
+    /// Stored items by kind and name of the state.
     pub(crate) records: Records,
 }
 
 impl Writer {
-    /// Adds the item with this key to the records, as the state `name` of a kind.
-    pub(crate) async fn keep(&mut self, kind: &str, name: &str, pk: &str, sk: &str) {
+    /// Adds the stored item with the key `pk`, `sk` to the records. `kind` is the kind of the
+    /// record, and `name` is the name of its current state.
+    pub(crate) async fn add_record(&mut self, kind: &str, name: &str, pk: &str, sk: &str) {
         let item = fixtures::typed(&self.table.item(pk, sk).await);
         assert!(!item.is_empty(), "{pk} {sk} is stored");
         let items = self.records.entry(kind.into()).or_default();
         assert_eq!(items.insert(name.into(), item), None, "{name} is a new name");
     }
 
-    pub(crate) async fn keep_transfer(&mut self, kind: &str, name: &str, id: &TransferId) {
-        self.keep(kind, name, &format!("T#{id}"), "META").await;
+    /// Adds the stored item of a single transfer to the records.
+    pub(crate) async fn add_transfer_record(&mut self, kind: &str, name: &str, id: &TransferId) {
+        self.add_record(kind, name, &format!("T#{id}"), "META").await;
     }
 
     pub(crate) async fn get(&self, id: &TransferId) -> Transfer {
         self.store.get(id).await.unwrap().unwrap()
     }
 
+    /// Brings a transfer to `AwaitingArrival`.
     pub(crate) async fn push(&self, id: &TransferId, key: &str) {
         self.store.begin_push(id, 1, at(1)).await.unwrap();
         let push = OutstandingPush::of(id, &GUID.parse().unwrap(), &source(key));
         let _ = self.store.record_push(id, 1, &push, &source(key)).await.unwrap();
     }
 
-    /// Brings a transfer to `Uploading`; returns the epoch of the upload.
+    /// Brings a transfer to `Uploading`. Returns the epoch of the upload.
     pub(crate) async fn upload(&self, id: &TransferId, key: &str) -> u64 {
         self.push(id, key).await;
         self.store.record_arrival(id, 1, &arrived()).await.unwrap();

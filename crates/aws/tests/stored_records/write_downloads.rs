@@ -1,4 +1,4 @@
-//! Writes downloads and their artifacts.
+//! Writes the records of downloads and of their artifacts in each of their states.
 
 use docferry_app::ports::{
     ArtifactStore as _, CreateOptions, JobStore as _, RecoveryStore as _, TransferStore as _,
@@ -19,18 +19,18 @@ impl Writer {
         const KIND: &str = "transfers-download";
         let ids: Vec<TransferId> = (30..=33).map(TransferId::from_u128).collect();
         for id in &ids {
-            let named = IdempotencyRecord {
+            let request = IdempotencyRecord {
                 key: format!("hash-of-{id}"),
                 fingerprint: "fingerprint".into(),
                 job_id: id.clone(),
                 retain_until: at(86_400),
             };
-            let entry = CreateOptions { request: Some(&named), slot: None };
+            let entry = CreateOptions { request: Some(&request), slot: None };
             self.store.create_with(&download(id.clone()), entry).await.unwrap();
         }
-        self.keep_transfer(KIND, "accepted, queued", &ids[0]).await;
-        let request = format!("I#hash-of-{}", ids[0]);
-        self.keep("requests", "idempotency record", &request, "REQUEST").await;
+        self.add_transfer_record(KIND, "accepted, queued", &ids[0]).await;
+        let request_pk = format!("I#hash-of-{}", ids[0]);
+        self.add_record("requests", "idempotency record", &request_pk, "REQUEST").await;
 
         let key = format!("downloads/{}/1", ids[1]);
         let record = ArtifactRecord {
@@ -56,15 +56,17 @@ impl Writer {
             ..checkpoint(5_242_880)
         };
         let _ = self.store.checkpoint(&ids[1], epoch, &progress).await.unwrap();
-        self.keep_transfer(KIND, "uploading parts", &ids[1]).await;
+        self.add_transfer_record(KIND, "uploading parts", &ids[1]).await;
         self.store.put_artifact(&record).await.unwrap();
-        self.keep("artifacts", "written", &format!("A#{key}"), "ARTIFACT").await;
+        self.add_record("artifacts", "written", &format!("A#{key}"), "ARTIFACT").await;
         self.store.record_delivery(&ids[1], epoch, &artifact.clone().into()).await.unwrap();
-        self.keep("artifacts", "delivered", &format!("A#{key}"), "ARTIFACT").await;
-        self.keep("artifacts", "newest of its document", &format!("D#{GUID}"), "NEWEST").await;
+        self.add_record("artifacts", "delivered", &format!("A#{key}"), "ARTIFACT").await;
+        self.add_record("artifacts", "newest of its document", &format!("D#{GUID}"), "NEWEST")
+            .await;
         self.finish(&ids[1], Outcome::Completed).await;
-        self.keep_transfer(KIND, "completed", &ids[1]).await;
-        self.keep("outbox", "webhook of a download", &format!("T#{}", ids[1]), "NOTICE#1").await;
+        self.add_transfer_record(KIND, "completed", &ids[1]).await;
+        self.add_record("outbox", "webhook of a download", &format!("T#{}", ids[1]), "NOTICE#1")
+            .await;
 
         let reused = &ids[2];
         self.store.begin_push(reused, 1, at(51)).await.unwrap();
@@ -72,17 +74,18 @@ impl Writer {
             .record_reuse(reused, 1, &source("docferry/fetched.pdf"), &artifact)
             .await
             .unwrap();
-        self.keep_transfer(KIND, "uploading, reused", reused).await;
+        self.add_transfer_record(KIND, "uploading, reused", reused).await;
         self.finish(reused, Outcome::Completed).await;
         self.store.mark_cleaned_up(reused, 1, at(172_800)).await.unwrap();
         self.store.extend_retention(reused, at(100_000), at(186_400)).await.unwrap();
-        self.keep_transfer(KIND, "completed, retained longer", reused).await;
+        self.add_transfer_record(KIND, "completed, retained longer", reused).await;
 
         assert!(self.store.expire_artifact(&key, at(86_400)).await.unwrap());
-        self.keep("artifacts", "given up", &format!("A#{key}"), "ARTIFACT").await;
+        self.add_record("artifacts", "given up", &format!("A#{key}"), "ARTIFACT").await;
         self.push(&ids[3], "docferry/never.pdf").await;
         self.finish(&ids[3], Outcome::Failed(FailureCode::SourceNotFound)).await;
-        self.keep_transfer(KIND, "failed", &ids[3]).await;
-        self.keep("outbox", "webhook of a failure", &format!("T#{}", ids[3]), "NOTICE#1").await;
+        self.add_transfer_record(KIND, "failed", &ids[3]).await;
+        self.add_record("outbox", "webhook of a failure", &format!("T#{}", ids[3]), "NOTICE#1")
+            .await;
     }
 }

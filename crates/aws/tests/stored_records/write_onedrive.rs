@@ -1,4 +1,5 @@
-//! Writes transfers into OneDrives, slots and counters.
+//! Writes the records of transfers into OneDrives in each of their states, and of slots and
+//! counters.
 
 use docferry_app::ports::{
     CallCounter as _, CreateOptions, ExchangeKeyStore as _, JobStore as _, Pause, PushStore as _,
@@ -35,70 +36,70 @@ impl Writer {
             };
             self.store.create_with(&transfer, entry).await.unwrap();
         }
-        self.keep_transfer(KIND, "accepted, queued", &ids[0]).await;
+        self.add_transfer_record(KIND, "accepted, queued", &ids[0]).await;
         let id = &ids[1];
-        self.keep_transfer(KIND, "accepted, holds a slot", id).await;
+        self.add_transfer_record(KIND, "accepted, holds a slot", id).await;
         self.store.begin_push(id, 1, at(1)).await.unwrap();
-        self.keep_transfer(KIND, "pushing", id).await;
+        self.add_transfer_record(KIND, "pushing", id).await;
         let push = OutstandingPush::of(id, &GUID.parse().unwrap(), &source(KEY));
         self.store.announce_push(id, &push).await.unwrap();
-        self.keep("exchange-keys", "announced push", "P#pushes", id.as_str()).await;
+        self.add_record("exchange-keys", "announced push", "P#pushes", id.as_str()).await;
         self.push(id, KEY).await;
-        self.keep_transfer(KIND, "awaiting arrival", id).await;
+        self.add_transfer_record(KIND, "awaiting arrival", id).await;
         let exchange_key = format!("K#{KEY}");
-        self.keep("exchange-keys", "used", &exchange_key, "REFS").await;
+        self.add_record("exchange-keys", "used", &exchange_key, "REFS").await;
         let first = self.upload(id, "docferry/other.pdf").await;
-        self.keep_transfer(KIND, "uploading, not begun", id).await;
+        self.add_transfer_record(KIND, "uploading, not begun", id).await;
 
         let epoch = self.store.claim(id, 1).await.unwrap().epoch;
         assert!(epoch > first);
         let sealed = SealedSession { sealed_url: vec![1, 2, 250], expires_at: Some(at(900)) };
         self.store.put_session(id, epoch, &sealed).await.unwrap();
-        self.keep("sessions", "open", &format!("T#{id}"), "SESSION#0").await;
+        self.add_record("sessions", "open", &format!("T#{id}"), "SESSION#0").await;
         let _ = self.store.checkpoint(id, epoch, &checkpoint(6_553_600)).await.unwrap();
         self.store.pause_until(id, epoch, at(20)).await.unwrap();
         let error = TransientError { code: FailureCode::DestinationUnavailable, at: at(12) };
         for step in [Step::Push, Step::Poll, Step::Deliver, Step::Finalize] {
             self.store.record_failed_try(id, 1, step, &error).await.unwrap();
         }
-        self.keep_transfer(KIND, "uploading, paused", id).await;
+        self.add_transfer_record(KIND, "uploading, paused", id).await;
         self.store.discard_object(id, epoch, true).await.unwrap();
-        self.keep_transfer(KIND, "uploading, to be pushed again", id).await;
+        self.add_transfer_record(KIND, "uploading, to be pushed again", id).await;
 
         self.upload(&ids[2], KEY).await;
         self.store.record_delivery(&ids[2], 1, &delivered()).await.unwrap();
-        self.keep_transfer(KIND, "uploading, delivered", &ids[2]).await;
+        self.add_transfer_record(KIND, "uploading, delivered", &ids[2]).await;
         self.finish(&ids[2], Outcome::Completed).await;
-        self.keep_transfer(KIND, "completed", &ids[2]).await;
+        self.add_transfer_record(KIND, "completed", &ids[2]).await;
         self.store.mark_closed(&ids[2], 1).await.unwrap();
         self.store.mark_cleaned_up(&ids[2], 1, at(90_000)).await.unwrap();
-        self.keep_transfer(KIND, "completed, cleaned up", &ids[2]).await;
-        self.keep("outbox", "completed", &format!("T#{}", ids[2]), "OUTBOX#1").await;
+        self.add_transfer_record(KIND, "completed, cleaned up", &ids[2]).await;
+        self.add_record("outbox", "completed", &format!("T#{}", ids[2]), "OUTBOX#1").await;
 
         self.push(&ids[3], KEY).await;
         let reason = FailureCode::ArrivalTimeout;
         self.store.begin_ending(&ids[3], 1, reason).await.unwrap();
-        self.keep_transfer(KIND, "awaiting arrival, ending", &ids[3]).await;
+        self.add_transfer_record(KIND, "awaiting arrival, ending", &ids[3]).await;
         self.finish(&ids[3], Outcome::Failed(reason)).await;
-        self.keep_transfer(KIND, "failed", &ids[3]).await;
-        self.keep("outbox", "failed", &format!("T#{}", ids[3]), "OUTBOX#1").await;
+        self.add_transfer_record(KIND, "failed", &ids[3]).await;
+        self.add_record("outbox", "failed", &format!("T#{}", ids[3]), "OUTBOX#1").await;
 
         self.upload(&ids[4], KEY).await;
         self.store.request_cancel(&ids[4], "scv", 0).await.unwrap().unwrap();
-        self.keep_transfer(KIND, "uploading, cancel requested", &ids[4]).await;
+        self.add_transfer_record(KIND, "uploading, cancel requested", &ids[4]).await;
         self.finish(&ids[4], Outcome::Canceled).await;
-        self.keep_transfer(KIND, "canceled", &ids[4]).await;
-        self.keep("outbox", "canceled", &format!("T#{}", ids[4]), "OUTBOX#1").await;
+        self.add_transfer_record(KIND, "canceled", &ids[4]).await;
+        self.add_record("outbox", "canceled", &format!("T#{}", ids[4]), "OUTBOX#1").await;
 
         self.upload(&ids[5], "docferry/last.pdf").await;
         let key = "docferry/last.pdf";
         self.store.release_key(&ids[5], 1, key, at(30), at(60)).await.unwrap();
-        self.keep("exchange-keys", "being released", &format!("K#{key}"), "REFS").await;
+        self.add_record("exchange-keys", "being released", &format!("K#{key}"), "REFS").await;
         self.store.mark_released(&ids[5], key, at(31)).await.unwrap();
-        self.keep("exchange-keys", "released", &format!("K#{key}"), "REFS").await;
+        self.add_record("exchange-keys", "released", &format!("K#{key}"), "REFS").await;
     }
 
-    /// A transfer in its second run, queued again.
+    /// Writes a transfer that is queued for its second run.
     pub(crate) async fn retried_transfer(&mut self) {
         let id = TransferId::from_u128(20);
         self.store.create(&onedrive(20)).await.unwrap();
@@ -111,26 +112,28 @@ impl Writer {
         assert!(self.store.restart_transfer(&read, &second_run, at(1_090)).await.unwrap());
         let owed = LateArrivalKey { key: "docferry/late.pdf".into(), requested_at: at(1_001) };
         self.store.record_owed_key(&id, 2, &owed).await.unwrap();
-        self.keep_transfer("transfers-onedrive", "accepted, second run", &id).await;
+        self.add_transfer_record("transfers-onedrive", "accepted, second run", &id).await;
         let pk = format!("Q#{}", Pool::Onedrive.as_str());
         let sk = format!("{:013}#{id}", second_run.queue_entry().order);
-        self.keep("slots", "queue entry, second run", &pk, &sk).await;
+        self.add_record("slots", "queue entry, second run", &pk, &sk).await;
     }
 
     pub(crate) async fn slots_and_counters(&mut self) {
-        self.keep("slots", "holders", &format!("S#{}", Pool::Onedrive.as_str()), "SLOTS").await;
+        self.add_record("slots", "holders", &format!("S#{}", Pool::Onedrive.as_str()), "SLOTS")
+            .await;
         let queued = onedrive(1).queue_entry();
         let sk = format!("{:013}#{}", queued.order, queued.transfer_id);
-        self.keep("slots", "queue entry", &format!("Q#{}", Pool::Onedrive.as_str()), &sk).await;
+        self.add_record("slots", "queue entry", &format!("Q#{}", Pool::Onedrive.as_str()), &sk)
+            .await;
 
         let name = self.table.name.clone();
         let quota = DynamoQuota::new(self.table.client.clone(), name.clone());
         quota.count_call("scv", at(0)).await.unwrap();
         quota.count_call("scv", at(1)).await.unwrap();
         let minute = epoch().as_second() / 60;
-        self.keep("counters", "calls of a minute", "R#scv", &minute.to_string()).await;
+        self.add_record("counters", "calls of a minute", "R#scv", &minute.to_string()).await;
         let budget = DynamoThrottleBudget::new(self.table.client.clone(), name, "graph");
         budget.pause(Pause { since: at(10), until: at(40) }).await.unwrap();
-        self.keep("counters", "pause of all transfers", "B#graph", "PAUSE").await;
+        self.add_record("counters", "pause of all transfers", "B#graph", "PAUSE").await;
     }
 }

@@ -3,6 +3,7 @@
 #![allow(dead_code, unreachable_pub, reason = "each test binary uses only a part")]
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::print_stderr, reason = "test support")]
 
+pub mod exchange;
 pub mod wire;
 
 use aws_config::{Region, SdkConfig};
@@ -51,7 +52,7 @@ pub fn random_id() -> TransferId {
 pub async fn machine(endpoint: &str) -> (aws_sdk_sfn::Client, String) {
     let client = aws_sdk_sfn::Client::new(&config(endpoint).await);
     let definition = r#"{"StartAt":"W","States":{"W":{"Type":"Wait","Seconds":3600,"End":true}}}"#;
-    let made = client
+    let created = client
         .create_state_machine()
         .name(random_name("transfer"))
         .definition(definition)
@@ -59,11 +60,12 @@ pub async fn machine(endpoint: &str) -> (aws_sdk_sfn::Client, String) {
         .send()
         .await
         .unwrap();
-    (client, made.state_machine_arn)
+    (client, created.state_machine_arn)
 }
 
-/// Returns a role for a state machine. An emulator that enforces permissions requires an existing
-/// role, so this takes that of a deployed state machine. Otherwise any ARN is accepted.
+/// Returns the ARN of a role for a state machine. An emulator that enforces permissions requires an
+/// existing role, so the role of a deployed state machine is used. If no state machine is deployed,
+/// the emulator accepts any ARN.
 async fn role(client: &aws_sdk_sfn::Client) -> String {
     let machines = client.list_state_machines().send().await.unwrap().state_machines;
     match machines.first() {

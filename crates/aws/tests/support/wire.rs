@@ -1,5 +1,7 @@
-//! Fake HTTP server: it sends responses of a test, forwards requests to the emulator, or breaks
-//! the connection.
+//! Fake HTTP server and proxy for the tests of the AWS adapters.
+//!
+//! [`serve`] starts a server that sends the responses of a test. [`LossyProxy`] forwards requests
+//! to the emulator, counts them, and can drop a response.
 
 use std::future::Future;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
@@ -9,33 +11,34 @@ use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::{TcpListener, TcpStream};
 
 /// Action of the server after it has sent a response.
-pub enum Then {
+pub enum AfterResponse {
     /// Closes the connection.
     Close,
     /// Keeps the connection open and sends nothing more.
     Stall,
 }
 
-/// Starts a server and returns its URL. It calls `answer(n, request)` for each request, with `n`
-/// counting from 0, and serves one request per connection. The server ends with the test's
-/// runtime.
-pub async fn serve<F, Fut>(answer: F) -> String
+/// Starts a server and returns its URL. For each request it sends the response that `respond`
+/// returns. The arguments of `respond` are the index of the request, counted from 0, and its bytes.
+/// The server serves one request per connection, and ends when the test's runtime ends.
+pub async fn serve<F, Fut>(respond: F) -> String
 where
     F: Fn(usize, Vec<u8>) -> Fut + Send + Sync + 'static,
-    Fut: Future<Output = (Vec<u8>, Then)> + Send,
+    Fut: Future<Output = (Vec<u8>, AfterResponse)> + Send,
 {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let url = format!("http://{}", listener.local_addr().unwrap());
-    let (answer, count) = (Arc::new(answer), Arc::new(AtomicUsize::new(0)));
+    let (respond, count) = (Arc::new(respond), Arc::new(AtomicUsize::new(0)));
     tokio::spawn(async move {
         while let Ok((mut socket, _)) = listener.accept().await {
-            let (answer, count) = (Arc::clone(&answer), Arc::clone(&count));
+            let (respond, count) = (Arc::clone(&respond), Arc::clone(&count));
             tokio::spawn(async move {
                 let Some(request) = read_request(&mut socket).await else { return };
-                let (bytes, then) = answer(count.fetch_add(1, Ordering::SeqCst), request).await;
+                let index = count.fetch_add(1, Ordering::SeqCst);
+                let (bytes, after_response) = respond(index, request).await;
                 let _ = socket.write_all(&bytes).await;
                 let _ = socket.flush().await;
-                if matches!(then, Then::Stall) {
+                if matches!(after_response, AfterResponse::Stall) {
                     std::future::pending::<()>().await;
                 }
             });
@@ -44,13 +47,16 @@ where
     url
 }
 
+/// Reads one request with its body. Returns `None` if the client closes the connection first.
 async fn read_request(socket: &mut TcpStream) -> Option<Vec<u8>> {
     let mut request = Vec::new();
     loop {
         if socket.read_buf(&mut request).await.ok()? == 0 {
             return None;
         }
-        let Some(end) = request.windows(4).position(|w| w == b"\r\n\r\n") else { continue };
+        let Some(end) = request.windows(4).position(|window| window == b"\r\n\r\n") else {
+            continue;
+        };
         let head = String::from_utf8_lossy(&request[..end]).to_ascii_lowercase();
         let length = head.lines().find_map(|line| line.strip_prefix("content-length:"));
         let length: usize = length.map_or(0, |length| length.trim().parse().unwrap());
@@ -61,7 +67,7 @@ async fn read_request(socket: &mut TcpStream) -> Option<Vec<u8>> {
 }
 
 /// Returns a complete HTTP response.
-pub fn answer(status: &str, headers: &str, body: &str) -> Vec<u8> {
+pub fn http_response(status: &str, headers: &str, body: &str) -> Vec<u8> {
     let length = body.len();
     format!(
         "HTTP/1.1 {status}\r\nconnection: close\r\ncontent-length: {length}\r\n{headers}\r\n{body}"
@@ -74,7 +80,7 @@ pub struct LossyProxy {
     /// URL of the proxy.
     pub url: String,
     /// Whether the next response is to be dropped.
-    armed: Arc<AtomicBool>,
+    drops_next: Arc<AtomicBool>,
     /// Operations since the last call of [`LossyProxy::calls`].
     calls: Arc<Mutex<Vec<String>>>,
 }
@@ -82,21 +88,20 @@ pub struct LossyProxy {
 impl LossyProxy {
     /// Starts a proxy in front of the emulator.
     pub async fn to(emulator: &str) -> Self {
-        let armed = Arc::new(AtomicBool::new(false));
-        let upstream = emulator.trim_start_matches("http://").trim_end_matches('/').to_owned();
-        let lose = Arc::clone(&armed);
+        let drops_next = Arc::new(AtomicBool::new(false));
         let calls = Arc::<Mutex<Vec<String>>>::default();
-        let seen = Arc::clone(&calls);
+        let upstream = emulator.trim_start_matches("http://").trim_end_matches('/').to_owned();
+        let (drop_flag, recorded_calls) = (Arc::clone(&drops_next), Arc::clone(&calls));
         let url = serve(move |_, request| {
-            let (upstream, lose) = (upstream.clone(), Arc::clone(&lose));
-            seen.lock().unwrap().extend(operation(&request));
+            let (upstream, drop_flag) = (upstream.clone(), Arc::clone(&drop_flag));
+            recorded_calls.lock().unwrap().extend(operation(&request));
             async move {
-                let answer = forward(&upstream, request).await;
-                let lost = lose.swap(false, Ordering::SeqCst);
-                (if lost { Vec::new() } else { answer }, Then::Close)
+                let response = forward(&upstream, request).await;
+                let is_dropped = drop_flag.swap(false, Ordering::SeqCst);
+                (if is_dropped { Vec::new() } else { response }, AfterResponse::Close)
             }
         });
-        Self { url: url.await, armed, calls }
+        Self { url: url.await, drops_next, calls }
     }
 
     /// Returns the operations since the last call of this method, in order.
@@ -106,12 +111,13 @@ impl LossyProxy {
 
     /// Drops the response to the next request, which is still executed.
     pub fn drop_next_response(&self) {
-        self.armed.store(true, Ordering::SeqCst);
+        self.drops_next.store(true, Ordering::SeqCst);
     }
 
-    /// Returns whether that response has been dropped.
+    /// Returns whether the response of the last [`LossyProxy::drop_next_response`] has been
+    /// dropped.
     pub fn has_dropped_response(&self) -> bool {
-        !self.armed.load(Ordering::SeqCst)
+        !self.drops_next.load(Ordering::SeqCst)
     }
 }
 
@@ -125,13 +131,14 @@ fn operation(request: &[u8]) -> Option<String> {
     target.rsplit('.').next().map(str::to_owned)
 }
 
+/// Sends a request to the emulator and returns the response.
 async fn forward(upstream: &str, request: Vec<u8>) -> Vec<u8> {
-    let line = request.windows(2).position(|w| w == b"\r\n").unwrap() + 2;
+    let request_line_end = request.windows(2).position(|window| window == b"\r\n").unwrap() + 2;
     let mut socket = TcpStream::connect(upstream).await.unwrap();
-    socket.write_all(&request[..line]).await.unwrap();
+    socket.write_all(&request[..request_line_end]).await.unwrap();
     socket.write_all(b"connection: close\r\n").await.unwrap();
-    socket.write_all(&request[line..]).await.unwrap();
-    let mut answer = Vec::new();
-    socket.read_to_end(&mut answer).await.unwrap();
-    answer
+    socket.write_all(&request[request_line_end..]).await.unwrap();
+    let mut response = Vec::new();
+    socket.read_to_end(&mut response).await.unwrap();
+    response
 }

@@ -1,4 +1,4 @@
-//! Responses that accept a request about a job.
+//! Response bodies for requests that start, retry or cancel a job, and for checks of a document.
 
 use docferry_domain::ids::FileId;
 use serde::Serialize;
@@ -7,7 +7,7 @@ use serde::Serialize;
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct JobAccepted {
-    /// Id of the job, for polling.
+    /// Id of the job, with which the caller polls its status.
     pub job_id: String,
     /// State of the job: `queued`.
     pub status: &'static str,
@@ -27,7 +27,7 @@ pub struct JobRetried {
     pub job_id: String,
     /// State of the job: `queued`.
     pub status: &'static str,
-    /// Number of runs, this one included.
+    /// Number of runs of the job, including the new run.
     pub attempts: u32,
     /// Interval until the first poll, in milliseconds.
     pub next_poll_in_ms: u32,

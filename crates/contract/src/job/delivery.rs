@@ -1,4 +1,5 @@
-//! Documents that a job has delivered, and their places.
+//! Response bodies that say where the documents of a completed job are: at a download URL or in a
+//! OneDrive.
 
 use docferry_domain::ids::FileId;
 use serde::Serialize;
@@ -19,8 +20,8 @@ impl std::fmt::Debug for JobResult {
     }
 }
 
-/// Response to `GET /v1/download/{jobId}` for a completed job without a single object to
-/// download: a batch, or a delivery to OneDrive.
+/// Response to `GET /v1/download/{jobId}` for a completed batch or delivery to OneDrive. A job with
+/// a single object to download is redirected to that object instead.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct JobResults {
     /// One entry for each delivered document, in the order of the request.
@@ -64,8 +65,8 @@ pub enum DeliveryPlace {
     /// An item in a OneDrive.
     #[serde(rename_all = "camelCase")]
     Onedrive {
-        /// URL at which the drive's owner opens the item in a browser; null for deliveries
-        /// of older versions.
+        /// URL at which the owner of the drive opens the item in a browser. It is null for
+        /// deliveries that older versions recorded.
         web_url: Option<String>,
     },
 }

@@ -1,4 +1,4 @@
-//! Responses of the downloads API, version 1.
+//! Response bodies of the downloads API, version 1.
 //!
 //! Times are ISO 8601 in UTC, as [`time`] formats them.
 

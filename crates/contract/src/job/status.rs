@@ -1,4 +1,4 @@
-//! Status documents of jobs, and lists of jobs.
+//! Response bodies with the status of one job, or with a list of jobs.
 
 use docferry_domain::ids::FileId;
 use serde::Serialize;
@@ -48,27 +48,27 @@ pub struct JobStatus {
     pub status: &'static str,
     /// Progress of the job.
     pub progress: Progress,
-    /// Estimated seconds to the end; null while there is no estimate.
+    /// Estimated seconds until the job ends. It is null while there is no estimate.
     pub eta_seconds: Option<u64>,
     /// Number of the run: 1, and one more for each retry.
     pub attempts: u32,
-    /// Number of tries of the present step in this run, at least 1. In a batch it is the
-    /// number of the document with the most tries.
+    /// Number of tries of the current step in this run, at least 1. For a batch it is the highest
+    /// number of tries among its documents.
     pub tries: u32,
     /// Last failure of this run after which a step was tried again.
     pub last_transient_error: Option<JobTransientError>,
-    /// Number of documents that ended without a delivery. With `onItemError: skip`, a job
-    /// may complete although it is not 0.
+    /// Number of documents that ended without a delivery. With `onItemError: skip`, a job may
+    /// complete although this number is not 0.
     pub failed_items: u16,
     /// Times of the request, the start, the last change and the end of the job.
     pub timestamps: Timestamps,
-    /// Time of the end; same as in `timestamps`.
+    /// Time at which the job ended, as in `timestamps`.
     pub completed_at: Option<String>,
-    /// Interval until the next poll, in milliseconds; null in a final state.
+    /// Interval until the next poll, in milliseconds. It is null if the job has ended.
     pub next_poll_in_ms: Option<u32>,
-    /// URL of the document, once completed; same as in `result`.
+    /// URL of the document if the job has completed, as in `result`.
     pub url: Option<String>,
-    /// URL of the document with its expiry, once completed.
+    /// URL of the document with its expiry, if the job has completed.
     pub result: Option<JobResult>,
     /// Cause of the failure of the job or document.
     pub error: Option<JobError>,
@@ -142,7 +142,7 @@ pub struct JobItem {
     /// Number by which the request named the document.
     #[serde(rename = "file_id")]
     pub file_id: Option<FileId>,
-    /// Id of the document's own job. In a batch, the document is downloaded by it.
+    /// Id of the document's own job. A caller downloads a single document of a batch with this id.
     pub job_id: String,
     /// Name of a [`JobState`](docferry_domain::job::JobState).
     pub status: &'static str,

@@ -1,4 +1,4 @@
-//! Artifacts: objects of the delivery bucket, from which downloads are fetched.
+//! Artifacts: copies of documents in the delivery bucket, from which clients download them.
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
@@ -16,8 +16,8 @@ pub struct Artifact {
     pub size: u64,
 }
 
-/// Stored record of an artifact. With it, the object can be reused for another request of
-/// the same document, and is removed when its retention is over.
+/// Stored record of an artifact. It allows to reuse the object for another request for the same
+/// document, and to remove the object when its retention is over.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct ArtifactRecord {
@@ -34,7 +34,7 @@ pub struct ArtifactRecord {
     pub mime: Option<String>,
     /// Time at which the object was written.
     pub written_at: Timestamp,
-    /// End of the retention: the latest of all requests that use the object.
+    /// End of the retention, which is the latest end among all requests that use the object.
     #[serde(rename = "keepUntil")]
     pub retain_until: Timestamp,
 }

@@ -1,4 +1,4 @@
-//! Folders in OneDrive.
+//! Folder of a recipient's OneDrive, as a path of names that OneDrive accepts.
 
 use std::fmt;
 use std::str::FromStr;
@@ -8,10 +8,10 @@ use serde::{Deserialize, Serialize};
 use super::name::DocumentName;
 use super::path_rule::{MAX_PATH, PathRule, check_segment, check_stored, utf16_len};
 
-/// Folder in the recipient's OneDrive; the root when it has no segments.
+/// Folder in the recipient's OneDrive. A folder without segments is the root.
 ///
-/// Leading and trailing slashes of the input are ignored. Parsing refuses everything that
-/// OneDrive would refuse later, and names the rule.
+/// Parsing ignores slashes at both ends. It refuses every path that OneDrive would refuse,
+/// and returns the broken rule.
 #[derive(Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
 pub struct DriveFolder(Vec<String>);
@@ -27,11 +27,11 @@ impl DriveFolder {
     ///
     /// # Errors
     /// [`PathRule::PathTooLong`] or [`PathRule::FormsAtRoot`]. A name from a record of an
-    /// older version may break any other rule.
+    /// older version may also break the other rules for a single name.
     pub fn check_path(&self, name: &DocumentName) -> Result<(), PathRule> {
         check_segment(name.as_str(), self.0.is_empty())?;
-        let folder: usize = self.0.iter().map(|s| utf16_len(s) + 1).sum();
-        if folder + utf16_len(name.as_str()) > MAX_PATH {
+        let folder_len: usize = self.0.iter().map(|segment| utf16_len(segment) + 1).sum();
+        if folder_len + utf16_len(name.as_str()) > MAX_PATH {
             Err(PathRule::PathTooLong)
         } else {
             Ok(())
@@ -65,7 +65,7 @@ impl FromStr for DriveFolder {
     }
 }
 
-/// Reads the stored form, which older versions checked less strictly.
+/// Reads a stored path by the less strict rules under which older versions accepted paths.
 impl TryFrom<String> for DriveFolder {
     type Error = PathRule;
 
@@ -82,5 +82,48 @@ impl TryFrom<String> for DriveFolder {
 impl From<DriveFolder> for String {
     fn from(folder: DriveFolder) -> Self {
         folder.0.join("/")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn folder_names_may_contain_signs_and_any_script() {
+        let folder: DriveFolder = "/Court Lists/#3 50% + l'été/法廷/".parse().unwrap();
+        assert_eq!(folder.segments(), ["Court Lists", "#3 50% + l'été", "法廷"]);
+        assert_eq!("".parse::<DriveFolder>().unwrap(), DriveFolder::default());
+        assert_eq!("/".parse::<DriveFolder>().unwrap(), DriveFolder::default());
+    }
+
+    #[test]
+    fn invalid_onedrive_path_is_refused_with_its_rule() {
+        for (path, rule) in [
+            ("a//b", PathRule::Empty),
+            ("a:b", PathRule::ForbiddenCharacter),
+            ("a\\b", PathRule::ForbiddenCharacter),
+            ("a\u{7}b", PathRule::ForbiddenCharacter),
+            ("a\u{fffd}b", PathRule::ForbiddenCharacter),
+            ("x/a\u{202e}b", PathRule::ForbiddenCharacter),
+            ("a\u{ffff}b", PathRule::ForbiddenCharacter),
+            ("a\u{200b}b", PathRule::ForbiddenCharacter),
+            (" a", PathRule::OuterSpace),
+            ("a /b", PathRule::OuterSpace),
+            ("a./b", PathRule::TrailingPeriod),
+            ("../up", PathRule::TrailingPeriod),
+            ("x/con", PathRule::Reserved),
+            ("LPT9", PathRule::Reserved),
+            ("~$x", PathRule::Reserved),
+            ("my_VTI_x", PathRule::Reserved),
+            ("Forms/x", PathRule::FormsAtRoot),
+        ] {
+            assert_eq!(path.parse::<DriveFolder>(), Err(rule), "{path}");
+        }
+        assert!("x/forms".parse::<DriveFolder>().is_ok());
+        assert!("COM10".parse::<DriveFolder>().is_ok());
+        assert_eq!("x".repeat(256).parse::<DriveFolder>(), Err(PathRule::SegmentTooLong));
+        let deep = vec!["y".repeat(99); 5].join("/");
+        assert_eq!(deep.parse::<DriveFolder>(), Err(PathRule::PathTooLong));
     }
 }

@@ -1,23 +1,29 @@
-//! QuickXorHash, the hash by which OneDrive identifies content.
+//! QuickXorHash, the hash that OneDrive reports for the content of a file.
+//!
+//! [`SourceHash`] hashes a document while it is read. Its state can be stored in an upload's
+//! checkpoint, so that another process can continue the hash. After the upload the digest is
+//! compared with the hash that OneDrive reports.
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use serde::{Deserialize, Serialize};
 
+/// Width of the register.
 const WIDTH_BITS: u64 = 160;
+/// Distance between the bit offsets of two consecutive bytes.
 const SHIFT_BITS: u64 = 11;
-/// Period of the bit offset, in bytes: lcm(160, 11) / 11.
+/// Number of bytes after which the bit offsets repeat: lcm(160, 11) / 11.
 const PERIOD: usize = 160;
 
-/// QuickXorHash by Microsoft, with a state that fits into a checkpoint.
+/// Microsoft's QuickXorHash, with a state that can be stored and resumed.
 ///
 /// It has a 160-bit register. Byte *i* is XORed in at bit offset `11·i mod 160`. At the end
 /// the 64-bit length is XORed into bytes 12–19, little-endian (Microsoft's public
 /// description of `quickXorHash`).
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct QuickXorHash {
-    /// One column for each position modulo 160. Bytes of the same position are XORed
-    /// together here and distributed over the register only for a digest, so the hot loop
+    /// XOR of all bytes whose positions are equal modulo 160, for each such position. The
+    /// columns are combined into the register only for a digest or a state. So the hot loop
     /// is a plain XOR of slices.
     columns: Columns,
     len: u64,
@@ -35,7 +41,7 @@ impl Default for Columns {
 /// State of a hash in a checkpoint.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct HashState {
-    /// The register before the length is added: 20 bytes in base64.
+    /// The register without the length: 20 bytes in base64.
     pub register: String,
     /// Number of bytes hashed so far.
     pub len: u64,
@@ -78,8 +84,8 @@ impl QuickXorHash {
     #[must_use]
     pub fn digest(&self) -> String {
         let mut register = self.register();
-        for (byte, len) in register[12..].iter_mut().zip(self.len.to_le_bytes()) {
-            *byte ^= len;
+        for (byte, len_byte) in register[12..].iter_mut().zip(self.len.to_le_bytes()) {
+            *byte ^= len_byte;
         }
         STANDARD.encode(register)
     }
@@ -90,7 +96,7 @@ impl QuickXorHash {
         HashState { register: STANDARD.encode(self.register()), len: self.len }
     }
 
-    /// Continues from a stored state; `None` when the state is malformed.
+    /// Continues from a stored state. Returns `None` when the state is malformed.
     #[must_use]
     pub fn resume(state: &HashState) -> Option<Self> {
         let register: [u8; 20] = STANDARD.decode(&state.register).ok()?.try_into().ok()?;
@@ -121,27 +127,27 @@ impl QuickXorHash {
 }
 
 fn xor_into(target: &mut [u8], source: &[u8]) {
-    for (t, s) in target.iter_mut().zip(source) {
-        *t ^= s;
+    for (target_byte, source_byte) in target.iter_mut().zip(source) {
+        *target_byte ^= source_byte;
     }
 }
 
-/// Hash of a source's first bytes, which are passed with their position.
+/// Hash of the first bytes of a document. Bytes that are read twice are hashed once.
 ///
-/// After a resumed upload the server may be behind the hashed bytes. Those bytes are read
-/// and sent again but hashed only once.
+/// When an upload is resumed, the server may have fewer bytes than were hashed. The missing
+/// bytes are then read and sent again.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct SourceHash(QuickXorHash);
 
 impl SourceHash {
-    /// Continues from a checkpoint. A malformed state starts at 0, which costs a second
-    /// read of the source and nothing else.
+    /// Continues from a stored state. Starts at position 0 when there is no state or it is
+    /// malformed; the only cost is a second read of the source.
     #[must_use]
     pub fn resume(state: Option<&HashState>) -> Self {
         Self(state.and_then(QuickXorHash::resume).unwrap_or_default())
     }
 
-    /// Returns the end of the hashed source bytes, `[0, hashed_to)`.
+    /// Returns the number of bytes hashed so far. They are the first bytes of the source.
     #[must_use]
     pub const fn hashed_to(&self) -> u64 {
         self.0.len()
@@ -152,14 +158,14 @@ impl SourceHash {
     ///
     /// Returns `false` and hashes nothing when there is a gap before `position`.
     #[must_use]
-    pub fn fold(&mut self, position: u64, bytes: &[u8]) -> bool {
-        let Some(known) = self.hashed_to().checked_sub(position) else {
+    pub fn update_at(&mut self, position: u64, bytes: &[u8]) -> bool {
+        let Some(already_hashed) = self.hashed_to().checked_sub(position) else {
             return false;
         };
-        if let Ok(known) = usize::try_from(known)
-            && let Some(new) = bytes.get(known..)
+        if let Ok(already_hashed) = usize::try_from(already_hashed)
+            && let Some(new_bytes) = bytes.get(already_hashed..)
         {
-            self.0.update(new);
+            self.0.update(new_bytes);
         }
         true
     }
@@ -175,7 +181,7 @@ impl SourceHash {
         self.0.state()
     }
 
-    /// Returns the digest of `[0, hashed_to)`, in base64.
+    /// Returns the digest of the bytes hashed so far, in base64.
     #[must_use]
     pub fn digest(&self) -> String {
         self.0.digest()
@@ -187,7 +193,7 @@ mod tests {
     use super::*;
     use proptest::prelude::*;
 
-    fn of(bytes: &[u8]) -> String {
+    fn digest_of(bytes: &[u8]) -> String {
         let mut hash = QuickXorHash::new();
         hash.update(bytes);
         hash.digest()
@@ -195,16 +201,16 @@ mod tests {
 
     #[test]
     fn quickxor_matches_the_published_vectors() {
-        for (input, expected) in [
+        for (base64_input, expected) in [
             ("", "AAAAAAAAAAAAAAAAAAAAAAAAAAA="),
             ("Sg==", "SgAAAAAAAAAAAAAAAQAAAAAAAAA="),
             ("tbQ=", "taAFAAAAAAAAAAAAAgAAAAAAAAA="),
             ("T6LYJIfDh81JrAK309H2JMJTXis=", "zBTHrspn3mEcohlJdIUAbjGNaNg="),
         ] {
-            assert_eq!(of(&STANDARD.decode(input).unwrap()), expected);
+            assert_eq!(digest_of(&STANDARD.decode(base64_input).unwrap()), expected);
         }
-        assert_eq!(of(b"hello world"), "aCgDG9jwBhDc4Q1yawMZAAAAAAA=");
-        assert_eq!(of(b"1\n"), "MVAAAAAAAAAAAAAAAgAAAAAAAAA=");
+        assert_eq!(digest_of(b"hello world"), "aCgDG9jwBhDc4Q1yawMZAAAAAAA=");
+        assert_eq!(digest_of(b"1\n"), "MVAAAAAAAAAAAAAAAgAAAAAAAAA=");
     }
 
     proptest! {
@@ -213,14 +219,14 @@ mod tests {
             bytes in proptest::collection::vec(any::<u8>(), 0..2000),
             cut in 0_usize..2000,
         ) {
-            let mut oracle = quickxorhash::QuickXorHash::new();
-            oracle.update(&bytes);
+            let mut reference = quickxorhash::QuickXorHash::new();
+            reference.update(&bytes);
             let cut = cut.min(bytes.len());
             let mut first = QuickXorHash::new();
             first.update(&bytes[..cut]);
             let mut second = QuickXorHash::resume(&first.state()).unwrap();
             second.update(&bytes[cut..]);
-            prop_assert_eq!(second.digest(), STANDARD.encode(oracle.finalize()));
+            prop_assert_eq!(second.digest(), STANDARD.encode(reference.finalize()));
             prop_assert_eq!(second.len(), bytes.len() as u64);
         }
 
@@ -233,16 +239,16 @@ mod tests {
             let acknowledged = acknowledged.min(bytes.len());
             let resume_at = resume_at.min(acknowledged);
             let mut hash = SourceHash::default();
-            prop_assert!(hash.fold(0, &bytes[..acknowledged]));
-            prop_assert!(hash.fold(resume_at as u64, &bytes[resume_at..]));
-            prop_assert_eq!(hash.digest(), of(&bytes));
+            prop_assert!(hash.update_at(0, &bytes[..acknowledged]));
+            prop_assert!(hash.update_at(resume_at as u64, &bytes[resume_at..]));
+            prop_assert_eq!(hash.digest(), digest_of(&bytes));
         }
     }
 
     #[test]
     fn hash_refuses_bytes_after_a_gap() {
         let mut hash = SourceHash::default();
-        assert!(!hash.fold(1, b"x"));
+        assert!(!hash.update_at(1, b"x"));
         assert_eq!(hash.hashed_to(), 0);
     }
 }

@@ -1,5 +1,5 @@
-//! Documents: their names, their hash, and the proof that a file at the destination is the
-//! document.
+//! Documents: their names and folders in OneDrive, their hash, and the verification that a
+//! file at the destination is the document.
 
 mod artifact;
 mod folder;
@@ -15,7 +15,7 @@ pub use hash::{HashState, QuickXorHash, SourceHash};
 pub use name::DocumentName;
 pub use path_rule::PathRule;
 pub use verify::{
-    ComparedSizes, ContentParts, Evidence, ItemFacts, Rewriting, Verdict, is_plausible_rewriting,
-    judge_rewriting, verify_delivery,
+    ComparedSizes, ContentParts, Evidence, ItemFacts, Rewriting, Verdict, classify_rewriting,
+    is_plausible_rewriting, verify_delivery,
 };
 pub use zip::{MAX_DIRECTORY_BYTES, ZIP_TAIL_BYTES, ZipContents, ZipDirectory, ZipKind};

@@ -1,5 +1,8 @@
-//! Names of documents in OneDrive: validation, and adaptation of the names that the document
-//! source gives.
+//! Names of documents in OneDrive.
+//!
+//! [`DocumentName`] holds only names that OneDrive accepts. The document source gives names
+//! from another system; [`DocumentName::adapted_from`] turns such a *foreign* name into one
+//! that OneDrive accepts.
 
 use std::fmt;
 use std::str::FromStr;
@@ -10,14 +13,14 @@ use super::path_rule::*;
 use crate::text::is_unprintable;
 
 /// Extensions of Office files in old and new formats, with templates and add-ins.
-const OFFICE: &[&str] = &[
+const OFFICE_EXTENSIONS: &[&str] = &[
     "doc", "docm", "docx", "dot", "dotm", "dotx", "mpp", "mpt", "one", "pot", "potm", "potx",
     "ppam", "pps", "ppsm", "ppsx", "ppt", "pptm", "pptx", "pub", "sldm", "sldx", "vsd", "vsdm",
     "vsdx", "vss", "vssm", "vssx", "vst", "vstm", "vstx", "xla", "xlam", "xls", "xlsb", "xlsm",
     "xlsx", "xlt", "xltm", "xltx",
 ];
 /// Extensions of images whose metadata OneDrive edits.
-const IMAGES: &[&str] =
+const IMAGE_EXTENSIONS: &[&str] =
     &["bmp", "gif", "heic", "heif", "jfif", "jpe", "jpeg", "jpg", "png", "tif", "tiff", "webp"];
 
 /// Name of a document in OneDrive. `Debug` hides it.
@@ -32,7 +35,7 @@ impl DocumentName {
         &self.0
     }
 
-    /// Adapts a file name of another system to a name that OneDrive accepts.
+    /// Turns a file name of another system into a name that OneDrive accepts.
     ///
     /// The input may contain a path, of which only the last part is used. Each character
     /// that OneDrive refuses or that cannot be displayed becomes `_`. The result depends on
@@ -41,12 +44,12 @@ impl DocumentName {
     /// # Errors
     /// [`PathRule::Empty`] when no usable character remains.
     pub fn adapted_from(foreign: &str) -> Result<Self, PathRule> {
-        let last = foreign.rsplit(['/', '\\']).next().unwrap_or_default();
-        let clean: String = last
+        let file_name = foreign.rsplit(['/', '\\']).next().unwrap_or_default();
+        let replaced: String = file_name
             .chars()
             .map(|c| if FORBIDDEN.contains(&c) || is_unprintable(c) { '_' } else { c })
             .collect();
-        let trimmed = trimmed(&clean);
+        let trimmed = trimmed(&replaced);
         if trimmed.is_empty() {
             return Err(PathRule::Empty);
         }
@@ -58,8 +61,8 @@ impl DocumentName {
         }
     }
 
-    /// Returns the name with a number, `stem 1.ext`, as OneDrive names a file beside one of
-    /// the same name. Number 0 is the name itself.
+    /// Returns the name with a number, such as `stem 1.ext`. OneDrive uses this form when
+    /// the plain name is taken. Number 0 returns the name unchanged.
     ///
     /// # Errors
     /// [`PathRule::SegmentTooLong`] when the numbered name is too long.
@@ -77,8 +80,8 @@ impl DocumentName {
         numbered.try_into()
     }
 
-    /// Returns the form in which two names of one folder are compared, because OneDrive
-    /// ignores case.
+    /// Returns the name in lower case. Two names of one folder are compared in this form,
+    /// because OneDrive ignores case.
     #[must_use]
     pub fn folded(&self) -> String {
         self.0.to_lowercase()
@@ -87,18 +90,19 @@ impl DocumentName {
     /// Returns whether the name has the extension of an Office file.
     #[must_use]
     pub fn is_office(&self) -> bool {
-        self.has_extension(OFFICE)
+        self.has_extension(OFFICE_EXTENSIONS)
     }
 
     /// Returns whether OneDrive edits the metadata of files of this type after an upload.
     #[must_use]
     pub fn is_edited_by_service(&self) -> bool {
-        self.has_extension(OFFICE) || self.has_extension(IMAGES)
+        self.has_extension(OFFICE_EXTENSIONS) || self.has_extension(IMAGE_EXTENSIONS)
     }
 
     fn has_extension(&self, known: &[&str]) -> bool {
-        let extension = self.0.rsplit_once('.').map(|(_, e)| e.to_ascii_lowercase());
-        extension.is_some_and(|e| known.contains(&e.as_str()))
+        let extension =
+            self.0.rsplit_once('.').map(|(_, extension)| extension.to_ascii_lowercase());
+        extension.is_some_and(|extension| known.contains(&extension.as_str()))
     }
 }
 
@@ -107,13 +111,18 @@ fn trimmed(text: &str) -> &str {
     text.trim().trim_end_matches(|c: char| c == '.' || c.is_whitespace())
 }
 
+/// Maximum length of an extension that [`shortened`] keeps, in UTF-16 units.
+const MAX_KEPT_EXTENSION: usize = 19;
+
 /// Shortens a name to the maximum length and keeps its extension.
 fn shortened(name: &str) -> String {
     if utf16_len(name) <= MAX_SEGMENT {
         return name.to_owned();
     }
     let (stem, extension) = match name.rsplit_once('.') {
-        Some((stem, extension)) if utf16_len(extension) < 20 => (stem, format!(".{extension}")),
+        Some((stem, extension)) if utf16_len(extension) <= MAX_KEPT_EXTENSION => {
+            (stem, format!(".{extension}"))
+        }
         _ => (name, String::new()),
     };
     let mut remaining = MAX_SEGMENT - utf16_len(&extension);
@@ -143,7 +152,7 @@ impl FromStr for DocumentName {
     }
 }
 
-/// Reads the stored form, which older versions checked less strictly.
+/// Reads a stored name by the less strict rules under which older versions accepted names.
 impl TryFrom<String> for DocumentName {
     type Error = PathRule;
 
@@ -166,46 +175,8 @@ mod tests {
     use proptest::prelude::*;
 
     #[test]
-    fn folder_names_may_contain_signs_and_any_script() {
-        let folder: DriveFolder = "/Court Lists/#3 50% + l'été/法廷/".parse().unwrap();
-        assert_eq!(folder.segments(), ["Court Lists", "#3 50% + l'été", "法廷"]);
-        assert_eq!("".parse::<DriveFolder>().unwrap(), DriveFolder::default());
-        assert_eq!("/".parse::<DriveFolder>().unwrap(), DriveFolder::default());
-    }
-
-    #[test]
-    fn invalid_onedrive_path_is_refused_with_its_rule() {
-        for (path, rule) in [
-            ("a//b", PathRule::Empty),
-            ("a:b", PathRule::ForbiddenCharacter),
-            ("a\\b", PathRule::ForbiddenCharacter),
-            ("a\u{7}b", PathRule::ForbiddenCharacter),
-            ("a\u{fffd}b", PathRule::ForbiddenCharacter),
-            ("x/a\u{202e}b", PathRule::ForbiddenCharacter),
-            ("a\u{ffff}b", PathRule::ForbiddenCharacter),
-            ("a\u{200b}b", PathRule::ForbiddenCharacter),
-            (" a", PathRule::OuterSpace),
-            ("a /b", PathRule::OuterSpace),
-            ("a./b", PathRule::TrailingPeriod),
-            ("../up", PathRule::TrailingPeriod),
-            ("x/con", PathRule::Reserved),
-            ("LPT9", PathRule::Reserved),
-            ("~$x", PathRule::Reserved),
-            ("my_VTI_x", PathRule::Reserved),
-            ("Forms/x", PathRule::FormsAtRoot),
-        ] {
-            assert_eq!(path.parse::<DriveFolder>(), Err(rule), "{path}");
-        }
-        assert!("x/forms".parse::<DriveFolder>().is_ok());
-        assert!("COM10".parse::<DriveFolder>().is_ok());
-        assert_eq!("x".repeat(256).parse::<DriveFolder>(), Err(PathRule::SegmentTooLong));
-        let deep = vec!["y".repeat(99); 5].join("/");
-        assert_eq!(deep.parse::<DriveFolder>(), Err(PathRule::PathTooLong));
-    }
-
-    #[test]
     fn foreign_name_is_adapted_to_an_allowed_name() {
-        for (foreign, name) in [
+        for (foreign, expected) in [
             ("../../etc/pass wd.pdf", "pass wd.pdf"),
             ("C:\\docs\\a.pdf", "a.pdf"),
             ("a\"b:c.pdf", "a_b_c.pdf"),
@@ -219,10 +190,14 @@ mod tests {
             ("\u{a0}a.pdf\u{3000}", "a.pdf"),
             (" a.pdf. ", "a.pdf"),
         ] {
-            assert_eq!(DocumentName::adapted_from(foreign).unwrap().as_str(), name);
+            assert_eq!(DocumentName::adapted_from(foreign).unwrap().as_str(), expected);
         }
-        for hopeless in ["", "/", "a/", "...", "  "] {
-            assert_eq!(DocumentName::adapted_from(hopeless), Err(PathRule::Empty), "{hopeless}");
+    }
+
+    #[test]
+    fn foreign_name_without_a_usable_character_is_refused() {
+        for foreign in ["", "/", "a/", "...", "  "] {
+            assert_eq!(DocumentName::adapted_from(foreign), Err(PathRule::Empty), "{foreign}");
         }
     }
 
@@ -233,8 +208,8 @@ mod tests {
         assert!(name.as_str().ends_with(".pdf"));
     }
 
-    /// Covers the planes that have characters, in chunks, and the last code points of the
-    /// others.
+    /// Covers every code point of the Unicode planes that contain characters, and the last
+    /// code points of the private planes. A name holds a chunk of 100 of them.
     #[test]
     fn every_code_point_in_a_foreign_name_is_kept_or_replaced() {
         let all: Vec<char> = ('\0'..='\u{3ffff}')
@@ -244,13 +219,13 @@ mod tests {
             .filter(|c| !matches!(c, '/' | '\\'))
             .collect();
         let is_retained = |c: &char| !FORBIDDEN.contains(c) && !is_unprintable(*c);
-        for piece in all.chunks(100) {
-            let text: String = piece.iter().collect();
+        for chunk in all.chunks(100) {
+            let text: String = chunk.iter().collect();
             let name = DocumentName::adapted_from(&format!("a{text}b")).unwrap();
             let expected: String =
-                piece.iter().map(|c| if is_retained(c) { *c } else { '_' }).collect();
+                chunk.iter().map(|c| if is_retained(c) { *c } else { '_' }).collect();
             assert_eq!(name.as_str(), format!("a{expected}b"));
-            for refused in piece.iter().filter(|c| !is_retained(c)).take(5) {
+            for refused in chunk.iter().filter(|c| !is_retained(c)).take(5) {
                 let folder = format!("x/a{refused}b").parse::<DriveFolder>();
                 assert_eq!(folder, Err(PathRule::ForbiddenCharacter));
             }
@@ -270,13 +245,16 @@ mod tests {
 
     /// Generates the text in any mix of upper and lower case.
     fn any_case(text: &'static str) -> impl Strategy<Value = String> {
-        proptest::collection::vec(any::<bool>(), text.len()).prop_map(move |upper| {
-            let pairs = text.chars().zip(upper);
-            pairs.map(|(c, upper)| if upper { c.to_ascii_uppercase() } else { c }).collect()
+        proptest::collection::vec(any::<bool>(), text.len()).prop_map(move |is_upper| {
+            let with_case = text.chars().zip(is_upper);
+            with_case
+                .map(|(c, is_upper)| if is_upper { c.to_ascii_uppercase() } else { c })
+                .collect()
         })
     }
 
-    fn reserved() -> impl Strategy<Value = String> {
+    /// Generates a name or part of a name that OneDrive reserves.
+    fn reserved_part() -> impl Strategy<Value = String> {
         prop_oneof![
             any_case(".lock"),
             any_case("con"),
@@ -303,13 +281,15 @@ mod tests {
         #[test]
         fn name_with_reserved_parts_in_any_case_is_adapted(
             parts in proptest::collection::vec(
-                prop_oneof![reserved(), "\\PC{0,3}", any::<char>().prop_map(String::from)],
+                prop_oneof![reserved_part(), "\\PC{0,3}", any::<char>().prop_map(String::from)],
                 0..6,
             ),
-            end in "[a-z]{1,300}",
+            ending in "[a-z]{1,300}",
         ) {
-            let foreign = format!("{}{}", parts.concat().replace(['/', '\\'], ""), end);
-            for foreign in [&foreign, &parts.concat(), &foreign[..foreign.len() - end.len()]] {
+            let path = parts.concat();
+            let file_name = path.replace(['/', '\\'], "");
+            let with_ending = format!("{file_name}{ending}");
+            for foreign in [&with_ending, &path, &file_name] {
                 match DocumentName::adapted_from(foreign) {
                     Ok(name) => prop_assert!(DriveFolder::default().check_path(&name).is_ok()),
                     Err(rule) => prop_assert_eq!(rule, PathRule::Empty),

@@ -1,6 +1,8 @@
-//! Rules of OneDrive for names and paths.
+//! Rules of OneDrive for the names of files and folders, and for paths.
+//!
+//! A *segment* is one name in a path. `name` and `folder` apply these rules.
 
-use crate::text::{fold, is_unprintable};
+use crate::text::{fold_case, is_unprintable};
 
 /// Maximum length of a decoded path below the drive's root, in UTF-16 units (OneDrive).
 pub(super) const MAX_PATH: usize = 400;
@@ -46,8 +48,8 @@ pub enum PathRule {
     PathTooLong,
 }
 
-/// Checks a stored name by the rules that every version has applied. A record of an older
-/// version may contain characters that are refused now.
+/// Checks a stored name by the rules that all versions have applied. A record of an older
+/// version may contain characters that the present rules refuse.
 pub(super) fn check_stored(segment: &str) -> Result<(), PathRule> {
     if segment.is_empty() {
         return Err(PathRule::Empty);
@@ -58,7 +60,8 @@ pub(super) fn check_stored(segment: &str) -> Result<(), PathRule> {
     Ok(())
 }
 
-/// Checks one name by the present rules.
+/// Checks one name by the present rules. `at_root` tells whether it is directly below the
+/// drive's root.
 pub(super) fn check_segment(segment: &str, at_root: bool) -> Result<(), PathRule> {
     check_stored(segment)?;
     if segment.chars().any(is_unprintable) {
@@ -82,14 +85,17 @@ pub(super) fn check_segment(segment: &str, at_root: bool) -> Result<(), PathRule
     Ok(())
 }
 
+/// Returns whether OneDrive reserves the name.
 pub(super) fn is_reserved(segment: &str) -> bool {
-    let lower: String = segment.chars().map(fold).collect();
-    let device = |stem: &str| {
-        lower.strip_prefix(stem).is_some_and(|n| n.len() == 1 && n.as_bytes()[0].is_ascii_digit())
+    let lower: String = segment.chars().map(fold_case).collect();
+    let is_numbered_device = |stem: &str| {
+        lower
+            .strip_prefix(stem)
+            .is_some_and(|number| number.len() == 1 && number.as_bytes()[0].is_ascii_digit())
     };
     matches!(lower.as_str(), ".lock" | "con" | "prn" | "aux" | "nul" | "desktop.ini")
-        || device("com")
-        || device("lpt")
+        || is_numbered_device("com")
+        || is_numbered_device("lpt")
         || lower.contains(VTI)
         || lower.starts_with("~$")
 }
@@ -97,14 +103,15 @@ pub(super) fn is_reserved(segment: &str) -> bool {
 /// Replaces every `_vti_`, in any case, by `_vti-`.
 pub(super) fn without_vti(name: &str) -> String {
     let mut characters: Vec<char> = name.chars().collect();
-    for at in VTI.len()..=characters.len() {
-        if characters[at - VTI.len()..at].iter().copied().map(fold).eq(VTI.chars()) {
-            characters[at - 1] = '-';
+    for end in VTI.len()..=characters.len() {
+        if characters[end - VTI.len()..end].iter().copied().map(fold_case).eq(VTI.chars()) {
+            characters[end - 1] = '-';
         }
     }
     characters.into_iter().collect()
 }
 
+/// Returns the length of a text in UTF-16 units, in which OneDrive counts.
 pub(super) fn utf16_len(text: &str) -> usize {
     text.encode_utf16().count()
 }

@@ -1,8 +1,9 @@
-//! Verification of a delivered file against its source.
+//! Verification of a delivered file (the *item*) against the document that was sent (the
+//! *source*).
 //!
-//! OneDrive rewrites some files after the upload, so a different hash is not always an
-//! error. [`verify_delivery`] compares size and hash; [`judge_rewriting`] judges the files
-//! that differ.
+//! [`verify_delivery`] compares size and hash. OneDrive edits the metadata of some files after
+//! the upload, so a different hash is not always an error. [`classify_rewriting`] decides
+//! whether an item that differs is still the document.
 
 use serde::{Deserialize, Serialize};
 
@@ -22,13 +23,13 @@ pub struct ItemFacts {
 pub enum Verdict {
     /// Size and hash agree.
     Same,
-    /// The size agrees, and the hash is not computed yet: check again later.
+    /// The size agrees, but the service has not computed the hash yet. Check again later.
     HashPending,
-    /// Size or hash differs. Only then does [`judge_rewriting`] apply.
+    /// Size or hash differs. [`classify_rewriting`] decides whether the item is the document.
     Different,
 }
 
-/// Compares the delivered item with the bytes that were sent.
+/// Compares size and hash of the delivered item with those of the bytes that were sent.
 #[must_use]
 pub fn verify_delivery(source: &SourceHash, item: &ItemFacts) -> Verdict {
     let same_size = item.size == source.hashed_to();
@@ -50,15 +51,15 @@ pub enum Evidence {
     /// The service rewrote the file. Each content part of the ZIP container has the
     /// CRC-32 and the size that it has in the source.
     ContentParts,
-    /// The service rewrote the file. It answered this upload's last byte with the item, it
-    /// rewrites files of this type, and the size is plausible.
+    /// The service rewrote the file. It returned the item in response to this upload's last
+    /// byte, it edits files of this type, and the size is plausible.
     LastByteSent,
 }
 
 /// Result of comparing the content parts of source and item.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum ContentParts {
-    /// All parts are equal in name, CRC-32 and size.
+    /// Source and item have the same parts, with equal names, CRC-32 and sizes.
     Same,
     /// A part differs, or the item is no longer a ZIP container.
     Different,
@@ -68,20 +69,20 @@ pub enum ContentParts {
     NotZip,
 }
 
-/// Result of judging an item that differs from its source.
+/// Classification of an item that differs from its source.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Rewriting {
     /// The item is the document in a rewritten form, by this evidence.
     Proven(Evidence),
-    /// The item may be the document: the service answered this upload's last byte with it,
-    /// but the contents cannot be compared.
+    /// The item may be the document. The service returned it in response to this upload's
+    /// last byte, but the contents cannot be compared.
     Unproven,
     /// The item is another file.
     Refuted,
 }
 
-/// Growth that is plausible even for a small file, in bytes: properties, thumbnails and
-/// templates.
+/// Growth that is plausible for every file, in bytes. The service may add properties,
+/// thumbnails and templates.
 const PLAUSIBLE_GROWTH_BYTES: u64 = 1024 * 1024;
 
 /// Sizes of a source and of the item that is compared with it, in bytes.
@@ -93,8 +94,9 @@ pub struct ComparedSizes {
     pub item: u64,
 }
 
-/// Returns whether a source may have the item's size after the service edited its metadata. It may lose up to a quarter. It may gain a quarter or 1 MiB, whichever is
-/// more.
+/// Returns whether the item's size is plausible for the source after the service edited its
+/// metadata. The file may shrink by at most a quarter. It may grow by a quarter or by 1 MiB,
+/// whichever is more.
 #[must_use]
 pub const fn is_plausible_rewriting(sizes: ComparedSizes) -> bool {
     let ComparedSizes { source, item } = sizes;
@@ -103,14 +105,14 @@ pub const fn is_plausible_rewriting(sizes: ComparedSizes) -> bool {
     item > 0 && item >= source - quarter && item <= source.saturating_add(growth)
 }
 
-/// Judges an item whose size or hash differs from its source.
+/// Decides whether an item whose size or hash differs from its source is the document.
 ///
 /// OneDrive edits the metadata of Office files and images after the upload, so size and
 /// hash may differ although every byte was accepted. `sent_last_byte` tells whether the
-/// service answered this upload's last byte with this very item. The name alone proves
-/// nothing, and a ZIP container counts only when its content was compared.
+/// service returned this item in response to this upload's last byte. The name alone proves
+/// nothing. A ZIP container is proven only by a comparison of its content.
 #[must_use]
-pub fn judge_rewriting(
+pub fn classify_rewriting(
     name: &DocumentName,
     sizes: ComparedSizes,
     sent_last_byte: bool,
@@ -133,9 +135,9 @@ pub fn judge_rewriting(
 mod tests {
     use super::*;
 
-    fn sent(bytes: &[u8]) -> SourceHash {
+    fn hash_of(bytes: &[u8]) -> SourceHash {
         let mut hash = SourceHash::default();
-        assert!(hash.fold(0, bytes));
+        assert!(hash.update_at(0, bytes));
         hash
     }
 
@@ -145,7 +147,7 @@ mod tests {
 
     #[test]
     fn delivery_is_verified_only_by_size_and_hash_together() {
-        let source = sent(b"abc");
+        let source = hash_of(b"abc");
         let verdict = |item| verify_delivery(&source, &item);
         assert_eq!(verdict(item(3, Some(source.digest()))), Verdict::Same);
         assert_eq!(verdict(item(3, None)), Verdict::HashPending);
@@ -154,38 +156,47 @@ mod tests {
     }
 
     const MB: u64 = 1_000_000;
+    const SOURCE_SIZE: u64 = 6 * MB;
 
-    fn judge(name: &str, item: u64, sent_last_byte: bool, parts: ContentParts) -> Rewriting {
-        let sizes = ComparedSizes { source: 6 * MB, item };
-        judge_rewriting(&name.parse().unwrap(), sizes, sent_last_byte, parts)
+    /// Classifies an item of `size` bytes, whose source has [`SOURCE_SIZE`].
+    fn classify(name: &str, size: u64, sent_last_byte: bool, parts: ContentParts) -> Rewriting {
+        let sizes = ComparedSizes { source: SOURCE_SIZE, item: size };
+        classify_rewriting(&name.parse().unwrap(), sizes, sent_last_byte, parts)
     }
 
     #[test]
     fn rewritten_zip_counts_only_with_equal_content_parts() {
         use ContentParts::{Different, Same, Unreadable};
         let proven = Rewriting::Proven(Evidence::ContentParts);
-        // The name and a lost last answer make no difference.
+        // The result depends neither on the name nor on the response to the last byte.
         for (name, sent_last_byte) in [("a.docx", true), ("a.docx", false), ("a.bin", false)] {
-            assert_eq!(judge(name, 6 * MB + 9, sent_last_byte, Same), proven);
-            assert_eq!(judge(name, 6 * MB + 9, sent_last_byte, Different), Rewriting::Refuted);
+            assert_eq!(classify(name, SOURCE_SIZE + 9, sent_last_byte, Same), proven);
+            assert_eq!(
+                classify(name, SOURCE_SIZE + 9, sent_last_byte, Different),
+                Rewriting::Refuted
+            );
         }
-        assert_eq!(judge("a.docx", 6 * MB, true, Unreadable), Rewriting::Unproven);
-        assert_eq!(judge("a.docx", 6 * MB, false, Unreadable), Rewriting::Refuted);
+        assert_eq!(classify("a.docx", SOURCE_SIZE, true, Unreadable), Rewriting::Unproven);
+        assert_eq!(classify("a.docx", SOURCE_SIZE, false, Unreadable), Rewriting::Refuted);
     }
 
     #[test]
     fn rewritten_file_counts_only_as_the_answer_to_the_last_byte() {
         let proven = Rewriting::Proven(Evidence::LastByteSent);
-        let office =
+        let office_files =
             ["order.doc", "list.XLS", "slides.ppt", "a.potm", "a.ppsm", "a.vsdm", "no.docx"];
-        for name in office.into_iter().chain(["photo.jpg", "scan.TIFF"]) {
-            assert_eq!(judge(name, 6 * MB + 50, true, ContentParts::NotZip), proven, "{name}");
-            let found = judge(name, 6 * MB + 50, false, ContentParts::NotZip);
-            assert_eq!(found, Rewriting::Refuted, "{name}");
+        for name in office_files.into_iter().chain(["photo.jpg", "scan.TIFF"]) {
+            assert_eq!(
+                classify(name, SOURCE_SIZE + 50, true, ContentParts::NotZip),
+                proven,
+                "{name}"
+            );
+            let without_response = classify(name, SOURCE_SIZE + 50, false, ContentParts::NotZip);
+            assert_eq!(without_response, Rewriting::Refuted, "{name}");
         }
         for name in ["order.pdf", "order", "order.xyz"] {
-            let unknown = judge(name, 6 * MB + 50, true, ContentParts::NotZip);
-            assert_eq!(unknown, Rewriting::Refuted, "{name}");
+            let other_type = classify(name, SOURCE_SIZE + 50, true, ContentParts::NotZip);
+            assert_eq!(other_type, Rewriting::Refuted, "{name}");
         }
     }
 
@@ -193,10 +204,13 @@ mod tests {
     fn item_of_an_implausible_size_is_not_a_rewritten_file() {
         for size in [0, 10, 4 * MB, 8 * MB, u64::MAX] {
             for parts in [ContentParts::Same, ContentParts::NotZip] {
-                assert_eq!(judge("order.doc", size, true, parts), Rewriting::Refuted, "{size}");
+                assert_eq!(classify("order.doc", size, true, parts), Rewriting::Refuted, "{size}");
             }
         }
-        let small = ComparedSizes { source: 9_000, item: 25_000 };
-        assert!(is_plausible_rewriting(small), "a small file may grow a lot");
+    }
+
+    #[test]
+    fn small_file_may_grow_by_more_than_a_quarter() {
+        assert!(is_plausible_rewriting(ComparedSizes { source: 9_000, item: 25_000 }));
     }
 }

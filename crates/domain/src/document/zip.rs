@@ -1,27 +1,33 @@
-//! Content parts of a ZIP container, read from its central directory alone.
+//! Content parts of a ZIP container, such as an Office file. They are read from the
+//! container's central directory, without its compressed data.
 //!
-//! With them a file that OneDrive rewrote is compared with its source. The input comes from
-//! outside: every length is checked, and a container beyond the limits is
-//! [`ZipKind::Unreadable`], never an error.
+//! OneDrive rewrites some files after the upload. Such a file is compared with its source by
+//! names, checksums and sizes of the parts. The input is not trusted: every length is checked,
+//! and a container beyond the limits is [`ZipKind::Unreadable`], which is not an error.
+//!
+//! The *end record* at the end of a container contains the position of the *central directory*,
+//! which has one *entry* for each part.
 
 use std::collections::BTreeMap;
 use std::ops::Range;
 
-/// Number of bytes at the end of a container that are searched for the end record, which
-/// locates the directory. It allows for the longest comment.
-pub const ZIP_TAIL_BYTES: u64 = END_BYTES as u64 + 0xFFFF;
-/// Maximum length of a directory that is read. It is enough for more than two thousand
-/// parts.
+/// Number of bytes at the end of a container that are searched for the end record. It is
+/// enough for an end record with the longest comment.
+pub const ZIP_TAIL_BYTES: u64 = END_RECORD_BYTES as u64 + 0xFFFF;
+/// Maximum length of a directory that is read, in bytes. It is enough for more than two
+/// thousand parts.
 pub const MAX_DIRECTORY_BYTES: u64 = 192 * 1024;
 
-const END_SIGNATURE: &[u8] = b"PK\x05\x06";
-const END_BYTES: usize = 22;
+const END_RECORD_SIGNATURE: &[u8] = b"PK\x05\x06";
+/// Length of the end record without its comment.
+const END_RECORD_BYTES: usize = 22;
 const ENTRY_SIGNATURE: &[u8] = b"PK\x01\x02";
+/// Length of a directory entry without its name, extra field and comment.
 const ENTRY_BYTES: usize = 46;
-/// Value of a field whose actual value is in a ZIP64 record.
+/// Value of a field that means that a ZIP64 record contains the actual value.
 const IN_ZIP64: u32 = 0xFFFF_FFFF;
 /// Flag of an encrypted entry.
-const ENCRYPTED: u16 = 1;
+const ENCRYPTED_FLAG: u16 = 1;
 
 /// Position of the central directory in a container.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -37,52 +43,54 @@ pub struct ZipDirectory {
 pub enum ZipKind<T> {
     /// A container within the limits.
     Zip(T),
-    /// A container that cannot be compared: too long, encrypted, ZIP64 or malformed.
+    /// A container that cannot be compared, because it is too long, encrypted, malformed or
+    /// uses ZIP64.
     Unreadable,
     /// Not a container.
     NotZip,
 }
 
-/// Names, CRC-32 values and sizes of the content parts of a container, as its directory
-/// states them. Parts with metadata are not included, because the service edits them.
+/// Names, CRC-32 values and sizes of the content parts of a container, from its directory.
+/// Parts that contain only metadata are not included, because OneDrive edits them.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ZipContents {
-    parts: BTreeMap<Vec<u8>, EntryFacts>,
+    parts: BTreeMap<Vec<u8>, PartSummary>,
 }
 
 /// CRC-32 and size of a content part.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-struct EntryFacts {
+struct PartSummary {
     crc32: u32,
     size: u32,
 }
 
 impl ZipDirectory {
-    /// Locates the directory of a container of `size` bytes in its last bytes, `tail`, at
-    /// most [`ZIP_TAIL_BYTES`] of them. Bytes after the container are allowed.
+    /// Locates the directory of a container of `size` bytes. `tail` are the last bytes of the
+    /// file, at most [`ZIP_TAIL_BYTES`]. Bytes after the container are allowed.
     #[must_use]
     pub fn locate(tail: &[u8], size: u64) -> ZipKind<Self> {
         let Some(tail_start) = size.checked_sub(tail.len() as u64) else {
             return ZipKind::NotZip;
         };
-        let mut is_announced = false;
-        for at in (0..=tail.len().saturating_sub(END_BYTES)).rev() {
-            let record = tail.get(at..).unwrap_or_default();
-            if !record.starts_with(END_SIGNATURE) || record.len() < END_BYTES {
+        let mut has_unreadable_directory = false;
+        for index in (0..=tail.len().saturating_sub(END_RECORD_BYTES)).rev() {
+            let record = tail.get(index..).unwrap_or_default();
+            if !record.starts_with(END_RECORD_SIGNATURE) || record.len() < END_RECORD_BYTES {
                 continue;
             }
-            match Self::announced(record, tail_start + at as u64) {
+            match Self::from_end_record(record, tail_start + index as u64) {
                 ZipKind::NotZip => {}
-                ZipKind::Unreadable => is_announced = true,
+                ZipKind::Unreadable => has_unreadable_directory = true,
                 directory @ ZipKind::Zip(_) => return directory,
             }
         }
-        if is_announced { ZipKind::Unreadable } else { ZipKind::NotZip }
+        if has_unreadable_directory { ZipKind::Unreadable } else { ZipKind::NotZip }
     }
 
-    /// Returns the directory that an end record at position `at` locates.
-    fn announced(record: &[u8], at: u64) -> ZipKind<Self> {
-        let (Some(disk), Some(first_disk), Some(here), Some(entries)) =
+    /// Returns the directory whose position is in an end record. The record is at `position`
+    /// in the container.
+    fn from_end_record(record: &[u8], position: u64) -> ZipKind<Self> {
+        let (Some(disk), Some(first_disk), Some(entries_on_disk), Some(entries)) =
             (u16_at(record, 4), u16_at(record, 6), u16_at(record, 8), u16_at(record, 10))
         else {
             return ZipKind::NotZip;
@@ -90,14 +98,18 @@ impl ZipDirectory {
         let (Some(length), Some(offset)) = (u32_at(record, 12), u32_at(record, 16)) else {
             return ZipKind::NotZip;
         };
-        if here == u16::MAX || entries == u16::MAX || length == IN_ZIP64 || offset == IN_ZIP64 {
+        if entries_on_disk == u16::MAX
+            || entries == u16::MAX
+            || length == IN_ZIP64
+            || offset == IN_ZIP64
+        {
             return ZipKind::Unreadable;
         }
         let (start, length) = (u64::from(offset), u64::from(length));
         let is_consistent = disk == 0
             && first_disk == 0
-            && here == entries
-            && start + length <= at
+            && entries_on_disk == entries
+            && start + length <= position
             && length >= u64::from(entries) * ENTRY_BYTES as u64;
         match is_consistent {
             false => ZipKind::NotZip,
@@ -119,22 +131,21 @@ impl ZipContents {
         let mut parts = BTreeMap::new();
         let mut names = std::collections::BTreeSet::new();
         for _ in 0..entries {
-            let DirectoryEntry { name, facts, length } = first_entry(remaining)?;
+            let DirectoryEntry { name, summary, length } = first_entry(remaining)?;
             remaining = remaining.get(length..)?;
-            // Of two parts with the same name, it is not defined which one is used.
+            // When two parts have the same name, the format does not define which one counts.
             if !names.insert(name) {
                 return None;
             }
             if !is_metadata(name) && !name.ends_with(b"/") {
-                parts.insert(name.to_vec(), facts);
+                parts.insert(name.to_vec(), summary);
             }
         }
         Some(Self { parts })
     }
 
-    /// Returns whether both containers have the same content: the same content parts, with
-    /// the same CRC-32 and size. Containers without any content prove nothing and do not
-    /// count as the same.
+    /// Returns whether both containers have the same content parts, with equal names, CRC-32
+    /// and sizes. Returns `false` for containers without any content, which prove nothing.
     #[must_use]
     pub fn is_same(&self, other: &Self) -> bool {
         self.parts.values().any(|part| part.size > 0) && self.parts == other.parts
@@ -144,29 +155,31 @@ impl ZipContents {
 /// Entry of a directory.
 struct DirectoryEntry<'a> {
     name: &'a [u8],
-    facts: EntryFacts,
+    summary: PartSummary,
     /// Number of bytes of the entry in the directory.
     length: usize,
 }
 
+/// Reads the first entry of `bytes`. Returns `None` if the entry is malformed, encrypted or
+/// uses ZIP64.
 fn first_entry(bytes: &[u8]) -> Option<DirectoryEntry<'_>> {
-    if !bytes.starts_with(ENTRY_SIGNATURE) || u16_at(bytes, 8)? & ENCRYPTED != 0 {
+    if !bytes.starts_with(ENTRY_SIGNATURE) || u16_at(bytes, 8)? & ENCRYPTED_FLAG != 0 {
         return None;
     }
-    let facts = EntryFacts { crc32: u32_at(bytes, 16)?, size: u32_at(bytes, 24)? };
+    let summary = PartSummary { crc32: u32_at(bytes, 16)?, size: u32_at(bytes, 24)? };
     let lengths = [u16_at(bytes, 28)?, u16_at(bytes, 30)?, u16_at(bytes, 32)?];
-    let [name, extra, comment] = lengths.map(usize::from);
-    if facts.size == IN_ZIP64 || name == 0 {
+    let [name_len, extra_len, comment_len] = lengths.map(usize::from);
+    if summary.size == IN_ZIP64 || name_len == 0 {
         return None;
     }
-    let name = bytes.get(ENTRY_BYTES..ENTRY_BYTES + name)?;
-    let length = ENTRY_BYTES + name.len() + extra + comment;
-    Some(DirectoryEntry { name, facts, length })
+    let name = bytes.get(ENTRY_BYTES..ENTRY_BYTES + name_len)?;
+    let length = ENTRY_BYTES + name_len + extra_len + comment_len;
+    Some(DirectoryEntry { name, summary, length })
 }
 
-/// Returns whether the service may edit the part when it accepts a file: properties, the
-/// content types and relationships of OOXML packages, and their counterparts in
-/// OpenDocument files. Names of package parts ignore case.
+/// Returns whether the part contains only metadata, which OneDrive may edit. These are the
+/// properties, content types and relationships of OOXML packages, and their counterparts in
+/// OpenDocument files. The names of such parts ignore case.
 fn is_metadata(name: &[u8]) -> bool {
     let name = name.to_ascii_lowercase();
     let folders: [&[u8]; 3] = [b"docprops/", b"customxml/", b"docmetadata/"];
@@ -176,10 +189,10 @@ fn is_metadata(name: &[u8]) -> bool {
         || name.ends_with(b".rels")
 }
 
-fn u16_at(bytes: &[u8], at: usize) -> Option<u16> {
-    bytes.get(at..)?.first_chunk().copied().map(u16::from_le_bytes)
+fn u16_at(bytes: &[u8], offset: usize) -> Option<u16> {
+    bytes.get(offset..)?.first_chunk().copied().map(u16::from_le_bytes)
 }
 
-fn u32_at(bytes: &[u8], at: usize) -> Option<u32> {
-    bytes.get(at..)?.first_chunk().copied().map(u32::from_le_bytes)
+fn u32_at(bytes: &[u8], offset: usize) -> Option<u32> {
+    bytes.get(offset..)?.first_chunk().copied().map(u32::from_le_bytes)
 }

@@ -1,7 +1,8 @@
-//! Batches: jobs of many documents.
+//! Batches: jobs that deliver several documents of one request.
 //!
-//! Each document of a batch is a transfer of its own. This module holds what they share and
-//! decides how the batch ends.
+//! Each document of a batch is a transfer with its own record. This module defines the record
+//! of the batch, which holds the state that the documents share. It also decides when the
+//! remaining documents are canceled, and the outcome of the batch.
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
@@ -9,6 +10,7 @@ use serde::{Deserialize, Serialize};
 use crate::callback::CallbackUrl;
 use crate::failure::FailureCode;
 use crate::ids::TransferId;
+use crate::job::BatchCounts;
 use crate::person::Person;
 use crate::phase::Phase;
 use crate::trace::TraceParent;
@@ -21,36 +23,16 @@ pub const MAX_DOCUMENTS: u16 = 1000;
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum OnItemError {
-    /// The remaining documents are canceled, and the batch fails.
+    /// Cancel the remaining documents, and fail the batch.
     #[default]
     Fail,
-    /// The remaining documents continue. The batch fails only if no document is delivered.
+    /// Continue with the remaining documents. The batch fails only if no document is
+    /// delivered.
     Skip,
 }
 
-/// Progress counters of a batch. Within a run they never decrease.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub struct BatchCounts {
-    /// Number of documents that have ended, with any outcome.
-    pub ended: u16,
-    /// Number of documents that were delivered.
-    pub completed: u16,
-    /// Total size of the delivered documents, in bytes.
-    pub bytes: u64,
-    /// Failure of the first document that failed.
-    pub first_failure: Option<FailureCode>,
-}
-
-impl BatchCounts {
-    /// Returns the number of documents that have ended without being delivered.
-    #[must_use]
-    pub const fn failed(&self) -> u16 {
-        self.ended.saturating_sub(self.completed)
-    }
-}
-
-/// Stored record of a batch: the documents of one request. Each document is a transfer with
-/// its own record; this one holds the common state.
+/// Stored record of a batch. It holds the state that all documents of the batch share; each
+/// document also has the record of its own transfer.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Batch {
@@ -91,11 +73,11 @@ pub struct Batch {
     /// Number of retries that the owner requested after an end.
     #[serde(default)]
     pub retries: u32,
-    /// Whether a retry is being prepared: not all documents that should run again have
-    /// started.
+    /// Whether a retry is being prepared. It is `true` until all documents that must run again
+    /// have been started.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub resuming: bool,
-    /// Whether every document that had not ended was asked to cancel.
+    /// Whether cancellation was requested for every document that had not ended.
     #[serde(default)]
     pub documents_stopped: bool,
     /// Whether cancellation was requested.
@@ -104,38 +86,38 @@ pub struct Batch {
     /// Time at which the last document ended.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub ended_at: Option<Timestamp>,
-    /// Why the batch was not completed; set at its end.
+    /// Why the batch was not completed. It is set at the end of the batch.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub failure: Option<Failure>,
-    /// Number of documents that were not delivered, set at the end; 0 in records of older
-    /// versions.
+    /// Number of documents that were not delivered. It is set at the end of the batch. It is
+    /// 0 in records of older versions.
     #[serde(default)]
     pub failed_documents: u16,
 }
 
 impl Batch {
-    /// Returns whether the batch was abandoned: it failed before the records of all its
-    /// documents were written, so it was never committed.
+    /// Returns whether the batch was abandoned: it failed before it was committed, which
+    /// means before the records of all its documents were written.
     #[must_use]
     pub fn was_abandoned(&self, counts: &BatchCounts) -> bool {
         self.phase == Phase::Failed && counts.ended < self.documents
     }
 
-    /// Returns whether the documents that have not ended must be asked to cancel now.
+    /// Returns whether the documents that have not ended must be canceled now.
     ///
     /// It is `false` while the records are being written, because some documents do not
-    /// exist yet. It is also `false` while a retry is being prepared, because the failures
-    /// counted then belong to the run before.
+    /// exist yet. It is also `false` while a retry is being prepared, because the counted
+    /// failures belong to the previous run.
     #[must_use]
     pub fn stops(&self, counts: &BatchCounts) -> bool {
         if self.phase == Phase::Accepted || self.resuming {
             return false;
         }
-        let fails = counts.failed() > 0 && self.on_item_error == OnItemError::Fail;
-        (self.cancel_requested || fails) && !self.documents_stopped
+        let fails_by_policy = counts.failed() > 0 && self.on_item_error == OnItemError::Fail;
+        (self.cancel_requested || fails_by_policy) && !self.documents_stopped
     }
 
-    /// Returns the outcome once all documents have ended; `None` before.
+    /// Returns the outcome of the batch, or `None` while a document has not ended.
     #[must_use]
     pub fn outcome(&self, counts: &BatchCounts) -> Option<Outcome> {
         if counts.ended < self.documents || self.resuming {
@@ -144,7 +126,7 @@ impl Batch {
         let all_delivered = counts.completed == self.documents;
         let enough_delivered = self.on_item_error == OnItemError::Skip && counts.completed > 0;
         Some(if all_delivered {
-            // A cancel that comes too late does not undo deliveries.
+            // A cancel request does not undo deliveries.
             Outcome::Completed
         } else if self.cancel_requested {
             Outcome::Canceled
@@ -166,12 +148,13 @@ impl Batch {
         if self.phase == Phase::Completed {
             return 100;
         }
-        // The counters still belong to the last run, so the value would decrease later.
+        // The counters still belong to the previous run. The percentage would decrease when
+        // the new run resets them.
         if self.resuming {
             return 0;
         }
-        let share = u32::from(counts.completed) * 100 / u32::from(self.documents.max(1));
-        u8::try_from(share.min(99)).unwrap_or(99)
+        let percent = u32::from(counts.completed) * 100 / u32::from(self.documents.max(1));
+        u8::try_from(percent.min(99)).unwrap_or(99)
     }
 }
 
@@ -179,6 +162,7 @@ impl Batch {
 mod tests {
     use super::*;
 
+    /// Returns a running batch of three documents.
     fn batch(on_item_error: OnItemError) -> Batch {
         Batch {
             schema_version: crate::transfer::SCHEMA_VERSION,
@@ -203,6 +187,8 @@ mod tests {
         }
     }
 
+    /// Returns the counters of a batch in which every document that ended without a delivery
+    /// failed.
     fn counts(ended: u16, completed: u16) -> BatchCounts {
         let first_failure = (completed < ended).then_some(FailureCode::QuotaExceeded);
         BatchCounts { ended, completed, bytes: 0, first_failure }
@@ -217,8 +203,10 @@ mod tests {
     #[test]
     fn one_failure_cancels_and_fails_a_batch_unless_skipped() {
         let failed = Some(Outcome::Failed(FailureCode::QuotaExceeded));
+
         assert!(batch(OnItemError::Fail).stops(&counts(1, 0)));
         assert_eq!(batch(OnItemError::Fail).outcome(&counts(3, 2)), failed);
+
         assert!(!batch(OnItemError::Skip).stops(&counts(1, 0)));
         assert_eq!(batch(OnItemError::Skip).outcome(&counts(3, 2)), Some(Outcome::Completed));
         assert_eq!(batch(OnItemError::Skip).outcome(&counts(3, 0)), failed);
@@ -227,12 +215,12 @@ mod tests {
     #[test]
     fn batch_is_canceled_when_its_documents_are_canceled() {
         let first_failure = Some(FailureCode::Canceled);
-        let stopped = |completed| BatchCounts { first_failure, ..counts(3, completed) };
+        let with_canceled = |completed| BatchCounts { first_failure, ..counts(3, completed) };
         for on_item_error in [OnItemError::Fail, OnItemError::Skip] {
-            assert_eq!(batch(on_item_error).outcome(&stopped(0)), Some(Outcome::Canceled));
+            assert_eq!(batch(on_item_error).outcome(&with_canceled(0)), Some(Outcome::Canceled));
         }
-        assert_eq!(batch(OnItemError::Fail).outcome(&stopped(2)), Some(Outcome::Canceled));
-        assert_eq!(batch(OnItemError::Skip).outcome(&stopped(2)), Some(Outcome::Completed));
+        assert_eq!(batch(OnItemError::Fail).outcome(&with_canceled(2)), Some(Outcome::Canceled));
+        assert_eq!(batch(OnItemError::Skip).outcome(&with_canceled(2)), Some(Outcome::Completed));
     }
 
     #[test]
@@ -247,7 +235,7 @@ mod tests {
     fn batch_with_a_retry_in_preparation_neither_ends_nor_cancels() {
         let resuming = Batch { resuming: true, ..batch(OnItemError::Fail) };
         assert_eq!(resuming.outcome(&counts(3, 2)), None);
-        assert!(!resuming.stops(&counts(3, 2)), "the failures belong to the run before");
+        assert!(!resuming.stops(&counts(3, 2)), "the failures belong to the previous run");
     }
 
     #[test]
@@ -256,13 +244,13 @@ mod tests {
         let percents = [(1, 0), (2, 0), (2, 1), (3, 1)]
             .map(|(ended, completed)| running.percent(&counts(ended, completed)));
         assert_eq!(percents, [0, 0, 33, 33]);
-        assert_eq!([(3, 1), (3, 3)].map(|(all, done)| counts(all, done).failed()), [2, 0]);
     }
 
     #[test]
     fn batch_percent_is_100_only_when_completed() {
         let running = batch(OnItemError::Fail);
-        assert_eq!([0, 1, 2, 3].map(|n| running.percent(&counts(n, n))), [0, 33, 66, 99]);
+        let percents = [0, 1, 2, 3].map(|delivered| running.percent(&counts(delivered, delivered)));
+        assert_eq!(percents, [0, 33, 66, 99]);
         let ended = Batch { phase: Phase::Completed, ..running };
         assert_eq!(ended.percent(&counts(3, 3)), 100);
     }

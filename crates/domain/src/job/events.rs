@@ -1,12 +1,15 @@
-//! The event stream of a job: which events a client receives next, given the last one that
-//! it has seen.
+//! Event stream of a job: the events that a client receives next, computed from the last event
+//! that the client has seen and the present state of the job.
+//!
+//! The stream has no history. A [`Cursor`] holds the values that the client already knows;
+//! [`events_since`] compares it with a [`JobSnapshot`] and returns the changes as events.
 
 use std::fmt;
 use std::str::FromStr;
 
 use crate::job::JobState;
 
-/// Snapshot of a job, reduced to the values that events carry.
+/// Values of a job at one time, as far as events contain them.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct JobSnapshot {
     /// Number of the run: 1, and one more for each retry.
@@ -15,15 +18,15 @@ pub struct JobSnapshot {
     pub state: JobState,
     /// Progress in percent, 0 to 100.
     pub percent: u8,
-    /// Number of bytes that have arrived at the destination.
+    /// Number of bytes that have been delivered to the destination.
     pub bytes_done: u64,
 }
 
-/// Cursor in the event stream: the last values of a job that a client knows. Any process
-/// can continue the stream from it.
+/// Position in the event stream: the last values of a job that a client has received. Any
+/// process can continue the stream from a cursor.
 ///
-/// It is sent to the client as the id of an event. Only this type interprets the text form:
-/// `1.running.40.6000000`, `1.completed.100.15000000.end`.
+/// The client receives the cursor as the id of an event. Examples of the text form are
+/// `1.running.40.6000000` and `1.completed.100.15000000.end`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Cursor {
     run_number: u32,
@@ -35,15 +38,14 @@ pub struct Cursor {
 }
 
 impl Cursor {
-    /// Returns whether the client knows everything: the end of this run was sent, and no
-    /// other run has begun.
+    /// Returns whether the client has received the final event and no new run has begun.
     #[must_use]
     pub fn has_seen_the_end(&self, now: &JobSnapshot) -> bool {
         self.ended && self.run_number == now.run_number && now.state.is_terminal()
     }
 }
 
-/// Content of a progress event. Progress is compared by percent, then by bytes.
+/// Content of a progress event. Two values are compared by percent first, then by bytes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 struct Progress {
     percent: u8,
@@ -53,31 +55,33 @@ struct Progress {
 /// Kind of an event.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum JobEvent {
-    /// The state has changed, or another run has begun.
+    /// The state has changed, or a new run has begun.
     Status,
     /// The progress has changed.
     Progress,
-    /// The final result. No event of this run follows.
+    /// The final result. It is the last event of the run.
     End,
 }
 
-/// Returns the events to send, in order, each with the cursor after it.
+/// Returns the events to send, in order, each with the cursor after it. `cursor` is `None` for
+/// a client that has received no event.
 ///
-/// Within a run, percent and bytes never decrease, whatever the snapshot says. The final
-/// event is sent once: a job that expires after it produces no further event.
+/// Within a run, the progress in events never decreases, even if a snapshot contains less
+/// progress. The final event is sent once. A job that expires after the final event produces
+/// no further event.
 #[must_use]
 pub fn events_since(cursor: Option<Cursor>, now: &JobSnapshot) -> Vec<(JobEvent, Cursor)> {
     if cursor.is_some_and(|cursor| cursor.has_seen_the_end(now)) {
         return Vec::new();
     }
-    // A cursor of an earlier run does not apply to this one. A cursor of a later run is
-    // invalid, because no event with it was ever sent.
-    let known = cursor.filter(|cursor| cursor.run_number == now.run_number);
+    // A cursor of another run is ignored. It belongs to an earlier run, or it is invalid
+    // because its run has not begun.
+    let cursor_of_run = cursor.filter(|cursor| cursor.run_number == now.run_number);
     let mut events = Vec::with_capacity(3);
-    let mut cursor = match known {
+    let mut cursor = match cursor_of_run {
         Some(cursor) if cursor.state == now.state => cursor,
         _ => {
-            let progress = known.and_then(|cursor| cursor.progress);
+            let progress = cursor_of_run.and_then(|cursor| cursor.progress);
             let cursor =
                 Cursor { run_number: now.run_number, state: now.state, progress, ended: false };
             events.push((JobEvent::Status, cursor));
@@ -85,7 +89,7 @@ pub fn events_since(cursor: Option<Cursor>, now: &JobSnapshot) -> Vec<(JobEvent,
         }
     };
     let progress = Progress { percent: now.percent, bytes_done: now.bytes_done };
-    if cursor.progress.is_none_or(|before| before < progress) {
+    if cursor.progress.is_none_or(|last_sent| last_sent < progress) {
         cursor.progress = Some(progress);
         events.push((JobEvent::Progress, cursor));
     }
@@ -142,60 +146,78 @@ impl FromStr for Cursor {
 mod tests {
     use super::*;
 
+    /// Snapshot of a running job at 40 percent with 6 delivered bytes.
     const RUNNING: JobSnapshot =
         JobSnapshot { run_number: 1, state: JobState::Running, percent: 40, bytes_done: 6 };
 
-    fn kinds(cursor: Option<Cursor>, now: &JobSnapshot) -> Vec<JobEvent> {
-        events_since(cursor, now).into_iter().map(|(kind, _)| kind).collect()
+    fn new_events(cursor: Option<Cursor>, now: &JobSnapshot) -> Vec<JobEvent> {
+        events_since(cursor, now).into_iter().map(|(event, _)| event).collect()
     }
 
-    fn last(cursor: Option<Cursor>, now: &JobSnapshot) -> Option<Cursor> {
+    fn last_cursor(cursor: Option<Cursor>, now: &JobSnapshot) -> Option<Cursor> {
         events_since(cursor, now).last().map(|(_, cursor)| *cursor)
     }
 
     #[test]
-    fn new_client_gets_every_event_and_later_only_changes() {
-        assert_eq!(kinds(None, &RUNNING), [JobEvent::Status, JobEvent::Progress]);
-        let cursor = last(None, &RUNNING);
-        assert_eq!(kinds(cursor, &RUNNING), []);
-        let further = JobSnapshot { bytes_done: 7, ..RUNNING };
-        assert_eq!(kinds(cursor, &further), [JobEvent::Progress]);
-        let done = JobSnapshot { state: JobState::Completed, percent: 100, ..further };
-        assert_eq!(kinds(cursor, &done), [JobEvent::Status, JobEvent::Progress, JobEvent::End]);
-        // The connection broke before the final event.
-        let cut = events_since(cursor, &done)[1].1;
-        assert_eq!(kinds(Some(cut), &done), [JobEvent::End]);
+    fn new_client_gets_status_and_progress_of_a_running_job() {
+        assert_eq!(new_events(None, &RUNNING), [JobEvent::Status, JobEvent::Progress]);
+    }
+
+    #[test]
+    fn client_with_a_cursor_gets_only_changes() {
+        let cursor = last_cursor(None, &RUNNING);
+        assert_eq!(new_events(cursor, &RUNNING), []);
+
+        let more_bytes = JobSnapshot { bytes_done: 7, ..RUNNING };
+        assert_eq!(new_events(cursor, &more_bytes), [JobEvent::Progress]);
+
+        let completed = JobSnapshot { state: JobState::Completed, percent: 100, ..more_bytes };
+        let all_events = [JobEvent::Status, JobEvent::Progress, JobEvent::End];
+        assert_eq!(new_events(cursor, &completed), all_events);
+    }
+
+    #[test]
+    fn reconnected_client_gets_the_missing_final_event() {
+        let completed = JobSnapshot { state: JobState::Completed, percent: 100, ..RUNNING };
+        let events = events_since(None, &completed);
+        let (last_received, cursor) = events[1];
+        assert_eq!(last_received, JobEvent::Progress);
+
+        assert_eq!(new_events(Some(cursor), &completed), [JobEvent::End]);
     }
 
     #[test]
     fn final_event_is_sent_once_and_a_retry_starts_over() {
         let failed = JobSnapshot { state: JobState::Failed, ..RUNNING };
-        let cursor = last(None, &failed);
+        let cursor = last_cursor(None, &failed);
         assert!(cursor.unwrap().has_seen_the_end(&failed));
+
         let expired = JobSnapshot { state: JobState::Expired, ..failed };
-        assert_eq!(kinds(cursor, &expired), []);
+        assert_eq!(new_events(cursor, &expired), []);
+
         let second_run =
             JobSnapshot { run_number: 2, state: JobState::Queued, percent: 0, bytes_done: 0 };
         assert!(!cursor.unwrap().has_seen_the_end(&second_run));
-        assert_eq!(kinds(cursor, &second_run), [JobEvent::Status, JobEvent::Progress]);
+        assert_eq!(new_events(cursor, &second_run), [JobEvent::Status, JobEvent::Progress]);
     }
 
     #[test]
     fn decreasing_progress_within_a_run_sends_no_event() {
-        let cursor = last(None, &RUNNING);
+        let cursor = last_cursor(None, &RUNNING);
         for (percent, bytes_done) in [(39, 9), (40, 5), (40, 6)] {
-            assert_eq!(kinds(cursor, &JobSnapshot { percent, bytes_done, ..RUNNING }), []);
+            assert_eq!(new_events(cursor, &JobSnapshot { percent, bytes_done, ..RUNNING }), []);
         }
     }
 
     #[test]
     fn event_id_reads_back_as_its_cursor() {
-        let done = JobSnapshot { state: JobState::Completed, percent: 100, ..RUNNING };
-        for (_, cursor) in events_since(None, &RUNNING).into_iter().chain(events_since(None, &done))
-        {
-            assert_eq!(cursor.to_string().parse(), Ok(cursor));
+        let completed = JobSnapshot { state: JobState::Completed, percent: 100, ..RUNNING };
+        for snapshot in [&RUNNING, &completed] {
+            for (_, cursor) in events_since(None, snapshot) {
+                assert_eq!(cursor.to_string().parse(), Ok(cursor));
+            }
         }
-        assert_eq!(last(None, &done).unwrap().to_string(), "1.completed.100.6.end");
+        assert_eq!(last_cursor(None, &completed).unwrap().to_string(), "1.completed.100.6.end");
     }
 
     #[test]

@@ -1,12 +1,13 @@
-//! Idempotency records of requests.
+//! Idempotency record of a request: it lets a repeated request return the job of the first
+//! request.
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use crate::ids::TransferId;
 
-/// Idempotency record of a request. A repeated request with the same key creates no further
-/// job and gets the first one.
+/// Idempotency record of a request. Another request with the same key creates no job, and its
+/// response contains the job of the first request.
 ///
 /// Both hashes cover values that the caller sent. The values themselves are not stored.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -18,8 +19,8 @@ pub struct IdempotencyRecord {
     pub fingerprint: String,
     /// Id of the job that the request created.
     pub job_id: TransferId,
-    /// End of the record's retention. It is that of the job, unless the job is retried
-    /// later.
+    /// End of the record's retention. It equals the end of the job's retention, unless the job
+    /// was retried later.
     #[serde(rename = "keepUntil")]
     pub retain_until: Timestamp,
 }

@@ -1,4 +1,4 @@
-//! Webhook notification of the end of a job.
+//! Notification of the end of a job, which is sent to the webhook that the caller named.
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
@@ -14,16 +14,16 @@ use crate::transfer::{Outcome, Transfer};
 /// Notification of the end of a job, for the webhook that its caller named.
 ///
 /// It is written in the transaction that ends the job. Then it is sent at least once,
-/// always with the same [`WebhookNotification::message_id`]. It contains the webhook's URL, but no names
-/// of documents. It is stored in the encrypted table, travels through an encrypted queue
-/// and is never logged.
+/// always with the same [`WebhookNotification::message_id`]. It contains the webhook's URL,
+/// but no names of documents. It is stored in the encrypted table, sent through an encrypted
+/// queue, and never logged.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct WebhookNotification {
     /// Id of the job.
     pub job_id: TransferId,
-    /// Number that distinguishes the ends of one job: the execution of a transfer, the run
-    /// of a batch.
+    /// Number that distinguishes the ends of one job. For a transfer it is the number of the
+    /// execution, for a batch the number of the run.
     #[serde(rename = "attempt")]
     pub end_number: u32,
     /// URL of the webhook.
@@ -48,8 +48,8 @@ pub struct WebhookNotification {
 }
 
 impl WebhookNotification {
-    /// Returns the notification for a transfer that has ended; `None` while it runs, or
-    /// when no webhook was named.
+    /// Returns the notification for a transfer that has ended. Returns `None` if the transfer
+    /// has not ended or its caller named no webhook.
     #[must_use]
     pub fn of_transfer(ended: &Transfer) -> Option<Self> {
         Some(Self {
@@ -66,8 +66,8 @@ impl WebhookNotification {
         })
     }
 
-    /// Returns the notification for a batch that ends with `outcome`; `None` when no
-    /// webhook was named, or when the batch was never committed.
+    /// Returns the notification for a batch that ends with `outcome`. Returns `None` if the
+    /// caller named no webhook or the batch was never committed.
     #[must_use]
     pub fn of_batch(
         ending: &Batch,
@@ -93,8 +93,8 @@ impl WebhookNotification {
     }
 
     /// Returns the id of the message. It is the same for each repetition, so that a
-    /// receiver can discard duplicates. It contains no dot, because the signed text has
-    /// dots between its parts.
+    /// receiver can discard duplicates. It contains no dot, because dots separate the parts
+    /// of the text that is signed.
     #[must_use]
     pub fn message_id(&self) -> String {
         format!("{}-{}", self.job_id, self.end_number)

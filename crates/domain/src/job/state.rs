@@ -1,4 +1,5 @@
-//! State of a job of the downloads API, and the polling interval that clients are given.
+//! State of a job of the downloads API, and the interval after which a client should poll it
+//! again.
 //!
 //! A job is a transfer of one document or a batch of many.
 
@@ -9,17 +10,17 @@ use crate::phase::Phase;
 /// State of a job, as the downloads API shows it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum JobState {
-    /// Waiting for a slot.
+    /// The job waits for a slot.
     Queued,
     /// At least one document is being transferred.
     Running,
     /// The result is available.
     Completed,
-    /// Ended with an error.
+    /// The job ended with an error.
     Failed,
-    /// Ended on request.
+    /// The job ended because its cancellation was requested.
     Canceled,
-    /// Ended, and the retention of its result is over.
+    /// The job has ended, and the retention of its result is over.
     Expired,
 }
 
@@ -28,8 +29,8 @@ impl JobState {
     pub const ALL: [Self; 6] =
         [Self::Queued, Self::Running, Self::Completed, Self::Failed, Self::Canceled, Self::Expired];
 
-    /// Derives the state from the stored phase and the clock. Expiry depends on the clock
-    /// alone, so it does not wait for the clean-up of the sweeper.
+    /// Derives the state from the stored phase and the present time. A job expires at its time
+    /// even if the sweeper has not removed it yet.
     #[must_use]
     pub fn of(phase: Phase, retain_until: Option<Timestamp>, now: Timestamp) -> Self {
         let is_over = retain_until.is_some_and(|until| until <= now);
@@ -69,18 +70,20 @@ impl JobState {
     }
 }
 
-/// Returns the interval until the next poll, in milliseconds: 1 s for a job that is young
-/// or nearly done, up to 15 s for one that takes long. `None` for a final state.
+/// Returns the interval until the next poll, in milliseconds. Returns `None` for a final state.
+///
+/// The interval is 1 s for a job that is young or nearly done. It grows with the age of the
+/// job, up to 15 s.
 #[must_use]
 pub fn next_poll_ms(state: JobState, percent: u8, age: SignedDuration) -> Option<u32> {
-    const LEAST: i128 = 1_000;
-    const MOST: i128 = 15_000;
+    const SHORTEST: i128 = 1_000;
+    const LONGEST: i128 = 15_000;
     if state.is_terminal() {
         return None;
     }
-    // A tenth of the age, so a client learns of the end at most that much later.
-    let wait = if percent >= 90 { LEAST } else { age.as_millis() / 10 };
-    u32::try_from(wait.clamp(LEAST, MOST)).ok()
+    // A tenth of the age: a client notices the end with a delay of at most 10 %.
+    let wait = if percent >= 90 { SHORTEST } else { age.as_millis() / 10 };
+    u32::try_from(wait.clamp(SHORTEST, LONGEST)).ok()
 }
 
 #[cfg(test)]
@@ -101,13 +104,13 @@ mod tests {
 
     #[test]
     fn poll_interval_grows_with_age_and_is_short_near_the_end() {
-        let ask = |percent, seconds| {
-            next_poll_ms(JobState::Running, percent, SignedDuration::from_secs(seconds))
+        let poll_ms = |percent, age_seconds| {
+            next_poll_ms(JobState::Running, percent, SignedDuration::from_secs(age_seconds))
         };
-        assert_eq!(ask(0, 0), Some(1_000));
-        assert_eq!(ask(20, 60), Some(6_000));
-        assert_eq!(ask(20, 3600), Some(15_000));
-        assert_eq!(ask(95, 3600), Some(1_000));
+        assert_eq!(poll_ms(0, 0), Some(1_000));
+        assert_eq!(poll_ms(20, 60), Some(6_000));
+        assert_eq!(poll_ms(20, 3600), Some(15_000));
+        assert_eq!(poll_ms(95, 3600), Some(1_000));
         assert_eq!(next_poll_ms(JobState::Expired, 95, SignedDuration::ZERO), None);
     }
 }

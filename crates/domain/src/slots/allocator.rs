@@ -1,4 +1,7 @@
-//! Allocator: decides which transfers of a queue get a slot, within the limits of the pool.
+//! Allocator of slots: decides which queued transfers get a slot, within the limits of the pool
+//! and of each person.
+//!
+//! A slot is the right of a transfer to move bytes.
 
 use std::collections::BTreeMap;
 
@@ -9,17 +12,19 @@ use crate::slots::{PoolLimits, QueueEntry};
 /// Slots of a pool that are held now.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Slots {
-    /// Transfers that hold a slot, each with the person or service it counts against.
+    /// Transfers that hold a slot, each with the person or service whose limit it counts
+    /// against.
     pub holders: BTreeMap<TransferId, Person>,
-    /// Version number for optimistic locking. It grows with each change, and a grant is
-    /// conditional on it.
+    /// Version number for optimistic locking. It grows with each change. A slot is granted
+    /// only if the version has not changed since it was read.
     pub version: u64,
 }
 
-/// Chooses the queued transfers that get a slot. Entries must be passed in queue order.
+/// Chooses the queued transfers that get a slot. The caller passes the entries of the queue in
+/// order.
 ///
-/// An entry whose person is at the limit is skipped, and later entries may still get a
-/// slot. Apart from such skips the queue order is kept. No slot stays free while a queued
+/// Entries get slots in this order, except that an entry is skipped when its person is at the
+/// limit. Later entries may then still get a slot. So no slot stays free while a queued
 /// transfer is allowed to take it.
 #[derive(Debug)]
 pub struct SlotAllocator {
@@ -48,10 +53,11 @@ impl SlotAllocator {
         self.held >= self.limits.active
     }
 
-    /// Decides whether the next entry of the queue gets a slot, and counts the slot if so.
-    pub fn admits(&mut self, waiting: &QueueEntry) -> bool {
-        let count = self.by_person.entry(waiting.person.clone()).or_default();
-        if self.held >= self.limits.active || *count >= self.limits.each(&waiting.person) {
+    /// Decides whether the next entry of the queue gets a slot. If it does, the slot counts as
+    /// held from now on.
+    pub fn admits(&mut self, entry: &QueueEntry) -> bool {
+        let count = self.by_person.entry(entry.person.clone()).or_default();
+        if self.held >= self.limits.active || *count >= self.limits.each(&entry.person) {
             return false;
         }
         *count += 1;
@@ -71,32 +77,36 @@ mod tests {
 
     const LIMITS: PoolLimits = PoolLimits::new(5, 3);
 
-    fn waiting(n: u128, person: &str) -> QueueEntry {
-        let order = i64::try_from(n).unwrap();
-        QueueEntry { order, transfer_id: TransferId::from_u128(n), person: Person::new(person) }
+    /// Returns the entry at this place of the queue.
+    fn entry(place: u128, person: &str) -> QueueEntry {
+        let order = i64::try_from(place).unwrap();
+        let transfer_id = TransferId::from_u128(place);
+        QueueEntry { order, transfer_id, person: Person::new(person) }
     }
 
     #[test]
     fn person_at_the_limit_is_skipped_for_the_next_in_the_queue() {
-        let mut admission = SlotAllocator::new(LIMITS, &Slots::default());
+        let mut allocator = SlotAllocator::new(LIMITS, &Slots::default());
         let queue = ["ada", "ada", "ada", "ada", "bob", "ada", "cyd", "dan"];
-        let admitted: Vec<_> =
-            (0..).zip(queue).filter(|(n, p)| admission.admits(&waiting(*n, p))).collect();
+        let admitted: Vec<_> = (0..)
+            .zip(queue)
+            .filter(|(place, person)| allocator.admits(&entry(*place, person)))
+            .collect();
         assert_eq!(admitted, [(0, "ada"), (1, "ada"), (2, "ada"), (4, "bob"), (6, "cyd")]);
-        assert!(admission.is_full());
+        assert!(allocator.is_full());
     }
 
     #[test]
     fn service_has_its_own_slot_limit() {
         let limits = PoolLimits { active: 9, per_person: 1, per_service: 4 };
-        let mut admission = SlotAllocator::new(limits, &Slots::default());
-        let queue = (0..12).map(|n| {
-            let person = if n % 2 == 0 { Person::service("scv") } else { Person::new("scv") };
-            QueueEntry { person, ..waiting(n, "") }
+        let mut allocator = SlotAllocator::new(limits, &Slots::default());
+        let queue = (0..12).map(|place| {
+            let person = if place % 2 == 0 { Person::service("scv") } else { Person::new("scv") };
+            QueueEntry { person, ..entry(place, "") }
         });
-        let admitted = queue.filter(|waiting| admission.admits(waiting));
+        let admitted = queue.filter(|entry| allocator.admits(entry));
         let (services, persons): (Vec<_>, Vec<_>) =
-            admitted.partition(|waiting| waiting.person.is_service());
+            admitted.partition(|entry| entry.person.is_service());
         assert_eq!((services.len(), persons.len()), (4, 1));
     }
 
@@ -110,10 +120,10 @@ mod tests {
 
     #[test]
     fn person_ignores_case_and_is_hidden_from_debug() {
-        let [a, b] = ["Ada@Court.example", "ada@court.example"]
+        let [mixed_case, lower_case] = ["Ada@Court.example", "ada@court.example"]
             .map(|text| Person::from(&text.parse::<Recipient>().unwrap()));
-        assert_eq!(a, b);
-        assert_eq!(format!("{a:?}"), "Person(…)");
+        assert_eq!(mixed_case, lower_case);
+        assert_eq!(format!("{mixed_case:?}"), "Person(…)");
     }
 
     proptest! {
@@ -122,24 +132,24 @@ mod tests {
             held in prop::collection::vec(0_u8..4, 0..5),
             queue in prop::collection::vec(0_u8..4, 0..20),
         ) {
-            let person = |n: u8| Person::new(n.to_string());
+            let person = |number: u8| Person::new(number.to_string());
             let holders = (1000..).map(TransferId::from_u128).zip(held.into_iter().map(person));
             let slots = Slots { holders: holders.collect(), version: 0 };
-            let mut admission = SlotAllocator::new(LIMITS, &slots);
+            let mut allocator = SlotAllocator::new(LIMITS, &slots);
             let (admitted, skipped): (Vec<_>, Vec<_>) = (0..)
                 .zip(queue)
-                .map(|(n, p)| waiting(n, &p.to_string()))
-                .partition(|w| admission.admits(w));
-            let count = |p: &Person| {
-                slots.holders.values().filter(|h| *h == p).count()
-                    + admitted.iter().filter(|w| w.person == *p).count()
+                .map(|(place, person)| entry(place, &person.to_string()))
+                .partition(|entry| allocator.admits(entry));
+            let held_by = |person: &Person| {
+                slots.holders.values().filter(|holder| *holder == person).count()
+                    + admitted.iter().filter(|entry| entry.person == *person).count()
             };
             prop_assert!(slots.holders.len() + admitted.len() <= LIMITS.active.max(slots.holders.len()));
-            for w in &admitted {
-                prop_assert!(count(&w.person) <= LIMITS.per_person);
+            for entry in &admitted {
+                prop_assert!(held_by(&entry.person) <= LIMITS.per_person);
             }
-            for w in &skipped {
-                prop_assert!(admission.is_full() || count(&w.person) >= LIMITS.per_person);
+            for entry in &skipped {
+                prop_assert!(allocator.is_full() || held_by(&entry.person) >= LIMITS.per_person);
             }
         }
     }

@@ -1,5 +1,7 @@
-//! Slots: the right of a transfer to move bytes, with the queue, the priorities and the
-//! limits by which slots are granted.
+//! Slots: a transfer may move bytes only while it holds a slot.
+//!
+//! The modules hold the limits on the number of slots, the order of the queue in which
+//! transfers wait for a slot, and the allocator that grants free slots.
 
 mod allocator;
 mod pool;

@@ -1,10 +1,10 @@
-//! Slot pools and their limits.
+//! Pools of slots, and the limits on the number of slots that may be held in each pool.
 
 use serde::{Deserialize, Serialize};
 
 use crate::person::Person;
 
-/// Slot pool. The transfers of a pool share its slots.
+/// Pool of slots. All transfers to the same kind of destination share a pool.
 #[derive(
     Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Default, Serialize, Deserialize,
 )]
@@ -38,7 +38,7 @@ pub struct PoolLimits {
     pub active: usize,
     /// Limit for one person.
     pub per_person: usize,
-    /// Limit for one service that makes requests for itself.
+    /// Limit for one service that makes requests for itself and not for a person.
     pub per_service: usize,
 }
 

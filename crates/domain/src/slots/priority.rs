@@ -1,5 +1,5 @@
-//! Order of the queue: the state of a transfer towards its pool, its priority and its queue
-//! entry.
+//! Queue for slots: priorities, entries of the queue, and whether a transfer waits for a slot or
+//! holds one.
 
 use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
@@ -7,8 +7,9 @@ use serde::{Deserialize, Serialize};
 use crate::ids::TransferId;
 use crate::person::Person;
 
-/// Priority of a transfer, as an offset to the time at which its run was requested. A
-/// transfer that waits long enough comes first whatever its priority, so none starves.
+/// Priority of a transfer. It changes the time by which the transfer is queued.
+///
+/// Ten minutes of waiting outweigh one level of priority, so no transfer waits forever.
 #[derive(
     Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Default, Serialize, Deserialize,
 )]
@@ -45,12 +46,12 @@ impl Priority {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum SlotState {
-    /// Neither holds a slot nor waits for one.
+    /// The transfer neither holds a slot nor waits for one.
     #[default]
     Idle,
-    /// Waits in the queue for a slot.
+    /// The transfer waits in the queue for a slot.
     Queued,
-    /// Holds a slot.
+    /// The transfer holds a slot.
     Holding,
 }
 
@@ -69,7 +70,7 @@ impl SlotState {
 /// Entry of a transfer in the queue for a slot.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct QueueEntry {
-    /// Sort key from [`Priority::order`]; the smallest comes first.
+    /// Sort key from [`Priority::order`]. The entry with the smallest key comes first.
     pub order: i64,
     /// The transfer.
     pub transfer_id: TransferId,

@@ -1,17 +1,21 @@
-//! Arrival of a pushed document in the exchange bucket: how `poll` decides whether the
-//! object is there, and how long it waits before the next check.
+//! Arrival of a document in the exchange bucket after the document source was asked to push
+//! it.
+//!
+//! The workflow's step `poll` sends a HEAD request for the object's key. The rules here decide
+//! whether the object that it finds is from this push, and how long to wait for the next
+//! check.
 
 use jiff::{SignedDuration, Timestamp};
 
 use crate::transfer::{FoundObject, ObjectHead, PushedSource, STORE_CLOCK_TOLERANCE};
 
 impl ObjectHead {
-    /// Returns whether this push may have brought the object.
+    /// Returns whether this push may have written the object.
     ///
-    /// An object that is not older than the push always counts. `Date` and `Last-Modified`
-    /// may come from two nodes of the store, whose clocks differ. An object that seems older
-    /// by at most [`STORE_CLOCK_TOLERANCE`] therefore counts if it was not there at the time
-    /// of the push.
+    /// An object that is not older than the push always counts. The time of the push and the
+    /// time of the object may come from two nodes of the store, whose clocks differ. So an
+    /// object that seems older by at most [`STORE_CLOCK_TOLERANCE`] counts as well, if it did
+    /// not exist at the time of the push.
     #[must_use]
     pub fn is_from_push(&self, source: &PushedSource) -> bool {
         self.is_written_since(source.requested_at)
@@ -25,9 +29,10 @@ impl ObjectHead {
                 })
     }
 
-    /// Returns whether the object may be from this push or slightly older. That is unknown
-    /// when it was there after the push and no HEAD request was sent before. Only another
-    /// push can tell.
+    /// Returns whether it is unknown if the object is from this push or slightly older.
+    ///
+    /// This is the case when the object existed just after the push and no HEAD request was
+    /// sent before the push. Only another push resolves this.
     fn is_ambiguous(&self, source: &PushedSource) -> bool {
         !self.is_from_push(source)
             && self.is_about_since(source.requested_at)
@@ -40,14 +45,14 @@ impl ObjectHead {
         self.last_modified.as_second() >= requested_at.as_second()
     }
 
-    /// Like `is_written_since`, with a tolerance for the clocks of two nodes of the store.
+    /// Same as `is_written_since`, with a tolerance for the clocks of two nodes of the store.
     fn is_about_since(&self, requested_at: Timestamp) -> bool {
         self.is_written_since(requested_at - STORE_CLOCK_TOLERANCE)
     }
 }
 
-/// Time that the object of a push has to replace one that may be from an earlier push. After
-/// it, the document is pushed again.
+/// Time after a push during which its object may still replace an object that may be from an
+/// earlier push. After this time, the document is pushed again.
 const AMBIGUITY_WAIT: SignedDuration = SignedDuration::from_secs(20);
 
 /// Limits of the wait for an arrival.
@@ -62,30 +67,29 @@ pub struct ArrivalRules {
 pub enum ArrivalVerdict {
     /// The whole object is there, and it is from this push.
     Arrived,
-    /// An object of the announced size has been there for a while, but it may be from an
-    /// earlier push. Only another push can tell.
+    /// An object of the announced size is still there after a while, but it may be from an
+    /// earlier push. The document must be pushed again.
     Ambiguous,
-    /// The object is not there yet; check again after a pause.
+    /// The object has not arrived yet. Check again after a pause.
     Wait {
-        /// Pause in seconds, 1 to 30. It ends at the deadline at the latest, but lasts at
-        /// least 1 s.
+        /// Pause in seconds, 1 to 30. It is shortened to end at the deadline, but not below
+        /// 1 s.
         seconds: u32,
     },
     /// The deadline has passed, and there is no object of this push.
     NotArrived,
-    /// The deadline has passed, and the object has another size than announced.
+    /// The deadline has passed, and the object does not have the announced size.
     WrongSize,
 }
 
 /// Decides whether the object that a push announced has arrived.
 ///
-/// An object from before this push does not count, see [`ObjectHead::is_from_push`]. An
-/// object of another size may be incomplete and replaced later, so the wait for it goes on
-/// until the deadline.
+/// An object from before this push does not count, see [`ObjectHead::is_from_push`]. If the
+/// object does not have the announced size, it may be incomplete and be replaced later. So the
+/// wait continues until the deadline.
 ///
-/// The pause is half of the time already waited, from 1 s to 30 s. It is computed from the
-/// time of the push and not from a counter, so a repeated task neither shortens nor
-/// stretches the wait.
+/// The pause is half of the time since the push, from 1 s to 30 s. It does not depend on a
+/// counter of checks, so a repeated invocation does not change the pauses.
 #[must_use]
 pub fn check_arrival(
     source: &PushedSource,
@@ -93,8 +97,8 @@ pub fn check_arrival(
     now: Timestamp,
     rules: ArrivalRules,
 ) -> ArrivalVerdict {
-    let fresh = head.filter(|head| head.is_from_push(source));
-    if fresh.is_some_and(|h| h.size == source.size) {
+    let pushed_object = head.filter(|head| head.is_from_push(source));
+    if pushed_object.is_some_and(|head| head.size == source.size) {
         return ArrivalVerdict::Arrived;
     }
     // The clocks of two invocations may differ a little, so the difference can be negative.
@@ -106,7 +110,7 @@ pub fn check_arrival(
     }
     let remaining = rules.deadline - waited;
     if remaining <= SignedDuration::ZERO {
-        return if fresh.is_some() {
+        return if pushed_object.is_some() {
             ArrivalVerdict::WrongSize
         } else {
             ArrivalVerdict::NotArrived
@@ -126,6 +130,7 @@ mod tests {
         Timestamp::from_second(second).unwrap()
     }
 
+    /// Returns a push of 100 bytes, requested and recorded at second 1000.
     fn source() -> PushedSource {
         PushedSource {
             key: "a.pdf".into(),
@@ -144,41 +149,46 @@ mod tests {
         ObjectHead { size, etag: "\"e\"".into(), last_modified: at(last_modified) }
     }
 
-    fn judge(head: Option<ObjectHead>, now: i64) -> ArrivalVerdict {
+    fn check(head: Option<ObjectHead>, now: i64) -> ArrivalVerdict {
         check_arrival(&source(), head.as_ref(), at(now), RULES)
     }
 
     #[test]
     fn whole_object_of_the_push_has_arrived_even_late() {
-        assert_eq!(judge(Some(head(100, 1000)), 1001), ArrivalVerdict::Arrived);
-        assert_eq!(judge(Some(head(100, 1700)), 1701), ArrivalVerdict::Arrived);
+        assert_eq!(check(Some(head(100, 1000)), 1001), ArrivalVerdict::Arrived);
+        assert_eq!(check(Some(head(100, 1700)), 1701), ArrivalVerdict::Arrived);
     }
 
     #[test]
     fn object_from_before_the_push_is_not_an_arrival() {
-        assert_eq!(judge(Some(head(100, 999)), 1001), ArrivalVerdict::Wait { seconds: 1 });
-        assert_eq!(judge(Some(head(100, 999)), 1600), ArrivalVerdict::NotArrived);
+        assert_eq!(check(Some(head(100, 999)), 1001), ArrivalVerdict::Wait { seconds: 1 });
+        assert_eq!(check(Some(head(100, 999)), 1600), ArrivalVerdict::NotArrived);
     }
 
     /// The clock of one node is three seconds behind the clock of another.
     #[test]
     fn object_of_a_slow_node_counts_when_it_was_not_there_before() {
-        let judge_at = |found, written: i64, now: i64| {
+        let check_at = |found, written: i64, now: i64| {
             let source = PushedSource { found: Some(found), ..source() };
             check_arrival(&source, Some(&head(100, written)), at(now), RULES)
         };
-        let judge = |found, written| judge_at(found, written, 1001);
-        let found = |written| Some(head(100, written));
+        let check = |found, written| check_at(found, written, 1001);
+        let head_from = |written| Some(head(100, written));
         let waits = ArrivalVerdict::Wait { seconds: 1 };
-        assert_eq!(judge(FoundObject::Absent, 997), ArrivalVerdict::Arrived);
-        assert_eq!(judge(FoundObject::before(found(996)), 997), ArrivalVerdict::Arrived);
-        assert_eq!(judge(FoundObject::after(found(990)), 997), ArrivalVerdict::Arrived);
-        assert_eq!(judge(FoundObject::before(found(997)), 997), waits, "left over");
-        assert_eq!(judge(FoundObject::after(found(997)), 997), waits, "may be replaced");
-        let verdict = judge_at(FoundObject::after(found(997)), 997, 1020);
+
+        assert_eq!(check(FoundObject::Absent, 997), ArrivalVerdict::Arrived);
+        assert_eq!(check(FoundObject::before(head_from(996)), 997), ArrivalVerdict::Arrived);
+        assert_eq!(check(FoundObject::after(head_from(990)), 997), ArrivalVerdict::Arrived);
+        assert_eq!(check(FoundObject::before(head_from(997)), 997), waits, "from before the push");
+        assert_eq!(
+            check(FoundObject::after(head_from(997)), 997),
+            waits,
+            "may be replaced by the object of the push"
+        );
+        let verdict = check_at(FoundObject::after(head_from(997)), 997, 1020);
         assert_eq!(verdict, ArrivalVerdict::Ambiguous);
-        assert_eq!(judge(FoundObject::Absent, 994), waits, "beyond the tolerance");
-        assert_eq!(judge(FoundObject::after(found(1000)), 1000), ArrivalVerdict::Arrived);
+        assert_eq!(check(FoundObject::Absent, 994), waits, "beyond the tolerance");
+        assert_eq!(check(FoundObject::after(head_from(1000)), 1000), ArrivalVerdict::Arrived);
     }
 
     #[test]
@@ -191,8 +201,8 @@ mod tests {
 
     #[test]
     fn object_of_another_size_fails_only_at_the_deadline() {
-        assert_eq!(judge(Some(head(50, 1001)), 1010), ArrivalVerdict::Wait { seconds: 5 });
-        assert_eq!(judge(Some(head(50, 1001)), 1600), ArrivalVerdict::WrongSize);
+        assert_eq!(check(Some(head(50, 1001)), 1010), ArrivalVerdict::Wait { seconds: 5 });
+        assert_eq!(check(Some(head(50, 1001)), 1600), ArrivalVerdict::WrongSize);
     }
 
     /// Regression: the old service polled without a pause.
@@ -200,10 +210,10 @@ mod tests {
     fn arrival_pause_grows_to_thirty_seconds_and_ends_at_the_deadline() {
         let pauses: Vec<_> = [1000, 1010, 1050, 1500, 1595, 1599, 990]
             .into_iter()
-            .map(|now| judge(None, now))
-            .map(|v| if let ArrivalVerdict::Wait { seconds } = v { seconds } else { 0 })
+            .map(|now| check(None, now))
+            .map(|verdict| if let ArrivalVerdict::Wait { seconds } = verdict { seconds } else { 0 })
             .collect();
         assert_eq!(pauses, [1, 5, 25, 30, 5, 1, 1]);
-        assert_eq!(judge(None, 1600), ArrivalVerdict::NotArrived);
+        assert_eq!(check(None, 1600), ArrivalVerdict::NotArrived);
     }
 }

@@ -1,14 +1,14 @@
-//! Deadline of a transfer that depends on its size.
+//! Deadline of a transfer that depends on the size of its document.
 
 use jiff::{SignedDuration, Timestamp};
 
 use crate::slots::Pool;
 
-/// Rules for the deadline of a transfer once its size is known: a base, and more time for a
-/// larger document. The deadline set at the request still applies.
+/// Rules for the deadline of a transfer once the size of its document is known. A larger
+/// document gets more time. The deadline that was set at the request applies as well.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct DeadlineRules {
-    /// Time for any size, which covers the wait for the document and for a slot.
+    /// Time for a document of any size. It includes the waits for the document and for a slot.
     pub base: SignedDuration,
     /// Minimum throughput of a delivery to OneDrive, in bytes per second.
     pub onedrive_bytes_per_second: u64,
@@ -35,8 +35,8 @@ impl DeadlineRules {
             Pool::Download => self.download_bytes_per_second,
         };
         let transfer_seconds = i64::try_from(size.div_ceil(rate.max(1))).unwrap_or(i64::MAX);
-        let time = self.base.saturating_add(SignedDuration::from_secs(transfer_seconds));
-        now.checked_add(time).unwrap_or(Timestamp::MAX)
+        let time_limit = self.base.saturating_add(SignedDuration::from_secs(transfer_seconds));
+        now.checked_add(time_limit).unwrap_or(Timestamp::MAX)
     }
 }
 
@@ -56,7 +56,9 @@ mod tests {
         assert_eq!(seconds(Pool::Onedrive, 1_001), 201);
         assert_eq!(seconds(Pool::Download, 1_001), 111);
         assert_eq!(rules.for_size(Pool::Onedrive, u64::MAX, Timestamp::MAX), Timestamp::MAX);
-        let none = DeadlineRules { onedrive_bytes_per_second: 0, ..rules };
-        assert!(none.for_size(Pool::Onedrive, 5, Timestamp::UNIX_EPOCH) > Timestamp::UNIX_EPOCH);
+        let without_rate = DeadlineRules { onedrive_bytes_per_second: 0, ..rules };
+        assert!(
+            without_rate.for_size(Pool::Onedrive, 5, Timestamp::UNIX_EPOCH) > Timestamp::UNIX_EPOCH
+        );
     }
 }

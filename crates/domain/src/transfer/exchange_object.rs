@@ -1,4 +1,5 @@
-//! Objects of the exchange bucket, as HEAD requests show them.
+//! Objects of the exchange bucket, as HEAD requests show them. The document source pushes
+//! documents into this bucket.
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
@@ -18,12 +19,12 @@ pub struct ObjectHead {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub enum FoundObject {
-    /// No object.
+    /// There was no object.
     Absent,
-    /// An object that was there before the request of the push. It is not from this push.
+    /// An object existed before the push was requested. It is not from this push.
     Before(ObjectVersion),
-    /// An object that was there just after the response of the push. It may be from an
-    /// earlier push or already from this one.
+    /// An object existed just after the response to the push. It may be from this push or from
+    /// an earlier one.
     After(ObjectVersion),
 }
 

@@ -1,10 +1,14 @@
-//! Transfers: the record, its destination, its arrival in the exchange bucket, its end.
+//! Transfers: the delivery of one document from the exchange bucket to its destination.
+//!
+//! The modules hold the stored record of a transfer, the rules that decide whether an object
+//! in the exchange bucket is its document, its deadlines, and its outcome.
 
 mod arrival;
 mod deadline;
 mod exchange_key;
 mod exchange_object;
 mod outcome;
+mod outstanding_push;
 mod progress;
 mod record;
 mod stages;
@@ -14,11 +18,12 @@ mod tries;
 pub use arrival::{ArrivalRules, ArrivalVerdict, check_arrival};
 pub use deadline::DeadlineRules;
 pub use exchange_key::{
-    ExchangeKey, Identity, LateArrivalKey, MAX_PUSH_DURATION, OutstandingPush,
-    STORE_CLOCK_TOLERANCE, UNNAMED_PUSH_TIMEOUT, identify, is_contested, proven_push,
+    ExchangeKey, Identity, LateArrivalKey, MAX_PUSH_DURATION, UNNAMED_PUSH_TIMEOUT, identify,
+    is_contested, proven_push,
 };
 pub use exchange_object::{FoundObject, ObjectHead, ObjectVersion};
 pub use outcome::{DeliveredFile, Outcome, OutcomeRecord};
+pub use outstanding_push::{OutstandingPush, STORE_CLOCK_TOLERANCE};
 pub use progress::percent;
 pub use record::{NewTransfer, SCHEMA_VERSION, Transfer};
 pub use stages::{ArrivedObject, DeliveredItem, Delivery, Failure, PushedSource};

@@ -1,4 +1,7 @@
-//! Outcome of a transfer, and the record of it for the audit trail.
+//! Outcome of a transfer or batch, and the record of the outcome for the audit trail.
+//!
+//! [`Outcome::decide`] chooses the outcome when a transfer ends. An [`OutcomeRecord`] is then
+//! stored and sent to the consumers of the audit trail.
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
@@ -12,11 +15,11 @@ use crate::transfer::Transfer;
 /// Outcome of a transfer or batch.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Outcome {
-    /// Verified at the destination.
+    /// The document is at the destination and verified.
     Completed,
-    /// Ended by a cancel request.
+    /// It ended by a cancel request.
     Canceled,
-    /// Ended with this failure.
+    /// It ended with this failure.
     Failed(FailureCode),
 }
 
@@ -41,15 +44,15 @@ impl Outcome {
         }
     }
 
-    /// Decides the outcome of a transfer. `stopped_by` is the error name that stopped its
-    /// workflow.
+    /// Decides the outcome of a transfer. `stopped_by` is the name of the error that stopped
+    /// its workflow. The first rule that applies decides:
     ///
-    /// - A recorded delivery wins over every failure and over a cancel, because the file is
-    ///   there.
-    /// - A requested cancel wins over other failures.
-    /// - Otherwise the reason that an earlier, interrupted `finalize` recorded counts.
-    /// - A name that is not a failure code (an AWS error) becomes
-    ///   [`FailureCode::Internal`].
+    /// 1. If a delivery is recorded, the transfer is completed, because the file is at the
+    ///    destination.
+    /// 2. If cancellation was requested, the transfer is canceled.
+    /// 3. If an earlier, interrupted `finalize` recorded a reason, this reason decides.
+    /// 4. The error `stopped_by` decides. An error name that is not a failure code, such as
+    ///    an AWS error, counts as [`FailureCode::Internal`].
     #[must_use]
     pub fn decide(transfer: &Transfer, stopped_by: Option<&str>) -> Self {
         if transfer.delivery.is_some() {
@@ -64,9 +67,12 @@ impl Outcome {
         }
     }
 
-    /// Replaces the outcome by `code` unless the transfer completed. The code says that a
-    /// file at the destination may be the document but cannot be compared. It also replaces
-    /// a cancel, because "canceled" would deny a file that may be there.
+    /// Returns a failure with `code` if a code is given and the transfer is not completed.
+    /// Returns the outcome unchanged if not.
+    ///
+    /// The code means that a file at the destination may be the document but cannot be
+    /// compared. It also replaces the outcome "canceled", which would tell users that no file
+    /// was delivered.
     #[must_use]
     pub fn or_unverified(self, code: Option<FailureCode>) -> Self {
         match (self, code) {
@@ -92,18 +98,18 @@ pub struct OutcomeRecord {
     pub execution_number: u32,
     /// Principal that made the request.
     pub actor: String,
-    /// Whether it was a delivery to OneDrive or a download. Records of older versions do
-    /// not contain it and count as deliveries.
+    /// Whether the transfer was a delivery to OneDrive or a download. Records of older
+    /// versions do not contain this field and count as deliveries to OneDrive.
     #[serde(default)]
     pub pool: Pool,
     /// Time of the end.
     pub ended_at: Timestamp,
     /// Terminal phase.
     pub outcome: Phase,
-    /// Why it was not completed.
+    /// Why the transfer or batch was not completed.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub failure: Option<FailureCode>,
-    /// The delivered documents; the others are not listed.
+    /// The delivered documents. Documents that were not delivered are not listed.
     #[serde(default)]
     pub files: Vec<DeliveredFile>,
 }
@@ -122,7 +128,7 @@ pub struct DeliveredFile {
 }
 
 impl DeliveredFile {
-    /// Returns the document of a transfer, if it was delivered.
+    /// Returns the document of a completed transfer, or `None` if it was not delivered.
     #[must_use]
     pub fn of(transfer: &Transfer) -> Option<Self> {
         let source = transfer.source.as_ref().filter(|_| transfer.phase == Phase::Completed)?;
@@ -135,7 +141,7 @@ impl DeliveredFile {
 }
 
 impl OutcomeRecord {
-    /// Returns the record for a transfer that has ended; `None` while it runs.
+    /// Returns the record of a transfer that has ended, or `None` while it runs.
     #[must_use]
     pub fn of(transfer: &Transfer) -> Option<Self> {
         Some(Self {
@@ -166,8 +172,9 @@ mod tests {
     use crate::slots::Priority;
     use crate::transfer::{DownloadTarget, NewTransfer, Target};
 
+    /// Returns an accepted download.
     fn transfer() -> Transfer {
-        let new = NewTransfer {
+        let request = NewTransfer {
             on_behalf_of: None,
             owner: "scv".into(),
             object_guid: "AAAA".parse().unwrap(),
@@ -177,29 +184,43 @@ mod tests {
             retain_until: None,
             callback: None,
         };
-        let (id, start) = (TransferId::from_u128(1), Timestamp::UNIX_EPOCH);
-        Transfer::new(id, new, start, start)
+        let created_at = Timestamp::UNIX_EPOCH;
+        let deadline = Timestamp::UNIX_EPOCH;
+        Transfer::new(TransferId::from_u128(1), request, created_at, deadline)
     }
 
     #[test]
     fn recorded_delivery_wins_over_cancel_and_failure() {
-        let delivered =
-            Transfer { delivery: Some(Artifact { key: "k".into(), size: 1 }.into()), ..transfer() };
+        let artifact = Artifact { key: "k".into(), size: 1 };
+        let delivered = Transfer {
+            delivery: Some(artifact.into()),
+            cancel_requested: true,
+            ending: Some(FailureCode::ArrivalTimeout),
+            ..transfer()
+        };
         assert_eq!(Outcome::decide(&delivered, Some("CANCELED")), Outcome::Completed);
+    }
+
+    #[test]
+    fn cancel_request_wins_over_failures() {
         assert_eq!(Outcome::decide(&transfer(), Some("CANCELED")), Outcome::Canceled);
-        assert_eq!(
-            Outcome::decide(&transfer(), Some("Lambda.Unknown")),
-            Outcome::Failed(FailureCode::Internal)
-        );
-        assert_eq!(Outcome::decide(&transfer(), None), Outcome::Failed(FailureCode::Internal));
-        let stopping = Transfer { cancel_requested: true, ..transfer() };
-        assert_eq!(Outcome::decide(&stopping, Some("ARRIVAL_TIMEOUT")), Outcome::Canceled);
+
+        let to_cancel = Transfer { cancel_requested: true, ..transfer() };
+        assert_eq!(Outcome::decide(&to_cancel, Some("ARRIVAL_TIMEOUT")), Outcome::Canceled);
+    }
+
+    #[test]
+    fn error_name_that_is_no_failure_code_counts_as_internal() {
+        let internal = Outcome::Failed(FailureCode::Internal);
+        assert_eq!(Outcome::decide(&transfer(), Some("Lambda.Unknown")), internal);
+        assert_eq!(Outcome::decide(&transfer(), None), internal);
     }
 
     #[test]
     fn outcome_record_lists_only_delivered_documents() {
         let mut ended = transfer();
-        assert_eq!(OutcomeRecord::of(&ended), None, "it has not ended");
+        assert_eq!(OutcomeRecord::of(&ended), None, "the transfer has not ended");
+
         ended.ended_at = Some(Timestamp::UNIX_EPOCH);
         ended.source = Some(crate::transfer::PushedSource {
             key: "k.pdf".into(),
@@ -212,8 +233,10 @@ mod tests {
             pushed_at: Timestamp::UNIX_EPOCH,
             must_end_by: None,
         });
+
         ended.phase = Phase::Failed;
         assert!(OutcomeRecord::of(&ended).unwrap().files.is_empty());
+
         ended.phase = Phase::Completed;
         let record = OutcomeRecord::of(&ended).unwrap();
         assert_eq!((record.files[0].file_name.as_str(), record.pool), ("k.pdf", Pool::Download));

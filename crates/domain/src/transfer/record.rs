@@ -1,7 +1,10 @@
-//! The record of a transfer, which carries one document to one person.
+//! Stored record of a transfer, which delivers one document to one destination.
 //!
-//! The API and all steps of the workflow read this record. The input of a workflow
-//! execution contains only its id and the number of the execution.
+//! The API and all steps of the workflow read this record. The input of a workflow execution
+//! contains only the id of the transfer and the number of the execution.
+//!
+//! A *run* is the first processing of the transfer or a retry that the owner requested. A run
+//! consists of one or more Step Functions *executions*.
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
@@ -22,7 +25,7 @@ use crate::upload::Checkpoint;
 /// Version of the stored record format. A reader accepts every version up to its own.
 pub const SCHEMA_VERSION: u32 = 1;
 
-/// Stored record of the transfer of one document to one recipient.
+/// Stored record of the transfer of one document.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Transfer {
@@ -48,14 +51,14 @@ pub struct Transfer {
     /// Time by which the transfer must have ended, whatever the document's size. See
     /// [`Transfer::must_end_by`].
     pub deadline: Timestamp,
-    /// Number of the Step Functions execution that works on the transfer: starts at 1 and
-    /// grows with each further execution.
+    /// Number of the Step Functions execution that works on the transfer. It starts at 1 and
+    /// grows by 1 with each execution.
     #[serde(rename = "attempt")]
     pub execution_number: u32,
     /// Number of retries that the owner requested after an end.
     #[serde(default)]
     pub retries: u32,
-    /// Number of executions in all runs before the present one.
+    /// Number of executions in all previous runs.
     #[serde(default)]
     #[serde(rename = "pastAttempts")]
     pub past_executions: u32,
@@ -83,55 +86,56 @@ pub struct Transfer {
     /// checkpoint.
     #[serde(default)]
     pub cancel_requested: bool,
-    /// Reason of an end that has begun. It is written before anything is closed, so that
-    /// nothing new begins meanwhile, and it survives an interrupted `finalize`.
+    /// Reason why the transfer is being ended. `finalize` writes it before it closes anything,
+    /// so that no new work begins. It is still known after `finalize` was interrupted.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub ending: Option<FailureCode>,
-    /// Time of the request for the present run, which decides the place in the queue.
-    /// `None` in the first run, and in records of older versions: see
-    /// [`Transfer::queue_time`].
+    /// Time of the request for the present run, which decides the place in the queue. It is
+    /// `None` in the first run and in records of older versions. [`Transfer::queue_time`]
+    /// returns the time for these cases as well.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub queued_at: Option<Timestamp>,
-    /// When the present run got its first slot.
+    /// Time at which the present run got its first slot.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[serde(rename = "admittedAt")]
     pub slot_granted_at: Option<Timestamp>,
-    /// When work on the present run began.
+    /// Time at which work on the present run began.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub started_at: Option<Timestamp>,
-    /// When the present run ended, with any outcome.
+    /// Time at which the present run ended, with any outcome.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub ended_at: Option<Timestamp>,
-    /// Number of pushes requested from the source, including one that is about to be
-    /// requested. Each may bring the document once.
+    /// Number of pushes requested from the source, including a push that is about to be
+    /// requested. Each push may copy the document to the exchange bucket once.
     #[serde(default)]
     pub pushes: u32,
-    /// Whether the object under the exchange key may be another document. Then the source
-    /// has to push once more before the next check for the arrival.
+    /// Whether the object under the exchange key may be another document. In that case the
+    /// source has to push again before the next check for the arrival.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub push_again: bool,
     /// Exchange key that the source named last for the document.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub known_key: Option<String>,
-    /// Keys, beside the one in `source`, under which an object may still arrive.
+    /// Keys under which an object of an earlier push may still arrive. The key in `source` is
+    /// not included.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[serde(rename = "owedKeys")]
     pub late_arrival_keys: Vec<LateArrivalKey>,
-    /// Facts about the document, recorded by the push.
+    /// Description of the document from the response to the last push.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub source: Option<PushedSource>,
-    /// The arrived exchange object, recorded when `poll` finds it.
+    /// The object in the exchange bucket, recorded when `poll` finds it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub object: Option<ArrivedObject>,
-    /// Fencing epoch: grows with each invocation that takes over the upload. Writes of an
-    /// older epoch fail.
+    /// Fencing epoch. It grows with each invocation that takes over the upload. Writes of an
+    /// invocation with an older epoch fail.
     #[serde(default)]
     pub epoch: u64,
     /// Upload checkpoint, written after each acknowledged fragment.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub checkpoint: Option<Checkpoint>,
-    /// Maximum of the bytes acknowledged in this run; status answers show it. It does not
-    /// go down when an upload session has to start over.
+    /// Maximum number of bytes acknowledged in this run, which status responses show. It does
+    /// not decrease when the upload starts over in a new session.
     #[serde(default)]
     pub bytes_done: u64,
     /// End of a pause that the drive asked for.
@@ -143,8 +147,8 @@ pub struct Transfer {
     /// Why the transfer ended without a delivery.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub failure: Option<Failure>,
-    /// Whether the run has ended and everything it had open is closed, so that a retry may
-    /// start. A late document may still be watched for.
+    /// Whether the run has ended and all its resources are closed, so that a retry may start.
+    /// An object of this run may still arrive in the exchange bucket later.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     #[serde(rename = "settled")]
     pub closed: bool,
@@ -154,7 +158,7 @@ pub struct Transfer {
     /// Number of failed tries of each step in the present run.
     #[serde(flatten)]
     pub failed_tries: FailedTries,
-    /// Last failure in this run after which a step was tried again.
+    /// Last failure in this run that caused another try of a step.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub last_transient_error: Option<TransientError>,
 }
@@ -187,28 +191,28 @@ impl Transfer {
     #[must_use]
     pub fn new(
         transfer_id: TransferId,
-        new: NewTransfer,
+        request: NewTransfer,
         created_at: Timestamp,
         deadline: Timestamp,
     ) -> Self {
         Self {
             schema_version: SCHEMA_VERSION,
             transfer_id,
-            owner: new.owner,
-            on_behalf_of: new.on_behalf_of,
-            object_guid: new.object_guid,
-            file_id: new.file_id,
-            pool: new.target.pool(),
-            target: new.target,
+            owner: request.owner,
+            on_behalf_of: request.on_behalf_of,
+            object_guid: request.object_guid,
+            file_id: request.file_id,
+            pool: request.target.pool(),
+            target: request.target,
             created_at,
             deadline,
             execution_number: 1,
             retries: 0,
             past_executions: 0,
-            retain_until: new.retain_until,
-            callback: new.callback,
+            retain_until: request.retain_until,
+            callback: request.callback,
             phase: Phase::Accepted,
-            priority: new.priority,
+            priority: request.priority,
             slot_state: SlotState::Queued,
             cancel_requested: false,
             ending: None,
@@ -237,8 +241,8 @@ impl Transfer {
 
     /// Returns the record for another run of an ended transfer, requested at `now`.
     ///
-    /// It drops the state of the last run. It keeps the number of pushes, the keys under
-    /// which a document may still arrive, and the epoch, which grows by one.
+    /// The state of the last run is dropped, except for the number of pushes and the keys under
+    /// which an object may still arrive. The epoch grows by one.
     #[must_use]
     pub fn for_retry_at(
         self,
@@ -256,7 +260,7 @@ impl Transfer {
             past_executions: self.execution_number,
             execution_number: self.execution_number.saturating_add(1),
             retries: self.retries.saturating_add(1),
-            // Fences off an invocation of the last run that is still writing.
+            // Writes of an invocation of the last run that is still active must fail.
             epoch: self.epoch.saturating_add(1),
             phase: Phase::Accepted,
             slot_state: if self.transfer_id.batch_and_number().is_some() {
@@ -282,23 +286,25 @@ impl Transfer {
         }
     }
 
-    /// Like [`Transfer::for_retry_at`], with a request time computed from the deadline: the new
-    /// run has as much time until `deadline` as the last run had.
+    /// Same as [`Transfer::for_retry_at`], with a request time that is computed from the
+    /// deadline. The new run has as much time until `deadline` as the last run had until its
+    /// deadline.
     #[must_use]
     pub fn for_retry_by(self, deadline: Timestamp, retain_until: Option<Timestamp>) -> Self {
-        let allowed = self.deadline.duration_since(self.queue_time());
-        let now = deadline.checked_sub(allowed).unwrap_or(deadline);
-        self.for_retry_at(now, deadline, retain_until)
+        let time_limit = self.deadline.duration_since(self.queue_time());
+        let requested_at = deadline.checked_sub(time_limit).unwrap_or(deadline);
+        self.for_retry_at(requested_at, deadline, retain_until)
     }
 
-    /// Returns the keys under which an object of this transfer may still arrive: the key of
-    /// its last push and those of earlier pushes, each once.
+    /// Returns the keys under which an object of this transfer may still arrive, without
+    /// duplicates. These are the keys of its last push and of earlier pushes.
     #[must_use]
     pub fn keys_awaiting_arrival(&self) -> Vec<LateArrivalKey> {
         let mut keys = self.late_arrival_keys.clone();
-        let pushed = self.source.as_ref().filter(|s| self.pushes > 0 && !s.key.is_empty());
+        let pushed =
+            self.source.as_ref().filter(|source| self.pushes > 0 && !source.key.is_empty());
         if let Some(source) = pushed
-            && !keys.iter().any(|owed| owed.key == source.key)
+            && !keys.iter().any(|known| known.key == source.key)
         {
             let requested_at = source.requested_at;
             keys.push(LateArrivalKey { key: source.key.clone(), requested_at });
@@ -312,8 +318,8 @@ impl Transfer {
         self.phase <= Phase::Pushing || self.push_again
     }
 
-    /// Returns whether the document has to be found in the exchange bucket before bytes can
-    /// move.
+    /// Returns whether `poll` still has to find the document in the exchange bucket before it
+    /// can be delivered.
     #[must_use]
     pub const fn needs_source(&self) -> bool {
         self.object.is_none() && self.delivery.is_none()
@@ -325,25 +331,25 @@ impl Transfer {
         self.execution_number.saturating_sub(self.past_executions)
     }
 
-    /// Returns the time by which the transfer must have ended: its deadline, or an earlier
-    /// time that follows from the document's size once that is known.
+    /// Returns the time by which the transfer must have ended. This is its deadline, or an
+    /// earlier time that is computed from the document's size once the size is known.
     #[must_use]
     pub fn must_end_by(&self) -> Timestamp {
-        // Before the push of this run, `source` is that of an earlier run.
+        // Before the push of this run, `source` belongs to an earlier run.
         let pushed = self.source.as_ref().filter(|_| self.phase > Phase::Pushing);
         let by_size = pushed.and_then(|source| source.must_end_by);
         by_size.map_or(self.deadline, |by_size| by_size.min(self.deadline))
     }
 
-    /// Returns the end of the retention of the delivered document, never before the
+    /// Returns the end of the retention of the delivered document. It is not before the
     /// deadline.
     #[must_use]
     pub fn retained_until(&self) -> Timestamp {
         self.retain_until.unwrap_or(self.deadline).max(self.deadline)
     }
 
-    /// Returns the time of the request for the present run: the last retry or, without one,
-    /// the creation of the transfer.
+    /// Returns the time of the request for the present run. This is the time of the last
+    /// retry, or the creation of the transfer if there was no retry.
     #[must_use]
     pub fn queue_time(&self) -> Timestamp {
         self.queued_at.unwrap_or(self.created_at)
@@ -361,20 +367,20 @@ impl Transfer {
 }
 
 impl Transfer {
-    /// Returns the number of tries of the present step in this run, at least 1. After the
-    /// end, it is the number of the step with the most tries. A try whose process died is
+    /// Returns the number of tries of the present step in this run, at least 1. After the end
+    /// of the run, it is the largest number of tries of any step. A try whose process died is
     /// not counted.
     #[must_use]
     pub fn tries(&self) -> u32 {
         let failed = self.failed_tries;
-        let of_step = match self.phase {
+        let failed_tries_of_step = match self.phase {
             Phase::Completed | Phase::Failed | Phase::Canceled => failed.most(),
             _ if self.ending.is_some() => failed.finalize,
             Phase::Accepted | Phase::Pushing => failed.push,
             Phase::AwaitingArrival => failed.poll,
             Phase::Uploading => failed.deliver,
         };
-        of_step.saturating_add(1)
+        failed_tries_of_step.saturating_add(1)
     }
 }
 
@@ -393,8 +399,9 @@ mod tests {
         }
     }
 
+    /// Returns a delivery to OneDrive that is uploading.
     fn transfer() -> Transfer {
-        let new = NewTransfer {
+        let request = NewTransfer {
             owner: "scv".into(),
             on_behalf_of: None,
             object_guid: "AAAA".parse().unwrap(),
@@ -404,10 +411,13 @@ mod tests {
             retain_until: None,
             callback: None,
         };
-        let (id, start) = (TransferId::from_u128(1), Timestamp::UNIX_EPOCH);
-        Transfer { phase: Phase::Uploading, ..Transfer::new(id, new, start, start) }
+        let created_at = Timestamp::UNIX_EPOCH;
+        let deadline = Timestamp::UNIX_EPOCH;
+        let accepted = Transfer::new(TransferId::from_u128(1), request, created_at, deadline);
+        Transfer { phase: Phase::Uploading, ..accepted }
     }
 
+    /// Returns a delivery to OneDrive whose document has this size.
     fn with_size(size: u64) -> Transfer {
         let source = PushedSource {
             key: "k".into(),
@@ -431,17 +441,19 @@ mod tests {
         let mut large = with_size(300_000_000);
         let mut last = percent(&large);
         assert_eq!(last, 10);
-        let mut seen = vec![last];
+
+        let mut shown = vec![last];
         while large.bytes_done < 300_000_000 {
             large.bytes_done += 1_000_000;
             let now = percent(&large);
             assert!(now >= last);
             if now > last {
-                seen.push(now);
+                shown.push(now);
             }
             last = now;
         }
-        assert_eq!(seen, (10..=99).collect::<Vec<_>>());
+        assert_eq!(shown, (10..=99).collect::<Vec<_>>());
+
         large.phase = Phase::Completed;
         assert_eq!(percent(&large), 100);
     }
@@ -461,14 +473,14 @@ mod tests {
             fields.remove(name);
         }
         fields.insert("unknownToThisVersion".into(), 1.into());
-        // Without a stored turn it has no slot and requests one before it moves bytes.
+        // A record without a slot state counts as holding no slot.
         let expected = Transfer { slot_state: SlotState::Idle, ..transfer() };
         assert_eq!(serde_json::from_value::<Transfer>(item).unwrap(), expected);
     }
 
     #[test]
     fn run_is_queued_by_the_time_of_its_request() {
-        let hour = |n| Timestamp::UNIX_EPOCH + jiff::SignedDuration::from_hours(n);
+        let hour = |number| Timestamp::UNIX_EPOCH + jiff::SignedDuration::from_hours(number);
         let first = Transfer { deadline: hour(4), ..transfer() };
         let order = |transfer: &Transfer| transfer.queue_entry().order;
         assert_eq!(
@@ -488,21 +500,21 @@ mod tests {
     #[test]
     fn tries_count_the_present_step_and_restart_with_each_run() {
         let mut moving = transfer();
-        let seen = |transfer: &Transfer| {
+        let stored_tries = |transfer: &Transfer| {
             let stored = serde_json::to_value(transfer).unwrap();
             serde_json::from_value::<Transfer>(stored).unwrap().tries()
         };
-        assert_eq!(seen(&moving), 1);
+        assert_eq!(stored_tries(&moving), 1);
         moving.failed_tries.count(Step::Deliver);
         moving.failed_tries.count(Step::Deliver);
         moving.failed_tries.count(Step::Push);
-        assert_eq!(seen(&moving), 3);
-        assert_eq!(seen(&Transfer { phase: Phase::Pushing, ..moving.clone() }), 2);
-        assert_eq!(seen(&Transfer { phase: Phase::AwaitingArrival, ..moving.clone() }), 1);
+        assert_eq!(stored_tries(&moving), 3);
+        assert_eq!(stored_tries(&Transfer { phase: Phase::Pushing, ..moving.clone() }), 2);
+        assert_eq!(stored_tries(&Transfer { phase: Phase::AwaitingArrival, ..moving.clone() }), 1);
         let ending = Some(crate::failure::FailureCode::Canceled);
-        assert_eq!(seen(&Transfer { ending, ..moving.clone() }), 1);
-        assert_eq!(seen(&Transfer { phase: Phase::Failed, ..moving.clone() }), 3);
-        assert_eq!(seen(&moving.for_retry_by(Timestamp::UNIX_EPOCH, None)), 1);
+        assert_eq!(stored_tries(&Transfer { ending, ..moving.clone() }), 1);
+        assert_eq!(stored_tries(&Transfer { phase: Phase::Failed, ..moving.clone() }), 3);
+        assert_eq!(stored_tries(&moving.for_retry_by(Timestamp::UNIX_EPOCH, None)), 1);
     }
 
     #[test]
@@ -510,7 +522,7 @@ mod tests {
         let stored = serde_json::to_value(transfer()).unwrap();
         assert_eq!(
             stored["recipient"], "a@b.example",
-            "the format from before there were downloads"
+            "older versions, which had no downloads, stored the same field"
         );
         let target = Target::Download(DownloadTarget { person: Person::new("p") });
         let download = Transfer { target: target.clone(), ..transfer() };

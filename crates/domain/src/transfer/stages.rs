@@ -1,4 +1,4 @@
-//! Results of the stages of a transfer, as its record stores them.
+//! Results of the stages of a transfer, as its record stores them. ORDS is the document source.
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
@@ -7,7 +7,7 @@ use crate::document::{Artifact, DocumentName, Evidence};
 use crate::failure::FailureCode;
 use crate::transfer::FoundObject;
 
-/// Facts about a document that ORDS stated when it pushed the document.
+/// Description of a document from the response of ORDS to a push, and the times of the push.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct PushedSource {
@@ -23,16 +23,16 @@ pub struct PushedSource {
     /// Time of the exchange store's clock just before ORDS was asked. An older object is
     /// not from this push.
     pub requested_at: Timestamp,
-    /// Result of the HEAD request for the key around the push; `None` when it failed and in
-    /// records of older versions.
+    /// Result of the HEAD request for the key just before or after the push. `None` when the
+    /// request failed, and in records of older versions.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub found: Option<FoundObject>,
     /// Time of docferry's clock just before ORDS was asked; `None` in records of older
     /// versions.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub asked_at: Option<Timestamp>,
-    /// Time of docferry's clock when ORDS had answered. The arrival deadline counts from
-    /// here.
+    /// Time of docferry's clock when the response of ORDS arrived. The arrival deadline counts
+    /// from this time.
     pub pushed_at: Timestamp,
     /// Time by which a document of this size must have been delivered; `None` in records of
     /// older versions.
@@ -91,8 +91,8 @@ pub struct DeliveredItem {
     /// Evidence that the item is the document; `None` in records of older versions.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub evidence: Option<Evidence>,
-    /// URL at which the drive's owner opens the item in a browser; `None` in records of
-    /// older versions, and when the service gave none.
+    /// URL at which the drive's owner opens the item in a browser. `None` in records of older
+    /// versions, and when the service returned no URL.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub web_url: Option<String>,
 }

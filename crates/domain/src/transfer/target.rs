@@ -1,4 +1,5 @@
-//! Destination of a transfer: a OneDrive or the delivery bucket.
+//! Destination of a transfer: a folder in a OneDrive, or the delivery bucket, from which clients
+//! download documents.
 
 use serde::{Deserialize, Serialize};
 
@@ -25,8 +26,8 @@ pub enum Target {
 pub struct DriveTarget {
     /// Recipient of the document.
     pub recipient: Recipient,
-    /// Folder as the caller sent it, echoed in status answers; `None` when the caller sent
-    /// none.
+    /// Folder as the caller sent it, which status responses contain. `None` when the caller sent
+    /// no folder.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub file_path: Option<String>,
     /// Validated folder.

@@ -1,4 +1,5 @@
-//! Tries of the workflow's steps within a run, which status answers show.
+//! Counters of the tries of each workflow step within a run of a transfer. Status responses
+//! show them.
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
@@ -12,9 +13,9 @@ pub enum Step {
     Push,
     /// Check for the arrival in the exchange bucket.
     Poll,
-    /// Transport of the document to its destination.
+    /// Delivery of the document to its destination.
     Deliver,
-    /// Clean-up and end of the transfer.
+    /// Clean-up at the end of the transfer.
     Finalize,
 }
 
@@ -67,7 +68,7 @@ impl FailedTries {
         *count = count.saturating_add(1);
     }
 
-    /// Returns the number of the step with the most failed tries.
+    /// Returns the largest number of failed tries of any step.
     pub(super) fn most(self) -> u32 {
         self.push.max(self.poll).max(self.deliver).max(self.finalize)
     }

@@ -1,4 +1,5 @@
-//! Durable state of an upload.
+//! Checkpoint of an upload: the stored state from which another invocation of the Lambda
+//! function continues.
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
@@ -7,43 +8,41 @@ use crate::document::HashState;
 use crate::failure::FailureCode;
 use crate::upload::Throughput;
 
-/// Checkpoint of an upload: the durable state from which another process can continue.
+/// Stored state of an upload, from which another process can continue.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Checkpoint {
     /// Number of bytes that the drive has acknowledged in the present session.
     pub offset: u64,
-    /// Hash state of the source's first bytes. It covers at most `offset` bytes, unless the
-    /// drive lost some.
+    /// Hash state of the source's first bytes. It covers at most `offset` bytes, or more if the
+    /// drive has lost acknowledged bytes.
     pub hash: HashState,
     /// Present length of fragments, in bytes.
     pub fragment_bytes: u64,
-    /// Number of upload sessions opened in this run; 1 as well from just before a small
-    /// document is sent in one PUT. See [`Checkpoint::may_be_delivered`].
+    /// Number of upload sessions opened in this run. For a small document it is set to 1 just
+    /// before the document is sent in one PUT. See [`Checkpoint::may_be_delivered`].
     pub sessions: u32,
-    /// Whether the session was replaced because the last fragment failed repeatedly. That
-    /// is done only once.
+    /// Whether the session was replaced because the last fragment failed repeatedly. A session
+    /// is replaced for this reason only once.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     #[serde(rename = "freshSession")]
     pub replaced_for_last_fragment: bool,
-    /// Counters over all invocations of a run, so that every repetition is limited.
+    /// Counters over all invocations of a run. They limit every repetition.
     #[serde(default, skip_serializing_if = "UploadCounters::is_empty")]
     #[serde(rename = "tally")]
     pub counters: UploadCounters,
-    /// Lease of a PUT of a small document. Until then the document may be on its way to the
-    /// destination, and the invocation that sends it cannot be stopped, so `finalize`
-    /// waits.
+    /// End of the lease of a PUT of a small document. The invocation that sends the PUT cannot
+    /// be stopped, so `finalize` waits until the lease has ended.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[serde(rename = "puttingUntil")]
     pub put_lease_until: Option<Timestamp>,
-    /// Whether the document may have a numbered name: its own name or a number up to the
-    /// first free one.
+    /// Whether the document may have a numbered name at the destination.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub numbering: bool,
-    /// Highest number in a name under which a small document was tried.
+    /// Highest number in a name under which a PUT of a small document was tried.
     #[serde(default, skip_serializing_if = "is_zero")]
     pub number: u32,
-    /// The drive's id of the item with which it answered this upload's last byte.
+    /// The drive's id of the item that it returned in response to this upload's last byte.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[serde(rename = "answered")]
     pub completed_item_id: Option<String>,
@@ -66,14 +65,14 @@ impl Checkpoint {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", default)]
 pub struct UploadCounters {
-    /// Maximum of the bytes that the drive has acknowledged in any session of this run.
+    /// Maximum number of bytes that the drive has acknowledged in any session of this run.
     /// Only a new maximum resets `setbacks` and `waits`.
     #[serde(rename = "furthest")]
     pub max_offset: u64,
     /// Number of times that the source was written again and the upload started over.
     pub renewals: u32,
-    /// Number of times that the drive lost acknowledged bytes, or had every byte and did
-    /// not complete the file.
+    /// Number of times that the drive lost acknowledged bytes, or did not complete the file
+    /// although it had every byte.
     pub setbacks: u32,
     /// Number of waits for a path that another session or an editor holds.
     pub waits: u32,

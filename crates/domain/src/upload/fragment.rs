@@ -1,8 +1,10 @@
-//! Sizes of the fragments in which a document is sent to an upload session.
+//! Fragments: ranges of a document's bytes, each sent in one request to an upload session.
+//!
+//! [`FragmentPlan`] chooses the length of the next fragment from the measured throughput.
 
 use std::time::Duration;
 
-/// Unit of fragment lengths: every fragment but the last is a multiple of it (Graph,
+/// Unit of fragment lengths. Every fragment except the last must be a multiple of it (Graph,
 /// "upload large files").
 pub const GRANULE_BYTES: u64 = 320 * 1024;
 
@@ -17,19 +19,18 @@ pub const SMALL_FILE_BYTES: u64 = 4_000_000;
 /// Graph recommends for ordinary links (5 to 10 MiB).
 const FIRST_FRAGMENT_BYTES: u64 = 32 * GRANULE_BYTES;
 
-/// Maximum size of a document that is sent as one fragment. A second fragment would cost a
-/// request (0.1 to 0.3 s of overhead), and would save at most 1.6 times the first fragment
-/// from being sent again.
+/// Maximum size of a document that is sent as one fragment. A second fragment would cost 0.1
+/// to 0.3 s for another request. It would only reduce the number of bytes that are sent again
+/// after an interruption, by at most 1.6 times the first fragment.
 const MAX_SINGLE_FRAGMENT_BYTES: u64 = 51 * GRANULE_BYTES;
 
-/// Target duration of a fragment at the measured throughput. Against an overhead of 0.1 to
-/// 0.3 s per request this loses 1 to 3 %. Progress becomes visible and a cancel request is
-/// noticed at least that often.
+/// Target duration of a fragment at the measured throughput. The overhead of 0.1 to 0.3 s per
+/// request then costs 1 to 3 % of the time. Progress is reported and a cancel request is
+/// noticed about once in this time.
 const TARGET_DURATION: Duration = Duration::from_secs(10);
 
-/// Maximum growth factor from one fragment to the next. It allows one step from the first
-/// to the largest length when the throughput is high, because each fragment costs a
-/// request.
+/// Maximum growth factor from one fragment to the next. When the throughput is high, the
+/// length can grow from the first to the largest value in one step, which saves requests.
 const MAX_GROWTH_FACTOR: u64 = 8;
 
 /// Range of bytes `[start, end)` of a document of `total` bytes.
@@ -50,7 +51,7 @@ impl FragmentRange {
         self.end - self.start
     }
 
-    /// Always `false`, because a plan yields no empty fragment.
+    /// Returns whether the fragment is empty, which is never the case for a planned fragment.
     #[must_use]
     pub const fn is_empty(&self) -> bool {
         self.end == self.start
@@ -65,15 +66,16 @@ impl FragmentRange {
 
 /// Length of the next fragment, always a multiple of [`GRANULE_BYTES`].
 ///
-/// It grows up to the number of bytes that the connection carries in ten seconds, and
-/// halves on a time-out. Bodies are streamed, so a large fragment needs no memory.
+/// The length grows up to the number of bytes that the connection transfers in ten seconds.
+/// It is halved after a time-out. Request bodies are streamed, so a large fragment does not
+/// need more memory.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct FragmentPlan {
     bytes: u64,
 }
 
 impl FragmentPlan {
-    /// Creates a plan that starts at about `bytes`, adjusted to the allowed lengths.
+    /// Creates a plan with the allowed length that is closest to `bytes`, rounded down.
     #[must_use]
     pub const fn starting_at(bytes: u64) -> Self {
         Self { bytes: aligned(bytes) }
@@ -99,8 +101,8 @@ impl FragmentPlan {
 
     /// Returns the next fragment at `offset`, or `None` at the end.
     ///
-    /// A server may stop at an unaligned offset. The fragment from there is still a
-    /// multiple of the granule, because the rule is about lengths and not about offsets.
+    /// A server may acknowledge bytes up to an unaligned offset. The length of the next
+    /// fragment is still a multiple of the granule, because offsets need no alignment.
     #[must_use]
     pub const fn next(self, offset: u64, total: u64) -> Option<FragmentRange> {
         if offset >= total {
@@ -114,11 +116,11 @@ impl FragmentPlan {
     /// Returns the plan after a fragment of `sent` bytes succeeded in the time `took`.
     #[must_use]
     pub fn grown(self, sent: u64, took: Duration, largest: u64) -> Self {
-        let took = took.as_millis().max(1);
-        let carried = u128::from(sent) * TARGET_DURATION.as_millis() / took;
-        let carried = u64::try_from(carried).unwrap_or(u64::MAX);
-        let most = self.bytes.saturating_mul(MAX_GROWTH_FACTOR);
-        Self::starting_at(carried.clamp(self.bytes, most)).at_most(largest)
+        let took_millis = took.as_millis().max(1);
+        let sendable = u128::from(sent) * TARGET_DURATION.as_millis() / took_millis;
+        let sendable = u64::try_from(sendable).unwrap_or(u64::MAX);
+        let max_growth = self.bytes.saturating_mul(MAX_GROWTH_FACTOR);
+        Self::starting_at(sendable.clamp(self.bytes, max_growth)).at_most(largest)
     }
 
     /// Returns the plan after a time-out, with half the length.
@@ -127,7 +129,7 @@ impl FragmentPlan {
         Self::starting_at(self.bytes / 2)
     }
 
-    /// Returns the plan with fragments of at most `bytes`.
+    /// Returns the plan with its length limited to `bytes`.
     #[must_use]
     pub const fn at_most(self, bytes: u64) -> Self {
         if self.bytes <= bytes { self } else { Self::starting_at(bytes) }
@@ -161,24 +163,26 @@ mod tests {
         assert_eq!(plan.next(total, total), None);
     }
 
-    fn sizes(total: u64, bytes_per_second: u64) -> Vec<u64> {
+    /// Returns the lengths of the fragments of a document, in granules, at a constant
+    /// throughput.
+    fn granules(total: u64, bytes_per_second: u64) -> Vec<u64> {
         let mut plan = FragmentPlan::first(total, LARGEST_FRAGMENT_BYTES);
-        let (mut offset, mut sizes) = (0, Vec::new());
+        let (mut offset, mut lengths) = (0, Vec::new());
         while let Some(range) = plan.next(offset, total) {
-            sizes.push(range.len() / GRANULE_BYTES);
+            lengths.push(range.len() / GRANULE_BYTES);
             let took = Duration::from_millis(range.len() * 1000 / bytes_per_second);
             plan = plan.grown(range.len(), took, LARGEST_FRAGMENT_BYTES);
             offset = range.end;
         }
-        sizes
+        lengths
     }
 
     #[test]
     fn fragment_length_follows_the_throughput() {
-        assert_eq!(sizes(16_000_000, 85_000_000), [48]);
-        assert_eq!(sizes(256_000_000, 85_000_000), [32, 191, 191, 191, 176]);
-        assert_eq!(sizes(50_000_000, 500_000), [32, 32, 32, 32, 24]);
-        assert_eq!(sizes(60_000_000, 2_000_000), [32, 61, 61, 29]);
+        assert_eq!(granules(16_000_000, 85_000_000), [48]);
+        assert_eq!(granules(256_000_000, 85_000_000), [32, 191, 191, 191, 176]);
+        assert_eq!(granules(50_000_000, 500_000), [32, 32, 32, 32, 24]);
+        assert_eq!(granules(60_000_000, 2_000_000), [32, 61, 61, 29]);
     }
 
     #[test]

@@ -1,4 +1,8 @@
-//! Uploads to OneDrive: the state machine, the plan of fragments, and the table of refusals.
+//! Uploads of documents to OneDrive.
+//!
+//! The state machine decides the next command of an upload. It uses the plan of fragments, the
+//! conflict policy, and the table of refusals, which lists the error responses of Microsoft
+//! Graph.
 
 mod checkpoint;
 mod fragment;

@@ -1,4 +1,5 @@
-//! Conflict policy of a deployment.
+//! Conflict policy: what a deployment does when a file of the document's name already exists
+//! in OneDrive.
 
 use std::str::FromStr;
 
@@ -8,7 +9,7 @@ pub enum ConflictPolicy {
     /// Replace the file; OneDrive keeps the old version in its history.
     #[default]
     Replace,
-    /// Keep both files; the new one gets a number in its name.
+    /// Keep both files. The new file gets a number in its name.
     Rename,
     /// Keep the old file and fail the transfer.
     Fail,

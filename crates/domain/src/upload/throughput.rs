@@ -1,43 +1,46 @@
-//! Measured throughput of a transfer, and the estimates that follow from it.
+//! Measured throughput of an upload, and estimates of progress and remaining time that are
+//! computed from it.
 
 use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 
-/// Measured throughput, smoothed over about ten seconds so that one slow fragment does not
-/// make estimates jump.
+/// Measured throughput. It is smoothed over about ten seconds, so that one slow fragment does
+/// not change estimates abruptly.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Throughput {
     /// Time of the last measurement.
     pub at: Timestamp,
-    /// Number of bytes that had arrived by then.
+    /// Number of bytes that had arrived at this time.
     pub bytes: u64,
     /// Throughput in bytes per second; `None` after the first measurement.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub per_second: Option<u64>,
 }
 
-/// Length of the smoothing window. Older measurements count less than half.
+/// Length of the smoothing window. A measurement that is older counts less than half.
 const WINDOW: SignedDuration = SignedDuration::from_secs(10);
 
 /// Age after which a measurement is no longer used.
 const STALE: SignedDuration = SignedDuration::from_secs(60);
 
 impl Throughput {
-    /// Starts with a first measurement, from which no throughput follows yet.
+    /// Creates the result of a first measurement, in which the throughput is still unknown.
     #[must_use]
     pub const fn begin(at: Timestamp, bytes: u64) -> Self {
         Self { at, bytes, per_second: None }
     }
 
-    /// Adds a measurement to `last`, or starts with it.
+    /// Adds a measurement to `last`. Without `last`, it is the first measurement.
     #[must_use]
     pub fn next(last: Option<Self>, at: Timestamp, bytes: u64) -> Self {
         last.map_or_else(|| Self::begin(at, bytes), |last| last.moved(at, bytes))
     }
 
-    /// Adds a measurement. It starts over when there are fewer bytes than before, as after
-    /// a new upload session, or when the last measurement is too old.
+    /// Adds a measurement.
+    ///
+    /// The measurement starts over when there are fewer bytes than before, which happens
+    /// after a new upload session. It also starts over when the last measurement is too old.
     #[must_use]
     pub fn moved(self, at: Timestamp, bytes: u64) -> Self {
         let passed = at.duration_since(self.at);
@@ -48,11 +51,13 @@ impl Throughput {
         if passed_ms == 0 {
             return self;
         }
-        let now = u128::from(bytes - self.bytes) * 1000 / passed_ms;
+        let measured = u128::from(bytes - self.bytes) * 1000 / passed_ms;
         let window = WINDOW.as_millis().unsigned_abs();
         let smoothed = match self.per_second {
-            None => now,
-            Some(before) => (u128::from(before) * window + now * passed_ms) / (window + passed_ms),
+            None => measured,
+            Some(previous) => {
+                (u128::from(previous) * window + measured * passed_ms) / (window + passed_ms)
+            }
         };
         let per_second = Some(u64::try_from(smoothed).unwrap_or(u64::MAX));
         Self { at, bytes, per_second }
@@ -64,7 +69,7 @@ impl Throughput {
         self.per_second.filter(|_| now.duration_since(self.at) <= STALE)
     }
 
-    /// Estimates the number of bytes that have moved since the last measurement; 0 while
+    /// Estimates the number of bytes that have moved since the last measurement. Returns 0 if
     /// the throughput is not known.
     #[must_use]
     pub fn estimated_bytes_since(&self, now: Timestamp) -> u64 {
@@ -75,8 +80,8 @@ impl Throughput {
     }
 }
 
-/// Returns the seconds until `remaining` bytes have moved, at least 1; `None` when nothing
-/// moves.
+/// Returns the number of seconds until `remaining` bytes have moved, at least 1. Returns
+/// `None` when no bytes move.
 #[must_use]
 pub fn eta_seconds(remaining: u64, per_second: u64) -> Option<u64> {
     (per_second > 0).then(|| remaining.div_ceil(per_second).max(1))

@@ -1,17 +1,20 @@
-//! Model test of the upload's state machine against a reference: crashes, duplicates, lost
-//! answers, partial fragments, expired sessions, throttling and cancels in any order.
+//! Model test of the upload's state machine. It runs the machine on a simulated drive with
+//! random events in any order: crashes, duplicate and lost requests, partial fragments, expired
+//! sessions, throttling, cancel requests and others. A reference checks each command.
 //!
 //! `DOCFERRY_MODEL_CASES` sets the number of cases; the default is 2,000.
 
 #![allow(clippy::unwrap_used, clippy::panic, reason = "tests")]
 
+mod case;
 mod drive;
 mod run;
 
+use case::{Case, Ended, Event, ForeignFile};
 use docferry_domain::failure::FailureCode;
 use docferry_domain::upload::{ConflictPolicy as Policy, GRANULE_BYTES, SMALL_FILE_BYTES};
 use proptest::prelude::*;
-use run::{Case, Ended, Event, Run};
+use run::Run;
 
 const MB: u64 = 1_000_000;
 
@@ -20,27 +23,27 @@ fn event() -> impl Strategy<Value = Event> {
         Just(Event::CrashBefore),
         Just(Event::CrashAfter),
         Just(Event::Duplicate),
-        Just(Event::LoseAnswer),
-        (0_u64..=100).prop_map(Event::StoreHalf),
+        Just(Event::LoseResponse),
+        (0_u64..=100).prop_map(Event::StorePart),
         Just(Event::ServerError),
         Just(Event::TimeOut),
-        Just(Event::LandLate),
-        Just(Event::Expire),
+        Just(Event::TakeEffectLate),
+        Just(Event::ExpireSession),
         Just(Event::Throttle),
         Just(Event::Cancel),
-        Just(Event::Vague),
+        Just(Event::OmitRangeOrHash),
         Just(Event::WrongSize),
-        Just(Event::SourceBreak),
+        Just(Event::SourceUnreadable),
         Just(Event::SourceChange),
         Just(Event::OutOfTime),
-        Just(Event::ForeignPush),
-        (1_u32..=6).prop_map(Event::Hold),
-        Just(Event::Shut),
+        Just(Event::PushOtherDocument),
+        (1_u32..=6).prop_map(Event::HoldPath),
+        Just(Event::RefuseUploadUrl),
         Just(Event::Conflict),
-        Just(Event::NoItem),
-        Just(Event::Forget),
-        Just(Event::Island),
-        (1_u32..=2).prop_map(Event::HashLate),
+        Just(Event::OmitItem),
+        Just(Event::LoseStoredBytes),
+        Just(Event::StoreSecondHalf),
+        (1_u32..=2).prop_map(Event::DelayHash),
     ]
 }
 
@@ -52,52 +55,69 @@ fn case() -> impl Strategy<Value = Case> {
     ];
     let policy = prop_oneof![Just(Policy::Replace), Just(Policy::Rename), Just(Policy::Fail)];
     let events = proptest::collection::vec((0_u8..8, event()), 0..14);
-    let foreign = prop_oneof![3 => Just(None), 1 => any::<bool>().prop_map(Some)];
-    (total, 1_u64..=12, policy, foreign, events).prop_map(
-        |(total, granules, policy, foreign, events)| Case {
+    let foreign_file = prop_oneof![
+        6 => Just(None),
+        1 => Just(Some(ForeignFile::SameSize)),
+        1 => Just(Some(ForeignFile::OtherSize)),
+    ];
+    (total, 1_u64..=12, policy, foreign_file, events).prop_map(
+        |(total, granules, policy, foreign_file, events)| Case {
             total,
-            largest: granules * GRANULE_BYTES,
+            largest_fragment: granules * GRANULE_BYTES,
             policy,
-            foreign,
+            foreign_file,
             events,
         },
     )
 }
 
-/// Runs a case to its end and checks the final state.
+/// Runs a case to its end and checks the final state. Returns the outcome and the number of
+/// bytes that the drive has received.
 fn check(case: &Case) -> (Ended, u64) {
     let mut run = Run::new(case);
     let ended = run.execute();
-    let has = |wanted: Event| case.events.iter().any(|(_, event)| *event == wanted);
-    let ours: Vec<_> = run.drive.files.values().filter(|file| file.ours).collect();
-    // A PUT that lands after the next one creates a version, not a second file.
-    assert!(ours.len() <= 1 || has(Event::WrongSize) || has(Event::SourceChange), "{ours:?}");
+    let contains = |wanted: Event| case.events.iter().any(|(_, event)| *event == wanted);
+    let ours: Vec<_> = run.drive.files.values().filter(|file| file.is_ours).collect();
+    // A PUT that takes effect after the next PUT replaces the file and creates no second file.
+    assert!(
+        ours.len() <= 1 || contains(Event::WrongSize) || contains(Event::SourceChange),
+        "{ours:?}"
+    );
     if ended == Ended::Delivered {
-        assert!(ours.iter().any(|f| f.size == case.total && f.source.is_some()), "{ours:?}");
+        assert!(
+            ours.iter().any(|file| file.size == case.total && file.source.is_some()),
+            "{ours:?}"
+        );
     }
-    if !matches!(case.policy, Policy::Replace) && case.foreign.is_some() {
-        assert!(run.drive.files.values().any(|file| !file.ours), "a foreign file is overwritten");
+    if !matches!(case.policy, Policy::Replace) && case.foreign_file.is_some() {
+        assert!(
+            run.drive.files.values().any(|file| !file.is_ours),
+            "a foreign file is overwritten"
+        );
     }
-    let refused = case.policy == Policy::Fail && case.foreign.is_some();
-    if refused {
+    let is_refused = case.policy == Policy::Fail && case.foreign_file.is_some();
+    if is_refused {
         assert_ne!(ended, Ended::Delivered);
     }
-    // Sessions whose URL never arrived expire by themselves.
+    // A session whose URL never arrived stays open until it expires.
     let orphans = run.drive.sessions.iter().filter(|session| session.open).count();
-    let unlearned = case.events.iter().filter(|(_, event)| {
-        matches!(event, Event::CrashAfter | Event::LoseAnswer | Event::StoreHalf(_) | Event::Shut)
+    let unknown_urls = case.events.iter().filter(|(_, event)| {
+        matches!(
+            event,
+            Event::CrashAfter | Event::LoseResponse | Event::StorePart(_) | Event::RefuseUploadUrl
+        )
     });
-    assert!(orphans <= unlearned.count(), "{orphans} sessions are orphaned");
-    // After a change of the source, the document delivered before cause_chain a conflict.
-    let conflicts_with_itself = case.policy == Policy::Fail && has(Event::SourceChange);
-    let harmless = !has(Event::Cancel)
-        && !has(Event::WrongSize)
-        && !has(Event::ForeignPush)
-        && !refused
+    assert!(orphans <= unknown_urls.count(), "{orphans} sessions are orphaned");
+    // After a change of the source, the document that was delivered before causes a conflict.
+    let conflicts_with_itself = case.policy == Policy::Fail && contains(Event::SourceChange);
+    let can_be_delivered = !contains(Event::Cancel)
+        && !contains(Event::WrongSize)
+        && !contains(Event::PushOtherDocument)
+        && !is_refused
         && !conflicts_with_itself;
     // After a third loss of acknowledged bytes the upload fails.
-    let losses = case.events.iter().filter(|(_, event)| *event == Event::Forget).count();
-    if harmless && case.events.len() <= 3 && losses < 3 {
+    let losses = case.events.iter().filter(|(_, event)| *event == Event::LoseStoredBytes).count();
+    if can_be_delivered && case.events.len() <= 3 && losses < 3 {
         assert_eq!(ended, Ended::Delivered, "up to three faults are tolerated");
     }
     (ended, run.drive.received)
@@ -123,33 +143,36 @@ proptest! {
     }
 
     #[test]
-    fn lost_answers_alone_cause_no_resent_byte(
+    fn lost_responses_alone_cause_no_resent_byte(
         total in SMALL_FILE_BYTES + 1..=12 * MB,
         lost in proptest::collection::vec(2_u8..8, 0..5),
     ) {
-        // The answer to the first command is not lost: its session would be replaced.
-        let events = lost.into_iter().map(|wait| (wait, Event::LoseAnswer)).collect();
-        let case = Case { total, largest: 3 * GRANULE_BYTES, policy: Policy::Replace, foreign: None, events };
+        // The response to the first command is not lost, because its session would be replaced.
+        let events = lost.into_iter().map(|steps_before| (steps_before, Event::LoseResponse)).collect();
+        let case = Case { total, largest_fragment: 3 * GRANULE_BYTES, policy: Policy::Replace, foreign_file: None, events };
         prop_assert_eq!(check(&case), (Ended::Delivered, total));
     }
 
     #[test]
-    fn small_put_with_a_lost_answer_is_looked_up_and_not_repeated(
+    fn small_put_with_a_lost_response_is_looked_up_and_not_repeated(
         total in 0..=SMALL_FILE_BYTES,
-        wait in 0_u8..3,
-        lost in prop_oneof![Just(Event::LoseAnswer), Just(Event::CrashAfter)],
+        steps_before in 0_u8..3,
+        lost in prop_oneof![Just(Event::LoseResponse), Just(Event::CrashAfter)],
     ) {
-        let case = Case { total, largest: GRANULE_BYTES, policy: Policy::Rename, foreign: None, events: vec![(wait, lost)] };
+        let events = vec![(steps_before, lost)];
+        let case = Case { total, largest_fragment: GRANULE_BYTES, policy: Policy::Rename, foreign_file: None, events };
         prop_assert_eq!(check(&case), (Ended::Delivered, total));
     }
 }
 
+/// Returns the upload of a document of 20 granules that replaces a file. Each event has the
+/// number of successful steps before it.
 fn large(events: Vec<(u8, Event)>) -> Case {
     Case {
         total: 20 * GRANULE_BYTES,
-        largest: 8 * GRANULE_BYTES,
+        largest_fragment: 8 * GRANULE_BYTES,
         policy: Policy::Replace,
-        foreign: None,
+        foreign_file: None,
         events,
     }
 }
@@ -166,11 +189,14 @@ fn completed_file_of_another_size_fails_verification() {
 fn failing_last_fragment_gets_exactly_one_new_session() {
     let mut events = vec![(3, Event::ServerError)];
     events.extend([(1, Event::ServerError); 2]);
-    // A status request, a close, an open, and five fragments of half the size.
+    // Successful steps follow: a status request, a close, an open, and fragments of half the
+    // size.
     events.push((7, Event::ServerError));
     events.extend([(1, Event::ServerError); 2]);
     let mut run = Run::new(&large(events));
+
     let ended = run.execute();
+
     assert_eq!(run.drive.sessions.len(), 2);
     assert_eq!(ended, Ended::Delivered, "the next try of the workflow succeeds");
 }
@@ -192,9 +218,9 @@ fn source_change_before_a_crash_never_mixes_two_versions() {
 fn cancel_is_noticed_before_a_put_under_the_next_number() {
     let case = Case {
         total: 1,
-        largest: GRANULE_BYTES,
+        largest_fragment: GRANULE_BYTES,
         policy: Policy::Rename,
-        foreign: Some(false),
+        foreign_file: Some(ForeignFile::OtherSize),
         events: vec![(1, Event::Cancel)],
     };
     let mut run = Run::new(&case);

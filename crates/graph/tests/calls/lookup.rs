@@ -1,4 +1,4 @@
-//! Look-ups of users, drives and items.
+//! Tests of the calls to Microsoft Graph that look up users, drives and items.
 
 use docferry_app::ports::{ConflictPolicy, Drive as _, DriveError};
 use serde_json::json;
@@ -12,68 +12,87 @@ use crate::mocks::{
 use crate::support::{destination, drive};
 
 #[tokio::test]
-async fn missing_user_drive_and_path_are_distinguished() {
+async fn lookup_for_a_missing_user_fails_with_recipient_not_found() {
     let server = MockServer::start().await;
     mock_post(&server, TOKEN_PATH, token_response("t"), 1).await;
     mock_get(&server, USER_PATH, error_response(404, "Request_ResourceNotFound"), 1).await;
-    let found = find_size(&drive(&server.uri())).await;
-    assert!(matches!(found, Err(DriveError::RecipientNotFound)), "{found:?}");
 
+    let found = find_size(&drive(&server.uri())).await;
+
+    assert!(matches!(found, Err(DriveError::RecipientNotFound)), "{found:?}");
+}
+
+#[tokio::test]
+async fn lookup_and_session_in_a_missing_drive_fail_as_not_provisioned() {
     let server = start_server_with_user().await;
     mock_get(&server, ITEM_PATH, error_response(404, "itemNotFound"), 1).await;
     mock_get(&server, DRIVE_PATH, error_response(404, "ResourceNotFound"), 2).await;
-    let create = format!("{ITEM_PATH}:/createUploadSession");
-    mock_post(&server, &create, error_response(404, "itemNotFound"), 1).await;
+    let create_path = format!("{ITEM_PATH}:/createUploadSession");
+    mock_post(&server, &create_path, error_response(404, "itemNotFound"), 1).await;
     let graph_drive = drive(&server.uri());
+
     let found = find_size(&graph_drive).await;
     assert!(matches!(found, Err(DriveError::DriveNotProvisioned)), "{found:?}");
 
     let dest = destination("", "a.pdf");
     let session = graph_drive.create_session(&dest, 5, ConflictPolicy::Replace).await;
     assert!(matches!(session, Err(DriveError::DriveNotProvisioned)), "{session:?}");
+}
 
+#[tokio::test]
+async fn lookup_of_a_missing_item_checks_the_drive_only_once() {
     let server = start_server_with_user().await;
     mock_get(&server, ITEM_PATH, error_response(404, "itemNotFound"), 2).await;
     mock_get(&server, DRIVE_PATH, json_response(200, json!({"id": "d"})), 1).await;
     let drive = drive(&server.uri());
+
     assert_eq!(find_size(&drive).await.unwrap(), None);
     assert_eq!(find_size(&drive).await.unwrap(), None);
 }
 
+/// Path of the root folder of the drive.
+const ROOT_PATH: &str = "/v1.0/users/u-1/drive/root:";
+
 #[tokio::test]
 async fn file_in_place_of_a_folder_is_detected() {
-    let root = "/v1.0/users/u-1/drive/root:";
     let file = json!({"id": "f", "name": "b", "size": 5, "file": {}});
     let folder = json!({"id": "f", "name": "b", "size": 5, "folder": {"childCount": 0}});
     for (item, expected) in [(file, true), (folder, false)] {
         let server = start_server_with_user().await;
-        mock_get(&server, &format!("{root}/a/b/c"), error_response(404, "itemNotFound"), 1).await;
-        mock_get(&server, &format!("{root}/a/b"), json_response(200, item), 1).await;
+        mock_get(&server, &format!("{ROOT_PATH}/a/b/c"), error_response(404, "itemNotFound"), 1)
+            .await;
+        mock_get(&server, &format!("{ROOT_PATH}/a/b"), json_response(200, item), 1).await;
         mock_get(&server, DRIVE_PATH, json_response(200, json!({"id": "d"})), 1).await;
         let dest = destination("a/b/c", "x.pdf");
         assert_eq!(drive(&server.uri()).has_file_in_path(&dest).await.unwrap(), expected);
     }
+}
 
+#[tokio::test]
+async fn path_without_any_existing_folder_contains_no_file() {
     let server = start_server_with_user().await;
-    mock_get(&server, &format!("{root}/a"), error_response(404, "itemNotFound"), 1).await;
+    mock_get(&server, &format!("{ROOT_PATH}/a"), error_response(404, "itemNotFound"), 1).await;
     mock_get(&server, DRIVE_PATH, json_response(200, json!({"id": "d"})), 1).await;
     let dest = destination("a", "x.pdf");
     assert!(!drive(&server.uri()).has_file_in_path(&dest).await.unwrap());
 }
 
-/// A proxy may respond to any call with an HTML page.
+/// Response of a proxy, which may send an HTML page in response to any call.
+fn html_page() -> ResponseTemplate {
+    ResponseTemplate::new(200).set_body_string("<html></html>")
+}
+
 #[tokio::test]
 async fn html_page_instead_of_a_user_or_drive_is_retryable() {
-    let page = || ResponseTemplate::new(200).set_body_string("<html></html>");
     let server = MockServer::start().await;
     mock_post(&server, TOKEN_PATH, token_response("t"), 1).await;
-    mock_get(&server, USER_PATH, page(), 1).await;
+    mock_get(&server, USER_PATH, html_page(), 1).await;
     let found = find_size(&drive(&server.uri())).await;
     assert!(matches!(found, Err(DriveError::NoEffect { .. })), "{found:?}");
 
     let server = start_server_with_user().await;
     mock_get(&server, ITEM_PATH, error_response(404, "itemNotFound"), 1).await;
-    mock_get(&server, DRIVE_PATH, page(), 1).await;
+    mock_get(&server, DRIVE_PATH, html_page(), 1).await;
     let found = find_size(&drive(&server.uri())).await;
     assert!(matches!(found, Err(DriveError::NoEffect { .. })), "{found:?}");
 }
@@ -90,13 +109,14 @@ async fn folder_with_the_documents_name_is_a_conflict() {
 #[tokio::test]
 async fn redirects_are_not_followed_and_errors_contain_no_address() {
     let server = start_server_with_user().await;
-    let elsewhere = MockServer::start().await;
-    let redirect = ResponseTemplate::new(302).insert_header("location", elsewhere.uri().as_str());
+    let redirect_target = MockServer::start().await;
+    let location = redirect_target.uri();
+    let redirect = ResponseTemplate::new(302).insert_header("location", location.as_str());
     mock_get(&server, ITEM_PATH, redirect, 1).await;
     let graph_drive = drive(&server.uri());
     let found = find_size(&graph_drive).await;
     assert!(matches!(found, Err(DriveError::Refused { .. })), "{found:?}");
-    assert!(elsewhere.received_requests().await.unwrap().is_empty());
+    assert!(redirect_target.received_requests().await.unwrap().is_empty());
 
     let unreachable = drive("http://127.0.0.1:1/ada@court.example");
     let error = find_size(&unreachable).await.unwrap_err();

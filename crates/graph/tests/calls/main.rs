@@ -1,4 +1,5 @@
-//! Tests of the calls to Graph itself: tokens, users, drives, items and sessions.
+//! Tests of the client for calls of Microsoft Graph itself, against a mock server: access tokens,
+//! users, drives, items, and the creation of upload sessions.
 
 #![allow(clippy::unwrap_used, clippy::panic, reason = "tests")]
 

@@ -1,4 +1,5 @@
-//! Mock server of Graph: paths, responses and expected requests.
+//! Mock server of Microsoft Graph for the tests of the client: URL paths, responses, and the
+//! requests that the server expects.
 
 use docferry_app::ports::{Drive as _, DriveError};
 use serde_json::{Value, json};
@@ -10,7 +11,7 @@ use crate::support::{TestDrive, destination};
 /// Path of the token endpoint.
 pub(crate) const TOKEN_PATH: &str = "/tenant/oauth2/v2.0/token";
 
-/// Path of the recipient.
+/// Path of the recipient, who has the id `u-1`.
 pub(crate) const USER_PATH: &str = "/v1.0/users/ada%40court.example";
 
 /// Path of the recipient's drive.
@@ -29,37 +30,40 @@ pub(crate) fn error_response(status: u16, code: &str) -> ResponseTemplate {
     json_response(status, json!({"error": {"code": code, "message": "not for logs"}}))
 }
 
-/// Response of the token endpoint with this access token.
-pub(crate) fn token_response(text: &str) -> ResponseTemplate {
-    json_response(
-        200,
-        json!({"token_type": "Bearer", "expires_in": 3599, "ext_expires_in": 3599, "access_token": text}),
-    )
+/// Response of the token endpoint with this access token, which is valid for 3599 s.
+pub(crate) fn token_response(access_token: &str) -> ResponseTemplate {
+    let body = json!({
+        "token_type": "Bearer",
+        "expires_in": 3599,
+        "ext_expires_in": 3599,
+        "access_token": access_token,
+    });
+    json_response(200, body)
 }
 
-/// Answers GET requests for a path, and expects `times` of them.
+/// Makes the server send `response` to GET requests for a path, and expect `times` such requests.
 pub(crate) async fn mock_get(
     server: &MockServer,
     url_path: &str,
-    answer: ResponseTemplate,
+    response: ResponseTemplate,
     times: impl Into<Times>,
 ) {
     let mock = Mock::given(method("GET")).and(path(url_path));
-    mock.respond_with(answer).expect(times).mount(server).await;
+    mock.respond_with(response).expect(times).mount(server).await;
 }
 
-/// Answers POST requests for a path, and expects `times` of them.
+/// Makes the server send `response` to POST requests for a path, and expect `times` such requests.
 pub(crate) async fn mock_post(
     server: &MockServer,
     url_path: &str,
-    answer: ResponseTemplate,
+    response: ResponseTemplate,
     times: impl Into<Times>,
 ) {
     let mock = Mock::given(method("POST")).and(path(url_path));
-    mock.respond_with(answer).expect(times).mount(server).await;
+    mock.respond_with(response).expect(times).mount(server).await;
 }
 
-/// Starts a server with one token and one user.
+/// Starts a server that expects one request for a token and one look-up of the recipient.
 pub(crate) async fn start_server_with_user() -> MockServer {
     let server = MockServer::start().await;
     mock_post(&server, TOKEN_PATH, token_response("t-1"), 1).await;

@@ -1,5 +1,8 @@
-//! Tests each decision of `docferry_domain::upload::refusal::TABLE` for each of its operations: the
-//! simulator returns the error response once, and the client must then act as the table says.
+//! Tests that the client executes the decisions of `docferry_domain::upload::refusal::TABLE`, which
+//! defines the reaction to each error response of Microsoft Graph.
+//!
+//! Each case is one row of the table for one operation. The simulator returns the error response
+//! once, and the test checks that the client then does what the row's decision says.
 
 use docferry_app::ports::ConflictPolicy;
 use docferry_domain::failure::FailureCode;
@@ -10,13 +13,13 @@ use serde_json::{Value, json};
 use crate::CONCURRENT_RUNS;
 use crate::bench::Bench;
 use crate::result::Observation;
-use crate::row::{LARGE_SIZE, Row, SMALL_SIZE, row};
+use crate::row::{ForeignFile, LARGE_SIZE, Row, SMALL_SIZE, row};
 
 /// `Retry-After` of throttled responses, in seconds. It is longer than any pause that the client
 /// chooses itself.
 const RETRY_AFTER: i64 = 120;
 
-/// Decision of the table under test, for one operation.
+/// Test case: one row of the table, for one of its operations.
 pub(crate) struct Case {
     operation: Operation,
     row: &'static refusal::Row,
@@ -62,14 +65,15 @@ impl Case {
         self.row.policies.first().copied().unwrap_or_default()
     }
 
-    /// Returns folder and name of the file that must exist, so that the lookup of the destination
-    /// finds the row's occupant.
-    fn foreign_file(&self) -> Option<(&'static str, &'static str)> {
+    /// Returns the foreign file that has to exist, so that the client finds the row's occupant when
+    /// it looks the destination `Court/order.pdf` up.
+    fn foreign_file(&self) -> Option<ForeignFile> {
+        let file = |folder, name| Some(ForeignFile { folder, name });
         match self.row.occupants.first()? {
             Occupant::Nothing => None,
-            Occupant::File => Some(("Court", "order.pdf")),
-            Occupant::Folder => Some(("Court/order.pdf", "x.txt")),
-            Occupant::FileInPath => Some(("", "Court")),
+            Occupant::File => file("Court", "order.pdf"),
+            Occupant::Folder => file("Court/order.pdf", "x.txt"),
+            Occupant::FileInPath => file("", "Court"),
         }
     }
 
@@ -85,7 +89,8 @@ impl Case {
         if let Some(code) = self.row.codes.first() {
             fault["code"] = json!(code);
         }
-        // The client reads the secret again and requests the token a second time.
+        // After an error, the client reads the client secret again and requests the token a second
+        // time. To fail the transfer, the error has to occur twice.
         if self.operation == Operation::Token && self.outcome().is_err() {
             fault["count"] = json!(2);
         }
@@ -93,8 +98,8 @@ impl Case {
             fault["retryAfter"] = json!(RETRY_AFTER);
         }
         let preceding_fault = match self.operation {
-            // The pause gives the test time to put a file at the destination after the session
-            // was opened.
+            // The first fault causes a pause after the session was opened, in which the test puts
+            // the foreign file at the destination.
             Operation::Fragment | Operation::LastFragment if self.foreign_file().is_some() => {
                 if self.operation == Operation::Fragment {
                     fault["position"] = json!(3);
@@ -129,15 +134,18 @@ impl Case {
         }
     }
 
+    /// Returns the row of the fault table that makes the client receive the error response.
     fn scenario(&self) -> Row {
-        let scenario = row("", "", self.size(), self.rules()).with_policy(self.policy());
+        let (number, fault) = ("", "");
+        let scenario = row(number, fault, self.size(), self.rules()).with_policy(self.policy());
         match self.foreign_file() {
-            Some(place) if self.is_fragment_operation() => scenario.with_later_file_at(place),
-            Some(place) => scenario.with_foreign_file_at(place),
+            Some(file) if self.is_fragment_operation() => scenario.with_later_file(file),
+            Some(file) => scenario.with_foreign_file(file),
             None => scenario,
         }
     }
 
+    /// Returns the expected outcome of the transfer.
     fn outcome(&self) -> Result<(), FailureCode> {
         match self.row.decision {
             Decision::Fail(code) if !code.is_retryable() => Err(code),
@@ -145,7 +153,7 @@ impl Case {
         }
     }
 
-    /// Returns whether the client acted as the decision says, apart from the outcome.
+    /// Returns whether the requests and pauses of the client are those that the decision demands.
     fn is_executed(&self, observation: &Observation) -> bool {
         let count =
             |operation: &str| observation.requests.get(operation).copied().unwrap_or_default();
@@ -153,7 +161,7 @@ impl Case {
         match self.row.decision {
             Decision::Wait => observation.waited_seconds >= RETRY_AFTER && repeated,
             Decision::RenewToken => count("token") == 2 && repeated,
-            // The PUT that led to the lookup of the drive is repeated.
+            // The client looks the drive up after a failed PUT, and then repeats this PUT.
             Decision::Repeat { .. } if self.operation == Operation::DriveLookup => {
                 count("simplePut") == 2
             }
@@ -177,7 +185,7 @@ impl Case {
     }
 }
 
-/// Runs a case and returns a description of a mismatch.
+/// Runs a case. Returns a description of the mismatch if the client did not act as expected.
 async fn run(case: Case) -> Option<String> {
     let task = async move {
         let scenario = case.scenario();
@@ -189,9 +197,9 @@ async fn run(case: Case) -> Option<String> {
             && case.is_executed(&observation);
         let Observation { result, requests, waited_seconds, .. } = &observation;
         (!is_expected).then(|| {
-            let text = case.description();
+            let description = case.description();
             let decision = case.row.decision;
-            format!("{text}: {decision:?}\n  {result:?}\n  {requests:?} {waited_seconds} s")
+            format!("{description}: {decision:?}\n  {result:?}\n  {requests:?} {waited_seconds} s")
         })
     };
     tokio::spawn(task).await.unwrap()

@@ -1,4 +1,6 @@
-//! Tests the outcome of every known fault of an upload, injected by position:
+//! Tests the outcome of every known fault of an upload to Microsoft Graph. The upload engine and
+//! the client are the real ones; a simulator of Graph injects one fault for each row of a table,
+//! for example into the second fragment. This command also prints the table:
 //!
 //! ```text
 //! cargo nextest run --package docferry-graph --test faults --no-capture
@@ -12,6 +14,7 @@ mod observation;
 mod result;
 mod row;
 mod rows;
+mod run;
 
 use bench::Bench;
 use futures::StreamExt as _;
@@ -24,8 +27,7 @@ pub(crate) const CONCURRENT_RUNS: usize = 32;
 
 /// Runs the transfer of a row.
 async fn run(row: Row) -> (Row, FaultResult) {
-    // Each row is a separate task, so that rows share the processors and run during the pauses
-    // of others.
+    // Each row is a task of its own, so that rows can run on several processors at the same time.
     let task = async move {
         let bench = Bench::start(&row).await;
         let result = bench.run(&row).await;
@@ -40,7 +42,8 @@ fn expected(row: &Row, result: &FaultResult) -> FaultResult {
         outcome: row.outcome,
         excess_bytes: row.excess_bytes,
         sessions: row.sessions,
-        // A session whose creation response was lost cannot be deleted; it expires by itself.
+        // If the response to the creation of a session is lost, the client does not know the
+        // session and cannot delete it. Such a session expires by itself.
         open_sessions: result.open_sessions.min(undiscoverable_sessions(row)),
         files: row.files,
         exchange_objects: 0,
@@ -48,13 +51,14 @@ fn expected(row: &Row, result: &FaultResult) -> FaultResult {
     }
 }
 
-/// Returns the number of sessions that the client cannot know of.
+/// Returns the number of sessions that the client does not know, because the response to their
+/// creation was lost.
 fn undiscoverable_sessions(row: &Row) -> usize {
     usize::from(row.fault.starts_with("createSession: response lost"))
 }
 
-/// Formats a line of the printed table.
-fn line(row: &Row, result: &FaultResult) -> String {
+/// Formats one line of the printed table.
+fn table_line(row: &Row, result: &FaultResult) -> String {
     let outcome = match result.outcome {
         Ok(()) if result.rewritten => "completed, rewritten",
         Ok(()) => "completed",
@@ -62,17 +66,18 @@ fn line(row: &Row, result: &FaultResult) -> String {
     };
     let leftovers = match (result.open_sessions, result.exchange_objects) {
         (0, 0) => "nothing".to_owned(),
-        (open, 0) if open <= undiscoverable_sessions(row) => {
+        (open_sessions, 0) if open_sessions <= undiscoverable_sessions(row) => {
             "a session until it expires".to_owned()
         }
-        (open, objects) => format!("{open} sessions, {objects} objects"),
+        (open_sessions, objects) => format!("{open_sessions} sessions, {objects} objects"),
     };
     let Row { number, fault, .. } = row;
     let (excess_bytes, sessions) = (result.excess_bytes, result.sessions);
     format!("{number:<4} {fault:<58} {outcome:<24} {excess_bytes:>9} {sessions:>3}  {leftovers}")
 }
 
-/// Prints a table: fault, outcome, bytes received minus size, sessions, leftovers.
+/// Prints a table with a line for each fault: the outcome, the bytes that the simulator received
+/// minus the document's size, the number of sessions, and the leftovers.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn every_known_upload_fault_has_the_expected_result_and_no_leftovers() {
     let results: Vec<_> =
@@ -81,7 +86,7 @@ async fn every_known_upload_fault_has_the_expected_result_and_no_leftovers() {
     let mut mismatches = 0;
     for (row, result) in &results {
         let expected = expected(row, result);
-        println!("{}", line(row, result));
+        println!("{}", table_line(row, result));
         if *result != expected {
             mismatches += 1;
             println!("     expected {expected:?}\n     actual   {result:?}");

@@ -1,4 +1,5 @@
-//! Results of a run, collected from the simulator, the record and the exchange bucket.
+//! Collection of the results of an upload from the simulator of Microsoft Graph, the record of the
+//! transfer and the exchange bucket.
 
 use std::collections::BTreeMap;
 
@@ -19,7 +20,7 @@ impl Bench {
             *requests.entry(text(&request, "operation").to_owned()).or_insert(0) += 1;
         }
         let files = self.list("/files").await;
-        let waited = self.world.now().duration_since(self.began_at);
+        let waited = self.world.now().duration_since(self.started_at);
         Observation {
             result,
             requests,
@@ -36,11 +37,13 @@ impl Bench {
             Phase::Failed => Err(transfer.failure.unwrap().code),
             phase => panic!("{phase:?} is not terminal"),
         };
-        let received: u64 = self
-            .list("/requests")
-            .await
+        let is_upload = |request: &&Value| {
+            ["fragment", "lastFragment", "simplePut"].contains(&text(request, "operation"))
+        };
+        let requests = self.list("/requests").await;
+        let received_bytes: u64 = requests
             .iter()
-            .filter(|r| ["fragment", "lastFragment", "simplePut"].contains(&text(r, "operation")))
+            .filter(is_upload)
             .map(|request| request["bytes"].as_u64().unwrap())
             .sum();
         let foreign_bytes =
@@ -50,7 +53,7 @@ impl Bench {
             sessions.iter().filter(|session| text(session, "state") == "open").count();
         FaultResult {
             outcome,
-            excess_bytes: i64::try_from(received).unwrap()
+            excess_bytes: i64::try_from(received_bytes).unwrap()
                 - i64::try_from(row.size + foreign_bytes).unwrap(),
             sessions: sessions.len(),
             open_sessions,
@@ -64,7 +67,7 @@ impl Bench {
     }
 }
 
-/// Returns a text field, empty if it is missing.
+/// Returns the text of a field, or an empty text if the field is missing.
 fn text<'a>(value: &'a Value, field: &str) -> &'a str {
     value[field].as_str().unwrap_or_default()
 }

@@ -1,10 +1,11 @@
-//! Result of a run, and the observations of the simulator and the clock.
+//! Types for the outcome of one upload against the simulator of Microsoft Graph: the result that
+//! each row of the fault table expects, and what the simulator and the clock observed.
 
 use std::collections::BTreeMap;
 
 use docferry_domain::failure::FailureCode;
 
-/// Result of a row.
+/// Result of the upload of a row.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) struct FaultResult {
     pub(crate) outcome: Result<(), FailureCode>,

@@ -1,4 +1,5 @@
-//! Row of the fault table: an injected fault and the expected result.
+//! Row of the fault table: a fault that the simulator of Microsoft Graph injects into an upload,
+//! and the expected result of the upload.
 
 use docferry_app::ports::ConflictPolicy::{self, Replace};
 use docferry_domain::failure::FailureCode;
@@ -12,6 +13,13 @@ pub(crate) const SMALL_SIZE: u64 = 1_000_000;
 /// Size of a document that is uploaded in four fragments.
 pub(crate) const LARGE_SIZE: u64 = 5_000_000;
 
+/// File in the recipient's drive that docferry has not uploaded.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct ForeignFile {
+    pub(crate) folder: &'static str,
+    pub(crate) name: &'static str,
+}
+
 /// A fault and its expected result.
 pub(crate) struct Row {
     /// Number of the fault in the design; `–` if it has none.
@@ -23,19 +31,19 @@ pub(crate) struct Row {
     /// File name of the document.
     pub(crate) name: &'static str,
     pub(crate) policy: ConflictPolicy,
-    /// Folder and name of another owner's file that exists from the start.
-    pub(crate) foreign_file: Option<(&'static str, &'static str)>,
-    /// Folder and name of another owner's file that appears during the first pause.
-    pub(crate) later_file: Option<(&'static str, &'static str)>,
+    /// Foreign file that exists from the start.
+    pub(crate) foreign_file: Option<ForeignFile>,
+    /// Foreign file that appears during the first pause of the upload.
+    pub(crate) later_file: Option<ForeignFile>,
     /// Fault rules of the simulator.
     pub(crate) rules: Value,
     /// Whether open sessions expire during pauses.
     pub(crate) sessions_expire: bool,
-    /// Change of the source during pauses.
+    /// Function that changes the source object. It is called in each pause of the upload.
     pub(crate) change_source: fn(&World),
     /// Expected outcome.
     pub(crate) outcome: Result<(), FailureCode>,
-    /// Expected number of received bytes minus the document's size.
+    /// Expected number of bytes that the simulator receives, minus the document's size.
     pub(crate) excess_bytes: i64,
     /// Expected number of created sessions.
     pub(crate) sessions: usize,
@@ -47,7 +55,8 @@ pub(crate) struct Row {
     pub(crate) is_zip_container: bool,
 }
 
-/// Returns a row for a document of `size` bytes, which expects an undisturbed delivery.
+/// Returns a row for a document of `size` bytes. The row expects that the document is delivered and
+/// that no byte is sent twice.
 pub(crate) fn row(number: &'static str, fault: &'static str, size: u64, rules: Value) -> Row {
     Row {
         number,
@@ -80,7 +89,7 @@ pub(crate) fn small(number: &'static str, fault: &'static str, rules: Value) -> 
 }
 
 impl Row {
-    /// Expects that this many bytes are sent again.
+    /// Expects a delivery for which this many bytes are sent a second time.
     pub(crate) fn expect_resent_bytes(self, excess_bytes: i64) -> Self {
         Self { excess_bytes, ..self }
     }
@@ -97,17 +106,17 @@ impl Row {
         Self { policy, ..self }
     }
 
-    /// Adds another owner's file at the document's own path.
+    /// Adds a foreign file at the document's own path.
     pub(crate) fn with_existing_file(self) -> Self {
-        self.with_foreign_file_at(("Court", "order.pdf"))
+        self.with_foreign_file(ForeignFile { folder: "Court", name: "order.pdf" })
     }
 
-    pub(crate) fn with_foreign_file_at(self, place: (&'static str, &'static str)) -> Self {
-        Self { foreign_file: Some(place), ..self }
+    pub(crate) fn with_foreign_file(self, file: ForeignFile) -> Self {
+        Self { foreign_file: Some(file), ..self }
     }
 
-    pub(crate) fn with_later_file_at(self, place: (&'static str, &'static str)) -> Self {
-        Self { later_file: Some(place), ..self }
+    pub(crate) fn with_later_file(self, file: ForeignFile) -> Self {
+        Self { later_file: Some(file), ..self }
     }
 
     pub(crate) fn expect_files(self, files: usize) -> Self {
@@ -130,22 +139,27 @@ impl Row {
         Self { is_zip_container: true, ..self }
     }
 
-    /// Expects a failure after this many received bytes, with no file at the destination.
-    pub(crate) fn expect_failure(self, code: FailureCode, received: i64) -> Self {
-        let excess_bytes = received - i64::try_from(self.size).unwrap();
+    /// Expects that the transfer fails after the simulator has received this many bytes, and that
+    /// the drive then contains no file.
+    pub(crate) fn expect_failure(self, code: FailureCode, received_bytes: i64) -> Self {
+        let excess_bytes = received_bytes - i64::try_from(self.size).unwrap();
         Self { outcome: Err(code), excess_bytes, files: 0, ..self }
     }
 
     /// Returns the content of the document.
     pub(crate) fn document(&self) -> Vec<u8> {
-        let bytes = |size| (0..size).map(|at| u8::try_from(at % 251).unwrap()).collect::<Vec<u8>>();
         if !self.is_zip_container {
-            return bytes(self.size);
+            return pattern(self.size);
         }
-        let container = |text: &[u8]| {
+        let container_with = |text: &[u8]| {
             zip_container(&[("[Content_Types].xml", b"<Types/>"), ("word/document.xml", text)])
         };
-        let overhead = container(b"").len() as u64;
-        container(&bytes(self.size - overhead)).to_vec()
+        let overhead = container_with(b"").len() as u64;
+        container_with(&pattern(self.size - overhead)).to_vec()
     }
+}
+
+/// Returns `size` bytes with a repeating pattern.
+fn pattern(size: u64) -> Vec<u8> {
+    (0..size).map(|position| u8::try_from(position % 251).unwrap()).collect()
 }

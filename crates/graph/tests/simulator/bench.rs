@@ -1,4 +1,5 @@
-//! The simulator with its client, and documents to upload.
+//! Test bench: the running simulator of Microsoft Graph, a client that calls it, and documents to
+//! upload.
 
 use bytes::Bytes;
 use docferry_app::ports::{
@@ -40,6 +41,7 @@ pub(crate) struct SimulatedGraph {
 }
 
 impl SimulatedGraph {
+    /// Starts the simulator with three users who have a OneDrive and with one user who has none.
     pub(crate) async fn start() -> Self {
         let users = ["ada@court.example", "ben#EXT#@court.example", "$cas@court.example"];
         let config = Config { users: users.map(str::to_owned).into(), ..Config::default() };
@@ -62,10 +64,11 @@ impl SimulatedGraph {
     /// Adds a fault rule to the simulator.
     pub(crate) async fn inject_fault(&self, rule: Value) {
         let url = format!("{}/faults", self.running.admin_url());
-        let sent = reqwest::Client::new().post(url).json(&rule).send().await.unwrap();
-        sent.error_for_status().unwrap();
+        let response = reqwest::Client::new().post(url).json(&rule).send().await.unwrap();
+        response.error_for_status().unwrap();
     }
 
+    /// Opens a session that replaces a file at the destination.
     pub(crate) async fn create_session(&self, dest: &Destination, size: u64) -> UploadSession {
         self.drive.create_session(dest, size, ConflictPolicy::Replace).await.unwrap()
     }
@@ -83,6 +86,7 @@ impl SimulatedGraph {
         self.drive.put_fragment(&session.url, range(start, end, total), stream).await
     }
 
+    /// Uploads a document of `size` bytes in one request.
     pub(crate) async fn put_whole(
         &self,
         dest: &Destination,
@@ -94,27 +98,27 @@ impl SimulatedGraph {
 
     /// Returns the offset that the session expects next.
     pub(crate) async fn next_offset(&self, session: &UploadSession) -> Option<u64> {
-        self.drive.session_status(&session.url).await.unwrap().next.map(|gap| gap.start)
+        self.drive.session_status(&session.url).await.unwrap().next.map(|range| range.start)
     }
 }
 
-pub(crate) fn usize_of(n: u64) -> usize {
-    usize::try_from(n).unwrap()
+pub(crate) fn usize_of(number: u64) -> usize {
+    usize::try_from(number).unwrap()
 }
 
 /// Returns a document of `size` bytes.
 pub(crate) fn document(size: u64) -> Bytes {
-    (0..size).map(|i| u8::try_from(i % 251).unwrap()).collect()
+    (0..size).map(|position| u8::try_from(position % 251).unwrap()).collect()
 }
 
 pub(crate) fn destination(recipient: &str, folder: &str, name: &str) -> Destination {
     Destination { recipient: recipient.parse().unwrap(), ..support::destination(folder, name) }
 }
 
-/// Checks size, hash and address of an item.
+/// Checks that an item is a document of `size` bytes: its size, its hash and its web URL.
 pub(crate) fn assert_is_document(item: &DriveItem, size: u64) {
     let mut hash = SourceHash::default();
-    assert!(hash.fold(0, &document(size)));
+    assert!(hash.update_at(0, &document(size)));
     assert_eq!(item.facts.size, size);
     assert_eq!(item.facts.quick_xor_hash, Some(hash.digest()));
     assert!(item.web_url.as_ref().is_some_and(|url| url.contains("/personal/")), "{item:?}");

@@ -1,5 +1,5 @@
-//! Tests of the client against a strict simulator of Graph, which was written from the contract
-//! alone.
+//! Tests of the client of Microsoft Graph against a simulator. The simulator was written from the
+//! contract of Graph alone, without knowledge of the client, and rejects requests that violate it.
 
 #![allow(clippy::unwrap_used, clippy::panic, reason = "tests")]
 
@@ -10,10 +10,15 @@ mod support;
 use std::time::Duration;
 
 use bench::{FRAGMENT_SIZE, SimulatedGraph, USER_WITHOUT_DRIVE, assert_is_document, destination};
-use docferry_app::ports::{ConflictPolicy, Drive as _, DriveError, FragmentResult};
+use docferry_app::ports::{ConflictPolicy, Destination, Drive as _, DriveError, FragmentResult};
 use docferry_domain::upload::ExpectedRange;
 use serde_json::{Value, json};
 use support::{range, stream_failing_after};
+
+/// Returns the destination that most tests use.
+fn ordinary_destination() -> Destination {
+    destination("ada@court.example", "", "a.pdf")
+}
 
 #[tokio::test]
 async fn documents_and_recipients_with_special_names_are_delivered() {
@@ -32,16 +37,16 @@ async fn documents_and_recipients_with_special_names_are_delivered() {
         assert!(session.expires_at.is_some());
         assert_eq!(graph.next_offset(&session).await, Some(0));
 
-        let answer = graph.put_range(&session, 0, FRAGMENT_SIZE, size).await.unwrap();
+        let result = graph.put_range(&session, 0, FRAGMENT_SIZE, size).await.unwrap();
         assert_eq!(
-            answer,
+            result,
             FragmentResult::Accepted { next: Some(ExpectedRange::open(FRAGMENT_SIZE)) }
         );
         assert_eq!(graph.next_offset(&session).await, Some(FRAGMENT_SIZE));
 
         graph.put_range(&session, FRAGMENT_SIZE, 2 * FRAGMENT_SIZE, size).await.unwrap();
-        let answer = graph.put_range(&session, 2 * FRAGMENT_SIZE, size, size).await.unwrap();
-        let FragmentResult::Completed(item) = answer else { panic!("{answer:?}") };
+        let result = graph.put_range(&session, 2 * FRAGMENT_SIZE, size, size).await.unwrap();
+        let FragmentResult::Completed(item) = result else { panic!("{result:?}") };
         assert_is_document(&item, size);
         assert_eq!(graph.drive.find(&dest).await.unwrap(), Some(item), "{name}");
     }
@@ -63,30 +68,31 @@ async fn small_and_empty_documents_are_put_whole_and_found() {
 #[tokio::test]
 async fn missing_account_and_missing_drive_are_distinguished() {
     let graph = SimulatedGraph::start().await;
-    let unknown = destination("unknown@court.example", "", "a.pdf");
+    let unknown_user = destination("unknown@court.example", "", "a.pdf");
     let policy = ConflictPolicy::Replace;
-    let answer = graph.drive.create_session(&unknown, 5, policy).await;
-    assert!(matches!(answer, Err(DriveError::RecipientNotFound)), "{answer:?}");
+    let result = graph.drive.create_session(&unknown_user, 5, policy).await;
+    assert!(matches!(result, Err(DriveError::RecipientNotFound)), "{result:?}");
 
-    let new = destination(USER_WITHOUT_DRIVE, "", "a.pdf");
-    let answer = graph.drive.create_session(&new, 5, policy).await;
-    assert!(matches!(answer, Err(DriveError::DriveNotProvisioned)), "{answer:?}");
+    let without_drive = destination(USER_WITHOUT_DRIVE, "", "a.pdf");
+    let result = graph.drive.create_session(&without_drive, 5, policy).await;
+    assert!(matches!(result, Err(DriveError::DriveNotProvisioned)), "{result:?}");
 
-    let answer = graph.drive.find(&new).await;
-    assert!(matches!(answer, Err(DriveError::DriveNotProvisioned)), "{answer:?}");
-    let answer = graph.put_whole(&new, 0, policy).await;
-    assert!(matches!(answer, Err(DriveError::DriveNotProvisioned)), "{answer:?}");
+    let result = graph.drive.find(&without_drive).await;
+    assert!(matches!(result, Err(DriveError::DriveNotProvisioned)), "{result:?}");
+
+    let result = graph.put_whole(&without_drive, 0, policy).await;
+    assert!(matches!(result, Err(DriveError::DriveNotProvisioned)), "{result:?}");
 }
 
 #[tokio::test]
 async fn misplaced_fragment_is_an_offset_mismatch() {
     let graph = SimulatedGraph::start().await;
     let size = 3 * FRAGMENT_SIZE;
-    let session = graph.create_session(&destination("ada@court.example", "", "a.pdf"), size).await;
+    let session = graph.create_session(&ordinary_destination(), size).await;
     graph.put_range(&session, 0, FRAGMENT_SIZE, size).await.unwrap();
     for start in [0, 2 * FRAGMENT_SIZE] {
-        let answer = graph.put_range(&session, start, start + FRAGMENT_SIZE, size).await;
-        assert!(matches!(answer, Err(DriveError::OffsetMismatch)), "{answer:?}");
+        let result = graph.put_range(&session, start, start + FRAGMENT_SIZE, size).await;
+        assert!(matches!(result, Err(DriveError::OffsetMismatch)), "{result:?}");
     }
     assert_eq!(graph.next_offset(&session).await, Some(FRAGMENT_SIZE));
 }
@@ -95,28 +101,29 @@ async fn misplaced_fragment_is_an_offset_mismatch() {
 async fn ambiguous_fragment_is_resumed_from_the_session_offset() {
     let graph = SimulatedGraph::start().await;
     let size = 3 * FRAGMENT_SIZE;
-    let dest = destination("ada@court.example", "", "a.pdf");
+    let dest = ordinary_destination();
     let session = graph.create_session(&dest, size).await;
     graph.inject_fault(json!({"operation": "fragment", "dropResponse": true})).await;
-    let answer = graph.put_range(&session, 0, FRAGMENT_SIZE, size).await;
-    assert!(matches!(answer, Err(DriveError::Ambiguous(_))), "{answer:?}");
+    let result = graph.put_range(&session, 0, FRAGMENT_SIZE, size).await;
+    assert!(matches!(result, Err(DriveError::Ambiguous(_))), "{result:?}");
     assert_eq!(graph.next_offset(&session).await, Some(FRAGMENT_SIZE));
 
-    let half = json!({"operation": "fragment", "status": 500, "storeFraction": 0.5});
-    graph.inject_fault(half).await;
-    let answer = graph.put_range(&session, FRAGMENT_SIZE, 2 * FRAGMENT_SIZE, size).await;
-    assert!(matches!(answer, Err(DriveError::Ambiguous(_))), "{answer:?}");
+    let store_half = json!({"operation": "fragment", "status": 500, "storeFraction": 0.5});
+    graph.inject_fault(store_half).await;
+    let result = graph.put_range(&session, FRAGMENT_SIZE, 2 * FRAGMENT_SIZE, size).await;
+    assert!(matches!(result, Err(DriveError::Ambiguous(_))), "{result:?}");
     assert_eq!(graph.next_offset(&session).await, Some(FRAGMENT_SIZE + FRAGMENT_SIZE / 2));
 
-    // The offset is not a multiple of 320 KiB. Only the length of a fragment has to be.
-    let from = 2 * FRAGMENT_SIZE + FRAGMENT_SIZE / 2;
-    let answer =
-        graph.put_range(&session, FRAGMENT_SIZE + FRAGMENT_SIZE / 2, from, size).await.unwrap();
-    assert_eq!(answer, FragmentResult::Accepted { next: Some(ExpectedRange::open(from)) });
+    // A fragment may start at any offset. Only its length has to be a multiple of 320 KiB.
+    let unaligned_start = FRAGMENT_SIZE + FRAGMENT_SIZE / 2;
+    let unaligned_end = unaligned_start + FRAGMENT_SIZE;
+    let result = graph.put_range(&session, unaligned_start, unaligned_end, size).await.unwrap();
+    let next = Some(ExpectedRange::open(unaligned_end));
+    assert_eq!(result, FragmentResult::Accepted { next });
 
     graph.inject_fault(json!({"operation": "lastFragment", "dropResponse": true})).await;
-    let answer = graph.put_range(&session, from, size, size).await;
-    assert!(matches!(answer, Err(DriveError::Ambiguous(_))), "{answer:?}");
+    let result = graph.put_range(&session, unaligned_end, size, size).await;
+    assert!(matches!(result, Err(DriveError::Ambiguous(_))), "{result:?}");
 
     let status = graph.drive.session_status(&session.url).await;
     assert!(matches!(status, Err(DriveError::SessionGone)), "{status:?}");
@@ -126,15 +133,13 @@ async fn ambiguous_fragment_is_resumed_from_the_session_offset() {
 #[tokio::test]
 async fn failing_source_leaves_the_session_offset_unchanged() {
     let graph = SimulatedGraph::start().await;
-    let session = graph
-        .create_session(&destination("ada@court.example", "", "a.pdf"), 2 * FRAGMENT_SIZE)
-        .await;
+    let session = graph.create_session(&ordinary_destination(), 2 * FRAGMENT_SIZE).await;
     let stream = stream_failing_after(100_000);
-    let answer = graph
+    let result = graph
         .drive
         .put_fragment(&session.url, range(0, FRAGMENT_SIZE, 2 * FRAGMENT_SIZE), stream)
         .await;
-    assert!(matches!(answer, Err(DriveError::Body)), "{answer:?}");
+    assert!(matches!(result, Err(DriveError::Body)), "{result:?}");
     assert_eq!(graph.next_offset(&session).await, Some(0));
     graph.put_range(&session, 0, FRAGMENT_SIZE, 2 * FRAGMENT_SIZE).await.unwrap();
 }
@@ -142,20 +147,21 @@ async fn failing_source_leaves_the_session_offset_unchanged() {
 #[tokio::test]
 async fn throttling_returns_retry_after_if_present() {
     let graph = SimulatedGraph::start().await;
-    let session =
-        graph.create_session(&destination("ada@court.example", "", "a.pdf"), FRAGMENT_SIZE).await;
-    for (status, header, expected) in [
+    let session = graph.create_session(&ordinary_destination(), FRAGMENT_SIZE).await;
+    for (status, retry_after_header, expected) in [
         (429, json!(322), Some(Duration::from_secs(322))),
         (503, json!(0), Some(Duration::ZERO)),
         (509, Value::Null, None),
     ] {
         let mut rule = json!({"operation": "fragment", "status": status});
-        if !header.is_null() {
-            rule["retryAfter"] = header;
+        if !retry_after_header.is_null() {
+            rule["retryAfter"] = retry_after_header;
         }
         graph.inject_fault(rule).await;
-        let answer = graph.put_range(&session, 0, FRAGMENT_SIZE, FRAGMENT_SIZE).await;
-        let Err(DriveError::Throttled { retry_after }) = answer else { panic!("{answer:?}") };
+
+        let result = graph.put_range(&session, 0, FRAGMENT_SIZE, FRAGMENT_SIZE).await;
+
+        let Err(DriveError::Throttled { retry_after }) = result else { panic!("{result:?}") };
         assert_eq!(retry_after, expected, "{status}");
     }
     graph.put_range(&session, 0, FRAGMENT_SIZE, FRAGMENT_SIZE).await.unwrap();
@@ -164,7 +170,7 @@ async fn throttling_returns_retry_after_if_present() {
 #[tokio::test]
 async fn permanent_fragment_errors_have_specific_texts() {
     let graph = SimulatedGraph::start().await;
-    let dest = destination("ada@court.example", "", "a.pdf");
+    let dest = ordinary_destination();
     let session = graph.create_session(&dest, 2 * FRAGMENT_SIZE).await;
     for (status, expected) in [
         (507, "the drive is full"),
@@ -179,35 +185,35 @@ async fn permanent_fragment_errors_have_specific_texts() {
         assert_eq!(error.to_string(), expected);
     }
 
-    // Neither a multiple of 320 KiB nor the last fragment.
-    let answer = graph.put_range(&session, 0, FRAGMENT_SIZE - 1, 2 * FRAGMENT_SIZE).await;
-    assert!(matches!(answer, Err(DriveError::Refused { .. })), "{answer:?}");
+    // The length of a fragment that is not the last has to be a multiple of 320 KiB.
+    let result = graph.put_range(&session, 0, FRAGMENT_SIZE - 1, 2 * FRAGMENT_SIZE).await;
+    assert!(matches!(result, Err(DriveError::Refused { .. })), "{result:?}");
 }
 
 #[tokio::test]
-async fn success_without_an_item_is_ambiguous_and_ranges_are_optional() {
+async fn response_may_omit_ranges_but_must_contain_the_completed_item() {
     let graph = SimulatedGraph::start().await;
-    let dest = destination("ada@court.example", "", "a.pdf");
+    let dest = ordinary_destination();
     let session = graph.create_session(&dest, 2 * FRAGMENT_SIZE).await;
     graph.inject_fault(json!({"operation": "fragment", "emptyRanges": true})).await;
-    let answer = graph.put_range(&session, 0, FRAGMENT_SIZE, 2 * FRAGMENT_SIZE).await.unwrap();
-    assert_eq!(answer, FragmentResult::Accepted { next: None });
+    let result = graph.put_range(&session, 0, FRAGMENT_SIZE, 2 * FRAGMENT_SIZE).await.unwrap();
+    assert_eq!(result, FragmentResult::Accepted { next: None });
+
     graph.inject_fault(json!({"operation": "lastFragment", "noItem": true})).await;
-    let answer =
+    let result =
         graph.put_range(&session, FRAGMENT_SIZE, 2 * FRAGMENT_SIZE, 2 * FRAGMENT_SIZE).await;
-    assert!(matches!(answer, Err(DriveError::Ambiguous(_))), "{answer:?}");
+    assert!(matches!(result, Err(DriveError::Ambiguous(_))), "{result:?}");
     assert_is_document(&graph.drive.find(&dest).await.unwrap().unwrap(), 2 * FRAGMENT_SIZE);
 }
 
 #[tokio::test]
 async fn deleted_session_is_gone_and_can_be_deleted_again() {
     let graph = SimulatedGraph::start().await;
-    let session =
-        graph.create_session(&destination("ada@court.example", "", "a.pdf"), FRAGMENT_SIZE).await;
+    let session = graph.create_session(&ordinary_destination(), FRAGMENT_SIZE).await;
     graph.drive.delete_session(&session.url).await.unwrap();
     graph.drive.delete_session(&session.url).await.unwrap();
-    let answer = graph.put_range(&session, 0, FRAGMENT_SIZE, FRAGMENT_SIZE).await;
-    assert!(matches!(answer, Err(DriveError::SessionGone)), "{answer:?}");
+    let result = graph.put_range(&session, 0, FRAGMENT_SIZE, FRAGMENT_SIZE).await;
+    assert!(matches!(result, Err(DriveError::SessionGone)), "{result:?}");
 }
 
 #[tokio::test]
@@ -231,8 +237,9 @@ async fn conflict_policy_applies_to_an_existing_file() {
 #[tokio::test]
 async fn token_rejected_by_graph_is_renewed() {
     let graph = SimulatedGraph::start().await;
-    let dest = destination("ada@court.example", "", "a.pdf");
+    let dest = ordinary_destination();
     graph.drive.find(&dest).await.unwrap();
     graph.inject_fault(json!({"operation": "getItem", "status": 401})).await;
+
     assert_eq!(graph.drive.find(&dest).await.unwrap(), None);
 }

@@ -1,5 +1,6 @@
-//! Shared helpers: a raw HTTP server that records the exact bytes of requests, and a client for
-//! it.
+//! Helpers that the test binaries of this crate share: a local TCP server that records the exact
+//! bytes of requests, a client of Microsoft Graph that calls this server, and streams of bytes to
+//! upload.
 
 #![allow(dead_code, reason = "each test binary uses only a part")]
 #![allow(clippy::unwrap_used, reason = "test helpers")]
@@ -35,26 +36,33 @@ impl Clock for ManualClock {
     }
 }
 
-/// Credentials provider that counts its lookups: cached ones and fresh ones.
+/// Provider of credentials that counts how often they are read.
 #[derive(Clone, Default)]
-pub(crate) struct CountingCredentials(Arc<[AtomicU32; 2]>);
+pub(crate) struct CountingCredentials {
+    cached_lookups: Arc<AtomicU32>,
+    fresh_lookups: Arc<AtomicU32>,
+}
 
 impl CountingCredentials {
-    /// Returns the numbers of cached and of fresh lookups.
-    pub(crate) fn cached_and_fresh_lookups(&self) -> (u32, u32) {
-        let read = |i: usize| self.0[i].load(Ordering::SeqCst);
-        (read(0), read(1))
+    /// Returns the number of lookups that accept cached credentials.
+    pub(crate) fn cached_lookups(&self) -> u32 {
+        self.cached_lookups.load(Ordering::SeqCst)
+    }
+
+    /// Returns the number of lookups that require fresh credentials.
+    pub(crate) fn fresh_lookups(&self) -> u32 {
+        self.fresh_lookups.load(Ordering::SeqCst)
     }
 }
 
 impl CredentialsProvider<ClientCredentials> for CountingCredentials {
     async fn credentials(&self, lookup: Freshness) -> Result<ClientCredentials, Cause> {
-        let fresh = lookup == Freshness::Fresh;
-        self.0[usize::from(fresh)].fetch_add(1, Ordering::SeqCst);
-        Ok(ClientCredentials {
-            client_id: "app".into(),
-            client_secret: if fresh { "s3cret-new" } else { "s3cret" }.into(),
-        })
+        let (counter, client_secret) = match lookup {
+            Freshness::Fresh => (&self.fresh_lookups, "s3cret-new"),
+            Freshness::Cached => (&self.cached_lookups, "s3cret"),
+        };
+        counter.fetch_add(1, Ordering::SeqCst);
+        Ok(ClientCredentials { client_id: "app".into(), client_secret: client_secret.into() })
     }
 }
 
@@ -76,6 +84,7 @@ pub(crate) fn drive(base_url: &str) -> TestDrive {
         .unwrap()
 }
 
+/// Returns a destination in the OneDrive of `ada@court.example`.
 pub(crate) fn destination(folder: &str, name: &str) -> Destination {
     Destination {
         recipient: "ada@court.example".parse().unwrap(),
@@ -84,6 +93,7 @@ pub(crate) fn destination(folder: &str, name: &str) -> Destination {
     }
 }
 
+/// Returns the range from `start` to `end`, which is exclusive, of a document of `total` bytes.
 pub(crate) fn range(start: u64, end: u64, total: u64) -> FragmentRange {
     FragmentRange { start, end, total }
 }
@@ -129,6 +139,7 @@ impl Listener {
         Self { tcp, base_url }
     }
 
+    /// Returns an upload URL of this server. Its query contains a secret.
     pub(crate) fn upload_url(&self) -> UploadUrl {
         UploadUrl::new(format!("{}/up?tempauth=s", self.base_url))
     }

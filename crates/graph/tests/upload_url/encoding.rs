@@ -1,4 +1,5 @@
-//! The URL in each request: unchanged, checked, and never sent elsewhere.
+//! Tests of the URL in each request to an upload URL: the client sends the URL unchanged, and sends
+//! nothing to hosts that are not allowed.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
@@ -24,10 +25,12 @@ async fn upload_url_is_replayed_byte_for_byte_without_our_credentials() {
         connection.respond("202 Accepted", "", r#"{"nextExpectedRanges":["300-"]}"#).await;
         (head, body.len())
     };
-    let (answer, (head, len)) = tokio::join!(put, serve);
-    assert_eq!(answer.unwrap(), FragmentResult::Accepted { next: Some(ExpectedRange::open(300)) });
-    assert_eq!(len, 200);
 
+    let (result, (head, body_len)) = tokio::join!(put, serve);
+
+    let next = Some(ExpectedRange::open(300));
+    assert_eq!(result.unwrap(), FragmentResult::Accepted { next });
+    assert_eq!(body_len, 200);
     let host = server.base_url.trim_start_matches("http://");
     assert_eq!(
         head,
@@ -54,25 +57,31 @@ async fn invalid_characters_of_an_upload_url_are_encoded_once() {
             connection.respond("202 Accepted", "connection: close\r\n", "").await;
             head
         };
-        let (answer, head) = tokio::join!(put, serve);
-        assert_eq!(answer.unwrap(), FragmentResult::Accepted { next: None });
+
+        let (result, head) = tokio::join!(put, serve);
+
+        assert_eq!(result.unwrap(), FragmentResult::Accepted { next: None });
         assert_eq!(head.lines().next(), Some(format!("PUT {sent} HTTP/1.1").as_str()));
     }
 }
 
-/// The other server listens, but no connection may reach it.
+/// A server listens at the foreign host, but no connection may reach it.
 #[tokio::test]
 async fn upload_url_of_a_foreign_host_is_never_connected_to() {
-    let (graph, other) = (Listener::bind().await, Listener::bind().await);
+    let graph = Listener::bind().await;
+    let foreign_server = Listener::bind().await;
     let drive = drive(&graph.base_url);
-    let url = UploadUrl::new(other.base_url.replace("127.0.0.1", "127.0.0.2") + "/up?x");
+    let foreign_host = foreign_server.base_url.replace("127.0.0.1", "127.0.0.2");
+    let url = UploadUrl::new(foreign_host + "/up?x");
     let read_chunks = Arc::new(AtomicU32::new(0));
     let put = drive.put_fragment(&url, range(0, 300, 300), counted_stream(300, &read_chunks)).await;
     let Err(DriveError::Refused { code }) = put else { panic!("{put:?}") };
-    assert_eq!((code.as_str(), read_chunks.load(Ordering::SeqCst)), ("uploadHostNotAllowed", 0));
+    assert_eq!(code, "uploadHostNotAllowed");
+    assert_eq!(read_chunks.load(Ordering::SeqCst), 0);
 
     let status = drive.session_status(&url).await;
     assert!(matches!(status, Err(DriveError::Refused { .. })), "{status:?}");
+
     let end = drive.delete_session(&url).await.unwrap();
     assert_eq!(
         end,
@@ -97,7 +106,8 @@ async fn status_and_delete_use_the_unchanged_upload_url() {
         let status = drive.session_status(&url).await.unwrap();
         drive.delete_session(&url).await.unwrap();
         drive.delete_session(&url).await.unwrap();
-        (status.next, drive.session_status(&url).await)
+        let status_after_deletion = drive.session_status(&url).await;
+        (status.next, status_after_deletion)
     };
     let serve = async {
         let mut connection = server.accept().await;
@@ -113,10 +123,11 @@ async fn status_and_delete_use_the_unchanged_upload_url() {
         }
         heads
     };
-    let ((next, gone), heads) = tokio::join!(client, serve);
-    assert_eq!(next, Some(ExpectedRange { start: 26, end: Some(100) }));
-    assert!(matches!(gone, Err(DriveError::SessionGone)));
 
+    let ((next, status_after_deletion), heads) = tokio::join!(client, serve);
+
+    assert_eq!(next, Some(ExpectedRange { start: 26, end: Some(100) }));
+    assert!(matches!(status_after_deletion, Err(DriveError::SessionGone)));
     let host = server.base_url.trim_start_matches("http://");
     let head = |method| format!("{method} /up?tempauth='s' HTTP/1.1\r\nhost: {host}\r\n\r\n");
     assert_eq!(heads, [head("GET"), head("DELETE"), head("DELETE"), head("GET")]);
@@ -130,9 +141,11 @@ async fn plain_http_upload_url_is_rejected_if_graph_uses_https() {
     let drive =
         GraphDrive::new(&settings, CountingCredentials::default(), ManualClock::default()).unwrap();
     let url = server.upload_url();
-    let status = drive.session_status(&url);
+
     tokio::select! {
-        answer = status => assert!(matches!(answer, Err(DriveError::Refused { .. })), "{answer:?}"),
+        status = drive.session_status(&url) => {
+            assert!(matches!(status, Err(DriveError::Refused { .. })), "{status:?}");
+        }
         _ = server.accept() => panic!("a secret was sent unencrypted"),
     }
 }

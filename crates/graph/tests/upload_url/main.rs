@@ -1,4 +1,5 @@
-//! Tests of the client for upload URLs: the exact bytes sent, and the handling of each response.
+//! Tests of the client for upload URLs of Microsoft Graph, against a local TCP server. They check
+//! the exact bytes that the client sends, and how it handles responses and failures.
 
 #![allow(clippy::unwrap_used, clippy::panic, reason = "tests")]
 

@@ -1,4 +1,5 @@
-//! Responses to fragments, and to the status and deletion of a session.
+//! Tests of the responses of an upload URL: to fragments, to requests for the status of the upload
+//! session, and to its deletion.
 
 use std::time::Duration;
 
@@ -15,14 +16,13 @@ const ITEM_JSON: &str =
 async fn fragments_share_a_connection_and_the_last_one_completes_the_upload() {
     let server = Listener::bind().await;
     let (drive, url) = (drive(&server.base_url), server.upload_url());
+    let first_range = range(0, 100_000, 100_300);
+    let last_range = range(100_000, 100_300, 100_300);
     let client = async {
-        let first =
-            drive.put_fragment(&url, range(0, 100_000, 100_300), byte_stream(100_000)).await;
-        let last =
-            drive.put_fragment(&url, range(100_000, 100_300, 100_300), byte_stream(300)).await;
-        let lost =
-            drive.put_fragment(&url, range(100_000, 100_300, 100_300), byte_stream(300)).await;
-        (first.unwrap(), last.unwrap(), lost)
+        let first = drive.put_fragment(&url, first_range, byte_stream(100_000)).await;
+        let last = drive.put_fragment(&url, last_range, byte_stream(300)).await;
+        let repeated = drive.put_fragment(&url, last_range, byte_stream(300)).await;
+        (first.unwrap(), last.unwrap(), repeated)
     };
     let serve = async {
         let mut connection = server.accept().await;
@@ -31,17 +31,19 @@ async fn fragments_share_a_connection_and_the_last_one_completes_the_upload() {
             connection.respond(status, "", body).await;
         }
     };
-    let ((first, last, lost), ()) = tokio::join!(client, serve);
-    assert_eq!(first, FragmentResult::Accepted { next: None });
 
+    let ((first, last, repeated), ()) = tokio::join!(client, serve);
+
+    assert_eq!(first, FragmentResult::Accepted { next: None });
     let FragmentResult::Completed(item) = last else { panic!("{last:?}") };
     assert_eq!((item.id.as_str(), item.facts.size), ("i-1", 300));
     assert_eq!(item.facts.quick_xor_hash.as_deref(), Some("aaa="));
-    assert!(matches!(lost, Err(DriveError::Ambiguous(_))), "{lost:?}");
+    // The response to the repeated fragment has no body, so it does not prove completion.
+    assert!(matches!(repeated, Err(DriveError::Ambiguous(_))), "{repeated:?}");
 }
 
-/// Such bodies are a page of a proxy, progress instead of an item, and an item without its name
-/// or its size.
+/// The bodies are an HTML page of a proxy, the progress of a session, items without a name or
+/// without a size, and JSON values that are not items.
 #[tokio::test]
 async fn success_without_an_item_never_completes_a_document() {
     let server = Listener::bind().await;
@@ -63,8 +65,10 @@ async fn success_without_an_item_never_completes_a_document() {
                     connection.read_request().await;
                     connection.respond(status, "connection: close\r\n", body).await;
                 };
-                let (answer, ()) = tokio::join!(put, serve);
-                assert!(matches!(answer, Err(DriveError::Ambiguous(_))), "{body}: {answer:?}");
+
+                let (result, ()) = tokio::join!(put, serve);
+
+                assert!(matches!(result, Err(DriveError::Ambiguous(_))), "{body}: {result:?}");
             }
         }
     }
@@ -81,7 +85,9 @@ async fn html_response_to_a_session_delete_is_ambiguous() {
         connection.read_request().await;
         connection.respond("200 OK", "connection: close\r\n", "<html></html>").await;
     };
+
     let (end, ()) = tokio::join!(delete, serve);
+
     assert!(matches!(end, Err(DriveError::Ambiguous(_))), "{end:?}");
 }
 
@@ -96,7 +102,9 @@ async fn session_status_reports_the_first_expected_range_with_its_end() {
         let body = "\u{feff}{\"nextExpectedRanges\":[\"150-\",\"26-99\"]}";
         connection.respond("200 OK", "", body).await;
     };
+
     let (status, ()) = tokio::join!(status_call, serve);
+
     assert_eq!(status.unwrap().next, Some(ExpectedRange { start: 26, end: Some(100) }));
 }
 
@@ -111,10 +119,13 @@ async fn response_before_the_end_of_the_body_is_received() {
         connection
             .respond("429 Too Many Requests", "retry-after: 9\r\nconnection: close\r\n", "")
             .await;
-        // Wait until the client has the response: closing may reset the connection.
+        // Closing the connection may reset it, so the server waits until the client has the
+        // response.
         tokio::time::sleep(Duration::from_millis(200)).await;
     };
-    let (answer, ()) = tokio::join!(put, serve);
-    let Err(DriveError::Throttled { retry_after }) = answer else { panic!("{answer:?}") };
+
+    let (result, ()) = tokio::join!(put, serve);
+
+    let Err(DriveError::Throttled { retry_after }) = result else { panic!("{result:?}") };
     assert_eq!(retry_after, Some(Duration::from_secs(9)));
 }

@@ -1,4 +1,8 @@
-//! Event stream of one connection to `GET /v1/download/subscribe/{jobId}`.
+//! Server-sent events (SSE) of one connection to `GET /v1/download/subscribe/{jobId}`.
+//!
+//! [`EventStream`] polls the job and yields chunks of text, each of which contains the events that
+//! are new since the last poll. The cursor is the id of the last event that was sent; a client that
+//! reconnects names it, so that it receives only newer events.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -6,31 +10,32 @@ use std::time::Duration;
 use docferry_app::job::{Job, job_of};
 use docferry_app::ports::{BatchStore, Clock, Presigner, TransferStore};
 use docferry_contract::events::{ProgressEvent, ResultEvent, StatusEvent};
+use docferry_contract::job::JobStatus;
 use docferry_domain::ids::TransferId;
 use docferry_domain::jitter::jitter;
-use docferry_domain::job::{Cursor, JobEvent, JobState, events_since};
+use docferry_domain::job::{Cursor, JobEvent, JobSnapshot, JobState, events_since};
 use serde::Serialize;
 use tokio::time::{Instant, sleep_until, timeout_at};
 
-use super::answer;
+use super::job_response;
 use super::shared::{JobApi, presigned_url};
 use super::stream_mode::StreamMode;
 use crate::error::ApiError;
 
-/// Maximum time without output. A comment is then sent, so that no proxy closes the connection as
-/// idle.
-const HEARTBEAT: Duration = Duration::from_secs(15);
+/// Maximum time without output. After this time, the stream sends a comment, so that no proxy
+/// closes the connection as idle.
+const HEARTBEAT_INTERVAL: Duration = Duration::from_secs(15);
 
-/// Maximum time between two polls of the job. Each poll costs a read, but progress should be
-/// visible in long jobs as well.
+/// Maximum time between two polls of the job. Each poll costs a read of the store. In long jobs,
+/// the delay that clients are advised to wait would be too long to show progress.
 const MAX_POLL_INTERVAL: Duration = Duration::from_secs(5);
 
 /// Minimum time between two polls of the job.
 const MIN_POLL_INTERVAL: Duration = Duration::from_secs(1);
 
-/// Minimum reconnection time of clients. A jitter that depends on the job is added, so that clients
-/// that are disconnected at the same moment do not reconnect at the same moment.
-const RECONNECT_AFTER: Duration = Duration::from_secs(1);
+/// Minimum time after which clients reconnect. A jitter that depends on the job is added, so that
+/// clients that are disconnected at the same moment do not reconnect at the same moment.
+const MIN_RECONNECT_DELAY: Duration = Duration::from_secs(1);
 
 /// Source of the chunks of one event stream. It polls the job only while a chunk is awaited; no
 /// task runs in the background.
@@ -38,15 +43,15 @@ pub(super) struct EventStream<S, C, P> {
     api: Arc<JobApi<S, C, P>>,
     owner: String,
     id: TransferId,
-    /// Position after the last event that was sent; `None` before the first one.
+    /// Id of the last event that was sent, or `None` if none was sent.
     cursor: Option<Cursor>,
     mode: StreamMode,
-    /// Time at which the stream ends, even if the job has not.
+    /// Time at which the stream ends, even if the job has not ended.
     ends_at: Instant,
     next_poll_at: Instant,
     next_heartbeat_at: Instant,
-    /// Whether nothing more is sent: after the job's last event, or in buffered mode after any
-    /// event.
+    /// Whether the stream has ended. It ends after the job's last event. In buffered mode, it ends
+    /// after the first chunk that contains an event.
     is_done: bool,
 }
 
@@ -56,8 +61,9 @@ where
     C: Clock,
     P: Presigner,
 {
-    /// Creates the stream of a job. It begins after the event at the cursor and ends at `ends_at`.
-    pub(super) fn following(
+    /// Creates the stream of a job. It begins with the first event after the cursor and ends at
+    /// `ends_at`.
+    pub(super) fn new(
         api: Arc<JobApi<S, C, P>>,
         owner: String,
         id: TransferId,
@@ -74,19 +80,20 @@ where
             mode,
             ends_at,
             next_poll_at: now + MIN_POLL_INTERVAL,
-            next_heartbeat_at: now + HEARTBEAT,
+            next_heartbeat_at: now + HEARTBEAT_INTERVAL,
             is_done: false,
         }
     }
 
-    /// Returns the first chunk: the reconnection time, and the events that are new already.
+    /// Returns the first chunk. It contains the reconnection time, and the events after the cursor
+    /// that have already happened.
     pub(super) async fn first_chunk(&mut self, job: &Job) -> Result<String, ApiError> {
-        let retry = RECONNECT_AFTER + jitter(&self.id, RECONNECT_AFTER);
+        let reconnect_delay = MIN_RECONNECT_DELAY + jitter(&self.id, MIN_RECONNECT_DELAY);
         let events = self.new_events(job).await?;
-        Ok(format!("retry: {}\n\n{events}", retry.as_millis()))
+        Ok(format!("retry: {}\n\n{events}", reconnect_delay.as_millis()))
     }
 
-    /// Waits for the next chunk; `None` at the end of the stream.
+    /// Waits for the next chunk. Returns `None` at the end of the stream.
     pub(super) async fn next_chunk(&mut self) -> Option<String> {
         while !self.is_done {
             let wake_at = self.next_poll_at.min(self.next_heartbeat_at).min(self.ends_at);
@@ -101,15 +108,17 @@ where
                     return Some(text);
                 }
             } else if now >= self.next_heartbeat_at {
-                self.next_heartbeat_at = now + HEARTBEAT;
+                self.next_heartbeat_at = now + HEARTBEAT_INTERVAL;
                 return Some(": keep-alive\n\n".to_owned());
             }
         }
         None
     }
 
-    /// Reads the job and returns its new events. `None` if the job cannot be read or is gone: the
-    /// stream ends, and the client gets the error as a response when it reconnects.
+    /// Reads the job and returns its new events.
+    ///
+    /// Returns `None` if the job cannot be read or does not exist any more. The stream then ends,
+    /// and the client receives the error as the response when it reconnects.
     async fn poll(&mut self) -> Option<String> {
         let Self { api, owner, id, .. } = &*self;
         let found = job_of(&api.store, &api.clock, api.record_ttl, owner, id).await;
@@ -131,58 +140,69 @@ where
         }
     }
 
-    /// Returns the events since the cursor as text, empty if the job has not changed, and advances
-    /// the cursor. Also sets the time of the next poll.
+    /// Returns the events after the cursor as text, advances the cursor to the last of them, and
+    /// sets the time of the next poll. The text is empty if the job has not changed.
     async fn new_events(&mut self, job: &Job) -> Result<String, ApiError> {
         let now = self.api.clock.now();
-        let snapshot = answer::snapshot(job, now);
+        let snapshot = job_response::snapshot(job, now);
         let changes = events_since(self.cursor, &snapshot);
-        let interval = answer::next_poll(job, now).unwrap_or_default();
+        let interval = job_response::next_poll_delay(job, now).unwrap_or_default();
         let polled_at = Instant::now();
         self.next_poll_at = polled_at + interval.clamp(MIN_POLL_INTERVAL, MAX_POLL_INTERVAL);
-        let Some((last, cursor)) = changes.last().copied() else { return Ok(String::new()) };
-        let is_end = last == JobEvent::End;
+        let Some((last_event, cursor)) = changes.last().copied() else {
+            return Ok(String::new());
+        };
+        let is_end = last_event == JobEvent::End;
         let url = match snapshot.state {
             JobState::Completed if is_end => presigned_url(&self.api, job).await?,
             _ => None,
         };
-        let status = answer::status_document(job, &self.id, now, true, url.as_ref());
+        let status = job_response::status_document(job, &self.id, now, true, url.as_ref());
         let mut text = String::new();
-        for (kind, id) in changes {
-            text += &match kind {
-                JobEvent::Status => named_event(
-                    "status",
-                    id,
-                    &StatusEvent {
-                        job_id: status.job_id.clone(),
-                        status: status.status,
-                        attempts: status.attempts,
-                        timestamps: status.timestamps.clone(),
-                    },
-                ),
-                JobEvent::Progress => named_event(
-                    "progress",
-                    id,
-                    &ProgressEvent {
-                        progress: status.progress.clone(),
-                        eta_seconds: status.eta_seconds,
-                    },
-                ),
-                JobEvent::End if snapshot.state == JobState::Completed => {
-                    let (url, expires_at) =
-                        status.result.clone().map(|result| (result.url, result.expires_at)).unzip();
-                    let items = status.items.clone();
-                    named_event("result", id, &ResultEvent { url, expires_at, items })
-                }
-                JobEvent::End => named_event("error", id, &answer::end_error(job, snapshot.state)),
-            };
+        for (event, event_id) in changes {
+            text += &format_event(event, event_id, job, &snapshot, &status);
         }
-        let whole_status = answer::status_document(job, &self.id, now, false, url.as_ref());
+        let whole_status = job_response::status_document(job, &self.id, now, false, url.as_ref());
         text += &unnamed_event(cursor, &whole_status);
         self.cursor = Some(cursor);
         self.is_done = is_end || self.mode == StreamMode::Buffered;
-        self.next_heartbeat_at = polled_at + HEARTBEAT;
+        self.next_heartbeat_at = polled_at + HEARTBEAT_INTERVAL;
         Ok(text)
+    }
+}
+
+/// Formats an event of a job. `status` is the detailed status of the job.
+fn format_event(
+    event: JobEvent,
+    id: Cursor,
+    job: &Job,
+    snapshot: &JobSnapshot,
+    status: &JobStatus,
+) -> String {
+    match event {
+        JobEvent::Status => {
+            let data = StatusEvent {
+                job_id: status.job_id.clone(),
+                status: status.status,
+                attempts: status.attempts,
+                timestamps: status.timestamps.clone(),
+            };
+            named_event("status", id, &data)
+        }
+        JobEvent::Progress => {
+            let data = ProgressEvent {
+                progress: status.progress.clone(),
+                eta_seconds: status.eta_seconds,
+            };
+            named_event("progress", id, &data)
+        }
+        JobEvent::End if snapshot.state == JobState::Completed => {
+            let (url, expires_at) =
+                status.result.clone().map(|result| (result.url, result.expires_at)).unzip();
+            let items = status.items.clone();
+            named_event("result", id, &ResultEvent { url, expires_at, items })
+        }
+        JobEvent::End => named_event("error", id, &job_response::end_error(job, snapshot.state)),
     }
 }
 
@@ -191,10 +211,11 @@ fn named_event(name: &str, id: Cursor, data: &impl Serialize) -> String {
     format!("event: {name}\n{}", unnamed_event(id, data))
 }
 
-/// Formats an unnamed event, which a client's `onmessage` receives. It follows the named events of
-/// a change and has the id of the last of them.
+/// Formats an unnamed event, which a browser passes to the handler `onmessage`. A chunk ends with
+/// one unnamed event, whose id is that of the chunk's last named event.
 fn unnamed_event(id: Cursor, data: &impl Serialize) -> String {
-    // `serde_json` writes one line, as the format requires: line ends in strings are escaped.
+    // The format allows no line break in the data. `serde_json` writes one line and escapes line
+    // breaks in strings.
     let data = serde_json::to_string(data).unwrap_or_default();
     format!("id: {id}\ndata: {data}\n\n")
 }

@@ -1,5 +1,5 @@
-//! `GET /v1/download/{jobId}`: redirects to the delivered document, or lists the documents of a
-//! batch job.
+//! `GET /v1/download/{jobId}`, which fetches the result of a completed job: it redirects to the
+//! delivered document, or lists the documents of a batch job.
 
 use std::sync::Arc;
 
@@ -16,7 +16,7 @@ use docferry_domain::transfer::Delivery;
 use http::{HeaderMap, HeaderValue, StatusCode, header};
 use secrecy::ExposeSecret as _;
 
-use super::answer;
+use super::job_response;
 use super::shared::{JobApi, find_job, presign, presigned_url};
 use crate::error::ApiError;
 use crate::middleware::{Reader, finish};
@@ -51,18 +51,21 @@ where
         JobState::Expired => return Err(ApiError::Gone),
         JobState::Completed => match presigned_url(&api, &job).await? {
             None => Json(results(&api, &job).await?).into_response(),
-            Some(url) if wants_json(&headers) => Json(answer::job_result(&url)).into_response(),
+            Some(url) if wants_json(&headers) => {
+                Json(job_response::job_result(&url)).into_response()
+            }
             Some(url) => {
                 let location = [(header::LOCATION, url.url.expose_secret().to_owned())];
                 (StatusCode::FOUND, location).into_response()
             }
         },
         _ => {
-            let status = answer::status_document(&job, &id, now, false, None);
+            let status = job_response::status_document(&job, &id, now, false, None);
             return Err(ApiError::NotCompleted(Box::new(status)));
         }
     };
-    // The response depends on these headers: a redirect for browsers, JSON for programs.
+    // These request headers decide whether the response is a redirect or JSON, so caches have to
+    // distinguish them.
     let vary = [(header::VARY, HeaderValue::from_static("Accept, Sec-Fetch-Mode"))];
     Ok((vary, response).into_response())
 }
@@ -77,7 +80,7 @@ where
     for document in job.delivered() {
         let place = match (FetchableArtifact::of(document), &document.delivery) {
             (Some(artifact), _) => {
-                DeliveryPlace::Download(answer::job_result(&presign(api, artifact).await?))
+                DeliveryPlace::Download(job_response::job_result(&presign(api, artifact).await?))
             }
             (None, Some(Delivery::Onedrive(item))) => {
                 DeliveryPlace::Onedrive { web_url: item.web_url.clone() }
@@ -93,31 +96,33 @@ where
     Ok(JobResults { items })
 }
 
-/// Whether to answer with JSON instead of a redirect: `Accept` prefers JSON, or a page's script
-/// sends the request. A script that follows the redirect would send `Authorization` to S3, which
-/// refuses it, and would lose its origin.
+/// Returns whether the response is JSON instead of a redirect. This is the case if `Accept` prefers
+/// JSON, or if a script of a page sends the request.
+///
+/// A script that followed the redirect would send `Authorization` to S3, which refuses this header,
+/// and the browser would replace the script's origin by `null`.
 fn wants_json(headers: &HeaderMap) -> bool {
     let mode = headers.get("sec-fetch-mode");
     mode.is_some_and(|mode| mode != "navigate") || prefers_json(headers)
 }
 
-/// Whether `Accept` names `application/json` and no media type with a higher weight.
+/// Returns whether `Accept` names `application/json` and no media type with a higher weight.
 fn prefers_json(headers: &HeaderMap) -> bool {
     let lines = headers.get_all(header::ACCEPT).iter().filter_map(|line| line.to_str().ok());
-    let (mut json, mut others) = (0.0_f32, 0.0_f32);
+    let (mut json_weight, mut max_other_weight) = (0.0_f32, 0.0_f32);
     for range in lines.flat_map(|line| line.split(',')) {
         let mut parts = range.split(';').map(str::trim);
         let media_type = parts.next().unwrap_or_default();
         let weight = parts.find_map(|part| part.strip_prefix("q=")).map_or(Some(1.0), parse_weight);
         let Some(weight) = weight else { continue };
         let is_json = media_type.eq_ignore_ascii_case("application/json");
-        let best = if is_json { &mut json } else { &mut others };
-        *best = best.max(weight);
+        let max_weight = if is_json { &mut json_weight } else { &mut max_other_weight };
+        *max_weight = max_weight.max(weight);
     }
-    json > 0.0 && json >= others
+    json_weight > 0.0 && json_weight >= max_other_weight
 }
 
-/// Parses a weight from 0 to 1; `None` if it is invalid.
+/// Parses the weight of a media type. Returns `None` if it is not a number from 0 to 1.
 fn parse_weight(text: &str) -> Option<f32> {
     text.parse().ok().filter(|weight| (0.0..=1.0).contains(weight))
 }
@@ -148,10 +153,12 @@ mod tests {
             (None, Some("no-cors"), true),
         ] {
             let mut headers = HeaderMap::new();
-            let given = [("accept", accept), ("sec-fetch-mode", mode)];
-            for (name, value) in given.into_iter().filter_map(|(name, v)| Some((name, v?))) {
-                headers.insert(name, value.parse().unwrap());
+            for (name, value) in [("accept", accept), ("sec-fetch-mode", mode)] {
+                if let Some(value) = value {
+                    headers.insert(name, value.parse().unwrap());
+                }
             }
+
             assert_eq!(wants_json(&headers), expected, "{accept:?} {mode:?}");
         }
     }

@@ -1,5 +1,5 @@
-//! `POST /v1/download/initiate`: creates a job, and its deprecated alias
-//! `POST /v1/download/start`.
+//! `POST /v1/download/initiate`, which creates a job for one or many documents, and its deprecated
+//! alias `POST /v1/download/start`.
 
 use std::ops::RangeInclusive;
 use std::sync::Arc;
@@ -23,7 +23,7 @@ use docferry_domain::person::{Person, Recipient};
 use docferry_domain::transfer::{DownloadTarget, Target};
 use http::{HeaderValue, StatusCode, header};
 
-use super::name::idempotency_key;
+use super::idempotency_key::idempotency_key;
 use crate::api::TransferApi;
 use crate::body;
 use crate::error::ApiError;
@@ -78,12 +78,12 @@ where
     I: DocumentIndex,
     G: Directory,
 {
-    let (job_request, name) = read(&api, &caller, request).await?;
-    accept(&api, caller, job_request, name).await
+    let (job_request, idempotency_key) = read_request(&api, &caller, request).await?;
+    accept(&api, caller, job_request, idempotency_key).await
 }
 
 /// Reads a request and its idempotency key.
-async fn read<P: SlotAdapters<Store: Store>, I, G>(
+async fn read_request<P: SlotAdapters<Store: Store>, I, G>(
     api: &DownloadApi<P, I, G>,
     caller: &Principal,
     request: Request,
@@ -106,24 +106,25 @@ where
     I: DocumentIndex,
     G: Directory,
 {
-    let (job_request, name) = read(&api, &caller, request).await?;
+    let (job_request, idempotency_key) = read_request(&api, &caller, request).await?;
     if !job_request.is_single {
         let detail = "is not supported by this call; use /v1/download/initiate".to_owned();
         return Err(ApiError::Invalid(vec![FieldError { pointer: "/file_ids".into(), detail }]));
     }
-    let mut response = accept(&api, caller, job_request, name).await?;
+    let mut response = accept(&api, caller, job_request, idempotency_key).await?;
     let headers = response.headers_mut();
     // RFC 9745: the Unix time from which the call is deprecated (25 November 2025). The call is
     // older than version 1 of the API and was deprecated in it from the start.
     headers.insert("deprecation", HeaderValue::from_static("@1764028800"));
-    // Relative to the request, like `Location`.
+    // The link is relative to the request, like `Location`.
     let successor = "<initiate>; rel=\"successor-version\"";
     headers.insert(header::LINK, HeaderValue::from_static(successor));
     Ok(response)
 }
 
-/// Whether the caller is the Graph user with the recipient's address. An unknown address gives the
-/// same result as the address of another user, so that callers cannot find out which users exist.
+/// Returns whether the caller is the user of Microsoft Graph with the recipient's address. An
+/// unknown address and the address of another user give the same result, so that callers cannot
+/// find out which users exist.
 async fn has_drive_of(
     directory: &impl Directory,
     caller: &Principal,
@@ -139,7 +140,7 @@ async fn accept<P: SlotAdapters<Store: Store>, I, G>(
     api: &DownloadApi<P, I, G>,
     caller: Principal,
     job_request: InitiateDownload,
-    name: Option<IdempotencyKey>,
+    idempotency_key: Option<IdempotencyKey>,
 ) -> Result<Response, ApiError>
 where
     I: DocumentIndex,
@@ -154,18 +155,20 @@ where
     let scheduler = api.transfers.scheduler();
     let accepted = match api.transfers.ensure_not_draining() {
         Ok(()) => {
-            let new = checked(api, caller, job_request, name).await?;
+            let new = authorize(api, caller, job_request, idempotency_key).await?;
             initiate_job(&scheduler, &api.index, api.settings, new).await
         }
-        // In drain mode a repeated request still gets the response of the first one.
-        Err(draining) => {
-            first_accepted_job(&scheduler, name.as_ref()).await.transpose().ok_or(draining)?
-        }
+        // In drain mode, a request that repeats an accepted request gets the first response again.
+        Err(draining) => first_accepted_job(&scheduler, idempotency_key.as_ref())
+            .await
+            .transpose()
+            .ok_or(draining)?,
     };
-    let accepted = accepted.map_err(|reason| refusal(reason, is_single))?;
+    let accepted = accepted.map_err(|reason| rejection_error(reason, is_single))?;
     let job_id = accepted.job_id.to_string();
     tracing::info!(job.id = job_id, job.files = total_file_ids, "job accepted");
-    // Relative to the request, so that it is right both below a stage path and on a custom domain.
+    // The location is relative to the request, so it is correct both below the stage path of API
+    // Gateway and on a custom domain.
     let location = format!("status/{job_id}");
     let body = JobAccepted {
         job_id,
@@ -178,12 +181,12 @@ where
     Ok((StatusCode::ACCEPTED, headers, Json(body)).into_response())
 }
 
-/// Checks that the caller may create the job, and returns its parameters.
-async fn checked<P: SlotAdapters<Store: Store>, I, G>(
+/// Checks that the caller may create the job, and returns the parameters of the job.
+async fn authorize<P: SlotAdapters<Store: Store>, I, G>(
     api: &DownloadApi<P, I, G>,
     caller: Principal,
     job_request: InitiateDownload,
-    name: Option<IdempotencyKey>,
+    idempotency_key: Option<IdempotencyKey>,
 ) -> Result<NewJob, ApiError>
 where
     G: Directory,
@@ -217,14 +220,14 @@ where
         priority: job_request.priority,
         on_item_error: job_request.on_item_error,
         callback: job_request.callback,
-        name,
+        name: idempotency_key,
     })
 }
 
 /// Returns the error for a request that was not accepted. `is_single` is set if the request names
 /// one document in `file_id` instead of several in `file_ids`.
-pub(crate) fn refusal(reason: JobRejection, is_single: bool) -> ApiError {
-    let unknown = |index: usize| FieldError {
+pub(crate) fn rejection_error(reason: JobRejection, is_single: bool) -> ApiError {
+    let unknown_document = |index: usize| FieldError {
         pointer: if is_single { "/file_id".into() } else { format!("/file_ids/{index}") },
         detail: "is not the number of a known document".into(),
     };
@@ -233,7 +236,7 @@ pub(crate) fn refusal(reason: JobRejection, is_single: bool) -> ApiError {
         JobRejection::KeyReused => ApiError::KeyReused,
         JobRejection::Pending => ApiError::Pending,
         JobRejection::Unknown(indexes) => {
-            ApiError::Invalid(indexes.into_iter().map(unknown).collect())
+            ApiError::Invalid(indexes.into_iter().map(unknown_document).collect())
         }
     }
 }

@@ -1,4 +1,5 @@
-//! `GET /v1/download/history` and `GET /v1/download/jobs`: the jobs of a caller, newest first.
+//! `GET /v1/download/history` and `GET /v1/download/jobs`, which list the jobs of a caller page by
+//! page. The newest job is first.
 
 use std::sync::Arc;
 
@@ -11,10 +12,11 @@ use docferry_contract::job::{JobList, ListedJob, Timestamps, time};
 use docferry_contract::problem::FieldError;
 use docferry_contract::scope::Scope;
 use docferry_domain::job::JobState;
+use docferry_domain::transfer::Failure;
 use jiff::Timestamp;
 use serde::Deserialize;
 
-use super::answer;
+use super::job_response;
 use super::page::PageToken;
 use super::shared::JobApi;
 use crate::error::ApiError;
@@ -25,6 +27,7 @@ const DEFAULT_PAGE_SIZE: usize = 20;
 /// Maximum number of jobs on a page.
 const MAX_PAGE_SIZE: usize = 100;
 
+/// Query parameters of both calls.
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub(super) struct ListQuery {
@@ -38,6 +41,7 @@ pub(super) struct ListQuery {
 /// job is in this state yet.
 const PACKING: &str = "processing_artifacts";
 
+/// Handles both calls.
 pub(super) async fn list<S: History, C: Clock, P>(
     State(api): State<Arc<JobApi<S, C, P>>>,
     caller: Principal,
@@ -52,33 +56,35 @@ pub(super) async fn list<S: History, C: Clock, P>(
         return Err(ApiError::Forbidden(Scope::Delegate));
     }
     let is_packing = query.status.as_deref() == Some(PACKING);
-    let state = query.status.filter(|_| !is_packing).map(|text| state_of(&text)).transpose()?;
+    let state = query.status.filter(|_| !is_packing).map(|text| parse_state(&text)).transpose()?;
     let filter = Filter { state, person: requested_user.as_deref().map(person) };
-    let size = query.page_size.unwrap_or(DEFAULT_PAGE_SIZE);
-    if !(1..=MAX_PAGE_SIZE).contains(&size) {
+    let page_size = query.page_size.unwrap_or(DEFAULT_PAGE_SIZE);
+    if !(1..=MAX_PAGE_SIZE).contains(&page_size) {
         return Err(invalid_query("pageSize must be between 1 and 100"));
     }
-    let binding = PageToken::binding(&caller.id, &filter);
-    let before = query.page_token.map(|text| binding.read(&text)).transpose();
+    let page_token = PageToken::binding(&caller.id, &filter);
+    let before = query.page_token.map(|text| page_token.read(&text)).transpose();
     let before = before.map_err(|_| invalid_query("pageToken does not belong to this list"))?;
     if is_packing {
         return Ok(Json(JobList { items: Vec::new(), next_page_token: None }));
     }
-    let page = list_jobs(&api.store, &api.clock, api.record_ttl, &caller.id, &filter, before, size)
-        .await?;
+    let page =
+        list_jobs(&api.store, &api.clock, api.record_ttl, &caller.id, &filter, before, page_size)
+            .await?;
     let now = api.clock.now();
-    let items = page.jobs.iter().map(|job| listed(job, now)).collect();
-    let next_page_token = page.next.map(|place| binding.write(&place));
+    let items = page.jobs.iter().map(|job| listed_job(job, now)).collect();
+    let next_page_token = page.next.map(|place| page_token.write(&place));
     Ok(Json(JobList { items, next_page_token }))
 }
 
-/// Error for an invalid query parameter.
+/// Returns the error for an invalid query parameter.
 fn invalid_query(detail: &str) -> ApiError {
     let error = FieldError { pointer: String::new(), detail: detail.to_owned() };
     ApiError::Invalid(vec![error])
 }
 
-fn state_of(text: &str) -> Result<JobState, ApiError> {
+/// Parses the query parameter `status`.
+fn parse_state(text: &str) -> Result<JobState, ApiError> {
     let known = JobState::ALL.into_iter().find(|state| state.as_str() == text);
     known.ok_or_else(|| {
         let names = JobState::ALL.map(JobState::as_str).join(", ");
@@ -86,45 +92,63 @@ fn state_of(text: &str) -> Result<JobState, ApiError> {
     })
 }
 
-fn listed(job: &HistoryEntry, now: Timestamp) -> ListedJob {
+/// Returns the entry of a job in the list.
+fn listed_job(job: &HistoryEntry, now: Timestamp) -> ListedJob {
     let state = job.state(now);
-    let (retries, started_at, updated_at, failure, retain_until, items) = match job {
-        HistoryEntry::One(transfer) => {
-            let (updated_at, items) =
-                (answer::updated_at(transfer), (1, answer::failed_items(transfer)));
-            (
-                transfer.retries,
-                transfer.started_at,
-                updated_at,
-                &transfer.failure,
-                transfer.retain_until,
-                items,
-            )
-        }
-        HistoryEntry::Many(batch) => {
-            let updated_at = batch.ended_at.unwrap_or(batch.created_at);
-            let items = (batch.documents, batch.failed_documents);
-            (batch.retries, None, updated_at, &batch.failure, batch.retain_until, items)
-        }
-    };
-    let (total_file_ids, failed_items) = items;
+    let details = JobDetails::of(job);
     let place = job.place();
     let created_at = Timestamp::from_millisecond(place.created_ms).unwrap_or_default();
     ListedJob {
         job_id: place.id.to_string(),
         status: state.as_str(),
-        attempts: retries.saturating_add(1),
-        total_file_ids,
-        failed_items,
+        attempts: details.retries.saturating_add(1),
+        total_file_ids: details.documents,
+        failed_items: details.failed_documents,
         timestamps: Timestamps {
             queued_at: time(created_at),
-            started_at: started_at.map(time),
-            updated_at: time(updated_at),
+            started_at: details.started_at.map(time),
+            updated_at: time(details.updated_at),
             completed_at: job.ended_at().map(time),
         },
-        expires_at: retain_until.map(time),
+        expires_at: details.retain_until.map(time),
         error: (state == JobState::Failed)
-            .then(|| answer::job_error(failure.as_ref(), job.ended_at()))
+            .then(|| job_response::job_error(details.failure, job.ended_at()))
             .flatten(),
+    }
+}
+
+/// Fields of a list entry whose source depends on whether the job has one document or is a batch.
+struct JobDetails<'a> {
+    retries: u32,
+    started_at: Option<Timestamp>,
+    updated_at: Timestamp,
+    failure: Option<&'a Failure>,
+    retain_until: Option<Timestamp>,
+    documents: u16,
+    failed_documents: u16,
+}
+
+impl<'a> JobDetails<'a> {
+    fn of(job: &'a HistoryEntry) -> Self {
+        match job {
+            HistoryEntry::One(transfer) => Self {
+                retries: transfer.retries,
+                started_at: transfer.started_at,
+                updated_at: job_response::updated_at(transfer),
+                failure: transfer.failure.as_ref(),
+                retain_until: transfer.retain_until,
+                documents: 1,
+                failed_documents: job_response::failed_items(transfer),
+            },
+            HistoryEntry::Many(batch) => Self {
+                retries: batch.retries,
+                started_at: None,
+                updated_at: batch.ended_at.unwrap_or(batch.created_at),
+                failure: batch.failure.as_ref(),
+                retain_until: batch.retain_until,
+                documents: batch.documents,
+                failed_documents: batch.failed_documents,
+            },
+        }
     }
 }

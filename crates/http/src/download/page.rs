@@ -1,4 +1,5 @@
-//! Page tokens: where the next page of a job list begins.
+//! Page tokens of job lists. A token encodes the position at which the next page of a list begins,
+//! and the response to the previous page contains it.
 
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
@@ -11,17 +12,17 @@ const BINDING_BYTES: usize = 12;
 /// Length of a timestamp in bytes.
 const TIMESTAMP_BYTES: usize = 8;
 
-/// Writer and reader of the tokens of one list. Tokens are opaque and valid only for the caller and
-/// the filter of their list. A forged token can only lead to another page of the caller's own list.
+/// Writer and reader of the page tokens of one list. A token is valid only for the caller and the
+/// filter of its list. A forged token leads at most to another page of the caller's own list.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct PageToken([u8; BINDING_BYTES]);
 
-/// The text is not a page token of this list.
+/// Error for a text that is not a page token of the list.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct InvalidPageToken;
 
 impl PageToken {
-    /// Returns the tokens of a caller's list with this filter.
+    /// Returns the writer and reader for a caller's list with this filter.
     pub(super) fn binding(owner: &str, filter: &Filter) -> Self {
         let state = filter.state.map_or("", |state| state.as_str());
         let person = filter.person.as_ref().map_or("", |person| person.as_str());
@@ -32,7 +33,7 @@ impl PageToken {
         }
         let hash = hasher.finalize();
         let mut binding = [0; BINDING_BYTES];
-        binding.iter_mut().zip(hash).for_each(|(to, from)| *to = from);
+        binding.iter_mut().zip(hash).for_each(|(target, byte)| *target = byte);
         Self(binding)
     }
 
@@ -47,8 +48,8 @@ impl PageToken {
     /// Returns the place that a token names.
     pub(super) fn read(self, text: &str) -> Result<JobPosition, InvalidPageToken> {
         let bytes = URL_SAFE_NO_PAD.decode(text).map_err(|_| InvalidPageToken)?;
-        let rest = bytes.strip_prefix(self.0.as_slice()).ok_or(InvalidPageToken)?;
-        let (time, id) = rest.split_first_chunk::<TIMESTAMP_BYTES>().ok_or(InvalidPageToken)?;
+        let position = bytes.strip_prefix(self.0.as_slice()).ok_or(InvalidPageToken)?;
+        let (time, id) = position.split_first_chunk::<TIMESTAMP_BYTES>().ok_or(InvalidPageToken)?;
         let id = std::str::from_utf8(id).ok().and_then(|id| id.parse().ok());
         Ok(JobPosition { created_ms: i64::from_be_bytes(*time), id: id.ok_or(InvalidPageToken)? })
     }
@@ -66,7 +67,9 @@ mod tests {
         let failed = Filter { state: Some(JobState::Failed), person: None };
         let of_ada = Filter { state: None, person: Some(Person::new("ada")) };
         let place = JobPosition { created_ms: 1_700_000_000_000, id: TransferId::from_u128(7) };
+
         let token = PageToken::binding("me", &failed).write(&place);
+
         assert_eq!(PageToken::binding("me", &failed).read(&token), Ok(place));
         for (owner, filter) in [("you", &failed), ("me", &of_ada), ("me", &Filter::default())] {
             assert_eq!(PageToken::binding(owner, filter).read(&token), Err(InvalidPageToken));

@@ -1,4 +1,5 @@
-//! Code shared by the routes that read jobs.
+//! Code that the routes of the downloads API share to read jobs: the lookup of a job, presigned
+//! URLs, and the status response.
 
 use axum::Json;
 use axum::extract::Path;
@@ -10,7 +11,7 @@ use docferry_domain::ids::TransferId;
 use jiff::SignedDuration;
 use serde::Deserialize;
 
-use super::answer;
+use super::job_response;
 use crate::error::ApiError;
 
 /// Dependencies and settings of the routes that read jobs.
@@ -39,7 +40,7 @@ pub(super) enum Progress {
     Detail,
 }
 
-/// Finds the job with the id in the path. A malformed id is answered like an unknown one.
+/// Finds the job with the id in the path. A malformed id causes the same error as an unknown id.
 pub(super) async fn find_job<S, C, P>(
     api: &JobApi<S, C, P>,
     owner: &str,
@@ -55,8 +56,8 @@ where
     Ok((id, job.ok_or(ApiError::NotFound)?))
 }
 
-/// Returns a presigned URL of the file that a job has delivered; `None` if the job has no single
-/// file to download. URLs are created for each response and never stored.
+/// Returns a presigned URL of the file that a job has delivered. Returns `None` if the job does not
+/// have exactly one file to download. A new URL is created for each response, and no URL is stored.
 pub(super) async fn presigned_url<S, C, P>(
     api: &JobApi<S, C, P>,
     job: &Job,
@@ -83,7 +84,7 @@ where
 }
 
 /// Returns the status of a job as a JSON response.
-pub(super) fn respond<S, C: Clock, P>(
+pub(super) fn status_response<S, C: Clock, P>(
     api: &JobApi<S, C, P>,
     id: &TransferId,
     job: &Job,
@@ -91,5 +92,5 @@ pub(super) fn respond<S, C: Clock, P>(
     url: Option<&PresignedUrl>,
 ) -> Json<JobStatus> {
     let detail = progress == Progress::Detail;
-    Json(answer::status_document(job, id, api.clock.now(), detail, url))
+    Json(job_response::status_document(job, id, api.clock.now(), detail, url))
 }

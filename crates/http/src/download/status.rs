@@ -1,4 +1,5 @@
-//! `GET /v1/download/status/{jobId}` and `POST /v1/download/check`.
+//! `GET /v1/download/status/{jobId}`, which returns the status of a job, and
+//! `POST /v1/download/check`, which tells whether a document exists.
 
 use std::sync::Arc;
 
@@ -15,7 +16,7 @@ use serde::Deserialize;
 
 use super::initiate::FileRange;
 use super::list::list;
-use super::shared::{JobApi, Progress, find_job, presigned_url, respond};
+use super::shared::{JobApi, Progress, find_job, presigned_url, status_response};
 use crate::body;
 use crate::error::ApiError;
 use crate::middleware::Reader;
@@ -44,12 +45,14 @@ where
         )
 }
 
+/// Query parameters of the status call.
 #[derive(Debug, Deserialize)]
 struct StatusQuery {
     #[serde(default)]
     progress: Progress,
 }
 
+/// Returns the status of a job.
 async fn status<S, C, P>(
     State(api): State<Arc<JobApi<S, C, P>>>,
     Reader(owner): Reader,
@@ -70,10 +73,10 @@ where
         JobState::Completed => presigned_url(&api, &job).await?,
         _ => None,
     };
-    Ok(respond(&api, &id, &job, progress, url.as_ref()))
+    Ok(status_response(&api, &id, &job, progress, url.as_ref()))
 }
 
-/// Reports whether a document with the number exists, with its name and size if known.
+/// Returns whether a document with the number exists, and its name and size if they are known.
 async fn check<I: DocumentIndex>(
     State(state): State<Arc<(I, FileRange)>>,
     _: Reader,

@@ -1,4 +1,4 @@
-//! Choice between a streamed and a buffered response of `subscribe`.
+//! Choice between a streamed and a buffered response of `GET /v1/download/subscribe/{jobId}`.
 
 use std::str::FromStr;
 
@@ -7,8 +7,8 @@ use std::str::FromStr;
 pub enum StreamMode {
     /// Each event is sent when it happens.
     Stream,
-    /// The whole response is sent at its end. So a response ends after the first events, or after a
-    /// short wait without any.
+    /// The whole response is sent when it ends. It therefore ends after the first events, or after
+    /// a short wait if no event happens.
     Buffered,
 }
 

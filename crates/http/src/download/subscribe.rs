@@ -1,4 +1,4 @@
-//! `GET /v1/download/subscribe/{jobId}`: the events of a job as an event stream (SSE).
+//! `GET /v1/download/subscribe/{jobId}`: the progress of a job as server-sent events (SSE).
 
 use std::convert::Infallible;
 use std::sync::Arc;
@@ -17,23 +17,23 @@ use http::{HeaderMap, StatusCode, header};
 use tokio::time::Instant;
 use tracing::Instrument as _;
 
-use super::answer;
 use super::event_stream::EventStream;
+use super::job_response;
 use super::shared::{JobApi, find_job};
 use super::stream_mode::StreamMode;
 use crate::error::ApiError;
 use crate::middleware::{Reader, finish};
 
-/// Time until the process that serves the router is ended. The code that serves the router puts it
-/// into the request's extensions.
+/// Time until the process that serves the router is stopped. The code that serves the router puts
+/// this value into the extensions of each request.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct TimeLeft(pub Duration);
 
 /// Duration of a stream if the request has no [`TimeLeft`]. API Gateway allows 15 minutes.
-const MAX_DURATION: Duration = Duration::from_secs(14 * 60);
+const DEFAULT_DURATION: Duration = Duration::from_secs(14 * 60);
 
-/// Time by which a stream ends before the process does: enough for one read of the store and for
-/// sending the last bytes.
+/// Time between the end of a stream and the end of the process. It suffices for one read of the
+/// store and for sending the last bytes.
 const END_MARGIN: Duration = Duration::from_secs(5);
 
 /// Maximum wait for events in [`StreamMode::Buffered`].
@@ -44,8 +44,9 @@ type Shared<S, C, P> = (Arc<JobApi<S, C, P>>, StreamMode);
 /// Router of `GET /v1/download/subscribe/{jobId}`.
 ///
 /// A stream ends when its job ends, shortly before the process ends, or when a read of the store
-/// fails. Clients reconnect automatically and resume after the last event that they received. The
-/// store is not read any more once the response is dropped.
+/// fails. Clients reconnect automatically and receive the events after the last one that they have
+/// received. When the response is dropped, for example because the client has disconnected, the
+/// store is not read any more.
 pub fn subscribe_router<S, C, P>(api: JobApi<S, C, P>, mode: StreamMode) -> Router
 where
     S: TransferStore + BatchStore + 'static,
@@ -70,29 +71,30 @@ where
     C: Clock + 'static,
     P: Presigner + 'static,
 {
-    let began_at = Instant::now();
+    let started_at = Instant::now();
     let (id, job) = find_job(&api, &owner, id).await?;
-    // An invalid event id counts as none: the stream then begins with the current state.
+    // An invalid event id is ignored. The stream then begins with the current state of the job.
     let cursor: Option<Cursor> =
         headers.get("last-event-id").and_then(|id| id.to_str().ok()?.parse().ok());
     let now = api.clock.now();
-    if cursor.is_some_and(|cursor| cursor.has_seen_the_end(&answer::snapshot(&job, now))) {
+    if cursor.is_some_and(|cursor| cursor.has_seen_the_end(&job_response::snapshot(&job, now))) {
         return Ok(StatusCode::NO_CONTENT.into_response());
     }
-    let available =
-        time_left.map_or(MAX_DURATION, |Extension(TimeLeft(left))| left.saturating_sub(END_MARGIN));
+    let available = time_left
+        .map_or(DEFAULT_DURATION, |Extension(TimeLeft(left))| left.saturating_sub(END_MARGIN));
     let duration = match mode {
         StreamMode::Stream => available,
         StreamMode::Buffered => available.min(BUFFERED_WAIT),
     };
-    let mut events = EventStream::following(api, owner, id, cursor, began_at + duration, mode);
-    // A failure in the first chunk still gets an error response; later the status is already sent.
-    let first = events.first_chunk(&job).await?;
-    // The stream outlives the call of the router, so it carries the span of the request itself.
+    let mut events = EventStream::new(api, owner, id, cursor, started_at + duration, mode);
+    // The first chunk is created before the response, so that a failure gets an error status.
+    let first_chunk = events.first_chunk(&job).await?;
+    // The stream is read after the router has returned the response, so each read enters the span
+    // of the request again.
     let request_span = tracing::Span::current();
-    let chunks = stream::unfold((Some(first), events), move |(first, mut events)| {
+    let chunks = stream::unfold((Some(first_chunk), events), move |(first_chunk, mut events)| {
         let next = async move {
-            let text = match first {
+            let text = match first_chunk {
                 Some(text) => text,
                 None => events.next_chunk().await?,
             };

@@ -1,10 +1,11 @@
-//! Documents of the in-memory source, with numbers in the index of documents.
+//! Documents for the tests: the in-memory source contains them, and the index maps their numbers to
+//! them.
 
 use docferry_app::ports::IndexedDocument;
 use docferry_domain::ids::FileId;
 use docferry_testkit::World;
 
-/// Number of the first document; the others follow it.
+/// Number of the first document. The second document has the next number, and so on.
 pub(crate) const FIRST_FILE_ID: u64 = 12_345;
 
 /// Size of each document in bytes.

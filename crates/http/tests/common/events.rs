@@ -1,4 +1,4 @@
-//! Client of event streams.
+//! Client of the event streams (SSE) of the API, for the tests.
 
 use axum::Router;
 use axum::body::Body;
@@ -11,7 +11,8 @@ use tower::ServiceExt as _;
 /// Event of a stream.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Event {
-    pub(crate) kind: String,
+    /// Name of the event, or `message` for an unnamed event.
+    pub(crate) name: String,
     pub(crate) id: String,
     pub(crate) data: Value,
 }
@@ -25,7 +26,8 @@ pub(crate) struct Stream {
 }
 
 impl Stream {
-    /// Connects. The stream resumes after the event `last_id`, unless it is empty.
+    /// Connects to a stream. If `last_id` is not empty, the stream begins after the event with this
+    /// id.
     pub(crate) async fn open(router: Router, mut request: Request<Body>, last_id: &str) -> Self {
         if !last_id.is_empty() {
             request.headers_mut().insert("last-event-id", last_id.parse().unwrap());
@@ -34,7 +36,7 @@ impl Stream {
         Self { response: Response::from_parts(parts, ()), body, text: String::new() }
     }
 
-    /// Waits for the next chunk; `None` at the end.
+    /// Waits for the next chunk. Returns `None` at the end of the stream.
     pub(crate) async fn chunk(&mut self) -> Option<String> {
         let frame = self.body.frame().await?.unwrap();
         let chunk = String::from_utf8(frame.into_data().unwrap().to_vec()).unwrap();
@@ -42,12 +44,13 @@ impl Stream {
         Some(chunk)
     }
 
-    /// Waits for the next chunk with events and returns them; empty at the end.
+    /// Waits for the next chunk with events and returns them. Returns no events at the end of the
+    /// stream.
     pub(crate) async fn events(&mut self) -> Vec<Event> {
         while let Some(chunk) = self.chunk().await {
-            let found = parse_events(&chunk);
-            if !found.is_empty() {
-                return found;
+            let events = parse_events(&chunk);
+            if !events.is_empty() {
+                return events;
             }
         }
         Vec::new()
@@ -55,20 +58,20 @@ impl Stream {
 
     /// Reads to the end and returns all events.
     pub(crate) async fn rest(&mut self) -> Vec<Event> {
-        let mut found = Vec::new();
+        let mut events = Vec::new();
         while let Some(chunk) = self.chunk().await {
-            found.extend(parse_events(&chunk));
+            events.extend(parse_events(&chunk));
         }
-        found
+        events
     }
 }
 
 /// Parses the named events of a text. Also checks that the last event is unnamed and has the same
 /// id as the last named one.
 pub(crate) fn parse_events(text: &str) -> Vec<Event> {
-    let (named, whole) = parse_named_and_unnamed_events(text);
-    let ids = |events: &[Event]| events.last().map(|event| event.id.clone());
-    assert_eq!(ids(&named), ids(&whole), "{text}");
+    let (named, unnamed) = parse_named_and_unnamed_events(text);
+    let last_id = |events: &[Event]| events.last().map(|event| event.id.clone());
+    assert_eq!(last_id(&named), last_id(&unnamed), "{text}");
     named
 }
 
@@ -76,41 +79,37 @@ pub(crate) fn parse_events(text: &str) -> Vec<Event> {
 /// `openapi.yaml`. An unnamed event holds the whole status.
 pub(crate) fn parse_named_and_unnamed_events(text: &str) -> (Vec<Event>, Vec<Event>) {
     let description = Description::of_project().unwrap();
-    let fields = |block: &str| -> Vec<(String, String)> {
+    let parse_block = |block: &str| {
         let lines = block.lines().filter_map(|line| line.split_once(": "));
-        lines.map(|(name, value)| (name.to_owned(), value.to_owned())).collect()
-    };
-    let read = |fields: Vec<(String, String)>| {
-        let names: Vec<_> = fields.iter().map(|(name, _)| name.as_str()).collect();
-        let values: Vec<_> = fields.iter().map(|(_, value)| value.clone()).collect();
-        let (kind, id, data) = match (&names[..], &values[..]) {
-            (["event", "id", "data"], [kind, id, data]) => (kind.as_str(), id, data),
-            (["id", "data"], [id, data]) => ("message", id, data),
+        let (fields, values): (Vec<&str>, Vec<&str>) = lines.unzip();
+        let (name, id, data) = match (&fields[..], &values[..]) {
+            (["event", "id", "data"], [name, id, data]) => (*name, *id, *data),
+            (["id", "data"], [id, data]) => ("message", *id, *data),
             _ => return None,
         };
         let data: Value = serde_json::from_str(data).unwrap();
-        let name = match kind {
+        let schema_name = match name {
             "status" => "JobStatusEvent",
             "progress" => "JobProgressEvent",
             "result" => "JobResultEvent",
             "error" => "JobError",
             "message" => "JobStatus",
-            other => panic!("unknown event {other}"),
+            unknown => panic!("unknown event {unknown}"),
         };
-        let schema = json!({ "$ref": format!("#/components/schemas/{name}") });
+        let schema = json!({ "$ref": format!("#/components/schemas/{schema_name}") });
         let violations = description.value_violations(&schema, &data);
         assert!(
             violations.is_empty(),
-            "{kind} does not conform to openapi.yaml: {}",
+            "{name} does not conform to openapi.yaml: {}",
             violations.join("\n")
         );
-        Some(Event { kind: kind.to_owned(), id: id.clone(), data })
+        Some(Event { name: name.to_owned(), id: id.to_owned(), data })
     };
-    let found = text.split_terminator("\n\n").filter_map(|block| read(fields(block)));
-    found.partition(|event| event.kind != "message")
+    let events = text.split_terminator("\n\n").filter_map(parse_block);
+    events.partition(|event| event.name != "message")
 }
 
 /// Returns the names of events.
-pub(crate) fn kinds(events: &[Event]) -> Vec<&str> {
-    events.iter().map(|event| event.kind.as_str()).collect()
+pub(crate) fn event_names(events: &[Event]) -> Vec<&str> {
+    events.iter().map(|event| event.name.as_str()).collect()
 }

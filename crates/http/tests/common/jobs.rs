@@ -1,4 +1,4 @@
-//! Requests about jobs of the downloads API.
+//! Helpers that create and read jobs of the downloads API.
 
 use docferry_testkit::World;
 use http::{Response, StatusCode};

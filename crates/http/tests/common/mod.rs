@@ -1,4 +1,5 @@
-//! Routers of the API over an in-memory [`World`], and requests to them.
+//! Helpers of all tests of the HTTP API: routers whose adapters are an in-memory [`World`], and
+//! requests to these routers.
 
 #![allow(
     dead_code,
@@ -24,7 +25,7 @@ use docferry_http::{
     DownloadApi, JobApi, Principal, RetrySettings, StreamMode, TransferApi, control_router,
     download_router, initiate_router, status_router, subscribe_router,
 };
-use docferry_openapi::{Answer, Description};
+use docferry_openapi::{ApiResponse, Description};
 use docferry_testkit::{LIMITS, World};
 use http::{Request, Response};
 use http_body_util::BodyExt as _;
@@ -60,6 +61,7 @@ pub(crate) fn control_routes(world: &World) -> Router {
     control_routes_with(transfer_api(world))
 }
 
+/// Routes of cancel, retry and terminate, with these dependencies.
 pub(crate) fn control_routes_with(api: TransferApi<World>) -> Router {
     control_router(api, RetrySettings { job: JOB_SETTINGS, max_retries: 2 })
 }
@@ -72,6 +74,7 @@ pub(crate) fn initiate_routes(world: &World) -> Router {
     initiate_routes_with(world, transfer_api(world))
 }
 
+/// Routes that create jobs and transfers, with these dependencies.
 pub(crate) fn initiate_routes_with(world: &World, api: TransferApi<World>) -> Router {
     let transfers = Arc::new(api);
     initiate_router(DownloadApi {
@@ -133,14 +136,14 @@ pub(crate) async fn send(router: Router, request: Request<Body>) -> (Response<()
     let (method, uri) = (request.method().clone(), request.uri().clone());
     let (parts, body) = router.oneshot(request).await.unwrap().into_parts();
     let bytes = body.collect().await.unwrap().to_bytes();
-    let answer = Answer {
+    let api_response = ApiResponse {
         method: method.as_str(),
         path: uri.path(),
         status: parts.status,
         headers: &parts.headers,
         body: &bytes,
     };
-    let violations = Description::of_project().unwrap().violations(&answer);
+    let violations = Description::of_project().unwrap().violations(&api_response);
     assert!(
         violations.is_empty(),
         "the response does not conform to openapi.yaml:\n{}",

@@ -1,4 +1,5 @@
-//! Scopes, and deliveries to the caller's own OneDrive only.
+//! Tests of the access to the downloads API: which scopes a call requires, and to whose OneDrive a
+//! caller can deliver documents.
 
 use docferry_contract::scope::Scopes;
 use docferry_http::Principal;
@@ -15,15 +16,16 @@ use crate::common::{
 /// Microsoft Graph user id of the caller `sub:ada`.
 const ADA: &str = "0f8fad5b-d9cb-469f-a165-70867728950e";
 
-/// Requests a delivery to the OneDrive of `email`, as a caller with the scope `docferry.write` and
-/// the Graph user id `user`. The Graph user with the address `a@b.example` is [`ADA`]. Returns the
-/// status.
-async fn request_delivery_to(world: &World, user: Option<&str>, email: &str) -> StatusCode {
+/// Requests a delivery to the OneDrive of `email` and returns the status of the response.
+///
+/// The caller has the scope `docferry.write` and the Graph user id `caller_id`. In Graph, the user
+/// with the address `a@b.example` has the id [`ADA`].
+async fn request_delivery_to(world: &World, caller_id: Option<&str>, email: &str) -> StatusCode {
     world.state().users.insert("a@b.example".into(), ADA.to_uppercase());
     let options = json!({ "destination": "onedrive", "email": email });
     let body = json!({ "file_id": FIRST_FILE_ID, "options": options }).to_string();
     let mut request = build_request("POST", "/v1/download/initiate", body);
-    let graph_user = user.map(str::to_owned);
+    let graph_user = caller_id.map(str::to_owned);
     let ada = Principal { graph_user, ..caller("sub:ada", Scopes::parse("docferry.write")) };
     request.extensions_mut().insert(ada);
     send(initiate_routes(world), request).await.0.status()
@@ -53,8 +55,8 @@ async fn missing_scopes_are_rejected_and_foreign_jobs_look_unknown() {
     assert_eq!(send(initiate_routes(&world), request).await.0.status(), StatusCode::FORBIDDEN);
     assert_eq!(request_delivery_to(&world, Some(ADA), "a@b.example").await, StatusCode::ACCEPTED);
 
-    for other in [Some("another"), None] {
-        let refused = request_delivery_to(&world, other, "a@b.example").await;
+    for other_id in [Some("another"), None] {
+        let refused = request_delivery_to(&world, other_id, "a@b.example").await;
         assert_eq!(refused, StatusCode::FORBIDDEN);
     }
 
@@ -71,13 +73,13 @@ async fn missing_scopes_are_rejected_and_foreign_jobs_look_unknown() {
     let request = as_caller(scopes, "POST", "/v1/download/initiate", &to_drive);
     assert_eq!(send(initiate_routes(&world), request).await.0.status(), StatusCode::ACCEPTED);
 
-    let all = "docferry.read docferry.write docferry.delegate";
+    let all_scopes = "docferry.read docferry.write docferry.delegate";
     for (router, method, path) in [
         (status_routes(&world), "GET", format!("/v1/download/status/{id}")),
         (download_routes(&world), "GET", format!("/v1/download/{id}")),
         (control_routes(&world), "POST", format!("/v1/download/cancel/{id}")),
     ] {
-        let (response, _) = send(router, as_caller(all, method, &path, "")).await;
+        let (response, _) = send(router, as_caller(all_scopes, method, &path, "")).await;
         assert_eq!(response.status(), StatusCode::NOT_FOUND, "{path}");
     }
 }

@@ -1,4 +1,4 @@
-//! Jobs with many documents.
+//! Tests of batch jobs, which are jobs with many documents.
 
 use docferry_testkit::Runner;
 use http::StatusCode;
@@ -17,17 +17,24 @@ async fn documents_of_a_batch_can_be_fetched_one_by_one() {
     runner.run_all().await;
     runner.recover(2).await;
     let status = job_status(&world, &id).await;
-    assert_eq!((&status["status"], &status["url"]), (&json!("completed"), &Value::Null));
+    assert_eq!(status["status"], "completed");
+    assert_eq!(status["url"], Value::Null);
 
     let items = status["items"].as_array().unwrap();
-    assert_eq!(items.iter().map(|i| i["file_id"].as_u64().unwrap()).collect::<Vec<_>>(), files);
+    assert_eq!(
+        items.iter().map(|item| item["file_id"].as_u64().unwrap()).collect::<Vec<_>>(),
+        files
+    );
     let (response, _) = fetch_job(&world, items[2]["jobId"].as_str().unwrap()).await;
     assert_eq!(response.status(), StatusCode::FOUND);
 
     let (response, results) = fetch_job(&world, &id).await;
     assert_eq!(response.status(), StatusCode::OK);
     let found = results["items"].as_array().unwrap();
-    assert_eq!(found.iter().map(|i| i["file_id"].as_u64().unwrap()).collect::<Vec<_>>(), files);
+    assert_eq!(
+        found.iter().map(|item| item["file_id"].as_u64().unwrap()).collect::<Vec<_>>(),
+        files
+    );
 
     for item in found {
         assert!(item["url"].as_str().unwrap().starts_with("https://delivery.example/downloads/"));
@@ -48,21 +55,22 @@ async fn completed_batch_reports_the_number_of_failed_documents() {
     let first = runner.started().remove(0);
     runner.execute(&first).await;
     let running = job_status(&world, &id).await;
-    assert_eq!((&running["progress"], &running["failedItems"]), (&json!(33), &json!(0)));
+    assert_eq!(running["progress"], 33);
+    assert_eq!(running["failedItems"], 0);
 
     let second = runner.started().remove(0);
     runner.execute(&second).await;
     let running = job_status(&world, &id).await;
-    assert_eq!((&running["progress"], &running["failedItems"]), (&json!(33), &json!(1)));
+    assert_eq!(running["progress"], 33);
+    assert_eq!(running["failedItems"], 1);
     assert_eq!(running["completedAt"], Value::Null);
 
     runner.run_all().await;
     runner.notify().await;
     let ended = job_status(&world, &id).await;
-    assert_eq!(
-        (&ended["status"], &ended["progress"], &ended["failedItems"]),
-        (&json!("completed"), &json!(100), &json!(1))
-    );
+    assert_eq!(ended["status"], "completed");
+    assert_eq!(ended["progress"], 100);
+    assert_eq!(ended["failedItems"], 1);
     assert_eq!(ended["completedAt"], ended["timestamps"]["completedAt"]);
     assert!(ended["completedAt"].is_string());
 
@@ -75,5 +83,8 @@ async fn completed_batch_reports_the_number_of_failed_documents() {
     assert_eq!(found.collect::<Vec<_>>(), [&json!(FIRST_FILE_ID), &json!(FIRST_FILE_ID + 2)]);
 
     let notifications = world.state().notifications.clone();
-    assert_eq!(notifications.iter().map(|n| n.failed_documents).collect::<Vec<_>>(), [Some(1)]);
+    assert_eq!(
+        notifications.iter().map(|notification| notification.failed_documents).collect::<Vec<_>>(),
+        [Some(1)]
+    );
 }

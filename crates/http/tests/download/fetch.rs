@@ -1,9 +1,9 @@
-//! Fetching the files of jobs.
+//! Tests of `GET /v1/download/{jobId}`, which fetches the file of a completed job.
 
 use docferry_app::ports::TransferStore as _;
 use docferry_domain::transfer::Delivery;
-use docferry_testkit::Runner;
-use http::StatusCode;
+use docferry_testkit::{Runner, World};
+use http::{Response, StatusCode};
 use jiff::SignedDuration;
 use serde_json::{Value, json};
 
@@ -12,6 +12,18 @@ use crate::common::jobs::{
     create_job, create_single_document_job, fetch_job, job_status, post_job,
 };
 use crate::common::{build_request, download_routes, send};
+
+/// Fetches the file of a job with an additional request header.
+async fn fetch_with_header(
+    world: &World,
+    id: &str,
+    header: &'static str,
+    value: &str,
+) -> (Response<()>, Value) {
+    let mut request = build_request("GET", &format!("/v1/download/{id}"), "");
+    request.headers_mut().insert(header, value.parse().unwrap());
+    send(download_routes(world), request).await
+}
 
 #[tokio::test(start_paused = true)]
 async fn accepted_job_can_be_polled_and_its_file_fetched() {
@@ -22,48 +34,57 @@ async fn accepted_job_can_be_polled_and_its_file_fetched() {
     let id = accepted["jobId"].as_str().unwrap();
     assert_eq!(response.headers()["location"], format!("status/{id}"));
     assert_eq!(response.headers()["retry-after"], "1");
-    assert_eq!((&accepted["status"], &accepted["totalFileIds"]), (&json!("queued"), &json!(1)));
+    assert_eq!(accepted["status"], "queued");
+    assert_eq!(accepted["totalFileIds"], 1);
     assert_eq!(accepted["expiresAt"], "2023-11-15T22:13:20.000Z");
 
+    // Before the job has run, its status has no URL, and a fetch is a conflict.
     let before = job_status(&world, id).await;
-    assert_eq!((&before["progress"], &before["attempts"]), (&json!(0), &json!(1)));
-    assert_eq!((&before["url"], &before["error"]), (&Value::Null, &Value::Null));
+    assert_eq!(before["progress"], 0);
+    assert_eq!(before["attempts"], 1);
+    assert_eq!(before["url"], Value::Null);
+    assert_eq!(before["error"], Value::Null);
 
     let (response, conflict) = fetch_job(&world, id).await;
-    assert_eq!((response.status(), &conflict["jobId"]), (StatusCode::CONFLICT, &json!(id)));
+    assert_eq!(response.status(), StatusCode::CONFLICT);
+    assert_eq!(conflict["jobId"], json!(id));
     assert_eq!(response.headers()["content-type"], "application/problem+json");
     assert_eq!(response.headers()["retry-after"], "1");
     // In a problem, `status` is the HTTP status (RFC 9457), so the status of the job is
     // `jobStatus`.
-    assert_eq!((&conflict["status"], &conflict["code"]), (&json!(409), &json!("NOT_COMPLETED")));
-    assert_eq!((&conflict["jobStatus"], &conflict["retryable"]), (&json!("queued"), &json!(true)));
+    assert_eq!(conflict["status"], 409);
+    assert_eq!(conflict["code"], "NOT_COMPLETED");
+    assert_eq!(conflict["jobStatus"], "queued");
+    assert_eq!(conflict["retryable"], true);
 
     for member in ["progress", "nextPollInMs", "timestamps", "items"] {
         assert_eq!(conflict[member], before[member], "{member}");
     }
 
+    // After the job has run, its status has a URL, and a fetch redirects to it.
     Runner::new(&world).run_all().await;
     let after = job_status(&world, id).await;
-    assert_eq!((&after["status"], &after["progress"]), (&json!("completed"), &json!(100)));
-    assert_eq!((&after["url"], &after["nextPollInMs"]), (&after["result"]["url"], &Value::Null));
+    assert_eq!(after["status"], "completed");
+    assert_eq!(after["progress"], 100);
+    assert_eq!(after["url"], after["result"]["url"]);
+    assert_eq!(after["nextPollInMs"], Value::Null);
     assert!(after["url"].as_str().unwrap().starts_with("https://delivery.example/downloads/"));
 
     let item = &after["items"][0];
-    assert_eq!((&item["file_id"], &item["bytesDone"]), (&json!(FIRST_FILE_ID), &json!(1_000_000)));
+    assert_eq!(item["file_id"], json!(FIRST_FILE_ID));
+    assert_eq!(item["bytesDone"], 1_000_000);
 
     let (response, _) = fetch_job(&world, id).await;
     assert_eq!(response.status(), StatusCode::FOUND);
     assert_eq!(response.headers()["location"], after["url"].as_str().unwrap());
 
-    let mut request = build_request("GET", &format!("/v1/download/{id}"), "");
-    request.headers_mut().insert("accept", "application/json".parse().unwrap());
-    let (response, result) = send(download_routes(&world), request).await;
-    assert_eq!((response.status(), &result["url"]), (StatusCode::OK, &after["url"]));
+    // Programs and scripts of pages get JSON instead of a redirect.
+    let (response, result) = fetch_with_header(&world, id, "accept", "application/json").await;
+    assert_eq!(response.status(), StatusCode::OK);
+    assert_eq!(result["url"], after["url"]);
 
     for (mode, status) in [("cors", StatusCode::OK), ("navigate", StatusCode::FOUND)] {
-        let mut request = build_request("GET", &format!("/v1/download/{id}"), "");
-        request.headers_mut().insert("sec-fetch-mode", mode.parse().unwrap());
-        let (response, _) = send(download_routes(&world), request).await;
+        let (response, _) = fetch_with_header(&world, id, "sec-fetch-mode", mode).await;
         assert_eq!(response.status(), status, "{mode}");
         assert_eq!(response.headers()["vary"], "Accept, Sec-Fetch-Mode");
     }
@@ -77,7 +98,8 @@ async fn failed_job_answers_a_fetch_with_its_status_as_a_problem() {
     Runner::new(&world).run_all().await;
     let (response, problem) = fetch_job(&world, &id).await;
     assert_eq!(response.status(), StatusCode::CONFLICT);
-    assert_eq!((&problem["jobStatus"], &problem["retryable"]), (&json!("failed"), &json!(false)));
+    assert_eq!(problem["jobStatus"], "failed");
+    assert_eq!(problem["retryable"], false);
     assert_eq!(problem["error"]["code"], "SOURCE_NOT_FOUND");
     assert!(!response.headers().contains_key("retry-after"));
 }
@@ -86,8 +108,8 @@ async fn failed_job_answers_a_fetch_with_its_status_as_a_problem() {
 async fn completed_onedrive_jobs_answer_a_fetch_with_web_urls() {
     let world = world_with_documents(2);
     let options = json!({ "destination": "onedrive", "email": "a@b.example" });
-    let one = create_job(&world, &json!({ "file_id": FIRST_FILE_ID, "options": options })).await;
-    let many = create_job(
+    let single = create_job(&world, &json!({ "file_id": FIRST_FILE_ID, "options": options })).await;
+    let batch = create_job(
         &world,
         &json!({ "file_ids": [FIRST_FILE_ID, FIRST_FILE_ID + 1], "options": options }),
     )
@@ -96,7 +118,7 @@ async fn completed_onedrive_jobs_answer_a_fetch_with_web_urls() {
     runner.run_all().await;
     runner.recover(2).await;
     for (id, files) in
-        [(&one, vec![FIRST_FILE_ID]), (&many, vec![FIRST_FILE_ID, FIRST_FILE_ID + 1])]
+        [(&single, vec![FIRST_FILE_ID]), (&batch, vec![FIRST_FILE_ID, FIRST_FILE_ID + 1])]
     {
         let (response, result) = fetch_job(&world, id).await;
         assert_eq!(response.status(), StatusCode::OK, "{result}");
@@ -108,13 +130,13 @@ async fn completed_onedrive_jobs_answer_a_fetch_with_web_urls() {
         }
     }
 
-    // A record of an older version without webUrl, requested by GUID.
-    let mut old = world.store().get(&one.parse().unwrap()).await.unwrap().unwrap();
-    let Some(Delivery::Onedrive(item)) = &mut old.delivery else { unreachable!() };
+    // A record of an older version has no web URL, and its document was requested by GUID.
+    let mut older = world.store().get(&single.parse().unwrap()).await.unwrap().unwrap();
+    let Some(Delivery::Onedrive(item)) = &mut older.delivery else { unreachable!() };
     item.web_url = None;
-    old.file_id = None;
-    world.store().set(old);
-    let (_, result) = fetch_job(&world, &one).await;
+    older.file_id = None;
+    world.store().set(older);
+    let (_, result) = fetch_job(&world, &single).await;
     assert_eq!(result, json!({ "items": [{ "objGuid": "000000AA", "webUrl": null }] }));
 }
 
@@ -126,7 +148,8 @@ async fn completed_job_expires_when_its_retention_ends() {
     world.advance(SignedDuration::from_hours(24));
     assert_eq!(job_status(&world, &id).await["status"], "expired");
     let (response, problem) = fetch_job(&world, &id).await;
-    assert_eq!((response.status(), &problem["code"]), (StatusCode::GONE, &json!("EXPIRED")));
+    assert_eq!(response.status(), StatusCode::GONE);
+    assert_eq!(problem["code"], "EXPIRED");
     world.advance(SignedDuration::from_hours(200));
     let (response, _) = fetch_job(&world, &id).await;
     assert_eq!(response.status(), StatusCode::NOT_FOUND);

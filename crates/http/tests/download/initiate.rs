@@ -1,4 +1,4 @@
-//! Requests for documents by number.
+//! Tests of the calls that create jobs: `initiate`, its deprecated alias `start`, and `check`.
 
 use http::StatusCode;
 use serde_json::json;
@@ -20,7 +20,7 @@ async fn unknown_document_numbers_are_rejected_with_their_pointers() {
     )
     .await;
     let places: Vec<_> =
-        problem["errors"].as_array().unwrap().iter().map(|e| &e["pointer"]).collect();
+        problem["errors"].as_array().unwrap().iter().map(|error| &error["pointer"]).collect();
     assert_eq!(places, ["/file_ids/1", "/file_ids/2"]);
     assert!(world.store().transfers().is_empty(), "no transfer is recorded");
 }
@@ -62,7 +62,8 @@ async fn check_reports_whether_a_document_is_available() {
         let body = json!({ "file_id": file }).to_string();
         let (response, checked) =
             send(status_routes(&world), build_request("POST", "/v1/download/check", body)).await;
-        assert_eq!((response.status(), &checked["available"]), (StatusCode::OK, &json!(available)));
+        assert_eq!(response.status(), StatusCode::OK);
+        assert_eq!(checked["available"], json!(available));
         assert_eq!(checked.get("fileName").is_some(), available);
     }
 }

@@ -1,4 +1,5 @@
-//! Jobs of the downloads API: creating, watching, fetching and canceling them.
+//! Tests of the downloads API: creating jobs, reading their status, fetching their files and
+//! canceling them.
 
 #![allow(clippy::unwrap_used, clippy::panic, reason = "tests")]
 

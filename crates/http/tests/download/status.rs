@@ -1,4 +1,5 @@
-//! Status documents of jobs.
+//! Tests of the status that `GET /v1/download/status/{jobId}` returns for a job in its different
+//! states.
 
 use docferry_app::ports::Clock as _;
 use docferry_domain::phase::Phase;
@@ -36,7 +37,8 @@ async fn status_shows_tries_and_the_last_transient_error() {
     let world = world_with_documents(1);
     let id = create_single_document_job(&world).await;
     let queued = job_status(&world, &id).await;
-    assert_eq!((&queued["tries"], &queued["lastTransientError"]), (&json!(1), &Value::Null));
+    assert_eq!(queued["tries"], 1);
+    assert_eq!(queued["lastTransientError"], Value::Null);
 
     let first = world.effects().len();
     let runner = Runner::new(&world);
@@ -55,7 +57,8 @@ async fn status_shows_tries_and_the_last_transient_error() {
     world.inject(Fault { at, mode: Mode::ResponseLost });
     Runner::new(&world).run_all().await;
     let ended = job_status(&world, &id).await;
-    assert_eq!((&ended["status"], &ended["attempts"]), (&json!("completed"), &json!(1)));
+    assert_eq!(ended["status"], "completed");
+    assert_eq!(ended["attempts"], 1);
     assert_eq!(ended["tries"], 2, "the tries of the step with the most tries");
     assert_eq!(ended["lastTransientError"]["code"], "SOURCE_UNAVAILABLE");
     assert!(ended["lastTransientError"]["at"].is_string());
@@ -65,21 +68,26 @@ async fn status_shows_tries_and_the_last_transient_error() {
 async fn eta_counts_down_between_checkpoints() {
     let world = world_with_documents(1);
     let id = create_single_document_job(&world).await;
-    let mut moving = world.store().transfers().remove(0);
-    let (size, speed) = (100_000_000, 1_000_000);
-    moving.phase = Phase::Uploading;
-    moving.source = Some(pushed("order 0.pdf", size));
-    moving.bytes_done = size / 2;
-    let throughput = Throughput { at: world.now(), bytes: size / 2, per_second: Some(speed) };
-    moving.checkpoint = Some(Checkpoint { throughput: Some(throughput), ..checkpoint(size / 2) });
-    world.store().set(moving);
-    let mut seen = Vec::new();
+    let mut uploading = world.store().transfers().remove(0);
+    let size = 100_000_000;
+    let bytes_per_second = 1_000_000;
+    uploading.phase = Phase::Uploading;
+    uploading.source = Some(pushed("order 0.pdf", size));
+    uploading.bytes_done = size / 2;
+    let throughput =
+        Throughput { at: world.now(), bytes: size / 2, per_second: Some(bytes_per_second) };
+    uploading.checkpoint =
+        Some(Checkpoint { throughput: Some(throughput), ..checkpoint(size / 2) });
+    world.store().set(uploading);
+
+    let mut eta_seconds = Vec::new();
     for seconds in [0, 10, 15, 30, 10] {
         world.advance(SignedDuration::from_secs(seconds));
-        seen.push(job_status(&world, &id).await["etaSeconds"].clone());
+        eta_seconds.push(job_status(&world, &id).await["etaSeconds"].clone());
     }
-    // The last measurement is then too old for an estimate.
-    assert_eq!(seen, [json!(50), json!(40), json!(25), json!(1), Value::Null]);
+
+    // After 65 seconds, the last measurement is too old for an estimate.
+    assert_eq!(eta_seconds, [json!(50), json!(40), json!(25), json!(1), Value::Null]);
 }
 
 #[tokio::test(start_paused = true)]
@@ -89,10 +97,8 @@ async fn failed_job_reports_the_failure_code_and_message() {
     let id = create_single_document_job(&world).await;
     Runner::new(&world).run_all().await;
     let status = job_status(&world, &id).await;
-    assert_eq!(
-        (&status["status"], &status["error"]["code"]),
-        (&json!("failed"), &json!("SOURCE_NOT_FOUND"))
-    );
+    assert_eq!(status["status"], "failed");
+    assert_eq!(status["error"]["code"], "SOURCE_NOT_FOUND");
     assert!(status["error"]["message"].as_str().unwrap().contains("not found"));
 }
 
@@ -101,8 +107,10 @@ async fn canceled_job_delivers_nothing_and_cannot_be_canceled_twice() {
     let world = world_with_documents(1);
     let id = create_single_document_job(&world).await;
     let path = format!("/v1/download/cancel/{id}");
-    let (response, answer) = send(control_routes(&world), build_request("POST", &path, "")).await;
-    assert_eq!((response.status(), &answer["status"]), (StatusCode::ACCEPTED, &json!("canceling")));
+    let (response, response_body) =
+        send(control_routes(&world), build_request("POST", &path, "")).await;
+    assert_eq!(response.status(), StatusCode::ACCEPTED);
+    assert_eq!(response_body["status"], "canceling");
 
     Runner::new(&world).run_all().await;
     assert_eq!(job_status(&world, &id).await["status"], "canceled");

@@ -13,12 +13,12 @@ use docferry_openapi::Description;
 use proptest::prelude::*;
 use serde_json::{Value, json};
 
-use requests::requests;
+use requests::{FieldRequest, requests};
 use strategies::{near_address, near_base64, near_number, near_path, near_url};
 
-/// Details of parser errors for rules that `openapi.yaml` states in words only, because a pattern
+/// Parts of parser errors for rules that `openapi.yaml` describes only in words, because a pattern
 /// cannot express them.
-const IN_WORDS: [&str; 9] = [
+const RULES_IN_WORDS: [&str; 9] = [
     "a name must not be one of",
     "a name directly below the root",
     "a name must be at most 255",
@@ -30,46 +30,49 @@ const IN_WORDS: [&str; 9] = [
     "must be an absolute https URL",
 ];
 
-/// Further such details, for rules of URLs.
+/// Parts of parser errors for further rules of URLs that `openapi.yaml` describes only in words.
 const URL_RULES_IN_WORDS: [&str; 2] = ["a user name or a password", "must not have a fragment"];
 
 /// Sets the value at a JSON pointer.
-fn with(mut body: Value, place: &str, value: &Value) -> Value {
-    let (above, name) = place.rsplit_once('/').unwrap();
-    body.pointer_mut(above).unwrap()[name] = value.clone();
+fn with_field(mut body: Value, pointer: &str, value: &Value) -> Value {
+    let (parent, name) = pointer.rsplit_once('/').unwrap();
+    body.pointer_mut(parent).unwrap()[name] = value.clone();
     body
 }
 
 /// Asserts that the description and the parser both accept or both reject the value. The parser may
-/// also reject a value that the description accepts, if its error is one of `words`.
-fn assert_agreement(field: &str, value: &Value, words: &[&str]) {
-    // Shared, because building the validators takes long.
+/// also reject a value that the description accepts, if its error contains one of `known_errors`.
+fn assert_agreement(field: &str, value: &Value, known_errors: &[&str]) {
+    // All cases share one description, because it takes long to build its validators.
     static DESCRIPTION: OnceLock<Description> = OnceLock::new();
     let description = DESCRIPTION.get_or_init(|| Description::of_project().unwrap());
-    for (schema, parser, body, place) in requests(field) {
-        let body = with(body, &place, value);
+    for FieldRequest { schema, parser, body, pointer } in requests(field) {
+        let body = with_field(body, &pointer, value);
         let reference = json!({ "$ref": format!("#/components/schemas/{schema}") });
         let described = description.value_violations(&reference, &body);
         let parsed = parser(&body);
         match (&parsed, described.is_empty()) {
             (Ok(()), true) | (Err(_), false) => {}
             (Ok(()), false) => {
-                panic!("{schema}{place} {value}: only the description rejects it: {described:?}")
+                panic!("{schema}{pointer} {value}: only the description rejects it: {described:?}")
             }
             (Err(errors), true) => {
-                let is_known = |error: &FieldError| words.iter().any(|w| error.detail.contains(w));
+                let is_known = |error: &FieldError| {
+                    known_errors.iter().any(|known| error.detail.contains(known))
+                };
                 let unknown = errors.iter().find(|error| !is_known(error));
                 assert!(
                     unknown.is_none(),
-                    "{schema}{place} {value}: only the parser rejects it: {unknown:?}"
+                    "{schema}{pointer} {value}: only the parser rejects it: {unknown:?}"
                 );
             }
         }
     }
 }
 
-fn all_words() -> Vec<&'static str> {
-    [IN_WORDS.as_slice(), &URL_RULES_IN_WORDS].concat()
+/// Returns the parts of all errors for rules that are described only in words.
+fn all_rules_in_words() -> Vec<&'static str> {
+    [RULES_IN_WORDS.as_slice(), &URL_RULES_IN_WORDS].concat()
 }
 
 proptest! {
@@ -82,7 +85,7 @@ proptest! {
 
     #[test]
     fn description_and_parser_agree_on_email_addresses(text in near_address()) {
-        assert_agreement("email", &json!(text), &IN_WORDS);
+        assert_agreement("email", &json!(text), &RULES_IN_WORDS);
     }
 
     #[test]
@@ -94,7 +97,7 @@ proptest! {
 
     #[test]
     fn description_and_parser_agree_on_paths(text in near_path()) {
-        assert_agreement("filePath", &json!(text), &IN_WORDS);
+        assert_agreement("filePath", &json!(text), &RULES_IN_WORDS);
     }
 
     #[test]
@@ -104,7 +107,7 @@ proptest! {
 
     #[test]
     fn description_and_parser_agree_on_callback_urls(text in near_url()) {
-        assert_agreement("callbackUrl", &json!(text), &all_words());
+        assert_agreement("callbackUrl", &json!(text), &all_rules_in_words());
     }
 
     #[test]
@@ -159,8 +162,8 @@ proptest! {
 #[test]
 fn null_means_the_same_as_a_missing_member() {
     for field in ["filePath", "callbackUrl", "userId", "priority", "onItemError", "bundle"] {
-        for (_, parser, body, place) in requests(field) {
-            assert!(parser(&with(body, &place, &Value::Null)).is_ok(), "{field}");
+        for FieldRequest { parser, body, pointer, .. } in requests(field) {
+            assert!(parser(&with_field(body, &pointer, &Value::Null)).is_ok(), "{field}");
         }
     }
 }

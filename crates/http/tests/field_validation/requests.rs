@@ -1,4 +1,5 @@
-//! Requests that have a field, with their schemas and parsers.
+//! Table of the requests of the API that have a certain field, with the schema and the parser of
+//! each.
 
 use std::ops::RangeInclusive;
 
@@ -8,58 +9,73 @@ use docferry_contract::scv::{TerminateRequest, UploadRequest};
 use docferry_domain::callback::CallbackRule;
 use serde_json::{Value, json};
 
-const RANGE: RangeInclusive<u64> = 10_000..=100_000_000;
+/// Range of valid document numbers.
+const FILE_ID_RANGE: RangeInclusive<u64> = 10_000..=100_000_000;
 
-fn upload(body: &Value) -> Result<(), Vec<FieldError>> {
+fn parse_upload(body: &Value) -> Result<(), Vec<FieldError>> {
     UploadRequest::parse(body).map(drop)
 }
 
-fn initiate(body: &Value) -> Result<(), Vec<FieldError>> {
-    InitiateDownload::parse(body, &RANGE, CallbackRule::Public).map(drop)
+fn parse_initiate(body: &Value) -> Result<(), Vec<FieldError>> {
+    InitiateDownload::parse(body, &FILE_ID_RANGE, CallbackRule::Public).map(drop)
 }
 
-fn terminate(body: &Value) -> Result<(), Vec<FieldError>> {
+fn parse_terminate(body: &Value) -> Result<(), Vec<FieldError>> {
     TerminateRequest::parse(body).map(drop)
 }
 
-fn check(body: &Value) -> Result<(), Vec<FieldError>> {
-    parse_file(body, &RANGE).map(drop)
+fn parse_check(body: &Value) -> Result<(), Vec<FieldError>> {
+    parse_file(body, &FILE_ID_RANGE).map(drop)
 }
 
 pub(crate) type Parser = fn(&Value) -> Result<(), Vec<FieldError>>;
 
-/// Returns the requests that have a field: the name of the schema, the parser, a body in which all
-/// other fields are valid, and the JSON pointer to the field.
-pub(crate) fn requests(field: &str) -> Vec<(&'static str, Parser, Value, String)> {
-    let delivery = json!({ "objGuid": "AAAA", "email": "a@b.example", "filePath": "x" });
-    let job = json!({ "file_id": 10_000 });
-    let options = delivery_options();
-    let at = |name: &str| format!("/{name}");
-    match field {
-        "objGuid" => vec![("UploadRequest", upload, delivery, at(field))],
-        "email" | "filePath" => vec![
-            ("UploadRequest", upload, delivery, at(field)),
-            ("InitiateRequest", initiate, options, format!("/options/{field}")),
-        ],
-        "bundle" | "destination" => {
-            vec![("InitiateRequest", initiate, options, format!("/options/{field}"))]
-        }
-        "transferIds" => vec![("TerminateRequest", terminate, json!({}), at(field))],
-        "file_id" => vec![
-            ("InitiateRequest", initiate, job.clone(), at(field)),
-            ("StartRequest", initiate, job.clone(), at(field)),
-            ("CheckRequest", check, job, at(field)),
-        ],
-        "file_ids" => vec![("InitiateRequest", initiate, json!({}), at(field))],
-        "onItemError" => vec![("InitiateRequest", initiate, job, at(field))],
-        _ => vec![
-            ("InitiateRequest", initiate, job.clone(), at(field)),
-            ("StartRequest", initiate, job, at(field)),
-        ],
-    }
+/// Request that has the field under test.
+pub(crate) struct FieldRequest {
+    /// Name of the request's schema in `openapi.yaml`.
+    pub(crate) schema: &'static str,
+    pub(crate) parser: Parser,
+    /// Body in which all other fields are valid.
+    pub(crate) body: Value,
+    /// JSON pointer to the field.
+    pub(crate) pointer: String,
 }
 
-fn delivery_options() -> Value {
-    let options = json!({ "destination": "onedrive", "email": "a@b.example", "filePath": "x" });
-    json!({ "file_id": 10_000, "options": options })
+/// Returns the requests that have a field.
+pub(crate) fn requests(field: &str) -> Vec<FieldRequest> {
+    let request = |schema, parser: Parser, body: &Value, parent: &str| FieldRequest {
+        schema,
+        parser,
+        body: body.clone(),
+        pointer: format!("{parent}/{field}"),
+    };
+    let delivery = json!({ "objGuid": "AAAA", "email": "a@b.example", "filePath": "x" });
+    let job = json!({ "file_id": 10_000 });
+    let job_with_options = json!({
+        "file_id": 10_000,
+        "options": { "destination": "onedrive", "email": "a@b.example", "filePath": "x" },
+    });
+    let empty = json!({});
+    match field {
+        "objGuid" => vec![request("UploadRequest", parse_upload, &delivery, "")],
+        "email" | "filePath" => vec![
+            request("UploadRequest", parse_upload, &delivery, ""),
+            request("InitiateRequest", parse_initiate, &job_with_options, "/options"),
+        ],
+        "bundle" | "destination" => {
+            vec![request("InitiateRequest", parse_initiate, &job_with_options, "/options")]
+        }
+        "transferIds" => vec![request("TerminateRequest", parse_terminate, &empty, "")],
+        "file_id" => vec![
+            request("InitiateRequest", parse_initiate, &job, ""),
+            request("StartRequest", parse_initiate, &job, ""),
+            request("CheckRequest", parse_check, &job, ""),
+        ],
+        "file_ids" => vec![request("InitiateRequest", parse_initiate, &empty, "")],
+        "onItemError" => vec![request("InitiateRequest", parse_initiate, &job, "")],
+        _ => vec![
+            request("InitiateRequest", parse_initiate, &job, ""),
+            request("StartRequest", parse_initiate, &job, ""),
+        ],
+    }
 }

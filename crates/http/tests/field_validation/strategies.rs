@@ -1,4 +1,5 @@
-//! Strategies for values around the limits of the rules.
+//! Proptest strategies that generate values of request fields: valid values, and values that
+//! violate a rule by little.
 
 use proptest::prelude::*;
 use serde_json::{Value, json};
@@ -48,9 +49,9 @@ pub(crate) fn near_url() -> impl Strategy<Value = String> {
 /// Document numbers, numbers around the limits, and values of other types.
 pub(crate) fn near_number() -> impl Strategy<Value = Value> {
     prop_oneof![
-        (0_u64..20_000).prop_map(|n| json!(n)),
-        (99_999_990_u64..100_000_010).prop_map(|n| json!(n)),
-        any::<i64>().prop_map(|n| json!(n)),
+        (0_u64..20_000).prop_map(|number| json!(number)),
+        (99_999_990_u64..100_000_010).prop_map(|number| json!(number)),
+        any::<i64>().prop_map(|number| json!(number)),
         Just(json!(10_000.5)),
         Just(json!("10000")),
         Just(json!([10_000])),

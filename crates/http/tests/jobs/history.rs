@@ -1,4 +1,4 @@
-//! Lists of jobs, and the persons to whom jobs belong.
+//! Tests of the lists of jobs, and of the persons to whom jobs belong.
 
 use std::collections::BTreeSet;
 
@@ -30,13 +30,16 @@ async fn history_is_paged_filtered_and_limited_to_the_caller() {
     created.reverse();
 
     let (code, first) = list_jobs(&world, "history?pageSize=3", None).await;
-    assert_eq!((code, job_ids(&first)), (StatusCode::OK, created[..3].to_vec()));
+    assert_eq!(code, StatusCode::OK);
+    assert_eq!(job_ids(&first), created[..3].to_vec());
 
     let job = &first["items"][0];
-    assert_eq!((&job["totalFileIds"], &job["attempts"]), (&json!(2), &json!(1)));
+    assert_eq!(job["totalFileIds"], 2);
+    assert_eq!(job["attempts"], 1);
     let token = first["nextPageToken"].as_str().unwrap();
     let (_, rest) = list_jobs(&world, &format!("history?pageSize=3&pageToken={token}"), None).await;
-    assert_eq!((job_ids(&rest), &rest["nextPageToken"]), (created[3..].to_vec(), &Value::Null));
+    assert_eq!(job_ids(&rest), created[3..].to_vec());
+    assert_eq!(rest["nextPageToken"], Value::Null);
 
     // A page token is valid only for the list it belongs to.
     let other = format!("jobs?status=failed&pageSize=3&pageToken={token}");
@@ -47,7 +50,8 @@ async fn history_is_paged_filtered_and_limited_to_the_caller() {
     assert_eq!(list_jobs(&world, &foreign, ada).await.0, StatusCode::BAD_REQUEST);
 
     let (code, none) = list_jobs(&world, "history", ada).await;
-    assert_eq!((code, job_ids(&none).len()), (StatusCode::OK, 0));
+    assert_eq!(code, StatusCode::OK);
+    assert_eq!(job_ids(&none).len(), 0);
 
     Runner::new(&world).run_all().await;
     let (_, completed) = list_jobs(&world, "jobs?status=completed", None).await;
@@ -55,7 +59,8 @@ async fn history_is_paged_filtered_and_limited_to_the_caller() {
 
     for state in ["failed", "processing_artifacts"] {
         let (code, none) = list_jobs(&world, &format!("jobs?status={state}"), None).await;
-        assert_eq!((code, job_ids(&none).len()), (StatusCode::OK, 0), "{state}");
+        assert_eq!(code, StatusCode::OK, "{state}");
+        assert_eq!(job_ids(&none).len(), 0, "{state}");
     }
 
     for invalid in
@@ -89,7 +94,8 @@ async fn all_spellings_of_a_user_id_mean_the_same_person() {
 
     let transfers = world.store().transfers();
     let people: BTreeSet<_> = transfers.iter().map(|transfer| transfer.target.person()).collect();
-    assert_eq!((transfers.len(), people.len()), (4, 1), "{people:?}");
+    assert_eq!(transfers.len(), 4, "{people:?}");
+    assert_eq!(people.len(), 1, "{people:?}");
 
     for user in ["ada", "sub:ada"] {
         let scv = Some(("scv", "docferry.read docferry.delegate"));

@@ -1,4 +1,4 @@
-//! Idempotent requests, retries, lists of jobs, and drain mode.
+//! Tests of jobs of the downloads API: idempotent requests, retries, lists, and drain mode.
 
 #![allow(clippy::unwrap_used, clippy::panic, reason = "tests")]
 

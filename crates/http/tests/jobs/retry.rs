@@ -1,4 +1,5 @@
-//! Retries of jobs.
+//! Tests of `POST /v1/download/retry/{jobId}`, which starts another run of a failed, canceled or
+//! expired job.
 
 use docferry_http::TransferApi;
 use docferry_testkit::Runner;
@@ -23,10 +24,13 @@ async fn failed_job_can_be_retried_up_to_the_retry_limit() {
     assert_eq!(job_status(&world, id).await["status"], "failed");
 
     let (code, retried) = retry_job(&world, id).await;
-    assert_eq!((code, &retried["attempts"]), (StatusCode::ACCEPTED, &json!(2)));
+    assert_eq!(code, StatusCode::ACCEPTED);
+    assert_eq!(retried["attempts"], 2);
     let queued = job_status(&world, id).await;
-    assert_eq!((&queued["status"], &queued["progress"]), (&json!("queued"), &json!(0)));
-    assert_eq!((&queued["error"], &queued["attempts"]), (&Value::Null, &json!(2)));
+    assert_eq!(queued["status"], "queued");
+    assert_eq!(queued["progress"], 0);
+    assert_eq!(queued["error"], Value::Null);
+    assert_eq!(queued["attempts"], 2);
 
     Runner::new(&world).run_all().await;
     assert_eq!(job_status(&world, id).await["status"], "failed");
@@ -35,7 +39,8 @@ async fn failed_job_can_be_retried_up_to_the_retry_limit() {
 
     Runner::new(&world).run_all().await;
     let done = job_status(&world, id).await;
-    assert_eq!((&done["status"], &done["attempts"]), (&json!("completed"), &json!(3)));
+    assert_eq!(done["status"], "completed");
+    assert_eq!(done["attempts"], 3);
     assert_eq!(retry_job(&world, id).await.0, StatusCode::CONFLICT, "the job is completed");
 
     world.advance(SignedDuration::from_hours(25));
@@ -78,12 +83,14 @@ async fn retried_batch_keeps_delivered_documents_and_reruns_the_rest() {
     // After 12 hours a delivered artifact is no longer reused for other jobs.
     world.advance(SignedDuration::from_hours(13));
     let (code, retried) = retry_job(&world, id).await;
-    assert_eq!((code, &retried["attempts"]), (StatusCode::ACCEPTED, &json!(2)));
+    assert_eq!(code, StatusCode::ACCEPTED);
+    assert_eq!(retried["attempts"], 2);
 
     runner.run_all().await;
     runner.recover(6).await;
     let done = job_status(&world, id).await;
-    assert_eq!((&done["status"], &done["attempts"]), (&json!("completed"), &json!(2)), "{done}");
+    assert_eq!(done["status"], "completed", "{done}");
+    assert_eq!(done["attempts"], 2, "{done}");
     assert_eq!(item_states(&done), ["completed"; 3]);
 
     let new_pushes = world.effects().iter().filter(|name| **name == "push").count() - pushes;

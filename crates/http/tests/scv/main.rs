@@ -1,4 +1,5 @@
-//! The calls of the viewer (SCV): upload, status, terminate and ping.
+//! Tests of the calls of the viewer (SCV), the application from which users send documents: upload,
+//! status, terminate and ping.
 
 #![allow(clippy::unwrap_used, clippy::panic, reason = "tests")]
 

@@ -1,4 +1,4 @@
-//! Validation of requests, and their effects.
+//! Tests of the requests of the viewer (SCV): which requests are valid, and what they change.
 
 use axum::body::Body;
 use docferry_testkit::World;
@@ -8,6 +8,7 @@ use serde_json::{Value, json};
 
 use crate::common::{build_request, control_routes, initiate_routes, send, status_routes};
 
+/// Sends an upload request, and returns the status and the body of the response.
 async fn post_upload(world: &World, body: &str) -> (StatusCode, Value) {
     let request = build_request("POST", "/document/upload", body.to_owned());
     let (response, body) = send(initiate_routes(world), request).await;
@@ -18,18 +19,19 @@ async fn post_upload(world: &World, body: &str) -> (StatusCode, Value) {
 async fn accepted_upload_returns_the_guid_and_an_opaque_id() {
     let world = World::default();
     let body = json!({"objGuid": "3q2+7w==", "email": "a@b.example", "filePath": null});
-    let (status, answer) = post_upload(&world, &body.to_string()).await;
+    let (status, response_body) = post_upload(&world, &body.to_string()).await;
     assert_eq!(status, StatusCode::ACCEPTED);
-    assert_eq!(answer["objGuid"], "3q2+7w==");
+    assert_eq!(response_body["objGuid"], "3q2+7w==");
 
-    let id = answer["transferId"].as_str().unwrap();
-    assert!(id.len() == 32 && id.bytes().all(|b| b.is_ascii_hexdigit()));
-    assert_eq!(answer.as_object().unwrap().len(), 2);
+    let id = response_body["transferId"].as_str().unwrap();
+    assert!(id.len() == 32 && id.bytes().all(|byte| byte.is_ascii_hexdigit()));
+    assert_eq!(response_body.as_object().unwrap().len(), 2);
 
     let status = build_request("GET", &format!("/document/status/{id}"), Body::empty());
     let (response, shown) = send(status_routes(&world), status).await;
     assert_eq!(response.status(), StatusCode::OK);
-    assert_eq!((&shown["transferId"], &shown["percentTransfered"]), (&json!(id), &json!(0)));
+    assert_eq!(shown["transferId"], json!(id));
+    assert_eq!(shown["percentTransfered"], 0);
 }
 
 #[tokio::test]
@@ -92,14 +94,19 @@ async fn terminate_ignores_ids_of_other_callers() {
     for transfer in world.store().transfers() {
         assert_eq!(transfer.cancel_requested, transfer.transfer_id == own_id);
     }
+}
 
-    let many = |count| json!({ "transferIds": vec!["0".repeat(32); count] }).to_string();
-    let request = build_request("POST", "/document/terminate", many(1000));
+#[tokio::test]
+async fn terminate_accepts_at_most_1000_ids() {
+    let world = World::default();
+    let body_with_ids = |count| json!({ "transferIds": vec!["0".repeat(32); count] }).to_string();
+    let request = build_request("POST", "/document/terminate", body_with_ids(1000));
     assert_eq!(send(control_routes(&world), request).await.0.status(), StatusCode::ACCEPTED);
 
-    let wrongs = ["{}", r#"{"transferIds": "x"}"#, r#"{"transferIds": [1]}"#, &many(1001)];
-    for wrong in wrongs {
-        let request = build_request("POST", "/document/terminate", wrong.to_owned());
+    let invalid_bodies =
+        ["{}", r#"{"transferIds": "x"}"#, r#"{"transferIds": [1]}"#, &body_with_ids(1001)];
+    for invalid_body in invalid_bodies {
+        let request = build_request("POST", "/document/terminate", invalid_body.to_owned());
         let (response, problem) = send(control_routes(&world), request).await;
         assert_eq!(response.status(), StatusCode::BAD_REQUEST);
         assert_eq!(problem["errors"][0]["pointer"], "/transferIds");

@@ -1,4 +1,5 @@
-//! Duration of streams, reconnection, and access.
+//! Tests of the connections of `GET /v1/download/subscribe/{jobId}`: how long a stream lasts, what
+//! a reconnecting client receives, and who may subscribe.
 
 use std::time::Duration;
 
@@ -7,11 +8,10 @@ use docferry_http::{StreamMode, TimeLeft};
 use docferry_testkit::{Fault, Mode, Runner};
 use http::{Response, StatusCode};
 use jiff::SignedDuration;
-use serde_json::json;
 use tokio::time::Instant;
 
 use crate::common::documents::world_with_documents;
-use crate::common::events::{Stream, kinds};
+use crate::common::events::{Stream, event_names};
 use crate::common::jobs::create_single_document_job;
 use crate::common::{build_request, caller, send, subscribe_routes};
 use crate::support::{last_event_id, open_stream, set_uploaded_bytes, subscribe_path};
@@ -23,18 +23,18 @@ async fn heartbeat_is_sent_after_fifteen_seconds_without_events() {
     let mut stream = open_stream(&world, &id, "").await;
     stream.chunk().await.unwrap();
     for _ in 0..3 {
-        let began = Instant::now();
+        let started_at = Instant::now();
         assert_eq!(stream.chunk().await.unwrap(), ": keep-alive\n\n");
-        assert_eq!(began.elapsed().as_secs(), 15);
+        assert_eq!(started_at.elapsed().as_secs(), 15);
     }
 
     // An event restarts the heartbeat interval as well.
     set_uploaded_bytes(&world, 1);
-    assert_eq!(kinds(&stream.events().await), ["status", "progress"]);
+    assert_eq!(event_names(&stream.events().await), ["status", "progress"]);
 
-    let began = Instant::now();
+    let started_at = Instant::now();
     assert_eq!(stream.chunk().await.unwrap(), ": keep-alive\n\n");
-    assert_eq!(began.elapsed().as_secs(), 15);
+    assert_eq!(started_at.elapsed().as_secs(), 15);
 }
 
 #[tokio::test(start_paused = true)]
@@ -43,18 +43,21 @@ async fn event_stream_ends_before_its_process_and_the_next_one_resumes() {
     let id = create_single_document_job(&world).await;
     let mut request = build_request("GET", &subscribe_path(&id), "");
     request.extensions_mut().insert(TimeLeft(Duration::from_secs(60)));
-    let began = Instant::now();
+    let started_at = Instant::now();
     let mut stream = Stream::open(subscribe_routes(&world, StreamMode::Stream), request, "").await;
-    let seen = stream.rest().await;
-    assert_eq!(began.elapsed().as_secs(), 55);
+
+    let received = stream.rest().await;
+
+    assert_eq!(started_at.elapsed().as_secs(), 55);
     assert_eq!(stream.text.matches(": keep-alive").count(), 3);
 
-    let mut next = open_stream(&world, &id, last_event_id(&seen)).await;
-    let first = next.chunk().await.unwrap();
-    assert!(first.starts_with("retry: ") && !first.contains("event: "), "{first}");
+    let mut resumed = open_stream(&world, &id, last_event_id(&received)).await;
+    let first_chunk = resumed.chunk().await.unwrap();
+    assert!(first_chunk.starts_with("retry: "), "{first_chunk}");
+    assert!(!first_chunk.contains("event: "), "{first_chunk}");
 
     set_uploaded_bytes(&world, 1);
-    assert_eq!(kinds(&next.events().await), ["status", "progress"]);
+    assert_eq!(event_names(&resumed.events().await), ["status", "progress"]);
 }
 
 #[tokio::test(start_paused = true)]
@@ -64,24 +67,27 @@ async fn reconnecting_client_gets_only_new_events() {
     let first = open_stream(&world, &id, "").await.events().await;
     Runner::new(&world).run_all().await;
     let all = open_stream(&world, &id, last_event_id(&first)).await.rest().await;
-    assert_eq!(kinds(&all), ["status", "progress", "result"]);
+    assert_eq!(event_names(&all), ["status", "progress", "result"]);
 
-    // The connection was lost before the result event.
-    let rest = open_stream(&world, &id, &all[1].id).await.rest().await;
-    assert_eq!((kinds(&rest), &rest[0].id), (vec!["result"], &all[2].id));
+    // The client lost the connection before it received the result event.
+    let resumed = open_stream(&world, &id, &all[1].id).await.rest().await;
+    assert_eq!(event_names(&resumed), ["result"]);
+    assert_eq!(resumed[0].id, all[2].id);
 
-    // Without an event id, or with an unknown or invalid one, all current events are sent.
-    for unknown in ["", "17", "9.completed.100.1.end", "caf\u{e9}"] {
-        let whole = open_stream(&world, &id, unknown).await.rest().await;
-        assert_eq!(kinds(&whole), ["status", "progress", "result"], "{unknown}");
+    // A client without an event id, or with an unknown or invalid id, receives all current events.
+    for unknown_id in ["", "17", "9.completed.100.1.end", "caf\u{e9}"] {
+        let current = open_stream(&world, &id, unknown_id).await.rest().await;
+        assert_eq!(event_names(&current), ["status", "progress", "result"], "{unknown_id}");
     }
 
+    // A client that has received the end gets no stream.
     let mut request = build_request("GET", &subscribe_path(&id), "");
     request.headers_mut().insert("last-event-id", last_event_id(&all).parse().unwrap());
     let (response, body) = send(subscribe_routes(&world, StreamMode::Stream), request).await;
-    assert_eq!((response.status(), body), (StatusCode::NO_CONTENT, json!("")));
+    assert_eq!(response.status(), StatusCode::NO_CONTENT);
+    assert_eq!(body, "");
 
-    // The expiry of a completed job is not a new event.
+    // When a completed job expires, no new event happens.
     world.advance(SignedDuration::from_hours(24));
     let stream = open_stream(&world, &id, last_event_id(&all)).await;
     assert_eq!(stream.response.status(), StatusCode::NO_CONTENT);
@@ -114,19 +120,22 @@ async fn buffered_stream_ends_with_the_first_events_or_after_five_seconds() {
         let request = build_request("GET", &subscribe_path(&id), "");
         Stream::open(subscribe_routes(&world, StreamMode::Buffered), request, last_id).await
     };
-    let began = Instant::now();
+    let started_at = Instant::now();
     let first = open("").await.rest().await;
-    assert_eq!((kinds(&first), began.elapsed().as_secs()), (vec!["status", "progress"], 0));
+    assert_eq!(event_names(&first), ["status", "progress"]);
+    assert_eq!(started_at.elapsed().as_secs(), 0);
 
     let mut nothing = open(last_event_id(&first)).await;
-    assert_eq!((nothing.rest().await, began.elapsed().as_secs()), (vec![], 5));
+    assert_eq!(nothing.rest().await, []);
+    assert_eq!(started_at.elapsed().as_secs(), 5);
     assert!(nothing.text.starts_with("retry: "), "{}", nothing.text);
 
     let mut waiting = open(last_event_id(&first)).await;
     waiting.chunk().await.unwrap();
     set_uploaded_bytes(&world, 1);
     let moved = waiting.rest().await;
-    assert_eq!((kinds(&moved), began.elapsed().as_secs()), (vec!["status", "progress"], 6));
+    assert_eq!(event_names(&moved), ["status", "progress"]);
+    assert_eq!(started_at.elapsed().as_secs(), 6);
 }
 
 /// Invariant I10.

@@ -1,4 +1,5 @@
-//! Events of jobs, from the start to the end.
+//! Tests of the events that `GET /v1/download/subscribe/{jobId}` sends while a job runs and when it
+//! ends.
 
 use docferry_domain::phase::Phase;
 use docferry_domain::transfer::Transfer;
@@ -8,7 +9,7 @@ use jiff::SignedDuration;
 use serde_json::{Value, json};
 
 use crate::common::documents::{FIRST_FILE_ID, world_with_documents};
-use crate::common::events::{kinds, parse_events, parse_named_and_unnamed_events};
+use crate::common::events::{event_names, parse_events, parse_named_and_unnamed_events};
 use crate::common::jobs::{create_job, create_single_document_job};
 use crate::common::{build_request, control_routes, send, status_routes};
 use crate::support::{last_event_id, open_stream, set_uploaded_bytes};
@@ -26,16 +27,14 @@ async fn event_stream_reports_a_job_from_start_to_result() {
     let first = stream.chunk().await.unwrap();
     assert!(first.starts_with("retry: 1"), "{first}");
     let first = parse_events(&first);
-    assert_eq!(kinds(&first), ["status", "progress"]);
+    assert_eq!(event_names(&first), ["status", "progress"]);
     assert_eq!(first[0].data["jobId"], id);
-    assert_eq!(
-        (&first[0].data["status"], &first[0].data["attempts"]),
-        (&json!("queued"), &json!(1))
-    );
+    assert_eq!(first[0].data["status"], "queued");
+    assert_eq!(first[0].data["attempts"], 1);
 
     set_uploaded_bytes(&world, 500_000);
     let moved = stream.events().await;
-    assert_eq!(kinds(&moved), ["status", "progress"]);
+    assert_eq!(event_names(&moved), ["status", "progress"]);
     assert_eq!(moved[0].data["status"], "running");
 
     let expected = json!({
@@ -45,16 +44,14 @@ async fn event_stream_reports_a_job_from_start_to_result() {
     assert_eq!(moved[1].data, expected);
 
     set_uploaded_bytes(&world, 600_000);
-    assert_eq!(kinds(&stream.events().await), ["progress"]);
+    assert_eq!(event_names(&stream.events().await), ["progress"]);
 
     world.store().set(queued);
     Runner::new(&world).run_all().await;
     let end = stream.events().await;
-    assert_eq!(kinds(&end), ["status", "progress", "result"]);
-    assert_eq!(
-        (&end[0].data["status"], &end[1].data["percent"]),
-        (&json!("completed"), &json!(100))
-    );
+    assert_eq!(event_names(&end), ["status", "progress", "result"]);
+    assert_eq!(end[0].data["status"], "completed");
+    assert_eq!(end[1].data["percent"], 100);
     assert!(end[2].data["url"].as_str().unwrap().starts_with("https://delivery.example/"));
     assert_eq!(end[2].data["items"][0]["file_id"], json!(FIRST_FILE_ID));
     assert_eq!(stream.chunk().await, None, "the stream must end with the job");
@@ -67,22 +64,21 @@ async fn each_change_is_also_an_unnamed_event_with_the_whole_status() {
     let mut stream = open_stream(&world, &id, "").await;
     stream.chunk().await.unwrap();
     set_uploaded_bytes(&world, 500_000);
-    let (named, whole) = parse_named_and_unnamed_events(&stream.chunk().await.unwrap());
-    assert_eq!((kinds(&named), whole.len()), (vec!["status", "progress"], 1));
-    assert_eq!(whole[0].id, named[1].id, "a client that resumes after either event misses none");
+    let (named, unnamed) = parse_named_and_unnamed_events(&stream.chunk().await.unwrap());
+    assert_eq!(event_names(&named), ["status", "progress"]);
+    assert_eq!(unnamed.len(), 1);
+    assert_eq!(unnamed[0].id, named[1].id, "a client that resumes after either event misses none");
 
     let path = format!("/v1/download/status/{id}");
     let (_, status) = send(status_routes(&world), build_request("GET", &path, "")).await;
-    assert_eq!(whole[0].data, status, "equal to the status response");
+    assert_eq!(unnamed[0].data, status, "equal to the status response");
 
     let moved = world.store().transfers().remove(0);
     world.store().set(Transfer { phase: Phase::Accepted, source: None, bytes_done: 0, ..moved });
     Runner::new(&world).run_all().await;
     let (_, end) = parse_named_and_unnamed_events(&stream.chunk().await.unwrap());
-    assert_eq!(
-        (&end[0].data["status"], &end[0].data["progress"]),
-        (&json!("completed"), &json!(100))
-    );
+    assert_eq!(end[0].data["status"], "completed");
+    assert_eq!(end[0].data["progress"], 100);
     assert!(end[0].data["url"].as_str().unwrap().starts_with("https://delivery.example/"));
 }
 
@@ -93,27 +89,23 @@ async fn job_that_ends_without_a_result_sends_an_error_event() {
     let id = create_single_document_job(&world).await;
     Runner::new(&world).run_all().await;
     let failed = open_stream(&world, &id, "").await.rest().await;
-    assert_eq!(kinds(&failed), ["status", "progress", "error"]);
+    assert_eq!(event_names(&failed), ["status", "progress", "error"]);
     assert_eq!(failed[2].data["code"], "SOURCE_NOT_FOUND");
     assert_eq!(failed[2].data["lastAttemptAt"], failed[0].data["timestamps"]["completedAt"]);
 
     world.advance(SignedDuration::from_hours(24));
     let expired = open_stream(&world, &id, "").await.rest().await;
-    assert_eq!(
-        (&expired[0].data["status"], &expired[2].data["code"]),
-        (&json!("expired"), &json!("EXPIRED"))
-    );
+    assert_eq!(expired[0].data["status"], "expired");
+    assert_eq!(expired[2].data["code"], "EXPIRED");
 
-    let other = world_with_documents(1);
-    let id = create_single_document_job(&other).await;
-    let stop = build_request("POST", &format!("/v1/download/cancel/{id}"), "");
-    send(control_routes(&other), stop).await;
-    Runner::new(&other).run_all().await;
-    let canceled = open_stream(&other, &id, "").await.rest().await;
-    assert_eq!(
-        (&canceled[0].data["status"], &canceled[2].data["code"]),
-        (&json!("canceled"), &json!("CANCELED"))
-    );
+    let world = world_with_documents(1);
+    let id = create_single_document_job(&world).await;
+    let cancel = build_request("POST", &format!("/v1/download/cancel/{id}"), "");
+    send(control_routes(&world), cancel).await;
+    Runner::new(&world).run_all().await;
+    let canceled = open_stream(&world, &id, "").await.rest().await;
+    assert_eq!(canceled[0].data["status"], "canceled");
+    assert_eq!(canceled[2].data["code"], "CANCELED");
 }
 
 #[tokio::test(start_paused = true)]
@@ -126,16 +118,17 @@ async fn event_stream_reports_a_retry_like_the_first_run() {
     let failed = open_stream(&world, &id, "").await.rest().await;
     runner.recover(2).await;
     let retry = build_request("POST", &format!("/v1/download/retry/{id}"), "");
-    let (response, answer) = send(control_routes(&world), retry).await;
-    assert_eq!(response.status(), StatusCode::ACCEPTED, "{answer}");
+    let (response, response_body) = send(control_routes(&world), retry).await;
+    assert_eq!(response.status(), StatusCode::ACCEPTED, "{response_body}");
 
     world.state().documents = documents;
     let mut stream = open_stream(&world, &id, last_event_id(&failed)).await;
-    let begun = stream.events().await;
-    assert_eq!((&begun[0].data["attempts"], &begun[1].data["percent"]), (&json!(2), &json!(0)));
+    let first_events = stream.events().await;
+    assert_eq!(first_events[0].data["attempts"], 2);
+    assert_eq!(first_events[1].data["percent"], 0);
 
     runner.run_all().await;
-    assert_eq!(kinds(&stream.rest().await), ["status", "progress", "result"]);
+    assert_eq!(event_names(&stream.rest().await), ["status", "progress", "result"]);
 }
 
 #[tokio::test(start_paused = true)]
@@ -147,13 +140,14 @@ async fn result_event_of_a_batch_lists_each_document() {
     )
     .await;
     let mut stream = open_stream(&world, &id, "").await;
-    assert_eq!(kinds(&stream.events().await), ["status", "progress"]);
+    assert_eq!(event_names(&stream.events().await), ["status", "progress"]);
 
     let runner = Runner::new(&world);
     runner.run_all().await;
     runner.recover(2).await;
     let end = stream.rest().await.pop().unwrap();
-    assert_eq!((end.kind.as_str(), &end.data["url"]), ("result", &Value::Null));
+    assert_eq!(end.name.as_str(), "result");
+    assert_eq!(end.data["url"], Value::Null);
 
     let items = end.data["items"].as_array().unwrap();
     assert!(items.len() == 3 && items.iter().all(|item| item["status"] == "completed"));

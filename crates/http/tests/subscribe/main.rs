@@ -1,4 +1,4 @@
-//! Event streams of jobs.
+//! Tests of `GET /v1/download/subscribe/{jobId}`, which sends the events of a job (SSE).
 
 #![allow(clippy::unwrap_used, clippy::panic, reason = "tests")]
 

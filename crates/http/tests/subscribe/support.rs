@@ -1,4 +1,5 @@
-//! Connections to event streams, and changes of the transfer that they report.
+//! Helpers of the tests of event streams: they open streams, and change the transfer that a stream
+//! reports.
 
 use docferry_domain::phase::Phase;
 use docferry_domain::transfer::Transfer;
@@ -15,13 +16,14 @@ pub(crate) fn subscribe_path(id: &str) -> String {
     format!("/v1/download/subscribe/{id}")
 }
 
-/// Opens the event stream of a job. It resumes after the event `last_id`, unless it is empty.
+/// Opens the event stream of a job. If `last_id` is not empty, the stream begins after the event with
+/// this id.
 pub(crate) async fn open_stream(world: &World, id: &str, last_id: &str) -> Stream {
     let router = subscribe_routes(world, StreamMode::Stream);
     Stream::open(router, build_request("GET", &subscribe_path(id), ""), last_id).await
 }
 
-/// Changes the only transfer.
+/// Changes the only transfer in the store.
 pub(crate) fn update_transfer(world: &World, change: impl FnOnce(&mut Transfer)) {
     let mut transfer = world.store().transfers().remove(0);
     change(&mut transfer);

@@ -1,4 +1,7 @@
-//! The adapters that run in Lambda, by use case.
+//! Choice of the adapters that the use cases of `docferry_app` use in Lambda.
+//!
+//! A use case names the ports that it needs, such as a store and a clock. [`Production`] names the
+//! adapter that implements each port.
 
 use docferry_app::ports::Adapters;
 #[cfg(feature = "workflow")]
@@ -6,8 +9,8 @@ use docferry_app::ports::SlotAdapters;
 
 use crate::SystemClock;
 
-/// Names the adapters of every use case that runs in Lambda. A use case is implemented for it
-/// when the features of its adapters are enabled.
+/// Adapters of every use case that runs in Lambda. A use case is available only if the Cargo
+/// features of all its adapters are enabled.
 #[derive(Debug, Clone, Copy)]
 pub enum Production {}
 

@@ -1,13 +1,13 @@
-//! Rule for callback URLs.
+//! Setting that limits the callback URLs to which webhooks are sent.
 
 use docferry_domain::callback::CallbackRule;
 
 use crate::config::{Reader, Variables};
 
-/// Rule for the addresses that webhooks may be sent to. `WEBHOOK_ALLOW_LOOPBACK` also allows
-/// loopback addresses; it may be set only in the environment `local`.
+/// Rule for the addresses to which webhooks may be sent. `WEBHOOK_ALLOW_LOOPBACK` also allows
+/// loopback addresses. It may be `true` only in the environment `local`.
 pub fn callback_rule(reader: &mut Reader<impl Variables>) -> CallbackRule {
-    if reader.or("WEBHOOK_ALLOW_LOOPBACK", false) {
+    if reader.parsed_or("WEBHOOK_ALLOW_LOOPBACK", false) {
         if !reader.is_local() {
             reader.problem("WEBHOOK_ALLOW_LOOPBACK must be false outside the environment local");
         }

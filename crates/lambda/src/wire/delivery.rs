@@ -1,4 +1,4 @@
-//! The delivery bucket.
+//! Construction of the client for the delivery bucket, from which callers download documents.
 
 use std::time::Duration;
 
@@ -12,7 +12,7 @@ pub fn delivery(reader: &mut Reader<impl Variables>, aws: &aws_config::SdkConfig
     let bucket = reader.required("DELIVERY_BUCKET", "docferry-local-delivery");
     let timeouts = TimeoutConfig::builder()
         .connect_timeout(Duration::from_secs(3))
-        // Enough for a part of a few megabytes on a slow connection.
+        // This is enough to upload a part of a few megabytes over a slow connection.
         .operation_attempt_timeout(Duration::from_secs(60))
         .build();
     let config = aws_sdk_s3::config::Builder::from(aws)

@@ -1,4 +1,4 @@
-//! The exchange bucket.
+//! Construction of the client for the exchange bucket, where documents of the source arrive.
 
 use docferry_aws::{S3ExchangeStore, SecretCache, s3};
 use lambda_runtime::Error;
@@ -8,7 +8,7 @@ use serde::Deserialize;
 use crate::config::{Reader, Variables};
 use crate::wire::secret::secret;
 
-/// Format of the secret with the access key of the bucket.
+/// JSON format of the secret with the access key of the bucket.
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "camelCase")]
 struct KeyPair {
@@ -16,7 +16,8 @@ struct KeyPair {
     secret_access_key: SecretString,
 }
 
-/// Settings of the exchange bucket. Its key pair is fetched by [`ExchangeSettings::open`].
+/// Settings of the exchange bucket. [`ExchangeSettings::open`] fetches the key pair and creates the
+/// client.
 #[derive(Debug)]
 pub struct ExchangeSettings {
     bucket: String,
@@ -36,7 +37,7 @@ pub fn exchange(
         bucket: reader.required("EXCHANGE_BUCKET", "court-exchange"),
         region: reader.required("EXCHANGE_REGION", "ca-central-1"),
         endpoint_url: reader.optional_url("EXCHANGE_ENDPOINT_URL"),
-        path_style: reader.or("EXCHANGE_PATH_STYLE", false),
+        path_style: reader.parsed_or("EXCHANGE_PATH_STYLE", false),
         key_pair: secret(reader, aws, "EXCHANGE_SECRET_ARN"),
     }
 }

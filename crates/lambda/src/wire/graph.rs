@@ -1,4 +1,4 @@
-//! Microsoft Graph.
+//! Construction of the clients for Microsoft Graph, the API of OneDrive.
 
 use std::time::Duration;
 
@@ -12,7 +12,7 @@ use crate::SystemClock;
 use crate::config::{Reader, Variables};
 use crate::wire::secret::secret;
 
-/// Format of the secret with the app registration's credentials.
+/// JSON format of the secret with the credentials of docferry's app registration in Entra ID.
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "camelCase")]
 struct Secret {
@@ -20,7 +20,7 @@ struct Secret {
     client_secret: SecretString,
 }
 
-/// Credentials of the app registration, fetched when a token is needed.
+/// Credentials of the app registration. They are fetched when a token is needed.
 #[derive(Debug)]
 pub struct GraphCredentials(SecretCache<Secret>);
 
@@ -40,24 +40,26 @@ impl CredentialsProvider<ClientCredentials> for GraphCredentials {
 /// Microsoft Graph, with credentials from Secrets Manager.
 pub type Graph = GraphDrive<GraphCredentials, SystemClock>;
 
-/// Client of Microsoft Graph for transfers: `GRAPH_BASE_URL`, `GRAPH_AUTHORITY_URL`,
-/// `GRAPH_TENANT_ID`, `GRAPH_UPLOAD_HOSTS`, `GRAPH_SECRET_ARN`. `None` if a setting is invalid; the
-/// reader then has the problem.
+/// Client of Microsoft Graph for transfers, with the settings `GRAPH_BASE_URL`,
+/// `GRAPH_AUTHORITY_URL`, `GRAPH_TENANT_ID`, `GRAPH_UPLOAD_HOSTS` and `GRAPH_SECRET_ARN`.
+///
+/// Returns `None` if a setting is invalid. The reader has recorded the problem in this case.
 pub fn graph(reader: &mut Reader<impl Variables>, aws: &aws_config::SdkConfig) -> Option<Graph> {
-    client(reader, aws, |_| {})
+    graph_client(reader, aws, |_| {})
 }
 
 /// Client of Microsoft Graph for looking up users while a caller of the API waits. It has the same
-/// settings as [`graph`]. A token and a user are two calls with a timeout of 5 s each, which fits
-/// into the 20 s of a function behind the API.
+/// settings as [`graph`], but a shorter timeout. A lookup needs two calls, one for a token and one
+/// for the user. With 5 s for each call, it ends within the 20 s that a function behind the API
+/// has.
 pub fn graph_directory(
     reader: &mut Reader<impl Variables>,
     aws: &aws_config::SdkConfig,
 ) -> Option<Graph> {
-    client(reader, aws, |settings| settings.call_timeout = Duration::from_secs(5))
+    graph_client(reader, aws, |settings| settings.call_timeout = Duration::from_secs(5))
 }
 
-fn client(
+fn graph_client(
     reader: &mut Reader<impl Variables>,
     aws: &aws_config::SdkConfig,
     adjust: impl FnOnce(&mut GraphSettings),

@@ -1,4 +1,7 @@
-//! Construction of the adapters from settings. Each setting is read in one place.
+//! Construction of the adapters and settings of the Lambda functions from environment variables.
+//!
+//! Each function calls the constructors that it needs with one [`Reader`]. Every environment
+//! variable is read in one place, so that all functions use the same name and the same default.
 
 use crate::config::{Reader, Variables};
 
@@ -67,22 +70,24 @@ pub fn workflow(
     docferry_aws::StepFunctionsWorkflow::new(aws_sdk_sfn::Client::new(aws), arn)
 }
 
-/// Number of slots: `MAX_ACTIVE_DELIVERIES` for deliveries to OneDrive, at most
-/// `MAX_DELIVERIES_PER_USER` of them for one recipient; `MAX_ACTIVE_TRANSFERS` for downloads, at
-/// most `MAX_ACTIVE_PER_USER` of them for one person and `MAX_ACTIVE_PER_SERVICE` for a service
-/// that downloads on its own behalf.
+/// Limits on the slots, which are the transfers that may move bytes at the same time.
+///
+/// - Deliveries to OneDrive: `MAX_ACTIVE_DELIVERIES` in total, and at most
+///   `MAX_DELIVERIES_PER_USER` for one recipient.
+/// - Downloads: `MAX_ACTIVE_TRANSFERS` in total, at most `MAX_ACTIVE_PER_USER` for one person, and
+///   at most `MAX_ACTIVE_PER_SERVICE` for a service that downloads on its own behalf.
 #[cfg(feature = "workflow")]
 pub fn slot_limits(reader: &mut Reader<impl Variables>) -> docferry_domain::slots::SlotLimits {
     use docferry_domain::slots::PoolLimits;
 
     let onedrive = PoolLimits::new(
-        reader.or("MAX_ACTIVE_DELIVERIES", 50),
-        reader.or("MAX_DELIVERIES_PER_USER", 3),
+        reader.parsed_or("MAX_ACTIVE_DELIVERIES", 50),
+        reader.parsed_or("MAX_DELIVERIES_PER_USER", 3),
     );
     let download = PoolLimits {
-        active: reader.or("MAX_ACTIVE_TRANSFERS", 5),
-        per_person: reader.or("MAX_ACTIVE_PER_USER", 3),
-        per_service: reader.or("MAX_ACTIVE_PER_SERVICE", 5),
+        active: reader.parsed_or("MAX_ACTIVE_TRANSFERS", 5),
+        per_person: reader.parsed_or("MAX_ACTIVE_PER_USER", 3),
+        per_service: reader.parsed_or("MAX_ACTIVE_PER_SERVICE", 5),
     };
     docferry_domain::slots::SlotLimits { onedrive, download }
 }
@@ -90,15 +95,17 @@ pub fn slot_limits(reader: &mut Reader<impl Variables>) -> docferry_domain::slot
 /// Rules for the deadline of a transfer by its size: `DEADLINE_BASE_SECONDS`, and
 /// `DEADLINE_ONEDRIVE_BYTES_PER_SECOND` or `DEADLINE_DOWNLOAD_BYTES_PER_SECOND`.
 ///
-/// Also reads `ARRIVAL_DEADLINE_SECONDS`, so that the check of the settings can compare the two.
+/// Also reads `ARRIVAL_DEADLINE_SECONDS`, so that [`Reader::finish`] can compare the two deadlines.
 pub fn deadline_rules(
     reader: &mut Reader<impl Variables>,
 ) -> docferry_domain::transfer::DeadlineRules {
     let _compared = arrival_rules(reader);
     docferry_domain::transfer::DeadlineRules {
         base: reader.seconds("DEADLINE_BASE_SECONDS", 3_600),
-        onedrive_bytes_per_second: reader.or("DEADLINE_ONEDRIVE_BYTES_PER_SECOND", 1_000_000),
-        download_bytes_per_second: reader.or("DEADLINE_DOWNLOAD_BYTES_PER_SECOND", 5_000_000),
+        onedrive_bytes_per_second: reader
+            .parsed_or("DEADLINE_ONEDRIVE_BYTES_PER_SECOND", 1_000_000),
+        download_bytes_per_second: reader
+            .parsed_or("DEADLINE_DOWNLOAD_BYTES_PER_SECOND", 5_000_000),
     }
 }
 
@@ -145,7 +152,7 @@ pub fn webhook_settings(
     let first_pause = reader.seconds("WEBHOOK_FIRST_RETRY_SECONDS", 5);
     docferry_app::notification::webhook::WebhookSettings {
         first_pause: first_pause.unsigned_abs(),
-        most_tries: reader.or("WEBHOOK_MAX_TRIES", default.most_tries),
+        most_tries: reader.parsed_or("WEBHOOK_MAX_TRIES", default.most_tries),
         ..default
     }
 }
@@ -159,32 +166,33 @@ pub fn layers_with_shared_counter(
 ) -> docferry_http::ApiLayers<docferry_aws::DynamoQuota, crate::SystemClock> {
     let table = reader.optional("TRANSFERS_TABLE").unwrap_or_default();
     let quota = docferry_aws::DynamoQuota::new(aws_sdk_dynamodb::Client::new(aws), table);
-    edge(reader, quota, docferry_http::RateLimits { person: 60, service: 3_000 })
+    api_layers(reader, quota, docferry_http::RateLimits { person: 60, service: 3_000 })
 }
 
-/// Rate limits and CORS as by `layers_with_shared_counter`, but calls are counted in this process only.
+/// Rate limits and CORS for a router, from the same settings as `layers_with_shared_counter`. Calls
+/// are counted in this process only.
 #[cfg(feature = "http")]
 pub fn layers_with_local_counter(
     reader: &mut Reader<impl Variables>,
 ) -> docferry_http::ApiLayers<crate::InMemoryCallCounter, crate::SystemClock> {
     let limits = docferry_http::RateLimits { person: 600, service: 30_000 };
-    edge(reader, crate::InMemoryCallCounter::default(), limits)
+    api_layers(reader, crate::InMemoryCallCounter::default(), limits)
 }
 
+/// Creates the rate limits and CORS of a router. `limits` are the defaults of the rate limits.
 #[cfg(feature = "http")]
-fn edge<Q>(
+fn api_layers<Q>(
     reader: &mut Reader<impl Variables>,
     quota: Q,
     limits: docferry_http::RateLimits,
 ) -> docferry_http::ApiLayers<Q, crate::SystemClock> {
     let limits = docferry_http::RateLimits {
-        person: reader.or("RATE_PER_PERSON", limits.person),
-        service: reader.or("RATE_PER_SERVICE", limits.service),
+        person: reader.parsed_or("RATE_PER_PERSON", limits.person),
+        service: reader.parsed_or("RATE_PER_SERVICE", limits.service),
     };
-    let allowed = reader.optional("ALLOWED_ORIGINS").unwrap_or_default();
-    let allowed = allowed.split(',').map(str::trim).filter(|origin| !origin.is_empty());
+    let setting = reader.optional("ALLOWED_ORIGINS").unwrap_or_default();
     let mut origins = Vec::new();
-    for origin in allowed {
+    for origin in setting.split(',').map(str::trim).filter(|origin| !origin.is_empty()) {
         match docferry_http::HeaderValue::from_str(origin) {
             Ok(origin) => origins.push(origin),
             Err(_) => reader.problem(
@@ -198,9 +206,9 @@ fn edge<Q>(
 /// Deadline and retention of jobs: `TRANSFER_DEADLINE_SECONDS`, `RECORD_TTL_HOURS`,
 /// `JOB_TTL_HOURS`.
 ///
-/// Also reads `ARRIVAL_DEADLINE_SECONDS` and `DEADLINE_BASE_SECONDS`, so that the check of the
-/// settings can compare them. If they contradict each other, the function does not start, instead
-/// of accepting work that would fail later.
+/// Also reads `ARRIVAL_DEADLINE_SECONDS` and `DEADLINE_BASE_SECONDS`, so that [`Reader::finish`]
+/// can compare all these durations. A function with contradictory durations does not start. If it
+/// started, it would accept work that fails later.
 pub fn job_settings(reader: &mut Reader<impl Variables>) -> docferry_app::job::JobSettings {
     let _compared = (arrival_rules(reader), reader.seconds("DEADLINE_BASE_SECONDS", 3_600));
     let initiate = docferry_app::transfer::create::InitiateSettings {
@@ -215,8 +223,8 @@ pub fn record_ttl(reader: &mut Reader<impl Variables>) -> jiff::SignedDuration {
     reader.hours("RECORD_TTL_HOURS", 168)
 }
 
-/// Dependencies of the routes that read jobs. They use [`record_ttl`] and presigned URLs with a
-/// lifetime of `URL_TTL_SECONDS`.
+/// Dependencies of the API routes that read jobs. The routes show ended jobs for [`record_ttl`],
+/// and their presigned URLs are valid for `URL_TTL_SECONDS`.
 #[cfg(all(feature = "http", feature = "store", feature = "delivery"))]
 pub fn job_api(
     reader: &mut Reader<impl Variables>,

@@ -1,4 +1,4 @@
-//! ORDS, the document source.
+//! Construction of the client for ORDS (Oracle REST Data Services), the document source.
 
 use std::time::Duration;
 
@@ -11,7 +11,7 @@ use serde::Deserialize;
 use crate::config::{Reader, Variables};
 use crate::wire::secret::secret;
 
-/// Format of the secret with the credentials for ORDS.
+/// JSON format of the secret with the credentials for ORDS.
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "camelCase")]
 struct Secret {
@@ -22,7 +22,7 @@ struct Secret {
     account_name: String,
 }
 
-/// Credentials for ORDS, fetched when a request is made.
+/// Credentials for ORDS. They are fetched when a request is made.
 #[derive(Debug)]
 pub struct OrdsSecret(SecretCache<Secret>);
 
@@ -42,9 +42,10 @@ impl CredentialsProvider<OrdsCredentials> for OrdsSecret {
     }
 }
 
-/// Client of ORDS: `ORDS_BASE_URL`, `ORDS_SECRET_ARN`, `ORDS_DATABASE_ID`, `ORDS_SERVER`,
-/// `ORDS_PUT_ID`, `ORDS_TICKET_LIFETIME_MINUTES`, `ORDS_TIMEOUT_SECONDS`. `None` if a setting is
-/// invalid; the reader then has the problem.
+/// Client of ORDS, with the settings `ORDS_BASE_URL`, `ORDS_SECRET_ARN`, `ORDS_DATABASE_ID`,
+/// `ORDS_SERVER`, `ORDS_PUT_ID`, `ORDS_TICKET_LIFETIME_MINUTES` and `ORDS_TIMEOUT_SECONDS`.
+///
+/// Returns `None` if a setting is invalid. The reader has recorded the problem in this case.
 pub fn ords(
     reader: &mut Reader<impl Variables>,
     aws: &aws_config::SdkConfig,
@@ -54,9 +55,9 @@ pub fn ords(
         reader.required("ORDS_DATABASE_ID", "PROD1"),
         reader.required("ORDS_SERVER", "nfs-01"),
     );
-    settings.put_id = reader.or("ORDS_PUT_ID", settings.put_id);
-    settings.ticket_lifetime_minutes = reader.or("ORDS_TICKET_LIFETIME_MINUTES", 20);
-    settings.timeout = Duration::from_secs(reader.or("ORDS_TIMEOUT_SECONDS", 25));
+    settings.put_id = reader.parsed_or("ORDS_PUT_ID", settings.put_id);
+    settings.ticket_lifetime_minutes = reader.parsed_or("ORDS_TICKET_LIFETIME_MINUTES", 20);
+    settings.timeout = Duration::from_secs(reader.parsed_or("ORDS_TIMEOUT_SECONDS", 25));
     let secret = OrdsSecret(secret(reader, aws, "ORDS_SECRET_ARN"));
     OrdsSource::new(settings, secret)
         .map_err(|error| reader.problem(format!("ORDS_BASE_URL: {error}")))

@@ -1,8 +1,9 @@
-//! Secrets of Secrets Manager.
+//! Construction of the caches for secrets in AWS Secrets Manager.
 
 use crate::config::{Reader, Variables};
 
-/// The secret whose ARN is in the variable `name`. It is fetched on first use.
+/// Returns the secret whose ARN is in the environment variable `name`. The secret is fetched when
+/// it is first used.
 pub fn secret<T: serde::de::DeserializeOwned + Send + Sync>(
     reader: &mut Reader<impl Variables>,
     aws: &aws_config::SdkConfig,

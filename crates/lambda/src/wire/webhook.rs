@@ -1,4 +1,4 @@
-//! Receivers of webhooks.
+//! Construction of the client that sends webhooks to their receivers.
 
 use docferry_app::ports::Cause;
 use docferry_aws::SecretCache;
@@ -10,12 +10,13 @@ use crate::config::{Reader, Variables};
 use crate::wire::callback::callback_rule;
 use crate::wire::secret::secret;
 
-/// Format of the secret with the signing keys.
+/// JSON format of the secret with the signing keys.
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "camelCase")]
 struct Secret {
     signing_secret: SecretString,
-    /// Key before the last rotation. Webhooks also carry its signature while it is set.
+    /// Key before the last rotation. While it is set, webhooks carry a signature by each of the two
+    /// keys.
     #[serde(default)]
     previous_signing_secret: Option<SecretString>,
 }
@@ -34,8 +35,8 @@ impl SecretProvider for WebhookSecret {
     }
 }
 
-/// Client that sends webhooks: `WEBHOOK_SECRET_ARN`, `WEBHOOK_ALLOW_LOOPBACK`. `None` if a setting
-/// is invalid; the reader then has the problem.
+/// Client that sends webhooks, with the settings `WEBHOOK_SECRET_ARN` and `WEBHOOK_ALLOW_LOOPBACK`.
+/// Returns `None` if a setting is invalid. The reader has recorded the problem in this case.
 pub fn receiver(
     reader: &mut Reader<impl Variables>,
     aws: &aws_config::SdkConfig,

@@ -1,4 +1,5 @@
-//! Checks of every [`BatchStore`].
+//! Conformance checks of every [`BatchStore`]. A batch is a job with several documents, each of
+//! which is a transfer.
 
 use docferry_app::ports::{BatchStore, FIRST_CHECK_DELAY, Store, WorkItem};
 use docferry_domain::failure::FailureCode;
@@ -46,8 +47,8 @@ async fn created(store: &impl Store, documents: u16) -> (Batch, Vec<Transfer>) {
     store.create_batch(&batch).await.unwrap();
     store.create_batch(&batch).await.unwrap();
     let deadline = epoch() + SignedDuration::from_hours(4);
-    let document = |n| {
-        let id = batch.batch_id.document(n);
+    let document = |number| {
+        let id = batch.batch_id.document(number);
         Transfer {
             slot_state: SlotState::Idle,
             ..Transfer::new(id, new_transfer(), epoch(), deadline)
@@ -80,6 +81,7 @@ async fn documents_are_not_due_until_queued(store: &impl Store) {
     store.enqueue(&documents[1], epoch() + FIRST_CHECK_DELAY).await.unwrap();
     let record = store.get(second).await.unwrap().expect("the document has no record");
     assert_eq!(record.slot_state, SlotState::Queued);
+
     // Adding the documents again does not undo that.
     store.add_documents(&documents, after_an_hour).await.unwrap();
     assert_eq!(store.get(second).await.unwrap(), Some(record));

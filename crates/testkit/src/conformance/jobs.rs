@@ -1,18 +1,21 @@
-//! Checks of every [`JobStore`] and [`History`].
+//! Conformance checks of every [`JobStore`](docferry_app::ports::JobStore): creation of jobs with
+//! an idempotency key, and retries of jobs.
+//!
+//! A job is a single transfer or a batch of documents. A user can retry an ended job; each retry is
+//! one *run* of the job.
 
-use crate::builders::record_push;
-use docferry_app::ports::{CreateOptions, CreateResult, History, HistoryEntry, JobPosition, Store};
+use docferry_app::ports::{CreateOptions, CreateResult, History, Release, Store};
 use docferry_domain::ids::TransferId;
-use docferry_domain::job::{Batch, BatchCounts, IdempotencyRecord, OnItemError};
+use docferry_domain::job::{BatchCounts, IdempotencyRecord};
 use docferry_domain::phase::Phase;
 use docferry_domain::slots::{Pool, SlotState};
-use docferry_domain::transfer::{Outcome, SCHEMA_VERSION, Transfer};
-use jiff::{SignedDuration, Timestamp};
+use docferry_domain::transfer::{Outcome, PushedSource, Transfer};
 
-use super::support::delivery;
-use crate::builders::{epoch, new_transfer, pushed, transfer};
+use super::history::history_lists_jobs_of_its_owner_newest_first;
+use super::support::{batch, delivery, hours};
+use crate::builders::{epoch, new_transfer, pushed, record_push, transfer};
 
-/// Runs every check.
+/// Runs every check of a `JobStore` and of a [`History`].
 ///
 /// # Panics
 /// When the store breaks a rule of its ports.
@@ -28,11 +31,8 @@ where
     history_lists_jobs_of_its_owner_newest_first(store).await;
 }
 
-fn hours(n: i64) -> Timestamp {
-    epoch() + SignedDuration::from_hours(n)
-}
-
-fn named(job: &TransferId) -> IdempotencyRecord {
+/// Returns the idempotency record of a request that creates this job.
+fn idempotency_record(job: &TransferId) -> IdempotencyRecord {
     IdempotencyRecord {
         key: transfer().transfer_id.to_string(),
         fingerprint: "f".into(),
@@ -41,51 +41,58 @@ fn named(job: &TransferId) -> IdempotencyRecord {
     }
 }
 
-fn entry(request: &IdempotencyRecord) -> CreateOptions<'_> {
+fn with_key(request: &IdempotencyRecord) -> CreateOptions<'_> {
     CreateOptions { request: Some(request), slot: None }
 }
 
 async fn idempotency_key_creates_one_job_until_it_expires(store: &impl Store) {
     let (first, second) = (transfer(), transfer());
-    let request = named(&first.transfer_id);
-    let remembered = async |now| store.request(&request.key, now).await.unwrap();
-    assert_eq!(remembered(hours(0)).await, None);
-    assert_eq!(store.create_with(&first, entry(&request)).await.unwrap(), CreateResult::Done);
+    let request = idempotency_record(&first.transfer_id);
+    let record_at = async |now| store.request(&request.key, now).await.unwrap();
+    assert_eq!(record_at(hours(0)).await, None);
+    assert_eq!(store.create_with(&first, with_key(&request)).await.unwrap(), CreateResult::Done);
     assert_eq!(
-        store.create_with(&first, entry(&request)).await.unwrap(),
+        store.create_with(&first, with_key(&request)).await.unwrap(),
         CreateResult::Done,
-        "repeated"
+        "the repeated request succeeds too"
     );
-    assert_eq!(remembered(hours(23)).await, Some(request.clone()));
-    assert_eq!(remembered(hours(24)).await, None, "the record has expired");
-    let next_run = IdempotencyRecord { job_id: second.transfer_id.clone(), ..request.clone() };
-    let before = store.create_with(&second, entry(&next_run)).await.unwrap();
-    assert_eq!(before, CreateResult::AlreadyExists(request.clone()));
-    assert_eq!(store.get(&second.transfer_id).await.unwrap(), None, "nothing is recorded");
+    assert_eq!(record_at(hours(23)).await, Some(request.clone()));
+    assert_eq!(record_at(hours(24)).await, None, "the record has expired");
+
+    // A different job with the same key is not created.
+    let second_request =
+        IdempotencyRecord { job_id: second.transfer_id.clone(), ..request.clone() };
+    let result = store.create_with(&second, with_key(&second_request)).await.unwrap();
+    assert_eq!(result, CreateResult::AlreadyExists(request.clone()));
+    assert_eq!(store.get(&second.transfer_id).await.unwrap(), None, "no transfer is recorded");
     let many = batch(1);
-    let for_many = IdempotencyRecord { job_id: many.batch_id.clone(), ..request.clone() };
-    let before = store.record_batch(&many, Some(&for_many)).await.unwrap();
-    assert_eq!(before, CreateResult::AlreadyExists(request.clone()));
-    // The record of another job is not deleted.
-    store.delete_idempotency_record(&next_run).await.unwrap();
-    assert_ne!(store.create_with(&second, entry(&next_run)).await.unwrap(), CreateResult::Done);
+    let batch_request = IdempotencyRecord { job_id: many.batch_id.clone(), ..request.clone() };
+    let result = store.record_batch(&many, Some(&batch_request)).await.unwrap();
+    assert_eq!(result, CreateResult::AlreadyExists(request.clone()));
+
+    // Only the job of the record can delete the record.
+    store.delete_idempotency_record(&second_request).await.unwrap();
+    let result = store.create_with(&second, with_key(&second_request)).await.unwrap();
+    assert_ne!(result, CreateResult::Done);
     store.delete_idempotency_record(&request).await.unwrap();
     store.delete_idempotency_record(&request).await.unwrap();
-    assert_eq!(store.create_with(&second, entry(&next_run)).await.unwrap(), CreateResult::Done);
+    let result = store.create_with(&second, with_key(&second_request)).await.unwrap();
+    assert_eq!(result, CreateResult::Done);
+
     // An expired record is ignored, even before it is deleted.
     let late = Transfer { created_at: hours(24), ..transfer() };
     let renewed = IdempotencyRecord { job_id: late.transfer_id.clone(), ..request };
-    assert_eq!(store.create_with(&late, entry(&renewed)).await.unwrap(), CreateResult::Done);
+    assert_eq!(store.create_with(&late, with_key(&renewed)).await.unwrap(), CreateResult::Done);
 }
 
 async fn new_transfer_can_take_a_free_slot(store: &impl Store) {
     let made = Transfer { slot_state: SlotState::Holding, ..transfer() };
     let id = &made.transfer_id;
     let version = store.slots(made.pool).await.unwrap().version;
-    let entry = |version| CreateOptions { request: None, slot: Some(version) };
-    let outdated = store.create_with(&made, entry(version + 1)).await.unwrap();
+    let with_slot = |version| CreateOptions { request: None, slot: Some(version) };
+    let outdated = store.create_with(&made, with_slot(version + 1)).await.unwrap();
     assert_eq!((outdated, store.get(id).await.unwrap()), (CreateResult::SlotsChanged, None));
-    assert_eq!(store.create_with(&made, entry(version)).await.unwrap(), CreateResult::Done);
+    assert_eq!(store.create_with(&made, with_slot(version)).await.unwrap(), CreateResult::Done);
     let slots = store.slots(made.pool).await.unwrap();
     assert!(slots.holders.contains_key(id) && slots.version > version);
     let queue = store.queue(made.pool, None, 1000).await.unwrap();
@@ -94,6 +101,7 @@ async fn new_transfer_can_take_a_free_slot(store: &impl Store) {
     assert!(!store.slots(made.pool).await.unwrap().holders.contains_key(id));
 }
 
+/// Creates a transfer whose push is recorded, and ends it.
 async fn ended(store: &impl Store, outcome: Outcome) -> Transfer {
     let made = transfer();
     let id = &made.transfer_id;
@@ -115,14 +123,17 @@ async fn closed_transfer_runs_once_per_retry_request(store: &impl Store) {
     store.mark_closed(id, 2).await.unwrap();
     assert!(
         !store.restart_transfer(&read, &next_run, epoch()).await.unwrap(),
-        "another execution cannot close it"
+        "only its own execution can close the transfer"
     );
     store.mark_closed(id, 1).await.unwrap();
-    assert!(store.restart_transfer(&read, &next_run, epoch()).await.unwrap());
-    assert!(store.restart_transfer(&read, &next_run, epoch()).await.unwrap(), "repeated");
+    for _ in ["first request", "repeated request"] {
+        assert!(store.restart_transfer(&read, &next_run, epoch()).await.unwrap());
+    }
     let running = store.get(id).await.unwrap().unwrap();
     assert_eq!(running, next_run);
     assert_eq!((running.execution_number, running.retries, running.executions()), (2, 1, 1));
+
+    // Late writes of the first run are rejected.
     let late = store.request_cancel(id, "scv", 0).await.unwrap();
     let stored = store.get(id).await.unwrap().unwrap();
     assert_eq!((late, stored.cancel_requested), (None, false), "a cancel of the first run");
@@ -130,7 +141,8 @@ async fn closed_transfer_runs_once_per_retry_request(store: &impl Store) {
     assert!(late.is_err(), "an upload of the first run recorded its delivery");
     let queue = store.queue(Pool::Onedrive, None, 1000).await.unwrap();
     assert!(queue.iter().any(|waiting| waiting.transfer_id == *id));
-    // A late clean-up of the first run.
+
+    // A late clean-up of the first run does not clean up the second run.
     let ended = store.finish(&running, Outcome::Canceled, epoch()).await.unwrap();
     store.mark_cleaned_up(id, 1, hours(9)).await.unwrap();
     assert!(
@@ -142,8 +154,6 @@ async fn closed_transfer_runs_once_per_retry_request(store: &impl Store) {
 }
 
 async fn late_key_release_of_an_earlier_run_is_ignored(store: &impl Store) {
-    use docferry_app::ports::Release;
-
     let read = ended(store, Outcome::Canceled).await;
     let (id, key) = (&read.transfer_id, format!("{}.pdf", read.transfer_id));
     let release = async |execution_number| {
@@ -159,35 +169,10 @@ async fn late_key_release_of_an_earlier_run_is_ignored(store: &impl Store) {
             .unwrap()
     );
     store.begin_push(id, 2, epoch()).await.unwrap();
-    let source =
-        docferry_domain::transfer::PushedSource { requested_at: hours(1), ..pushed(&key, 1000) };
+    let source = PushedSource { requested_at: hours(1), ..pushed(&key, 1000) };
     assert!(record_push(store, id, 2, &source).await.unwrap());
     assert_eq!(release(1).await, Release::StillReferenced, "a late release of the first run");
     assert_eq!(release(2).await, Release::Last);
-}
-
-fn batch(documents: u16) -> Batch {
-    Batch {
-        schema_version: SCHEMA_VERSION,
-        batch_id: transfer().transfer_id,
-        owner: "scv".into(),
-        on_behalf_of: None,
-        documents,
-        on_item_error: OnItemError::Skip,
-        created_at: epoch(),
-        retain_until: Some(hours(24)),
-        callback: None,
-        trace: None,
-        deadline: None,
-        phase: Phase::Accepted,
-        retries: 0,
-        resuming: false,
-        documents_stopped: false,
-        cancel_requested: false,
-        ended_at: None,
-        failure: None,
-        failed_documents: 0,
-    }
 }
 
 async fn resumed_batch_runs_selected_documents_again(store: &impl Store) {
@@ -200,21 +185,22 @@ async fn resumed_batch_runs_selected_documents_again(store: &impl Store) {
     store.commit_batch(id).await.unwrap();
     let read = store.get(&document.transfer_id).await.unwrap().unwrap();
     let failed = store.finish(&read, Outcome::Canceled, epoch()).await.unwrap();
-    let read = async || store.batch(id).await.unwrap().unwrap();
-    let (running, _) = read().await;
+    let read_batch = async || store.batch(id).await.unwrap().unwrap();
+    let (running, _) = read_batch().await;
     store
         .end_batch(&running, &BatchCounts::default(), Outcome::Canceled, epoch(), hours(200))
         .await
         .unwrap();
-    let (ended, _) = read().await;
+    let (ended, _) = read_batch().await;
     assert!(!store.resume_batch(&running, hours(48), hours(8), epoch()).await.unwrap());
-    for _ in ["first request", "repetition"] {
+    for _ in ["first request", "repeated request"] {
         assert!(store.resume_batch(&ended, hours(48), hours(8), epoch()).await.unwrap());
     }
-    let (resumed, counts) = read().await;
+    let (resumed, counts) = read_batch().await;
     assert!(resumed.resuming && resumed.phase == Phase::Uploading && resumed.retries == 1);
     assert_eq!((resumed.retain_until, resumed.deadline), (Some(hours(48)), Some(hours(8))));
     assert_eq!((counts.ended, counts.first_failure), (1, None));
+
     // Late writes of the first run change nothing.
     store
         .end_batch(&running, &BatchCounts::default(), Outcome::Canceled, epoch(), epoch())
@@ -222,17 +208,18 @@ async fn resumed_batch_runs_selected_documents_again(store: &impl Store) {
         .unwrap();
     store.documents_stopped(id, 0).await.unwrap();
     store.mark_documents_resumed(id, 0).await.unwrap();
-    assert_eq!(read().await.0, resumed);
+    assert_eq!(read_batch().await.0, resumed);
     store.mark_closed(&failed.transfer_id, 1).await.unwrap();
     let next_run = failed.clone().for_retry_by(hours(8), Some(hours(48)));
-    let of_another_run = Transfer { retries: 2, ..next_run.clone() };
-    assert!(!store.restart_transfer(&failed, &of_another_run, epoch()).await.unwrap());
-    for _ in ["first request", "repetition"] {
+    let transfer_of_a_later_run = Transfer { retries: 2, ..next_run.clone() };
+    assert!(!store.restart_transfer(&failed, &transfer_of_a_later_run, epoch()).await.unwrap());
+    for _ in ["first request", "repeated request"] {
         assert!(store.restart_transfer(&failed, &next_run, epoch()).await.unwrap());
     }
-    assert_eq!(read().await.1.ended, 0, "the document is subtracted once");
+    assert_eq!(read_batch().await.1.ended, 0, "the document is subtracted once");
     store.mark_documents_resumed(id, 1).await.unwrap();
-    assert!(!read().await.0.resuming);
+    assert!(!read_batch().await.0.resuming);
+
     // A late attempt to resume a document is rejected.
     let running = store.get(&failed.transfer_id).await.unwrap().unwrap();
     let failed = store.finish(&running, Outcome::Canceled, epoch()).await.unwrap();
@@ -241,38 +228,5 @@ async fn resumed_batch_runs_selected_documents_again(store: &impl Store) {
         Transfer { retries: 1, ..failed.clone().for_retry_by(hours(8), Some(hours(48))) };
     assert!(!store.restart_transfer(&failed, &next_run, epoch()).await.unwrap());
     assert_eq!(store.get(&failed.transfer_id).await.unwrap().unwrap().phase, Phase::Canceled);
-    assert_eq!(read().await.1.ended, 1);
-}
-
-async fn history_lists_jobs_of_its_owner_newest_first(store: &(impl Store + History)) {
-    let owner = transfer().transfer_id.to_string();
-    let mut made = Vec::new();
-    for n in 0..5 {
-        let created_at = hours(n);
-        if n == 2 {
-            let many = Batch { owner: owner.clone(), created_at, ..batch(1) };
-            store.create_batch(&many).await.unwrap();
-            made.push(many.batch_id);
-            continue;
-        }
-        // Transfers of the viewer have no retention; they are listed too.
-        let retain_until = (n % 2 == 0).then(|| hours(24 + n));
-        let one = Transfer { owner: owner.clone(), created_at, retain_until, ..transfer() };
-        store.create(&one).await.unwrap();
-        made.push(one.transfer_id);
-    }
-    made.reverse();
-    let mut found = Vec::new();
-    let mut before: Option<JobPosition> = None;
-    loop {
-        let (page, next) = store.jobs(&owner, before.as_ref(), 2).await.unwrap();
-        assert!(page.len() <= 2);
-        found.extend(page.iter().map(|job| HistoryEntry::place(job).id));
-        before = next;
-        if before.is_none() {
-            break;
-        }
-    }
-    assert_eq!(found, made);
-    assert!(store.jobs("unknown owner", None, 10).await.unwrap().0.is_empty());
+    assert_eq!(read_batch().await.1.ended, 1);
 }

@@ -1,12 +1,13 @@
 //! Conformance suites: checks that hold for every implementation of the store ports, in memory
 //! and in DynamoDB.
 //!
-//! Each check creates records with random ids, so that all checks may share one table. Suites
-//! that need a store of their own say so.
+//! Each check creates records with random ids, so that all checks may share one table. The suites
+//! of slots and throttling need a store of their own, as their documentation says.
 
 mod artifacts;
 mod batches;
 mod endings;
+mod history;
 mod jobs;
 mod keys;
 mod notifications;

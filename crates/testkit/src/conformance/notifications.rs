@@ -1,4 +1,5 @@
-//! Checks of every store of webhook notifications ([`NotificationOutbox`]).
+//! Conformance checks of every [`NotificationOutbox`], which stores webhook notifications until
+//! they are queued.
 
 use docferry_app::ports::{BatchStore, NotificationOutbox, OUTBOX_RESEND_DELAY, Store};
 use docferry_domain::failure::FailureCode;
@@ -36,12 +37,14 @@ async fn ending_stores_a_notification_beside_the_outcome(store: &impl Store) {
         store.notification(id, 1).await.unwrap().expect("the ending stores no notification");
     assert_eq!(Some(notification.clone()), WebhookNotification::of_transfer(&ended));
     assert_eq!(notification.failure, Some(FailureCode::QuotaExceeded));
+
     // Ending the transfer again adds nothing.
     store.finish(&ended, Outcome::Canceled, epoch()).await.unwrap();
     assert_eq!(store.notification(id, 1).await.unwrap(), Some(notification));
     let due = epoch() + OUTBOX_RESEND_DELAY;
     expect_listed(store, id, due - SignedDuration::from_secs(1), false).await;
     expect_listed(store, id, due + SignedDuration::from_secs(1), true).await;
+
     // The audit queue and the webhook queue are independent.
     store.mark_sent(id, 1).await.unwrap();
     assert!(store.notification(id, 1).await.unwrap().is_some());
@@ -138,8 +141,8 @@ async fn uncommitted_batch_has_no_notification(store: &(impl BatchStore + Notifi
     assert_eq!(store.notification(&job.batch_id, 1).await.unwrap(), None);
 }
 
-/// Checks whether the sweeper would find the entry. The index is eventually consistent, so the
-/// query is repeated until it has caught up.
+/// Checks whether the sweeper finds the notification. The index is eventually consistent, so the
+/// query is repeated until the index is up to date.
 async fn expect_listed(
     store: &impl NotificationOutbox,
     id: &TransferId,
@@ -147,8 +150,8 @@ async fn expect_listed(
     expected: bool,
 ) {
     for _ in 0..100 {
-        let resting = store.unsent_notifications(now, 1000).await.unwrap();
-        if resting.contains(&(id.clone(), 1)) == expected {
+        let unsent = store.unsent_notifications(now, 1000).await.unwrap();
+        if unsent.contains(&(id.clone(), 1)) == expected {
             return;
         }
         tokio::task::yield_now().await;

@@ -1,4 +1,5 @@
-//! Checks of every [`Outbox`].
+//! Conformance check of every [`Outbox`], which stores the outcomes of transfers until they are
+//! sent to the audit queue.
 
 use docferry_app::ports::{OUTBOX_RESEND_DELAY, Outbox, Store};
 use docferry_domain::failure::FailureCode;
@@ -23,6 +24,7 @@ pub async fn outbox(store: &impl Store) {
     let record = store.outcome(id, 1).await.unwrap().expect("the ending stores no outcome");
     assert_eq!(Some(record.clone()), OutcomeRecord::of(&ended));
     assert_eq!((record.outcome, record.failure), (Phase::Failed, Some(FailureCode::QuotaExceeded)));
+
     // Ending the transfer again adds nothing.
     store.finish(&ended, Outcome::Canceled, epoch()).await.unwrap();
     assert_eq!(store.outcome(id, 1).await.unwrap(), Some(record));
@@ -35,8 +37,8 @@ pub async fn outbox(store: &impl Store) {
     expect_listed(store, id, due + SignedDuration::from_secs(1), false).await;
 }
 
-/// Checks whether the sweeper would find the entry. The index is eventually consistent, so the
-/// query is repeated until it has caught up.
+/// Checks whether the sweeper finds the outcome. The index is eventually consistent, so the query
+/// is repeated until the index is up to date.
 async fn expect_listed(store: &impl Outbox, id: &TransferId, now: jiff::Timestamp, expected: bool) {
     for _ in 0..100 {
         let unsent = store.unsent(now, 1000).await.unwrap();

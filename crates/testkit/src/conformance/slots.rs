@@ -1,7 +1,8 @@
-//! Checks of every [`SlotStore`]. They need a store of their own, because all users of a store
-//! share its slot pools.
+//! Conformance checks of every [`SlotStore`]. They need a store of their own, because all users of
+//! a store share its slot pools.
+//!
+//! A slot is the right to move bytes. A transfer without a slot waits in the queue of its pool.
 
-use crate::builders::record_push;
 use docferry_app::ports::{FIRST_CHECK_DELAY, SlotStore, Store, WriteError};
 use docferry_domain::ids::TransferId;
 use docferry_domain::phase::Phase;
@@ -9,8 +10,9 @@ use docferry_domain::slots::{Pool, Priority, QueueEntry, SlotState};
 use docferry_domain::transfer::{Outcome, Transfer};
 use jiff::SignedDuration;
 
-use crate::builders::{epoch, pushed, transfer};
+use crate::builders::{arrived, epoch, pushed, record_push, transfer};
 
+/// Pool of all transfers in these checks.
 const POOL: Pool = Pool::Onedrive;
 
 /// Runs every check.
@@ -26,6 +28,7 @@ pub async fn slot_store(store: &impl Store) {
     only_slot_unknown_to_its_holder_is_reclaimed(store).await;
 }
 
+/// Creates a queued transfer. `second` is the time of its creation.
 async fn created(store: &impl Store, priority: Priority, second: i64) -> Transfer {
     let created_at = epoch() + SignedDuration::from_secs(second);
     let made = Transfer { priority, created_at, ..transfer() };
@@ -37,16 +40,19 @@ async fn get(store: &impl Store, id: &TransferId) -> Transfer {
     store.get(id).await.unwrap().expect("the transfer has no record")
 }
 
+/// Returns the queued transfers in the order of the queue.
 async fn queue(store: &impl SlotStore) -> Vec<TransferId> {
     let waiting = store.queue(POOL, None, 100).await.unwrap();
     waiting.into_iter().map(|entry| entry.transfer_id).collect()
 }
 
+/// Grants slots to queued transfers. Returns whether the grant succeeded.
 async fn granted(store: &impl SlotStore, waiting: &[QueueEntry]) -> bool {
     let version = store.slots(POOL).await.unwrap().version;
     store.grant(POOL, version, waiting, epoch(), epoch()).await.unwrap()
 }
 
+/// Returns whether the transfer holds a slot.
 async fn holds(store: &impl SlotStore, id: &TransferId) -> bool {
     store.slots(POOL).await.unwrap().holders.contains_key(id)
 }
@@ -61,8 +67,9 @@ async fn new_transfers_are_queued_by_their_order(store: &impl Store) {
     let early = created(store, Priority::Normal, 5).await;
     let low = created(store, Priority::Low, 0).await;
     let high = created(store, Priority::High, 20).await;
-    let ordered = [&high, &early, &normal, &low].map(|t| t.transfer_id.clone());
+    let ordered = [&high, &early, &normal, &low].map(|transfer| transfer.transfer_id.clone());
     assert_eq!(queue(store).await, ordered);
+
     // Each page starts after the last entry of the previous page.
     let first = store.queue(POOL, None, 3).await.unwrap();
     let rest = store.queue(POOL, first.last(), 3).await.unwrap();
@@ -76,42 +83,49 @@ async fn new_transfers_are_queued_by_their_order(store: &impl Store) {
 }
 
 async fn grant_requires_the_current_version(store: &impl Store) {
-    let (a, b) =
+    let (first, second) =
         (created(store, Priority::Normal, 1).await, created(store, Priority::Normal, 2).await);
     let before = store.slots(POOL).await.unwrap();
-    assert!(store.grant(POOL, before.version, &[a.queue_entry()], epoch(), epoch()).await.unwrap());
-    assert_eq!(get(store, &a.transfer_id).await.slot_state, SlotState::Holding);
-    assert_eq!(queue(store).await, std::slice::from_ref(&b.transfer_id));
+    assert!(
+        store.grant(POOL, before.version, &[first.queue_entry()], epoch(), epoch()).await.unwrap()
+    );
+    assert_eq!(get(store, &first.transfer_id).await.slot_state, SlotState::Holding);
+    assert_eq!(queue(store).await, std::slice::from_ref(&second.transfer_id));
     let after = store.slots(POOL).await.unwrap();
-    assert_eq!(after.holders.get(&a.transfer_id), Some(&a.queue_entry().person));
+    assert_eq!(after.holders.get(&first.transfer_id), Some(&first.queue_entry().person));
+
     // A grant that is based on the previous version is rejected.
     assert!(
-        !store.grant(POOL, before.version, &[b.queue_entry()], epoch(), epoch()).await.unwrap()
+        !store
+            .grant(POOL, before.version, &[second.queue_entry()], epoch(), epoch())
+            .await
+            .unwrap()
     );
-    assert!(!holds(store, &b.transfer_id).await);
+    assert!(!holds(store, &second.transfer_id).await);
+
     // A transfer that holds a slot is not queued.
-    store.enqueue(&a, epoch()).await.unwrap();
-    assert_eq!(queue(store).await, std::slice::from_ref(&b.transfer_id));
-    store.enqueue(&b, epoch()).await.unwrap();
+    store.enqueue(&first, epoch()).await.unwrap();
+    assert_eq!(queue(store).await, std::slice::from_ref(&second.transfer_id));
+    store.enqueue(&second, epoch()).await.unwrap();
     assert_eq!(
         queue(store).await,
-        std::slice::from_ref(&b.transfer_id),
+        std::slice::from_ref(&second.transfer_id),
         "a queued transfer is not queued twice"
     );
-    for transfer in [&a, &b] {
+    for transfer in [&first, &second] {
         ended(store, &transfer.transfer_id).await;
     }
 }
 
 async fn ending_frees_the_slot_or_queue_entry(store: &impl Store) {
-    let (a, b) =
+    let (holder, queued) =
         (created(store, Priority::Normal, 1).await, created(store, Priority::Normal, 2).await);
-    assert!(granted(store, &[a.queue_entry()]).await);
-    assert_eq!(ended(store, &a.transfer_id).await.slot_state, SlotState::Idle);
-    assert_eq!(ended(store, &b.transfer_id).await.slot_state, SlotState::Idle);
-    assert!(!holds(store, &a.transfer_id).await);
+    assert!(granted(store, &[holder.queue_entry()]).await);
+    assert_eq!(ended(store, &holder.transfer_id).await.slot_state, SlotState::Idle);
+    assert_eq!(ended(store, &queued.transfer_id).await.slot_state, SlotState::Idle);
+    assert!(!holds(store, &holder.transfer_id).await);
     assert!(queue(store).await.is_empty());
-    let late = store.enqueue(&b, epoch()).await;
+    let late = store.enqueue(&queued, epoch()).await;
     assert!(matches!(late, Err(WriteError::Ended)), "{late:?}");
 }
 
@@ -122,8 +136,9 @@ async fn outdated_step_cannot_release_the_slot(store: &impl Store) {
     let key = format!("{id}.pdf");
     assert!(record_push(store, &id, 1, &pushed(&key, 10)).await.unwrap());
     let waiting_for_arrival = get(store, &id).await;
+
     // The upload starts before the poll step releases the slot.
-    store.record_arrival(&id, 1, &crate::builders::arrived()).await.unwrap();
+    store.record_arrival(&id, 1, &arrived()).await.unwrap();
     store.release_slot(&waiting_for_arrival).await.unwrap();
     assert!(holds(store, &id).await, "the upload keeps its slot");
     store.release_slot(&get(store, &id).await).await.unwrap();
@@ -138,22 +153,25 @@ async fn outdated_step_cannot_release_the_slot(store: &impl Store) {
 }
 
 async fn ended_transfer_is_removed_from_the_queue(store: &impl Store) {
-    let (ended_transfer, b) =
+    let (ended_transfer, queued_transfer) =
         (created(store, Priority::Normal, 1).await, created(store, Priority::Normal, 2).await);
     let stale = ended_transfer.queue_entry();
     ended(store, &ended_transfer.transfer_id).await;
-    // The transfer was chosen before it ended: the whole grant is rejected.
-    assert!(!granted(store, &[stale, b.queue_entry()]).await);
+
+    // The grant names a transfer that has ended since it was chosen, so the whole grant is
+    // rejected.
+    assert!(!granted(store, &[stale, queued_transfer.queue_entry()]).await);
     assert!(
-        !holds(store, &ended_transfer.transfer_id).await && !holds(store, &b.transfer_id).await
+        !holds(store, &ended_transfer.transfer_id).await
+            && !holds(store, &queued_transfer.transfer_id).await
     );
     assert_eq!(
         queue(store).await,
-        std::slice::from_ref(&b.transfer_id),
-        "the other transfer stays queued"
+        std::slice::from_ref(&queued_transfer.transfer_id),
+        "the transfer that has not ended stays queued"
     );
-    assert!(granted(store, &[b.queue_entry()]).await);
-    ended(store, &b.transfer_id).await;
+    assert!(granted(store, &[queued_transfer.queue_entry()]).await);
+    ended(store, &queued_transfer.transfer_id).await;
 }
 
 async fn only_slot_unknown_to_its_holder_is_reclaimed(store: &impl Store) {

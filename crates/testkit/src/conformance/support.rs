@@ -1,20 +1,23 @@
-//! Records that the checks create, and reads of them.
+//! Records that several conformance checks create, and functions that read them.
 
 use docferry_app::ports::{Store, WorkItem};
 use docferry_domain::document::Artifact;
 use docferry_domain::ids::TransferId;
-use docferry_domain::transfer::{Delivery, Outcome, Transfer};
+use docferry_domain::job::{Batch, OnItemError};
+use docferry_domain::phase::Phase;
+use docferry_domain::transfer::{Delivery, Outcome, SCHEMA_VERSION, Transfer};
 use jiff::{SignedDuration, Timestamp};
 
 use crate::builders::{arrived, epoch, pushed, record_push, transfer};
 
+/// Creates a new transfer.
 pub(super) async fn created(store: &impl Store) -> Transfer {
     let transfer = transfer();
     store.create(&transfer).await.unwrap();
     transfer
 }
 
-/// Creates a transfer whose upload has taken an epoch. Returns the record with that epoch.
+/// Creates a transfer whose upload has claimed an epoch, and returns its record with that epoch.
 pub(super) async fn uploading(store: &impl Store) -> Transfer {
     let id = created(store).await.transfer_id;
     store.begin_push(&id, 1, epoch()).await.unwrap();
@@ -24,23 +27,58 @@ pub(super) async fn uploading(store: &impl Store) -> Transfer {
     store.claim(&id, 1).await.unwrap()
 }
 
+/// Reads the record of a transfer that exists.
 pub(super) async fn get(store: &impl Store, id: &TransferId) -> Transfer {
     store.get(id).await.unwrap().expect("the transfer has no record")
 }
 
+/// Ends a transfer with this outcome.
 pub(super) async fn finish(store: &impl Store, id: &TransferId, outcome: Outcome) -> Transfer {
     let read = get(store, id).await;
     store.finish(&read, outcome, epoch()).await.unwrap()
 }
 
+/// Returns the entry of a transfer in the index of unfinished work.
 pub(super) fn due_of(id: &TransferId) -> WorkItem {
     WorkItem::Transfer(id.clone())
 }
 
+/// Returns a delivery of 1,000,000 bytes, which is the size of an [`uploading`] transfer.
 pub(super) fn delivery() -> Delivery {
     Artifact { key: "k".into(), size: 1_000_000 }.into()
 }
 
-pub(super) fn seconds(n: i64) -> Timestamp {
-    epoch() + SignedDuration::from_secs(n)
+/// Returns the time this number of seconds after [`epoch`].
+pub(super) fn seconds(count: i64) -> Timestamp {
+    epoch() + SignedDuration::from_secs(count)
+}
+
+/// Returns the time this number of hours after [`epoch`].
+pub(super) fn hours(count: i64) -> Timestamp {
+    epoch() + SignedDuration::from_hours(count)
+}
+
+/// Returns a new batch with a random id and this number of documents.
+pub(super) fn batch(documents: u16) -> Batch {
+    Batch {
+        schema_version: SCHEMA_VERSION,
+        batch_id: transfer().transfer_id,
+        owner: "scv".into(),
+        on_behalf_of: None,
+        documents,
+        on_item_error: OnItemError::Skip,
+        created_at: epoch(),
+        retain_until: Some(hours(24)),
+        callback: None,
+        trace: None,
+        deadline: None,
+        phase: Phase::Accepted,
+        retries: 0,
+        resuming: false,
+        documents_stopped: false,
+        cancel_requested: false,
+        ended_at: None,
+        failure: None,
+        failed_documents: 0,
+    }
 }

@@ -1,4 +1,5 @@
-//! Checks of every [`ThrottleBudget`].
+//! Conformance check of every [`ThrottleBudget`], by which all transfers share a pause that Graph
+//! requests.
 
 use docferry_app::ports::{Pause, ThrottleBudget};
 use jiff::SignedDuration;
@@ -19,6 +20,7 @@ pub async fn throttle_budget(budget: &impl ThrottleBudget) {
     budget.pause(first).await.unwrap();
     budget.pause(first).await.unwrap();
     assert_eq!(budget.paused().await.unwrap(), Some(first));
+
     // A pause that ends earlier does not shorten the stored one.
     budget.pause(pause(2000, 121_499)).await.unwrap();
     assert_eq!(budget.paused().await.unwrap(), Some(first));

@@ -1,4 +1,5 @@
-//! Checks of the record of a transfer that has not ended.
+//! Conformance checks of [`TransferStore`](docferry_app::ports::TransferStore) and
+//! [`UploadStore`](docferry_app::ports::UploadStore): the record of a transfer that has not ended.
 
 use docferry_app::ports::{SealedSession, Store, WriteError};
 use docferry_domain::failure::FailureCode;
@@ -12,6 +13,7 @@ pub(super) async fn record_is_created_once_and_read_back(store: &impl Store) {
     let made = created(store).await;
     assert_eq!(get(store, &made.transfer_id).await, made);
     store.begin_push(&made.transfer_id, 1, epoch()).await.unwrap();
+
     // A create that is repeated after a lost response does not undo later changes.
     store.create(&made).await.unwrap();
     assert_eq!(get(store, &made.transfer_id).await.phase, Phase::Pushing);
@@ -33,6 +35,7 @@ pub(super) async fn phases_only_move_forward(store: &impl Store) {
     let record = get(store, &id).await;
     assert_eq!(record.phase, Phase::Uploading);
     assert_eq!(record.object, Some(arrived()));
+
     // Repeating earlier steps changes nothing.
     let repeated = store.begin_push(&id, 1, seconds(9)).await.unwrap();
     assert_eq!((repeated.phase, repeated.started_at), (Phase::Uploading, Some(seconds(1))));
@@ -69,6 +72,7 @@ pub(super) async fn only_the_newest_epoch_writes(store: &impl Store) {
     let of_another_execution = store.record_failed_try(id, 9, Step::Push, &error).await;
     assert!(matches!(of_another_execution, Err(WriteError::Ended)));
     store.record_delivery(id, new.epoch, &delivery()).await.unwrap();
+
     // A repetition after a lost response succeeds.
     store.record_delivery(id, new.epoch, &delivery()).await.unwrap();
     let record = get(store, id).await;
@@ -120,8 +124,8 @@ pub(super) async fn sessions_belong_to_the_epoch_that_stored_them(store: &impl S
 }
 
 pub(super) async fn next_execution_keeps_the_progress(store: &impl Store) {
-    let Transfer { transfer_id: id, epoch: e, .. } = uploading(store).await;
-    store.checkpoint(&id, e, &checkpoint(7)).await.unwrap();
+    let Transfer { transfer_id: id, epoch: upload_epoch, .. } = uploading(store).await;
+    store.checkpoint(&id, upload_epoch, &checkpoint(7)).await.unwrap();
     let before = get(store, &id).await;
     let next = store.next_execution(&id, 1).await.unwrap();
     assert_eq!(next, Transfer { execution_number: 2, ..before });
@@ -133,11 +137,11 @@ pub(super) async fn next_execution_keeps_the_progress(store: &impl Store) {
 }
 
 pub(super) async fn rewritten_object_is_recorded_with_its_new_tag(store: &impl Store) {
-    let Transfer { transfer_id: id, epoch: e, .. } = uploading(store).await;
+    let Transfer { transfer_id: id, epoch: upload_epoch, .. } = uploading(store).await;
     let mut object = arrived();
     object.etag = "\"new\"".into();
-    store.replace_object(&id, e, &object).await.unwrap();
-    let stale = store.replace_object(&id, e + 1, &arrived()).await;
+    store.replace_object(&id, upload_epoch, &object).await.unwrap();
+    let stale = store.replace_object(&id, upload_epoch + 1, &arrived()).await;
     assert!(matches!(stale, Err(WriteError::Superseded)), "{stale:?}");
     assert_eq!(get(store, &id).await.object, Some(object));
 }

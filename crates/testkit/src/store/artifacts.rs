@@ -1,4 +1,5 @@
-//! Records of artifacts, in memory.
+//! In-memory implementation of the port [`ArtifactStore`]: records of the objects in the delivery
+//! bucket.
 
 use docferry_app::ports::{ArtifactStore, StoreError, WorkItem};
 use docferry_domain::document::ArtifactRecord;
@@ -9,14 +10,14 @@ use super::{InMemoryTransferStore, StoredArtifact, Tables};
 
 impl Tables {
     /// Marks an artifact as delivered, so that other transfers may reuse it.
-    pub(super) fn offer(&mut self, key: &str) -> Result<(), StoreError> {
-        let Some(known) = self.artifacts.get_mut(key) else { return Ok(()) };
-        if known.given_up {
+    pub(super) fn mark_delivered(&mut self, key: &str) -> Result<(), StoreError> {
+        let Some(stored) = self.artifacts.get_mut(key) else { return Ok(()) };
+        if stored.removal_begun {
             return Err(StoreError::Unavailable("the artifact is being removed".into()));
         }
-        if !known.delivered {
-            known.delivered = true;
-            let record = known.record.clone();
+        if !stored.delivered {
+            stored.delivered = true;
+            let record = stored.record.clone();
             self.newest.insert(record.object_guid.as_str().to_owned(), record);
         }
         Ok(())
@@ -24,11 +25,12 @@ impl Tables {
 
     /// Extends the retention of an artifact, unless it is being removed.
     fn retain(&mut self, key: &str, until: Timestamp) {
-        let Some(known) = self.artifacts.get_mut(key).filter(|known| !known.given_up) else {
+        let Some(stored) = self.artifacts.get_mut(key).filter(|stored| !stored.removal_begun)
+        else {
             return;
         };
-        if known.retain_until < until {
-            known.retain_until = until;
+        if stored.retain_until < until {
+            stored.retain_until = until;
             self.due.insert(WorkItem::Artifact(key.to_owned()), until);
         }
     }
@@ -42,13 +44,13 @@ impl ArtifactStore for InMemoryTransferStore {
             tables.retain(key, artifact.retain_until);
             return Ok(());
         }
-        let known = StoredArtifact {
+        let stored = StoredArtifact {
             record: artifact.clone(),
             retain_until: artifact.retain_until,
             delivered: false,
-            given_up: false,
+            removal_begun: false,
         };
-        tables.artifacts.insert(key.clone(), known);
+        tables.artifacts.insert(key.clone(), stored);
         tables.due.insert(WorkItem::Artifact(key.clone()), artifact.retain_until);
         Ok(())
     }
@@ -62,7 +64,7 @@ impl ArtifactStore for InMemoryTransferStore {
 
     async fn retain_artifact(&self, key: &str, until: Timestamp) -> Result<bool, StoreError> {
         let mut tables = self.tables();
-        let is_reusable = |known: &StoredArtifact| known.delivered && !known.given_up;
+        let is_reusable = |stored: &StoredArtifact| stored.delivered && !stored.removal_begun;
         if !tables.artifacts.get(key).is_some_and(is_reusable) {
             return Ok(false);
         }
@@ -85,20 +87,20 @@ impl ArtifactStore for InMemoryTransferStore {
 
     async fn withdraw_artifact(&self, key: &str) -> Result<bool, StoreError> {
         let mut tables = self.tables();
-        let Some(known) = tables.artifacts.get_mut(key) else { return Ok(true) };
-        known.given_up |= !known.delivered;
-        Ok(known.given_up)
+        let Some(stored) = tables.artifacts.get_mut(key) else { return Ok(true) };
+        stored.removal_begun |= !stored.delivered;
+        Ok(stored.removal_begun)
     }
 
     async fn expire_artifact(&self, key: &str, now: Timestamp) -> Result<bool, StoreError> {
         let mut tables = self.tables();
-        let Some(known) = tables.artifacts.get_mut(key) else { return Ok(true) };
-        known.given_up |= known.retain_until <= now;
-        let (given_up, until) = (known.given_up, known.retain_until);
-        if !given_up {
+        let Some(stored) = tables.artifacts.get_mut(key) else { return Ok(true) };
+        stored.removal_begun |= stored.retain_until <= now;
+        let (removal_begun, until) = (stored.removal_begun, stored.retain_until);
+        if !removal_begun {
             tables.due.insert(WorkItem::Artifact(key.to_owned()), until);
         }
-        Ok(given_up)
+        Ok(removal_begun)
     }
 
     async fn delete_artifact_record(&self, key: &str) -> Result<(), StoreError> {

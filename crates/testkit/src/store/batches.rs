@@ -1,4 +1,4 @@
-//! Batches, in memory.
+//! In-memory implementation of the port [`BatchStore`]: batches and their documents.
 
 use docferry_app::ports::{BatchStore, CreateResult, FIRST_CHECK_DELAY, StoreError, WorkItem};
 use docferry_domain::document::DocumentName;
@@ -11,8 +11,8 @@ use jiff::Timestamp;
 use super::{InMemoryTransferStore, Tables};
 
 impl Tables {
-    /// Adds an ended document to the counts of its batch; transfers outside a batch are ignored.
-    pub(super) fn count(&mut self, ended: &Transfer) {
+    /// Adds an ended document to the counts of its batch. Ignores a transfer outside a batch.
+    pub(super) fn count_ended_document(&mut self, ended: &Transfer) {
         let Some((batch, _)) = ended.transfer_id.batch_and_number() else { return };
         let Some((_, counts)) = self.batches.get_mut(&batch) else { return };
         counts.ended += 1;
@@ -45,11 +45,11 @@ impl BatchStore for InMemoryTransferStore {
     ) -> Result<CreateResult, StoreError> {
         let mut tables = self.tables();
         let id = &batch.batch_id;
-        if let Some(before) = tables.before(request, batch.created_at) {
-            return Ok(CreateResult::AlreadyExists(before));
+        if let Some(existing) = tables.other_job_with_key(request, batch.created_at) {
+            return Ok(CreateResult::AlreadyExists(existing));
         }
         if !tables.batches.contains_key(id) {
-            tables.remember(request);
+            tables.insert_idempotency_record(request);
             tables.batches.insert(id.clone(), (batch.clone(), BatchCounts::default()));
             tables.due.insert(WorkItem::Batch(id.clone()), batch.created_at + FIRST_CHECK_DELAY);
         }

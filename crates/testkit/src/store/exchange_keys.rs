@@ -1,4 +1,8 @@
-//! Exchange keys and outstanding pushes, in memory.
+//! In-memory implementation of the port [`ExchangeKeyStore`].
+//!
+//! An exchange key is the key of an object in the exchange bucket. Several transfers may use the
+//! same key. The last of them deletes the object under a lease, so that no push writes it
+//! meanwhile.
 
 use docferry_app::ports::{ExchangeKeyStore, PushRecord, Release, StoreError, WriteError};
 use docferry_domain::ids::{ObjectGuid, TransferId};
@@ -8,18 +12,19 @@ use docferry_domain::transfer::{
 };
 use jiff::Timestamp;
 
-use super::guards::same_attempt;
+use super::guards::same_execution;
 use super::{ExchangeKeyState, InMemoryTransferStore, Tables};
 
-/// Adds a key under which an object may still arrive to the record of a transfer, once.
-pub(super) fn owe(transfer: &mut Transfer, owed: &LateArrivalKey) {
+/// Adds a key under which an object may still arrive to the record of a transfer, unless the record
+/// contains the key already.
+pub(super) fn add_late_arrival_key(transfer: &mut Transfer, owed: &LateArrivalKey) {
     if !transfer.late_arrival_keys.iter().any(|known| known.key == owed.key) {
         transfer.late_arrival_keys.push(owed.clone());
     }
 }
 
 impl ExchangeKeyState {
-    /// Whether transfers of another document use the key.
+    /// Returns whether transfers of a different document use the key.
     fn is_held_by_another(&self, document: &ObjectGuid) -> bool {
         !self.users.is_empty() && self.holder.as_ref() != Some(document)
     }
@@ -47,17 +52,17 @@ impl Tables {
         let owed = LateArrivalKey { key: source.key.clone(), requested_at: source.requested_at };
         transfer.known_key = Some(source.key.clone());
         if usage.is_held_by_another(document) {
-            owe(transfer, &owed);
+            add_late_arrival_key(transfer, &owed);
             return Ok(PushRecord::HeldByAnother);
         }
         let is_being_deleted =
             usage.releasing.as_ref().is_some_and(|(_, until)| *until > source.pushed_at);
-        // If this transfer held the key before the push, the object cannot have been deleted
-        // since.
+        // A deletion after the push request may have removed the new object. That is not possible
+        // if this transfer has used the key since before the push.
         let was_just_deleted = !usage.users.contains(id)
             && usage.released_at.is_some_and(|at| at >= source.requested_at);
         if is_being_deleted || was_just_deleted {
-            owe(transfer, &owed);
+            add_late_arrival_key(transfer, &owed);
             return Ok(PushRecord::Releasing);
         }
         usage.users.insert(id.clone());
@@ -65,7 +70,7 @@ impl Tables {
         usage.releasing = None;
         let previous = transfer.source.replace(source.clone());
         if let Some(previous) = previous.filter(|previous| previous.key != source.key) {
-            owe(
+            add_late_arrival_key(
                 transfer,
                 &LateArrivalKey { key: previous.key, requested_at: previous.requested_at },
             );
@@ -123,7 +128,7 @@ impl ExchangeKeyStore for InMemoryTransferStore {
         key: &str,
         now: Timestamp,
     ) -> Result<bool, WriteError> {
-        self.edit(id, same_attempt(execution_number), |_| ())?;
+        self.edit(id, same_execution(execution_number), |_| ())?;
         Ok(self.tables().acquire_key(id, document, key, now))
     }
 
@@ -155,13 +160,13 @@ impl ExchangeKeyStore for InMemoryTransferStore {
             return Ok(Release::StillReferenced);
         }
         let Some(usage) = tables.keys.get_mut(key) else { return Ok(Release::StillReferenced) };
-        let ours = usage.releasing.as_ref().is_some_and(|(by, _)| by.as_ref() == Some(id));
+        let is_own_lease = usage.releasing.as_ref().is_some_and(|(by, _)| by.as_ref() == Some(id));
         let is_user = usage.users.remove(id);
-        if !usage.users.is_empty() || !(is_user || ours) {
+        if !usage.users.is_empty() || !(is_user || is_own_lease) {
             return Ok(Release::StillReferenced);
         }
-        // The second process of a transfer shares the lease with the first.
-        usage.releasing = Some(((!ours).then(|| id.clone()), until));
+        // A second process of the same transfer shares the lease with the first process.
+        usage.releasing = Some(((!is_own_lease).then(|| id.clone()), until));
         usage.holder = None;
         Ok(Release::Last)
     }
@@ -176,11 +181,11 @@ impl ExchangeKeyStore for InMemoryTransferStore {
         let mut tables = self.tables();
         let usage = tables.keys.entry(key.to_owned()).or_default();
         let lease = usage.releasing.as_ref().filter(|(_, end)| *end > now);
-        let ours = lease.is_some_and(|(by, _)| by.as_ref() == Some(id));
-        if !usage.users.is_empty() || (lease.is_some() && !ours) {
+        let is_own_lease = lease.is_some_and(|(by, _)| by.as_ref() == Some(id));
+        if !usage.users.is_empty() || (lease.is_some() && !is_own_lease) {
             return Ok(false);
         }
-        usage.releasing = Some(((!ours).then(|| id.clone()), until));
+        usage.releasing = Some(((!is_own_lease).then(|| id.clone()), until));
         Ok(true)
     }
 

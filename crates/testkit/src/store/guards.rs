@@ -25,20 +25,24 @@ impl InMemoryTransferStore {
 }
 
 /// Guard: the write belongs to the current execution.
-pub(super) fn same_attempt(
+pub(super) fn same_execution(
     execution_number: u32,
 ) -> impl FnOnce(&Transfer) -> Result<(), WriteError> {
-    move |t| if t.execution_number == execution_number { Ok(()) } else { Err(WriteError::Ended) }
+    move |transfer| {
+        if transfer.execution_number == execution_number { Ok(()) } else { Err(WriteError::Ended) }
+    }
 }
 
 /// Guard: the write belongs to the current fencing epoch.
 pub(super) fn same_epoch(epoch: u64) -> impl FnOnce(&Transfer) -> Result<(), WriteError> {
-    move |t| if t.epoch == epoch { Ok(()) } else { Err(WriteError::Superseded) }
+    move |transfer| if transfer.epoch == epoch { Ok(()) } else { Err(WriteError::Superseded) }
 }
 
 /// Guard: no ending has been decided, and `allowed` permits the write.
 pub(super) fn not_ending(
     allowed: impl FnOnce(&Transfer) -> Result<(), WriteError>,
 ) -> impl FnOnce(&Transfer) -> Result<(), WriteError> {
-    move |t| if t.ending.is_none() { allowed(t) } else { Err(WriteError::Ended) }
+    move |transfer| {
+        if transfer.ending.is_none() { allowed(transfer) } else { Err(WriteError::Ended) }
+    }
 }

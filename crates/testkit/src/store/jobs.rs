@@ -1,4 +1,5 @@
-//! Idempotency records, retries and job history, in memory.
+//! In-memory implementation of the ports [`JobStore`] and [`History`]: idempotency records, retries
+//! and the list of jobs.
 
 use docferry_app::ports::{History, HistoryEntry, JobPosition, JobStore, StoreError, WorkItem};
 use docferry_domain::ids::TransferId;
@@ -7,36 +8,38 @@ use docferry_domain::phase::Phase;
 use docferry_domain::transfer::Transfer;
 use jiff::Timestamp;
 
-use super::{InMemoryTransferStore, Tables, place};
+use super::{InMemoryTransferStore, Tables, queue_key};
 
 impl Tables {
-    /// Returns the unexpired idempotency record of another job with the same key.
-    pub(super) fn before(
+    /// Returns the unexpired idempotency record with the key of this request, if it belongs to
+    /// a different job.
+    pub(super) fn other_job_with_key(
         &self,
         request: Option<&IdempotencyRecord>,
         now: Timestamp,
     ) -> Option<IdempotencyRecord> {
-        let ours = request?;
-        self.unexpired_request(&ours.key, now).filter(|it| it.job_id != ours.job_id)
+        let request = request?;
+        self.unexpired_request(&request.key, now).filter(|record| record.job_id != request.job_id)
     }
 
     /// Returns the idempotency record with this key, unless it has expired.
     fn unexpired_request(&self, key: &str, now: Timestamp) -> Option<IdempotencyRecord> {
-        self.requests.get(key).filter(|it| it.retain_until > now).cloned()
+        self.requests.get(key).filter(|record| record.retain_until > now).cloned()
     }
 
     /// Stores an idempotency record, if there is one.
-    pub(super) fn remember(&mut self, request: Option<&IdempotencyRecord>) {
+    pub(super) fn insert_idempotency_record(&mut self, request: Option<&IdempotencyRecord>) {
         if let Some(request) = request {
             self.requests.insert(request.key.clone(), request.clone());
         }
     }
 
-    /// Marks a transfer as closed if it has ended in this execution. Returns whether it has.
+    /// Marks a transfer as closed if it has ended in this execution. Returns whether it was marked.
     pub(super) fn close(&mut self, id: &TransferId, execution_number: u32) -> bool {
         let ended = self.transfers.get_mut(id);
-        let ended =
-            ended.filter(|t| t.phase.is_terminal() && t.execution_number == execution_number);
+        let ended = ended.filter(|transfer| {
+            transfer.phase.is_terminal() && transfer.execution_number == execution_number
+        });
         ended.map(|transfer| transfer.closed = true).is_some()
     }
 
@@ -71,14 +74,14 @@ impl JobStore for InMemoryTransferStore {
         }
         if let Some((batch, _)) = id.batch_and_number() {
             let batch = tables.batches.get(&batch).map(|(batch, _)| batch);
-            if batch.is_none_or(|it| !it.resuming || it.retries != next_run.retries) {
+            if batch.is_none_or(|batch| !batch.resuming || batch.retries != next_run.retries) {
                 return Ok(false);
             }
         }
         tables.transfers.insert(id.clone(), next_run.clone());
         tables.due.insert(WorkItem::Transfer(id.clone()), due);
         if id.batch_and_number().is_none() {
-            tables.queue.insert(place(next_run), next_run.queue_entry());
+            tables.queue.insert(queue_key(next_run), next_run.queue_entry());
         } else {
             tables.subtract_ended_document(read);
         }
@@ -131,7 +134,9 @@ impl JobStore for InMemoryTransferStore {
         _purge_at: Timestamp,
     ) -> Result<(), StoreError> {
         let mut tables = self.tables();
-        if let Some(ended) = tables.transfers.get_mut(id).filter(|t| t.phase.is_terminal()) {
+        if let Some(ended) =
+            tables.transfers.get_mut(id).filter(|transfer| transfer.phase.is_terminal())
+        {
             ended.retain_until = Some(retain_until);
         }
         Ok(())
@@ -150,7 +155,7 @@ impl JobStore for InMemoryTransferStore {
         request: &IdempotencyRecord,
     ) -> Result<(), StoreError> {
         let mut tables = self.tables();
-        if tables.requests.get(&request.key).is_some_and(|it| it.job_id == request.job_id) {
+        if tables.requests.get(&request.key).is_some_and(|record| record.job_id == request.job_id) {
             tables.requests.remove(&request.key);
         }
         Ok(())
@@ -169,7 +174,7 @@ impl History for InMemoryTransferStore {
             transfer.transfer_id.batch_and_number().is_none() && transfer.owner == owner
         });
         let batches = tables.batches.values().map(|(batch, _)| batch);
-        let batches = batches.filter(|it| it.retain_until.is_some() && it.owner == owner);
+        let batches = batches.filter(|batch| batch.retain_until.is_some() && batch.owner == owner);
         let mut found: Vec<HistoryEntry> = singles
             .map(|transfer| HistoryEntry::One(Box::new(transfer.clone())))
             .chain(batches.map(|batch| HistoryEntry::Many(Box::new(batch.clone()))))

@@ -1,4 +1,7 @@
-//! In-memory implementation of the store ports.
+//! In-memory implementation of the store ports, in one submodule for each port.
+//!
+//! It behaves as the DynamoDB adapter does, and both pass the suites in
+//! [`conformance`](crate::conformance).
 
 mod artifacts;
 mod batches;
@@ -26,11 +29,11 @@ use jiff::Timestamp;
 /// State of an exchange key.
 #[derive(Debug, Default, Clone)]
 struct ExchangeKeyState {
-    /// Transfers that hold a reference on the key.
+    /// Transfers that use the key.
     users: BTreeSet<TransferId>,
     /// Document that uses the key.
     holder: Option<ObjectGuid>,
-    /// Pushes that named the key and may still write the object.
+    /// Pushes that named the key and may still write an object under it.
     outstanding: BTreeSet<OutstandingPush>,
     /// Deletion lease: the transfer that is deleting the object, and the end of the lease.
     /// The transfer is `None` when several of its processes share the lease.
@@ -43,12 +46,14 @@ struct ExchangeKeyState {
 #[derive(Debug, Clone)]
 struct StoredArtifact {
     record: ArtifactRecord,
-    /// End of the retention; it is never moved to an earlier time.
+    /// End of the retention. It is never moved to an earlier time.
     retain_until: Timestamp,
-    /// Whether a transfer has recorded its delivery, so that others may reuse it.
+    /// Whether a transfer has recorded the delivery of the artifact, so that further transfers may
+    /// reuse it.
     delivered: bool,
-    /// Whether its removal has begun; then it can neither be delivered nor retained.
-    given_up: bool,
+    /// Whether the removal of the artifact has begun. Then it can neither be delivered nor
+    /// retained.
+    removal_begun: bool,
 }
 
 /// Contents of the store.
@@ -57,7 +62,7 @@ struct Tables {
     transfers: BTreeMap<TransferId, Transfer>,
     /// Upload sessions by transfer.
     sessions: BTreeMap<TransferId, SessionRecord>,
-    /// Exchange keys.
+    /// States of the exchange keys.
     keys: BTreeMap<String, ExchangeKeyState>,
     /// Reserved file names: batch and folded name to the document that has reserved the name.
     names: BTreeMap<(TransferId, String), TransferId>,
@@ -86,14 +91,14 @@ impl Tables {
     /// Returns the items due before `now`, in the order of their due times.
     fn due_before(&self, now: Timestamp) -> Vec<(Timestamp, WorkItem)> {
         let due = self.due.iter().filter(|(_, due)| **due < now);
-        let mut found: Vec<_> = due.map(|(what, due)| (*due, what.clone())).collect();
+        let mut found: Vec<_> = due.map(|(item, due)| (*due, item.clone())).collect();
         found.sort();
         found
     }
 
-    /// Frees the slot of a transfer or removes it from the queue.
-    fn leave(&mut self, transfer: &Transfer) {
-        self.queue.remove(&place(transfer));
+    /// Frees the slot of a transfer and removes the transfer from the queue.
+    fn remove_from_slots_and_queue(&mut self, transfer: &Transfer) {
+        self.queue.remove(&queue_key(transfer));
         if let Some(slots) = self.slots.get_mut(&transfer.pool) {
             slots.holders.remove(&transfer.transfer_id);
         }
@@ -101,7 +106,7 @@ impl Tables {
 }
 
 /// Key of a transfer in the queue.
-fn place(transfer: &Transfer) -> (Pool, i64, TransferId) {
+fn queue_key(transfer: &Transfer) -> (Pool, i64, TransferId) {
     let waiting = transfer.queue_entry();
     (transfer.pool, waiting.order, waiting.transfer_id)
 }
@@ -115,7 +120,7 @@ impl InMemoryTransferStore {
         self.0.lock().unwrap()
     }
 
-    /// All transfers, so that a test can check invariants.
+    /// Returns all transfers, so that a test can check invariants.
     #[must_use]
     pub fn transfers(&self) -> Vec<Transfer> {
         self.tables().transfers.values().cloned().collect()
@@ -137,32 +142,33 @@ impl InMemoryTransferStore {
         self.tables().batches.entry(id).and_modify(|(known, _)| *known = batch);
     }
 
-    /// Exchange keys that a transfer still uses, or is deleting at `now`. A shared lease does
-    /// not count, because it expires by itself.
+    /// Returns the exchange keys that a transfer still uses or whose object a transfer is deleting
+    /// at `now`. A shared lease does not count, because it expires by itself.
     #[must_use]
     pub fn keys_in_use(&self, now: Timestamp) -> Vec<String> {
         let tables = self.tables();
-        let leased = |u: &ExchangeKeyState| {
-            u.releasing.as_ref().is_some_and(|(by, until)| by.is_some() && *until > now)
+        let is_leased = |state: &ExchangeKeyState| {
+            state.releasing.as_ref().is_some_and(|(by, until)| by.is_some() && *until > now)
         };
-        let used = |u: &ExchangeKeyState| !u.users.is_empty() || leased(u);
-        tables.keys.iter().filter(|(_, u)| used(u)).map(|(k, _)| k.clone()).collect()
+        let is_in_use = |state: &ExchangeKeyState| !state.users.is_empty() || is_leased(state);
+        let in_use = tables.keys.iter().filter(|(_, state)| is_in_use(state));
+        in_use.map(|(key, _)| key.clone()).collect()
     }
 
-    /// Outcomes in the outbox.
+    /// Returns the outcomes in the outbox.
     #[must_use]
     pub fn unsent_outcomes(&self) -> Vec<OutcomeRecord> {
         self.tables().outbox.values().map(|(record, _)| record.clone()).collect()
     }
 
-    /// Number of held slots and number of queued transfers.
+    /// Returns the number of held slots and the number of queued transfers.
     #[must_use]
     pub fn held_and_queued(&self) -> (usize, usize) {
         let tables = self.tables();
         (tables.slots.values().map(|slots| slots.holders.len()).sum(), tables.queue.len())
     }
 
-    /// Number of stored sessions.
+    /// Returns the number of stored upload sessions.
     #[must_use]
     pub fn open_sessions(&self) -> usize {
         self.tables().sessions.len()

@@ -1,4 +1,4 @@
-//! Webhook notifications, in memory.
+//! In-memory implementation of the port [`NotificationOutbox`]: webhook notifications to be queued.
 
 use docferry_app::ports::{NotificationOutbox, OUTBOX_RESEND_DELAY, StoreError};
 use docferry_domain::ids::TransferId;
@@ -21,7 +21,7 @@ impl Tables {
 }
 
 impl InMemoryTransferStore {
-    /// Webhook notifications that have not been queued yet.
+    /// Returns the webhook notifications that have not been queued yet.
     #[must_use]
     pub fn stored_notifications(&self) -> Vec<WebhookNotification> {
         self.tables().notifications.values().map(|(notification, _)| notification.clone()).collect()

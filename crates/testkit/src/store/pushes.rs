@@ -1,10 +1,10 @@
-//! In-memory `PushStore`.
+//! In-memory implementation of the port [`PushStore`]: pushes whose object has not arrived yet.
 
 use docferry_app::ports::{PushRecord, PushStore, StoreError, WriteError};
 use docferry_domain::ids::TransferId;
 use docferry_domain::transfer::{LateArrivalKey, OutstandingPush, PushedSource};
 
-use super::guards::same_attempt;
+use super::guards::same_execution;
 use super::{InMemoryTransferStore, exchange_keys};
 
 impl PushStore for InMemoryTransferStore {
@@ -41,6 +41,8 @@ impl PushStore for InMemoryTransferStore {
         execution_number: u32,
         owed: &LateArrivalKey,
     ) -> Result<(), WriteError> {
-        self.edit(id, same_attempt(execution_number), |t| exchange_keys::owe(t, owed))
+        self.edit(id, same_execution(execution_number), |transfer| {
+            exchange_keys::add_late_arrival_key(transfer, owed);
+        })
     }
 }

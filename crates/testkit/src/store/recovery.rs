@@ -1,4 +1,5 @@
-//! In-memory `RecoveryStore`.
+//! In-memory implementation of the port [`RecoveryStore`]: the index of unfinished work, which the
+//! sweeper reads.
 
 use docferry_app::ports::{RecoveryStore, StoreError, WorkItem, WriteError};
 use docferry_domain::ids::TransferId;
@@ -6,7 +7,7 @@ use docferry_domain::transfer::Transfer;
 use jiff::Timestamp;
 
 use super::InMemoryTransferStore;
-use super::guards::{not_ending, same_attempt};
+use super::guards::{not_ending, same_execution};
 
 impl RecoveryStore for InMemoryTransferStore {
     async fn unfinished(&self, now: Timestamp, limit: usize) -> Result<Vec<WorkItem>, StoreError> {
@@ -22,9 +23,9 @@ impl RecoveryStore for InMemoryTransferStore {
     }
 
     async fn next_execution(&self, id: &TransferId, from: u32) -> Result<Transfer, WriteError> {
-        self.edit(id, not_ending(same_attempt(from)), |t| {
-            t.execution_number += 1;
-            t.clone()
+        self.edit(id, not_ending(same_execution(from)), |transfer| {
+            transfer.execution_number += 1;
+            transfer.clone()
         })
     }
 

@@ -1,4 +1,5 @@
-//! Slots, queue and outbox, in memory.
+//! In-memory implementation of the ports [`SlotStore`] and [`Outbox`]: slots, queues of transfers
+//! and unsent outcomes.
 
 use docferry_app::ports::{Outbox, SlotStore, StoreError, WorkItem, WriteError};
 use docferry_domain::ids::TransferId;
@@ -6,8 +7,8 @@ use docferry_domain::slots::{Pool, QueueEntry, SlotState, Slots};
 use docferry_domain::transfer::{OutcomeRecord, Transfer};
 use jiff::Timestamp;
 
-use super::guards::same_attempt;
-use super::{InMemoryTransferStore, place};
+use super::guards::same_execution;
+use super::{InMemoryTransferStore, queue_key};
 
 impl SlotStore for InMemoryTransferStore {
     async fn slots(&self, pool: Pool) -> Result<Slots, StoreError> {
@@ -20,7 +21,7 @@ impl SlotStore for InMemoryTransferStore {
         after: Option<&QueueEntry>,
         limit: usize,
     ) -> Result<Vec<QueueEntry>, StoreError> {
-        let after = after.map(|w| (pool, w.order, w.transfer_id.clone()));
+        let after = after.map(|entry| (pool, entry.order, entry.transfer_id.clone()));
         let tables = self.tables();
         let found = tables
             .queue
@@ -42,17 +43,21 @@ impl SlotStore for InMemoryTransferStore {
         if tables.slots.entry(pool).or_default().version != version {
             return Ok(false);
         }
-        let is_queued = |w: &QueueEntry| {
-            let record = tables.transfers.get(&w.transfer_id);
-            record.is_some_and(|t| t.slot_state == SlotState::Queued && !t.phase.is_terminal())
+        let is_queued = |entry: &QueueEntry| {
+            let record = tables.transfers.get(&entry.transfer_id);
+            record.is_some_and(|transfer| {
+                transfer.slot_state == SlotState::Queued && !transfer.phase.is_terminal()
+            })
         };
-        let key = |w: &QueueEntry| (pool, w.order, w.transfer_id.clone());
-        let (waiting, stale): (Vec<_>, Vec<_>) = admitted.iter().partition(|w| is_queued(w));
+        let key = |entry: &QueueEntry| (pool, entry.order, entry.transfer_id.clone());
+        let (waiting, stale): (Vec<_>, Vec<_>) =
+            admitted.iter().partition(|entry| is_queued(entry));
         for entry in &stale {
             tables.queue.remove(&key(entry));
         }
-        // Two schedulers that read the same queue may grant a slot to the same transfer.
-        if !stale.is_empty() || waiting.iter().any(|w| !tables.queue.contains_key(&key(w))) {
+        // A second scheduler that has read the same queue may have granted a slot already.
+        if !stale.is_empty() || waiting.iter().any(|entry| !tables.queue.contains_key(&key(entry)))
+        {
             return Ok(false);
         }
         let slots = tables.slots.entry(pool).or_default();
@@ -72,15 +77,15 @@ impl SlotStore for InMemoryTransferStore {
     async fn enqueue(&self, transfer: &Transfer, due: Timestamp) -> Result<(), WriteError> {
         let id = &transfer.transfer_id;
         let execution_number = transfer.execution_number;
-        let updated = self.edit(id, same_attempt(execution_number), |t| {
-            if t.slot_state == SlotState::Idle {
-                t.slot_state = SlotState::Queued;
+        let updated = self.edit(id, same_execution(execution_number), |transfer| {
+            if transfer.slot_state == SlotState::Idle {
+                transfer.slot_state = SlotState::Queued;
             }
-            t.clone()
+            transfer.clone()
         })?;
         if updated.slot_state == SlotState::Queued {
             let mut tables = self.tables();
-            tables.queue.insert(place(&updated), updated.queue_entry());
+            tables.queue.insert(queue_key(&updated), updated.queue_entry());
             tables.due.insert(WorkItem::Transfer(id.clone()), due);
         }
         Ok(())
@@ -97,14 +102,18 @@ impl SlotStore for InMemoryTransferStore {
         {
             transfer.slot_state = SlotState::Idle;
             let released = transfer.clone();
-            tables.leave(&released);
+            tables.remove_from_slots_and_queue(&released);
         }
         Ok(())
     }
 
     async fn reclaim(&self, pool: Pool, holder: &TransferId) -> Result<bool, StoreError> {
         let mut tables = self.tables();
-        if tables.transfers.get(holder).is_some_and(|t| t.slot_state == SlotState::Holding) {
+        if tables
+            .transfers
+            .get(holder)
+            .is_some_and(|transfer| transfer.slot_state == SlotState::Holding)
+        {
             return Ok(false);
         }
         let slots = tables.slots.get_mut(&pool);

@@ -1,4 +1,4 @@
-//! In-memory `TransferStore`.
+//! In-memory implementation of the port [`TransferStore`]: the records of transfers.
 
 use docferry_app::ports::{
     CreateOptions, CreateResult, FIRST_CHECK_DELAY, StoreError, TransferStore, WorkItem, WriteError,
@@ -14,8 +14,8 @@ use docferry_domain::transfer::{
 };
 use jiff::Timestamp;
 
-use super::guards::{not_ending, same_attempt, same_epoch};
-use super::{InMemoryTransferStore, place};
+use super::guards::{not_ending, same_epoch, same_execution};
+use super::{InMemoryTransferStore, queue_key};
 
 impl TransferStore for InMemoryTransferStore {
     async fn create_with(
@@ -25,8 +25,8 @@ impl TransferStore for InMemoryTransferStore {
     ) -> Result<CreateResult, StoreError> {
         let mut tables = self.tables();
         let id = &transfer.transfer_id;
-        if let Some(before) = tables.before(options.request, transfer.created_at) {
-            return Ok(CreateResult::AlreadyExists(before));
+        if let Some(existing) = tables.other_job_with_key(options.request, transfer.created_at) {
+            return Ok(CreateResult::AlreadyExists(existing));
         }
         if tables.transfers.contains_key(id) {
             return Ok(CreateResult::Done);
@@ -41,10 +41,10 @@ impl TransferStore for InMemoryTransferStore {
                 slots.holders.insert(id.clone(), transfer.target.person());
             }
             None => {
-                tables.queue.insert(place(transfer), transfer.queue_entry());
+                tables.queue.insert(queue_key(transfer), transfer.queue_entry());
             }
         }
-        tables.remember(options.request);
+        tables.insert_idempotency_record(options.request);
         tables.transfers.insert(id.clone(), transfer.clone());
         let due = match options.slot {
             Some(_) => transfer.created_at + FIRST_CHECK_DELAY,
@@ -64,13 +64,13 @@ impl TransferStore for InMemoryTransferStore {
         execution_number: u32,
         now: Timestamp,
     ) -> Result<Transfer, WriteError> {
-        self.edit(id, same_attempt(execution_number), |t| {
-            t.started_at.get_or_insert(now);
-            if t.needs_push() {
-                t.phase = t.phase.max(Phase::Pushing);
-                t.pushes += 1;
+        self.edit(id, same_execution(execution_number), |transfer| {
+            transfer.started_at.get_or_insert(now);
+            if transfer.needs_push() {
+                transfer.phase = transfer.phase.max(Phase::Pushing);
+                transfer.pushes += 1;
             }
-            t.clone()
+            transfer.clone()
         })
     }
 
@@ -81,13 +81,13 @@ impl TransferStore for InMemoryTransferStore {
         source: &PushedSource,
         artifact: &Artifact,
     ) -> Result<(), WriteError> {
-        self.edit(id, same_attempt(execution_number), |t| {
-            if t.phase < Phase::Uploading {
-                t.source = Some(source.clone());
-                t.delivery = Some(artifact.clone().into());
-                t.bytes_done = source.size;
-                t.phase = Phase::Uploading;
-                t.pushes -= 1;
+        self.edit(id, same_execution(execution_number), |transfer| {
+            if transfer.phase < Phase::Uploading {
+                transfer.source = Some(source.clone());
+                transfer.delivery = Some(artifact.clone().into());
+                transfer.bytes_done = source.size;
+                transfer.phase = Phase::Uploading;
+                transfer.pushes -= 1;
             }
         })
     }
@@ -98,10 +98,10 @@ impl TransferStore for InMemoryTransferStore {
         execution_number: u32,
         object: &ArrivedObject,
     ) -> Result<(), WriteError> {
-        self.edit(id, same_attempt(execution_number), |t| {
-            if t.needs_source() && !t.push_again {
-                t.object = Some(object.clone());
-                t.phase = Phase::Uploading;
+        self.edit(id, same_execution(execution_number), |transfer| {
+            if transfer.needs_source() && !transfer.push_again {
+                transfer.object = Some(object.clone());
+                transfer.phase = Phase::Uploading;
             }
         })
     }
@@ -112,9 +112,9 @@ impl TransferStore for InMemoryTransferStore {
         epoch: u64,
         push_again: bool,
     ) -> Result<(), WriteError> {
-        self.edit(id, not_ending(same_epoch(epoch)), |t| {
-            t.object = None;
-            t.push_again = push_again;
+        self.edit(id, not_ending(same_epoch(epoch)), |transfer| {
+            transfer.object = None;
+            transfer.push_again = push_again;
         })
     }
 
@@ -125,9 +125,9 @@ impl TransferStore for InMemoryTransferStore {
         step: Step,
         error: &TransientError,
     ) -> Result<(), WriteError> {
-        self.edit(id, same_attempt(execution_number), |t| {
-            t.failed_tries.count(step);
-            t.last_transient_error = Some(error.clone());
+        self.edit(id, same_execution(execution_number), |transfer| {
+            transfer.failed_tries.count(step);
+            transfer.last_transient_error = Some(error.clone());
         })
     }
 
@@ -138,8 +138,9 @@ impl TransferStore for InMemoryTransferStore {
         last_run: u32,
     ) -> Result<Option<Transfer>, StoreError> {
         let mut tables = self.tables();
-        let is_cancelable =
-            |t: &&mut Transfer| t.owner == owner && !t.phase.is_terminal() && t.retries <= last_run;
+        let is_cancelable = |transfer: &&mut Transfer| {
+            transfer.owner == owner && !transfer.phase.is_terminal() && transfer.retries <= last_run
+        };
         let Some(running) = tables.transfers.get_mut(id).filter(is_cancelable) else {
             return Ok(None);
         };
@@ -157,9 +158,9 @@ impl TransferStore for InMemoryTransferStore {
         execution_number: u32,
         reason: FailureCode,
     ) -> Result<Transfer, WriteError> {
-        self.edit(id, same_attempt(execution_number), |t| {
-            t.ending.get_or_insert(reason);
-            t.clone()
+        self.edit(id, same_execution(execution_number), |transfer| {
+            transfer.ending.get_or_insert(reason);
+            transfer.clone()
         })
     }
 
@@ -184,11 +185,11 @@ impl TransferStore for InMemoryTransferStore {
         transfer.ended_at = Some(ended_at);
         transfer.slot_state = SlotState::Idle;
         let ended = transfer.clone();
-        tables.leave(&ended);
+        tables.remove_from_slots_and_queue(&ended);
         let key = (ended.transfer_id.clone(), ended.execution_number);
         let record = OutcomeRecord::of(&ended).unwrap();
         tables.outbox.insert(key, (record, ended_at + docferry_app::ports::OUTBOX_RESEND_DELAY));
-        tables.count(&ended);
+        tables.count_ended_document(&ended);
         tables.store_notification(WebhookNotification::of_transfer(&ended));
         Ok(ended)
     }

@@ -1,4 +1,5 @@
-//! In-memory `UploadStore`.
+//! In-memory implementation of the port [`UploadStore`]: upload sessions and the progress of
+//! uploads.
 
 use docferry_app::ports::{
     CheckpointAck, SealedSession, SessionRecord, StoreError, UploadStore, WriteError,
@@ -9,13 +10,13 @@ use docferry_domain::upload::Checkpoint;
 use jiff::Timestamp;
 
 use super::InMemoryTransferStore;
-use super::guards::{not_ending, same_attempt, same_epoch};
+use super::guards::{not_ending, same_epoch, same_execution};
 
 impl UploadStore for InMemoryTransferStore {
     async fn claim(&self, id: &TransferId, execution_number: u32) -> Result<Transfer, WriteError> {
-        self.edit(id, not_ending(same_attempt(execution_number)), |t| {
-            t.epoch += 1;
-            t.clone()
+        self.edit(id, not_ending(same_execution(execution_number)), |transfer| {
+            transfer.epoch += 1;
+            transfer.clone()
         })
     }
 
@@ -49,7 +50,7 @@ impl UploadStore for InMemoryTransferStore {
         epoch: u64,
         object: &ArrivedObject,
     ) -> Result<(), WriteError> {
-        self.edit(id, same_epoch(epoch), |t| t.object = Some(object.clone()))
+        self.edit(id, same_epoch(epoch), |transfer| transfer.object = Some(object.clone()))
     }
 
     async fn checkpoint(
@@ -58,10 +59,10 @@ impl UploadStore for InMemoryTransferStore {
         epoch: u64,
         checkpoint: &Checkpoint,
     ) -> Result<CheckpointAck, WriteError> {
-        self.edit(id, same_epoch(epoch), |t| {
-            t.checkpoint = Some(checkpoint.clone());
-            t.bytes_done = t.bytes_done.max(checkpoint.offset);
-            CheckpointAck { stop: t.cancel_requested || t.ending.is_some() }
+        self.edit(id, same_epoch(epoch), |transfer| {
+            transfer.checkpoint = Some(checkpoint.clone());
+            transfer.bytes_done = transfer.bytes_done.max(checkpoint.offset);
+            CheckpointAck { stop: transfer.cancel_requested || transfer.ending.is_some() }
         })
     }
 
@@ -71,7 +72,7 @@ impl UploadStore for InMemoryTransferStore {
         epoch: u64,
         resume_at: Timestamp,
     ) -> Result<(), WriteError> {
-        self.edit(id, same_epoch(epoch), |t| t.resume_at = Some(resume_at))
+        self.edit(id, same_epoch(epoch), |transfer| transfer.resume_at = Some(resume_at))
     }
 
     async fn record_delivery(
@@ -82,11 +83,12 @@ impl UploadStore for InMemoryTransferStore {
     ) -> Result<(), WriteError> {
         self.edit(id, same_epoch(epoch), |_| ())?;
         if let Delivery::Download(artifact) = delivery {
-            self.tables().offer(&artifact.key)?;
+            self.tables().mark_delivered(&artifact.key)?;
         }
-        self.edit(id, same_epoch(epoch), |t| {
-            t.delivery = Some(delivery.clone());
-            t.bytes_done = t.bytes_done.max(t.source.as_ref().map_or(0, |s| s.size));
+        self.edit(id, same_epoch(epoch), |transfer| {
+            transfer.delivery = Some(delivery.clone());
+            transfer.bytes_done =
+                transfer.bytes_done.max(transfer.source.as_ref().map_or(0, |source| source.size));
         })
     }
 }

@@ -1,4 +1,5 @@
-//! Addresses and host names that must not be called.
+//! Tests that the webhook client does not connect to private addresses, neither by IP address nor
+//! by a host name that resolves to one.
 
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
@@ -23,6 +24,7 @@ impl Resolve for FixedResolver {
     }
 }
 
+/// Returns a resolver that returns these IP addresses for every name.
 fn resolving_to(addresses: &[&str]) -> Arc<FixedResolver> {
     let parse = |text: &&str| SocketAddr::new(text.parse::<IpAddr>().unwrap(), 0);
     Arc::new(FixedResolver(addresses.iter().map(parse).collect()))
@@ -45,7 +47,9 @@ async fn host_name_of_a_private_address_is_not_connected_to() {
         let receiver =
             HttpWebhookReceiver::with_resolver(settings, secrets, resolving_to(addresses)).unwrap();
         let url = format!("https://hooks.docferry.example:{port}/");
+
         let result = receiver.deliver(&notification_to(&url, CallbackRule::Public), now()).await;
+
         assert_eq!(result, Err(ReceiverError::Forbidden), "{addresses:?}");
     }
 
@@ -56,20 +60,20 @@ async fn host_name_of_a_private_address_is_not_connected_to() {
 #[tokio::test]
 async fn resolver_returns_only_allowed_addresses() {
     let found = resolving_to(&["10.0.0.1", "8.8.8.8", "::1", "2606:4700:4700::1111", "127.0.0.1"]);
-    let allowed = async |rule| {
+    let allowed_by = async |rule| {
         let name = "hooks.docferry.example".parse().unwrap();
         let allowed = Guard::new(rule, found.clone()).resolve(name).await.unwrap();
         allowed.map(|address| address.ip().to_string()).collect::<Vec<_>>()
     };
-    assert_eq!(allowed(CallbackRule::Public).await, ["8.8.8.8", "2606:4700:4700::1111"]);
+    assert_eq!(allowed_by(CallbackRule::Public).await, ["8.8.8.8", "2606:4700:4700::1111"]);
     assert_eq!(
-        allowed(CallbackRule::PublicAndLoopback).await,
+        allowed_by(CallbackRule::PublicAndLoopback).await,
         ["8.8.8.8", "::1", "2606:4700:4700::1111", "127.0.0.1"]
     );
 }
 
-/// An address in the URL that was allowed when the job was created may not be allowed any more
-/// when the job ends, so it is checked again.
+/// The rule may have changed since the job was created. An address in the URL that was allowed then
+/// is therefore checked again at delivery.
 #[tokio::test]
 async fn address_in_the_url_is_checked_at_delivery() {
     let server = start_server_with_response(ResponseTemplate::new(200)).await;

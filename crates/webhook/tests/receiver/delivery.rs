@@ -1,4 +1,5 @@
-//! Signatures and responses.
+//! Tests of the delivery of webhook notifications: their signatures, and the handling of the
+//! receiver's responses and failures.
 
 use std::time::Duration;
 
@@ -18,8 +19,10 @@ use crate::support::{
 async fn repeated_webhook_has_a_standard_signature_and_the_same_id_and_body() {
     let server = start_server_with_response(ResponseTemplate::new(204)).await;
     let url = format!("{}/hook?key=1", server.uri());
+
     deliver_to(&url).await.unwrap();
     deliver_to(&url).await.unwrap();
+
     let requests = server.received_requests().await.unwrap();
     let [first, second] = requests.as_slice() else { panic!("{}", requests.len()) };
     assert_eq!(first.url.query(), Some("key=1"));
@@ -28,10 +31,8 @@ async fn repeated_webhook_has_a_standard_signature_and_the_same_id_and_body() {
     assert_eq!(first.headers["content-type"], "application/json");
     assert_eq!(first.headers["traceparent"], TRACEPARENT);
     assert_eq!(first.headers["webhook-signature"], expected_signature(CURRENT_SECRET, first));
-    assert_eq!(
-        (&first.headers["webhook-id"], &first.body),
-        (&second.headers["webhook-id"], &second.body)
-    );
+    assert_eq!(first.headers["webhook-id"], second.headers["webhook-id"]);
+    assert_eq!(first.body, second.body);
 
     let body: serde_json::Value = serde_json::from_slice(&first.body).unwrap();
     assert_eq!(body["type"], "download.failed");
@@ -47,7 +48,9 @@ async fn webhook_has_two_signatures_during_secret_rotation() {
     )
     .unwrap();
     let notification = notification_to(&server.uri(), CallbackRule::PublicAndLoopback);
+
     receiver.deliver(&notification, now()).await.unwrap();
+
     let request = server.received_requests().await.unwrap().remove(0);
     let expected = [
         expected_signature(CURRENT_SECRET, &request),
@@ -62,7 +65,9 @@ async fn webhook_is_not_sent_without_a_secret() {
     let server = start_server_with_response(ResponseTemplate::new(200)).await;
     let receiver = HttpWebhookReceiver::new(loopback_settings(), NoSecrets).unwrap();
     let notification = notification_to(&server.uri(), CallbackRule::PublicAndLoopback);
+
     let result = receiver.deliver(&notification, now()).await;
+
     assert_eq!(result, Err(ReceiverError::NoSecret("AccessDenied".into())));
     assert!(server.received_requests().await.unwrap().is_empty());
 }
@@ -71,6 +76,7 @@ async fn webhook_is_not_sent_without_a_secret() {
 async fn webhook_status_410_is_permanent_and_503_is_retryable() {
     let server = start_server_with_response(ResponseTemplate::new(410)).await;
     assert_eq!(deliver_to(&server.uri()).await, Err(ReceiverError::Gone));
+
     let busy = ResponseTemplate::new(503).insert_header("retry-after", "60");
     let server = start_server_with_response(busy).await;
     let retry_after = Some(Duration::from_secs(60));
@@ -82,14 +88,15 @@ async fn webhook_status_410_is_permanent_and_503_is_retryable() {
 
 #[tokio::test]
 async fn webhook_redirect_is_not_followed() {
-    let elsewhere = start_server_with_response(ResponseTemplate::new(200)).await;
+    let redirect_target = start_server_with_response(ResponseTemplate::new(200)).await;
     for status in [301, 302, 303, 307, 308] {
-        let redirect = ResponseTemplate::new(status).insert_header("location", elsewhere.uri());
+        let redirect =
+            ResponseTemplate::new(status).insert_header("location", redirect_target.uri());
         let server = start_server_with_response(redirect).await;
         let rejected = ReceiverError::Refused { status, retry_after: None };
         assert_eq!(deliver_to(&server.uri()).await, Err(rejected));
     }
-    assert!(elsewhere.received_requests().await.unwrap().is_empty());
+    assert!(redirect_target.received_requests().await.unwrap().is_empty());
 }
 
 #[tokio::test]
@@ -101,12 +108,13 @@ async fn slow_or_absent_receiver_is_unreachable_and_not_named_in_errors() {
         ReceiverSettings { timeout: Duration::from_millis(500), ..loopback_settings() };
     let result = deliver_with(short_timeout, &format!("{}/secret", slow.uri())).await;
     assert_eq!(result, Err(ReceiverError::Unreachable("it took too long")));
+
     let result = deliver_to("http://127.0.0.1:1/secret").await;
     assert_eq!(result, Err(ReceiverError::Unreachable("no connection was made")));
     assert!(!result.unwrap_err().to_string().contains("127.0.0.1"));
 }
 
-/// The call ends with the headers of the response; an endless body is not read.
+/// The call ends when the headers of the response have arrived, even if the body never ends.
 #[tokio::test]
 async fn webhook_response_body_is_not_read() {
     use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
@@ -122,6 +130,8 @@ async fn webhook_response_body_is_not_read() {
         while stream.write_all(&buffer).await.is_ok() {}
     };
     let url = format!("http://{address}/");
+
     let (result, ()) = tokio::join!(deliver_to(&url), server_task);
+
     assert_eq!(result, Ok(()));
 }

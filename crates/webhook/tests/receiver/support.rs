@@ -1,4 +1,4 @@
-//! Secrets, notifications and servers of the tests.
+//! Helpers of the tests of the webhook client: signing secrets, notifications and local servers.
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
@@ -15,9 +15,10 @@ use sha2::Sha256;
 use wiremock::matchers::method;
 use wiremock::{Mock, MockServer, Request, ResponseTemplate};
 
-// Both secrets have 24 bytes.
+/// Current signing secret: 24 bytes in base64, with a prefix.
 pub(crate) const CURRENT_SECRET: &str = "whsec_C2FVsBQIhrscChlQIMV+b5sSYspob7oD";
 
+/// Previous signing secret: 24 bytes in base64, without a prefix.
 pub(crate) const PREVIOUS_SECRET: &str = "MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw";
 
 /// Provider of the current secret and, if set, the previous one.
@@ -32,7 +33,7 @@ impl SecretProvider for FixedSecrets {
     }
 }
 
-/// Provider that fails.
+/// Provider whose secrets cannot be read.
 pub(crate) struct NoSecrets;
 
 impl SecretProvider for NoSecrets {
@@ -41,6 +42,7 @@ impl SecretProvider for NoSecrets {
     }
 }
 
+/// Trace context of all notifications.
 pub(crate) const TRACEPARENT: &str = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01";
 
 /// Time of all deliveries, in seconds since 1970.
@@ -87,9 +89,9 @@ pub(crate) async fn deliver_with(
 }
 
 /// Starts a server that gives this response to each notification.
-pub(crate) async fn start_server_with_response(answer: ResponseTemplate) -> MockServer {
+pub(crate) async fn start_server_with_response(response: ResponseTemplate) -> MockServer {
     let server = MockServer::start().await;
-    Mock::given(method("POST")).respond_with(answer).mount(&server).await;
+    Mock::given(method("POST")).respond_with(response).mount(&server).await;
     server
 }
 

@@ -1,4 +1,5 @@
-//! Cache of the issuer's signing keys.
+//! Cache of the public keys with which the OpenID Connect issuer signs its tokens. It limits how
+//! often the keys are fetched.
 
 use std::time::Duration;
 
@@ -10,10 +11,11 @@ use super::keys::{Key, KeySet};
 
 /// Cache of the issuer's keys, shared by the invocations of a process.
 ///
-/// An unknown key id may be that of a new key, or forged. So it triggers a refresh, but at most one
-/// in every [`KeyCache::PAUSE`]. Forged tokens thus cost the issuer at most two requests per pause
-/// and process (discovery document and keys), and do not slow down other callers. A token that is
-/// signed with a key younger than the pause may be rejected until the next refresh.
+/// An unknown key id may belong to a new key, or it may be forged. So an unknown id triggers a fetch
+/// of all keys, but at most one fetch in every [`KeyCache::PAUSE`]. Forged tokens thus cost the
+/// issuer at most two requests per pause and process (discovery document and keys), and do not slow
+/// down other callers. A token that is signed with a very new key may be rejected until the pause is
+/// over.
 #[derive(Debug)]
 pub struct KeyCache<S> {
     source: S,
@@ -23,7 +25,7 @@ pub struct KeyCache<S> {
 #[derive(Debug, Default)]
 struct State {
     keys: KeySet,
-    /// Time of the last fetch, successful or not.
+    /// Time of the last fetch, which may have failed.
     last_fetch: Option<Instant>,
     /// Time of the last successful fetch, which returned `keys`.
     last_success: Option<Instant>,
@@ -32,11 +34,11 @@ struct State {
 impl<S: KeySource> KeyCache<S> {
     /// Minimum time between two fetches.
     pub const PAUSE: Duration = Duration::from_secs(30);
-    /// Minimum time between two fetches while no key is known. It is shorter, because no token can
-    /// be validated then.
+    /// Minimum time between two fetches while no key is known. It is shorter than [`Self::PAUSE`],
+    /// because no token can be verified without keys.
     pub const FIRST_PAUSE: Duration = Duration::from_secs(2);
-    /// Maximum age of the keys. Older ones are fetched again, so that a key that the issuer has
-    /// revoked does not stay valid for the life of a process.
+    /// Maximum age of the keys. Older keys are fetched again, so that a key that the issuer has
+    /// revoked does not stay valid as long as the process runs.
     pub const FRESH: Duration = Duration::from_secs(3600);
 
     /// Creates an empty cache. Keys are fetched on first use.
@@ -48,7 +50,7 @@ impl<S: KeySource> KeyCache<S> {
     /// previous keys stay in use.
     ///
     /// # Errors
-    /// When no key is known and the keys cannot be fetched now.
+    /// [`FetchError`] if no key is known and the keys cannot be fetched now.
     pub(super) async fn key(&self, id: &str) -> Result<Option<Key>, FetchError> {
         let mut state = self.state.lock().await;
         let is_fresh = state.last_success.is_some_and(|time| time.elapsed() < Self::FRESH);
@@ -78,18 +80,27 @@ impl<S: KeySource> KeyCache<S> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use std::sync::Mutex as Lock;
+    use std::sync::Mutex as StdMutex;
 
-    /// Source that returns a key set with the next id of the script, and an error for an empty id
-    /// or after the end of the script. Also counts the fetches.
-    struct Scripted(Lock<(Vec<&'static str>, u32)>);
+    /// Entry of a script that makes a fetch fail.
+    const FAILURE: &str = "";
 
-    impl KeySource for Scripted {
+    /// Source whose responses are given by a script.
+    struct ScriptedSource(StdMutex<Script>);
+
+    struct Script {
+        /// One entry for each fetch: the id of the only key that it returns, or [`FAILURE`].
+        /// Fetches after the last entry fail.
+        key_ids: Vec<&'static str>,
+        fetch_count: u32,
+    }
+
+    impl KeySource for ScriptedSource {
         async fn fetch(&self) -> Result<KeySet, FetchError> {
             let mut script = self.0.lock().unwrap();
-            script.1 += 1;
-            let id = if script.0.is_empty() { "" } else { script.0.remove(0) };
-            if id.is_empty() {
+            script.fetch_count += 1;
+            let id = if script.key_ids.is_empty() { FAILURE } else { script.key_ids.remove(0) };
+            if id == FAILURE {
                 return Err(FetchError::NoAnswer("x"));
             }
             let key = format!(r#"{{"kty":"RSA","kid":"{id}","n":"3q2-7w","e":"AQAB"}}"#);
@@ -97,36 +108,37 @@ mod tests {
         }
     }
 
-    fn cache(script: &[&'static str]) -> KeyCache<Scripted> {
-        KeyCache::new(Scripted(Lock::new((script.to_vec(), 0))))
+    fn cache_of_script(key_ids: &[&'static str]) -> KeyCache<ScriptedSource> {
+        let script = Script { key_ids: key_ids.to_vec(), fetch_count: 0 };
+        KeyCache::new(ScriptedSource(StdMutex::new(script)))
     }
 
-    async fn knows(cache: &KeyCache<Scripted>, id: &str) -> bool {
+    async fn knows(cache: &KeyCache<ScriptedSource>, id: &str) -> bool {
         cache.key(id).await.unwrap().is_some()
     }
 
-    fn fetches(cache: &KeyCache<Scripted>) -> u32 {
-        cache.source.0.lock().unwrap().1
+    fn fetch_count(cache: &KeyCache<ScriptedSource>) -> u32 {
+        cache.source.0.lock().unwrap().fetch_count
     }
 
     #[tokio::test(start_paused = true)]
     async fn forged_key_ids_cause_at_most_one_fetch_in_thirty_seconds() {
-        let cache = cache(&["a", "a", "a"]);
+        let cache = cache_of_script(&["a", "a", "a"]);
         for id in 0..100 {
             assert!(!knows(&cache, &format!("forged-{id}")).await);
             assert!(knows(&cache, "a").await);
         }
-        assert_eq!(fetches(&cache), 1);
+        assert_eq!(fetch_count(&cache), 1);
         tokio::time::advance(Duration::from_secs(30)).await;
         for id in 0..100 {
             assert!(!knows(&cache, &format!("forged-{id}")).await);
         }
-        assert_eq!(fetches(&cache), 2);
+        assert_eq!(fetch_count(&cache), 2);
     }
 
     #[tokio::test(start_paused = true)]
     async fn key_refresh_adds_new_keys_and_drops_removed_ones() {
-        let cache = cache(&["old", "new"]);
+        let cache = cache_of_script(&["old", "new"]);
         assert!(knows(&cache, "old").await);
         assert!(!knows(&cache, "new").await);
         tokio::time::advance(Duration::from_secs(30)).await;
@@ -136,16 +148,16 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn cached_keys_stay_in_use_while_the_issuer_does_not_answer() {
-        let cache = cache(&["a", "", ""]);
+        let cache = cache_of_script(&["a", FAILURE, FAILURE]);
         assert!(knows(&cache, "a").await);
         tokio::time::advance(Duration::from_secs(7200)).await;
         assert!(knows(&cache, "a").await && !knows(&cache, "b").await);
-        assert_eq!(fetches(&cache), 2, "a failed fetch is not retried at once");
+        assert_eq!(fetch_count(&cache), 2, "a failed fetch is not retried at once");
     }
 
     #[tokio::test(start_paused = true)]
     async fn revoked_key_is_dropped_within_an_hour() {
-        let cache = cache(&["a", "b"]);
+        let cache = cache_of_script(&["a", "b"]);
         assert!(knows(&cache, "a").await);
         tokio::time::advance(Duration::from_secs(3599)).await;
         assert!(knows(&cache, "a").await);
@@ -155,11 +167,11 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn first_key_fetch_is_retried_after_two_seconds() {
-        let cache = cache(&["", "a"]);
+        let cache = cache_of_script(&[FAILURE, "a"]);
         for _ in 0..3 {
             cache.key("a").await.unwrap_err();
         }
-        assert_eq!(fetches(&cache), 1);
+        assert_eq!(fetch_count(&cache), 1);
         tokio::time::advance(Duration::from_secs(2)).await;
         assert!(knows(&cache, "a").await);
     }

@@ -1,38 +1,38 @@
-//! Claims of a token that identify the caller and its scopes.
+//! Reads the claims of a verified token that identify the caller: its subject, its scopes and its
+//! user id in Microsoft Graph.
 
 use docferry_contract::scope::Scopes;
 use serde_json::{Map, Value};
 
 pub(super) type Claims = Map<String, Value>;
 
-/// Returns the subject if it is allowed as a principal: 1 to 200 printable ASCII characters without
-/// spaces and without `@`.
+/// Returns the value of the subject claim if it is allowed as a principal: 1 to 200 printable ASCII
+/// characters without spaces and without `@`.
 ///
-/// The principal is written to records, messages and logs, which must not contain email addresses.
+/// The principal is the name of the caller in records, messages and logs. These must not contain
+/// email addresses.
 pub(super) fn subject<'a>(claims: &'a Claims, name: &str) -> Option<&'a str> {
     let subject = claims.get(name)?.as_str()?;
     let is_printable = subject.bytes().all(|byte| byte.is_ascii_graphic());
-    let fits = (1..=200).contains(&subject.len()) && is_printable && !subject.contains('@');
-    fits.then_some(subject)
+    let is_allowed = (1..=200).contains(&subject.len()) && is_printable && !subject.contains('@');
+    is_allowed.then_some(subject)
 }
 
-/// Returns the id of a Microsoft Graph user in lower case, as Entra writes it; `None` unless the
-/// claim is a UUID.
-///
-/// Another issuer may use the claim for something else. Such a value must not be mistaken for the
-/// id of a Graph user.
+/// Returns the caller's user id in Microsoft Graph in lower case, as Entra writes it. Returns `None`
+/// if the claim is not a UUID: an issuer other than Entra may use the claim for other values, which
+/// must not be mistaken for the id of a Graph user.
 pub(super) fn graph_user(claims: &Claims, name: &str) -> Option<String> {
     let id = claims.get(name)?.as_str()?;
     let is_uuid = id.len() == 36
-        && id.bytes().enumerate().all(|(at, byte)| match at {
+        && id.bytes().enumerate().all(|(index, byte)| match index {
             8 | 13 | 18 | 23 => byte == b'-',
             _ => byte.is_ascii_hexdigit(),
         });
     is_uuid.then(|| id.to_ascii_lowercase())
 }
 
-/// Returns the known scopes in a claim: a string with spaces between the scopes, or a list of
-/// strings. A claim of any other type gives no scopes.
+/// Returns the scopes of docferry that a claim contains. The claim may be a string with spaces
+/// between the scopes, or a list of strings. A claim of another type contains no scopes.
 pub(super) fn scopes(claims: &Claims, path: &str) -> Scopes {
     match claim_at(claims, path) {
         Some(Value::String(text)) => Scopes::parse(text),
@@ -41,8 +41,8 @@ pub(super) fn scopes(claims: &Claims, path: &str) -> Scopes {
     }
 }
 
-/// Returns the claim with the name `path` (names can contain dots), or the nested claim at the
-/// path.
+/// Returns the claim whose name is `path`, because names can contain dots. If there is no such
+/// claim, returns the nested claim to which the parts of the path lead.
 fn claim_at<'a>(claims: &'a Claims, path: &str) -> Option<&'a Value> {
     if let Some(value) = claims.get(path) {
         return Some(value);
@@ -87,27 +87,29 @@ mod tests {
 
     #[test]
     fn graph_user_claim_must_be_a_uuid() {
-        let of = |value: Value| graph_user(&claims(json!({ "oid": value })), "oid");
+        let graph_user_of = |value: Value| graph_user(&claims(json!({ "oid": value })), "oid");
         let id = "0f8fad5b-d9cb-469f-a165-70867728950e";
-        assert_eq!(of(json!(id)).as_deref(), Some(id));
-        assert_eq!(of(json!(id.to_uppercase())).as_deref(), Some(id));
+        assert_eq!(graph_user_of(json!(id)).as_deref(), Some(id));
+        assert_eq!(graph_user_of(json!(id.to_uppercase())).as_deref(), Some(id));
         for bad in [json!(null), json!(5), json!(""), json!("ada"), json!(id.replace('-', "_"))] {
-            assert_eq!(of(bad), None);
+            assert_eq!(graph_user_of(bad), None);
         }
         assert_eq!(graph_user(&claims(json!({})), "oid"), None);
     }
 
     #[test]
     fn subject_must_be_short_printable_and_not_an_email_address() {
-        let of = |value: Value| subject(&claims(json!({ "sub": value })), "sub").is_some();
-        for good in ["a", "auth0|5f7", "f:1c2d:4711", "scv", &"x".repeat(200)] {
-            assert!(of(json!(good)), "{good}");
+        let is_accepted = |value: Value| subject(&claims(json!({ "sub": value })), "sub").is_some();
+        for allowed in ["a", "auth0|5f7", "f:1c2d:4711", "scv", &"x".repeat(200)] {
+            assert!(is_accepted(json!(allowed)), "{allowed}");
         }
-        for bad in ["", " ", "a b", "a\n", "é", "a\u{0}", "ada@court.example", &"x".repeat(201)] {
-            assert!(!of(json!(bad)), "{bad:?}");
+        for forbidden in
+            ["", " ", "a b", "a\n", "é", "a\u{0}", "ada@court.example", &"x".repeat(201)]
+        {
+            assert!(!is_accepted(json!(forbidden)), "{forbidden:?}");
         }
-        for bad in [json!(null), json!(5), json!(["a"]), json!({})] {
-            assert!(!of(bad));
+        for wrong_type in [json!(null), json!(5), json!(["a"]), json!({})] {
+            assert!(!is_accepted(wrong_type));
         }
     }
 }

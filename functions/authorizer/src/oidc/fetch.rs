@@ -1,4 +1,5 @@
-//! Fetches the issuer's keys over HTTP.
+//! Fetches the public keys of the OpenID Connect issuer over HTTP. The issuer publishes two JSON
+//! documents: the discovery document, which contains the URL of the keys, and the key document.
 
 use std::future::Future;
 use std::time::Duration;
@@ -10,13 +11,13 @@ use serde::Deserialize;
 use super::keys::KeySet;
 use super::settings::{OidcSettings, SetupError, secure_url};
 
-/// Maximum size of a document. The key documents of large providers, which include certificates,
-/// have about 50 kB.
+/// Maximum size of a document in bytes. The key documents of large issuers, which include
+/// certificates, have about 50 kB.
 const MAX_DOCUMENT_BYTES: usize = 256 * 1024;
-/// Timeout for one document. Two documents have to be fetched within an invocation.
+/// Timeout for fetching one document. An invocation of the function may have to fetch two.
 const TIMEOUT: Duration = Duration::from_secs(3);
 
-/// Failure to fetch the keys. The texts name the document, but no URL.
+/// Failure to fetch the keys. The error texts name the document, but contain no URL.
 #[derive(Debug, thiserror::Error)]
 pub enum FetchError {
     /// No complete response arrived in time, or the response is too large.
@@ -39,8 +40,8 @@ pub trait KeySource: Send + Sync {
     fn fetch(&self) -> impl Future<Output = Result<KeySet, FetchError>> + Send;
 }
 
-/// [`KeySource`] that fetches the keys over HTTP, from the configured URL or else from the one in
-/// the issuer's discovery document.
+/// [`KeySource`] that fetches the keys over HTTP. Without a configured URL of the keys, it uses the
+/// URL in the issuer's discovery document.
 #[derive(Debug)]
 pub struct HttpKeys {
     http: reqwest::Client,
@@ -55,7 +56,7 @@ struct Discovery {
 }
 
 impl HttpKeys {
-    /// Creates the client without sending anything.
+    /// Creates the HTTP client without sending a request.
     ///
     /// # Errors
     /// [`SetupError`] if the settings are invalid or the TLS stack fails to start.
@@ -74,43 +75,43 @@ impl HttpKeys {
         Ok(Self { http, issuer, jwks_url })
     }
 
-    /// Returns the configured URL of the keys, or the one in the discovery document.
+    /// Returns the URL of the keys: the configured one, or the one in the discovery document.
     async fn jwks_url(&self) -> Result<String, FetchError> {
         if let Some(url) = &self.jwks_url {
             return Ok(url.clone());
         }
-        let what = "the discovery document";
+        let document = "the discovery document";
         let base = self.issuer.trim_end_matches('/');
         let url = format!("{base}/.well-known/openid-configuration");
-        let bytes = self.get(what, &url).await?;
+        let bytes = self.get(document, &url).await?;
         let discovery: Discovery =
-            serde_json::from_slice(&bytes).map_err(|_| FetchError::Invalid(what))?;
+            serde_json::from_slice(&bytes).map_err(|_| FetchError::Invalid(document))?;
         if discovery.issuer != self.issuer {
             return Err(FetchError::OtherIssuer);
         }
-        secure_url(&discovery.jwks_uri).ok_or(FetchError::Invalid(what))?;
+        secure_url(&discovery.jwks_uri).ok_or(FetchError::Invalid(document))?;
         Ok(discovery.jwks_uri)
     }
 
-    /// Fetches a document; `what` is its name for errors.
-    async fn get(&self, what: &'static str, url: &str) -> Result<Vec<u8>, FetchError> {
+    /// Fetches a document. `document` is its description in errors.
+    async fn get(&self, document: &'static str, url: &str) -> Result<Vec<u8>, FetchError> {
         let request = self.http.get(url).header("accept", "application/json");
-        let response = request.send().await.map_err(|_| FetchError::NoAnswer(what))?;
+        let response = request.send().await.map_err(|_| FetchError::NoAnswer(document))?;
         if response.status() != reqwest::StatusCode::OK {
-            return Err(FetchError::Status(what, response.status().as_u16()));
+            return Err(FetchError::Status(document, response.status().as_u16()));
         }
         let body = Limited::new(reqwest::Body::from(response), MAX_DOCUMENT_BYTES);
-        let whole = body.collect().await.map_err(|_| FetchError::NoAnswer(what))?;
-        Ok(whole.to_bytes().to_vec())
+        let collected = body.collect().await.map_err(|_| FetchError::NoAnswer(document))?;
+        Ok(collected.to_bytes().to_vec())
     }
 }
 
 impl KeySource for HttpKeys {
     async fn fetch(&self) -> Result<KeySet, FetchError> {
-        let what = "the key document";
-        let bytes = self.get(what, &self.jwks_url().await?).await?;
-        let keys = KeySet::parse(&bytes).ok_or(FetchError::Invalid(what))?;
+        let document = "the key document";
+        let bytes = self.get(document, &self.jwks_url().await?).await?;
+        let keys = KeySet::parse(&bytes).ok_or(FetchError::Invalid(document))?;
         // An empty key set counts as an error, so that the cache keeps the previous keys.
-        if keys.is_empty() { Err(FetchError::Invalid(what)) } else { Ok(keys) }
+        if keys.is_empty() { Err(FetchError::Invalid(document)) } else { Ok(keys) }
     }
 }

@@ -1,4 +1,5 @@
-//! Verification of tokens.
+//! Verification of bearer tokens: JSON Web Tokens that the configured OpenID Connect issuer has
+//! signed. A verified token identifies the caller of the API and its scopes.
 
 use docferry_contract::scope::Scopes;
 use jsonwebtoken::errors::ErrorKind;
@@ -27,13 +28,13 @@ pub struct Caller {
 /// Reason for which a token is rejected. It is logged, so it contains no part of the token.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum Rejection {
-    /// It is not a JSON Web Token, or of an unsupported kind.
+    /// The token is not a JSON Web Token, or it uses features that are not supported.
     #[error("malformed or unsupported token")]
     Malformed,
     /// The issuer has no key with the token's key id, or the token has no key id.
     #[error("signed with an unknown key")]
     UnknownKey,
-    /// The key is for a different algorithm than the one in the token's header.
+    /// The token's header names another algorithm than the one that the key belongs to.
     #[error("signed with an algorithm that does not match the key")]
     Algorithm,
     /// The signature does not match the key.
@@ -78,8 +79,8 @@ pub struct Issuer<S> {
 }
 
 impl Issuer<HttpKeys> {
-    /// Creates the verifier without fetching anything; `None` if the settings name no issuer.
-    /// Tokens are not accepted then.
+    /// Creates the verifier without fetching the keys. Returns `None` if the settings name no
+    /// issuer; no tokens are accepted in this case.
     ///
     /// # Errors
     /// [`SetupError`] if the settings are invalid.
@@ -93,14 +94,14 @@ impl Issuer<HttpKeys> {
 }
 
 impl<S: KeySource> Issuer<S> {
-    /// Verifies a token and returns the caller it identifies.
+    /// Verifies a token and returns the caller that it identifies.
     ///
     /// # Errors
     /// See [`TokenError`].
     pub async fn verify(&self, token: &SecretString) -> Result<Caller, TokenError> {
         let token = token.expose_secret();
         let header = decode_header(token).map_err(|_| Rejection::Malformed)?;
-        // `crit` lists extensions that a verifier must support; none are supported here.
+        // `crit` lists extensions that a verifier must support. This one supports no extension.
         if header.crit.is_some() {
             return Err(Rejection::Malformed.into());
         }
@@ -116,7 +117,7 @@ impl<S: KeySource> Issuer<S> {
         rules.set_issuer(&[&self.settings.issuer]);
         rules.set_audience(&[&self.settings.audience]);
         let claims = decode::<Claims>(token, &key.decoding, &rules).map_err(rejection)?.claims;
-        // The library also accepts a list in `iss`; the standard allows only a string.
+        // `jsonwebtoken` also accepts a list in `iss`, but the standard allows only a string.
         if claims.get("iss").and_then(|iss| iss.as_str()) != Some(&self.settings.issuer) {
             return Err(Rejection::Issuer.into());
         }
@@ -136,7 +137,8 @@ impl From<Rejection> for TokenError {
     }
 }
 
-/// Converts an error of the library. Its text is dropped, because it may quote the token.
+/// Converts an error of `jsonwebtoken` into a reason. The text of the error is dropped, because it
+/// may quote the token.
 #[expect(clippy::needless_pass_by_value, reason = "passed to `map_err` as a function")]
 fn rejection(error: jsonwebtoken::errors::Error) -> Rejection {
     match error.kind() {

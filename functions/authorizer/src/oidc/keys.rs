@@ -1,4 +1,5 @@
-//! Signing keys of the issuer (JWKS).
+//! Public keys with which tokens of the OpenID Connect issuer are verified, parsed from the issuer's
+//! JWKS document (JSON Web Key Set, RFC 7517).
 
 use std::collections::BTreeMap;
 
@@ -9,10 +10,10 @@ use jsonwebtoken::{Algorithm, DecodingKey};
 use serde::Deserialize;
 use serde_json::Value;
 
-/// Key of the issuer and the only algorithm that it may be used with.
+/// Key of the issuer, and the only algorithm with which the key may be used.
 ///
-/// The algorithm comes from the key and never from the token. Otherwise a forged token could make
-/// the verifier use a public key as the secret of an HMAC.
+/// The algorithm comes from the key and never from the token. An algorithm from the token would let
+/// an attacker forge a token that is verified with the public key as the secret of an HMAC.
 #[derive(Debug, Clone)]
 pub(super) struct Key {
     pub(super) algorithm: Algorithm,
@@ -30,16 +31,16 @@ struct Document {
 }
 
 impl KeySet {
-    /// Maximum number of keys. No issuer has that many.
+    /// Maximum number of keys. Real issuers have fewer keys.
     const MAX_KEYS: usize = 100;
 
-    /// Parses a JWKS document; `None` if it is invalid. Keys that are not for signing with RS256 or
-    /// ES256, or have no id, are skipped.
+    /// Parses a JWKS document. Returns `None` if the document is invalid. Skips keys that have no id
+    /// or that are not for signing with RS256 or ES256.
     #[must_use]
     pub fn parse(bytes: &[u8]) -> Option<Self> {
         let document: Document = serde_json::from_slice(bytes).ok()?;
-        let usable = document.keys.into_iter().filter_map(usable);
-        Some(Self(usable.take(Self::MAX_KEYS).collect()))
+        let keys = document.keys.into_iter().filter_map(usable_key);
+        Some(Self(keys.take(Self::MAX_KEYS).collect()))
     }
 
     pub(super) fn get(&self, id: &str) -> Option<&Key> {
@@ -51,8 +52,8 @@ impl KeySet {
     }
 }
 
-/// Converts a key if it can verify RS256 or ES256 signatures.
-fn usable(key: Value) -> Option<(String, Key)> {
+/// Returns the id of a key and the key itself, if it has an id and is for RS256 or ES256 signatures.
+fn usable_key(key: Value) -> Option<(String, Key)> {
     let key: Jwk = serde_json::from_value(key).ok()?;
     let (algorithm, key_algorithm) = match &key.algorithm {
         AlgorithmParameters::RSA(_) => (Algorithm::RS256, KeyAlgorithm::RS256),
@@ -83,43 +84,43 @@ mod tests {
 
     #[test]
     fn only_rs256_and_es256_signing_keys_are_kept() {
-        let rsa = |more: Value| {
+        let rsa_key = |members: Value| {
             let mut key = json!({ "kty": "RSA", "kid": "k", "n": "3q2-7w", "e": "AQAB" });
-            key.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
+            key.as_object_mut().unwrap().extend(members.as_object().unwrap().clone());
             key
         };
-        let ec =
+        let ec_key =
             |curve: &str| json!({ "kty": "EC", "kid": "k", "crv": curve, "x": "AA", "y": "AA" });
-        let kept = |key: Value| {
+        let algorithm_of_parsed = |key: Value| {
             let set = KeySet::parse(json!({ "keys": [key] }).to_string().as_bytes()).unwrap();
             set.get("k").map(|key| key.algorithm)
         };
-        for good in [json!({}), json!({ "alg": "RS256", "use": "sig", "key_ops": ["verify"] })] {
-            assert_eq!(kept(rsa(good)), Some(Algorithm::RS256));
+        for usable in [json!({}), json!({ "alg": "RS256", "use": "sig", "key_ops": ["verify"] })] {
+            assert_eq!(algorithm_of_parsed(rsa_key(usable)), Some(Algorithm::RS256));
         }
-        assert_eq!(kept(ec("P-256")), Some(Algorithm::ES256));
-        for bad in [
-            rsa(json!({ "alg": "RS512" })),
-            rsa(json!({ "alg": "HS256" })),
-            rsa(json!({ "alg": "RSA-OAEP" })),
-            rsa(json!({ "use": "enc" })),
-            rsa(json!({ "key_ops": ["sign"] })),
-            rsa(json!({ "kid": null })),
-            rsa(json!({ "n": "not base64!" })),
-            ec("P-384"),
+        assert_eq!(algorithm_of_parsed(ec_key("P-256")), Some(Algorithm::ES256));
+        for unusable in [
+            rsa_key(json!({ "alg": "RS512" })),
+            rsa_key(json!({ "alg": "HS256" })),
+            rsa_key(json!({ "alg": "RSA-OAEP" })),
+            rsa_key(json!({ "use": "enc" })),
+            rsa_key(json!({ "key_ops": ["sign"] })),
+            rsa_key(json!({ "kid": null })),
+            rsa_key(json!({ "n": "not base64!" })),
+            ec_key("P-384"),
             json!({ "kty": "oct", "kid": "k", "k": "c2VjcmV0" }),
             json!({ "kty": "OKP", "kid": "k", "crv": "Ed25519", "x": "AA" }),
             json!("no key"),
         ] {
-            assert_eq!(kept(bad.clone()), None, "{bad}");
+            assert_eq!(algorithm_of_parsed(unusable.clone()), None, "{unusable}");
         }
     }
 
     #[test]
     fn invalid_key_document_differs_from_an_empty_one() {
         assert!(KeySet::parse(br#"{"keys":[]}"#).unwrap().is_empty());
-        for bad in ["", "<html>", "[]", "{}", r#"{"keys":{}}"#] {
-            assert!(KeySet::parse(bad.as_bytes()).is_none(), "{bad}");
+        for invalid in ["", "<html>", "[]", "{}", r#"{"keys":{}}"#] {
+            assert!(KeySet::parse(invalid.as_bytes()).is_none(), "{invalid}");
         }
     }
 }

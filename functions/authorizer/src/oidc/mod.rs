@@ -1,4 +1,5 @@
-//! Validation of bearer tokens: JSON Web Tokens of one OpenID Connect issuer.
+//! Validation of bearer tokens: JSON Web Tokens that one OpenID Connect issuer has signed. [`Issuer`]
+//! verifies tokens with the issuer's keys, which a [`KeyCache`] fetches by a [`KeySource`].
 
 mod cache;
 mod claims;

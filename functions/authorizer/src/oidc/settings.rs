@@ -1,4 +1,4 @@
-//! Settings of the OpenID Connect issuer.
+//! Settings of the OpenID Connect issuer whose tokens are accepted, and their validation.
 
 use std::net::IpAddr;
 
@@ -9,24 +9,26 @@ use url::{Host, Url};
 const PERSONAL_CLAIMS: [&str; 6] =
     ["email", "name", "nickname", "preferred_username", "unique_name", "upn"];
 
-/// Issuer whose tokens are accepted, and the claims that are read from them.
+/// The issuer whose tokens are accepted, and the claims that are read from the tokens.
 #[derive(Debug, Clone)]
 pub struct OidcSettings {
     /// Issuer, exactly as in the claim `iss`.
     pub issuer: String,
     /// Audience that a token must have in the claim `aud`.
     pub audience: String,
-    /// URL of the issuer's keys. If `None`, it is read from the issuer's discovery document.
+    /// URL of the issuer's keys. If it is `None`, the URL in the issuer's discovery document is used.
     pub jwks_url: Option<String>,
     /// Claim with the caller's id.
     pub subject_claim: String,
-    /// Claim with the scopes; a nested claim is a path with dots, such as `realm_access.roles`.
+    /// Claim with the scopes. The name of a nested claim is a path with dots, such as
+    /// `realm_access.roles`.
     pub scope_claim: String,
     /// Claim with the caller's user id in Microsoft Graph.
     pub graph_user_claim: String,
 }
 
-/// Invalid settings, or failure to create the HTTP client. No text repeats a value.
+/// Invalid settings, or failure to create the HTTP client. The error texts contain no setting's
+/// value.
 #[derive(Debug, thiserror::Error)]
 pub enum SetupError {
     /// A URL is invalid, or uses `http` for an address that is not a loopback address.
@@ -60,22 +62,22 @@ impl OidcSettings {
     }
 }
 
-/// Parses a URL that is safe to fetch keys from: `https`, or a loopback address. An attacker who
-/// can change the keys in transit could sign tokens.
+/// Parses a URL and returns it if keys can be fetched from it safely: with `https`, or from a
+/// loopback address. An attacker who can change keys in transit could sign valid tokens.
 pub(super) fn secure_url(text: &str) -> Option<Url> {
     let url = Url::parse(text).ok()?;
-    let is_local = match url.host()? {
+    let is_loopback = match url.host()? {
         Host::Ipv4(address) => IpAddr::from(address).is_loopback(),
         Host::Ipv6(address) => IpAddr::from(address).is_loopback(),
-        // A name can resolve to any address.
+        // A name, including `localhost`, can resolve to any address.
         Host::Domain(_) => false,
     };
-    let is_secure = url.scheme() == "https" || (url.scheme() == "http" && is_local);
-    let is_plain = url.query().is_none()
+    let is_secure = url.scheme() == "https" || (url.scheme() == "http" && is_loopback);
+    let has_only_host_and_path = url.query().is_none()
         && url.fragment().is_none()
         && url.username().is_empty()
         && url.password().is_none();
-    (is_secure && is_plain).then_some(url)
+    (is_secure && has_only_host_and_path).then_some(url)
 }
 
 #[cfg(test)]
@@ -95,10 +97,10 @@ mod tests {
 
     #[test]
     fn issuer_may_use_http_only_on_loopback_addresses() {
-        for good in ["https://id.example/realms/x", "http://127.0.0.1:8103", "http://[::1]:1"] {
-            assert!(settings(good).check().is_ok(), "{good}");
+        for valid in ["https://id.example/realms/x", "http://127.0.0.1:8103", "http://[::1]:1"] {
+            assert!(settings(valid).check().is_ok(), "{valid}");
         }
-        for bad in [
+        for invalid in [
             "",
             "id.example",
             "ftp://id.example",
@@ -110,18 +112,21 @@ mod tests {
             "https://id.example/#x",
             "https://user@id.example",
         ] {
-            assert!(matches!(settings(bad).check(), Err(SetupError::Url("OIDC_ISSUER"))), "{bad}");
-            let keys =
-                OidcSettings { jwks_url: Some(bad.to_owned()), ..settings("https://id.example") };
-            assert!(matches!(keys.check(), Err(SetupError::Url("OIDC_JWKS_URL"))), "{bad}");
+            let result = settings(invalid).check();
+            assert!(matches!(result, Err(SetupError::Url("OIDC_ISSUER"))), "{invalid}");
+
+            let mut with_invalid_jwks_url = settings("https://id.example");
+            with_invalid_jwks_url.jwks_url = Some(invalid.to_owned());
+            let result = with_invalid_jwks_url.check();
+            assert!(matches!(result, Err(SetupError::Url("OIDC_JWKS_URL"))), "{invalid}");
         }
     }
 
     #[test]
     fn audience_is_required_and_personal_subject_claims_are_rejected() {
         let settings = settings("https://id.example");
-        let open = OidcSettings { audience: String::new(), ..settings.clone() };
-        assert!(matches!(open.check(), Err(SetupError::Audience)));
+        let without_audience = OidcSettings { audience: String::new(), ..settings.clone() };
+        assert!(matches!(without_audience.check(), Err(SetupError::Audience)));
         for claim in ["email", "Email", "upn", "preferred_username"] {
             let personal = OidcSettings { subject_claim: claim.to_owned(), ..settings.clone() };
             assert!(matches!(personal.check(), Err(SetupError::PersonalSubject)), "{claim}");

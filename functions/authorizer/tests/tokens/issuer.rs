@@ -1,4 +1,4 @@
-//! Simulated issuer of tokens.
+//! The simulated OpenID Connect issuer of these tests, and helpers to issue and verify tokens.
 
 use authorizer::oidc::{Caller, HttpKeys, Issuer, OidcSettings, TokenError};
 use docferry_sim_identity::{Config, Running, start};
@@ -19,7 +19,7 @@ impl SimulatedIssuer {
         Self { running: start(Config::default()).await.unwrap(), http }
     }
 
-    /// Settings for tokens of this issuer.
+    /// Returns the settings with which the authorizer accepts tokens of this issuer.
     pub(crate) fn settings(&self) -> OidcSettings {
         OidcSettings {
             issuer: self.running.url().to_owned(),
@@ -31,12 +31,12 @@ impl SimulatedIssuer {
         }
     }
 
-    /// Verifier of tokens of this issuer.
+    /// Returns a verifier of tokens of this issuer.
     pub(crate) fn issuer(&self) -> Issuer<HttpKeys> {
         Issuer::of(self.settings()).unwrap().unwrap()
     }
 
-    /// Posts to the admin interface.
+    /// Sends a POST request to the admin interface of the simulator and returns the response body.
     pub(crate) async fn post_admin(&self, path: &str, body: Value) -> Value {
         let url = format!("{}{path}", self.running.admin_url());
         let response = self.http.post(url).json(&body).send().await.unwrap();
@@ -44,18 +44,19 @@ impl SimulatedIssuer {
     }
 
     /// Issues a token with these properties, which may be invalid.
-    pub(crate) async fn mint(&self, spec: Value) -> String {
-        self.post_admin("/mint", spec).await["token"].as_str().unwrap().to_owned()
+    pub(crate) async fn mint(&self, options: Value) -> String {
+        self.post_admin("/mint", options).await["token"].as_str().unwrap().to_owned()
     }
 
     /// Returns how often the keys were fetched.
     pub(crate) async fn key_fetch_count(&self) -> usize {
         let url = format!("{}/requests", self.running.admin_url());
-        let all: Vec<Value> = self.http.get(url).send().await.unwrap().json().await.unwrap();
-        all.iter().filter(|request| request["operation"] == "jwks").count()
+        let requests: Vec<Value> = self.http.get(url).send().await.unwrap().json().await.unwrap();
+        requests.iter().filter(|request| request["operation"] == "jwks").count()
     }
 }
 
+/// Verifies a token that is given as plain text.
 pub(crate) async fn verify_token(
     issuer: &Issuer<HttpKeys>,
     token: &str,

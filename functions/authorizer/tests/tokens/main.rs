@@ -1,4 +1,4 @@
-//! Valid and invalid tokens of a simulated issuer.
+//! Tests of the authorizer with valid and invalid tokens of a simulated OpenID Connect issuer.
 
 #![allow(clippy::unwrap_used, clippy::panic, reason = "tests")]
 

@@ -1,4 +1,4 @@
-//! Verification of tokens, and its errors.
+//! Tests of the verification of tokens by [`Issuer`], and of its errors.
 
 use authorizer::oidc::{Caller, FetchError, Issuer, OidcSettings, Rejection, TokenError};
 use docferry_contract::scope::Scopes;
@@ -20,8 +20,8 @@ async fn valid_tokens_of_both_algorithms_identify_the_caller_and_scopes() {
         assert_eq!(caller, Caller { subject: "ada".to_owned(), scopes, graph_user });
     }
 
-    let among_others = json!({ "aud": ["other", "docferry"] });
-    verify_token(&issuer, &provider.mint(json!({ "claims": among_others })).await).await.unwrap();
+    let with_two_audiences = json!({ "claims": { "aud": ["other", "docferry"] } });
+    verify_token(&issuer, &provider.mint(with_two_audiences).await).await.unwrap();
     assert_eq!(provider.key_fetch_count().await, 1, "keys are cached");
 }
 
@@ -31,7 +31,7 @@ async fn invalid_tokens_are_rejected_with_the_matching_reason() {
     let issuer = provider.issuer();
     let claims = |claims: Value| json!({ "claims": claims });
     let url = provider.running.url();
-    for (spec, expected) in [
+    for (options, expected) in [
         (json!({ "expiresIn": -90 }), Rejection::Expired),
         (claims(json!({ "exp": null })), Rejection::Claims),
         (claims(json!({ "exp": "tomorrow" })), Rejection::Claims),
@@ -60,10 +60,10 @@ async fn invalid_tokens_are_rejected_with_the_matching_reason() {
         (json!({ "header": { "kid": null } }), Rejection::UnknownKey),
         (json!({ "header": { "kid": "made-up" } }), Rejection::UnknownKey),
     ] {
-        let token = provider.mint(spec.clone()).await;
+        let token = provider.mint(options.clone()).await;
         match verify_token(&issuer, &token).await {
-            Err(TokenError::Rejected(reason)) => assert_eq!(reason, expected, "{spec}"),
-            other => panic!("{spec}: {other:?}"),
+            Err(TokenError::Rejected(reason)) => assert_eq!(reason, expected, "{options}"),
+            result => panic!("{options}: {result:?}"),
         }
     }
 
@@ -79,23 +79,23 @@ async fn clock_skew_below_a_minute_is_tolerated() {
     let issuer = provider.issuer();
     verify_token(&issuer, &provider.mint(json!({ "expiresIn": -30 })).await).await.unwrap();
     let now = jsonwebtoken::get_current_timestamp();
-    let early = |by: u64| json!({ "claims": { "nbf": now + by } });
-    verify_token(&issuer, &provider.mint(early(30)).await).await.unwrap();
-    verify_token(&issuer, &provider.mint(early(90)).await).await.unwrap_err();
+    let valid_in = |seconds: u64| json!({ "claims": { "nbf": now + seconds } });
+    verify_token(&issuer, &provider.mint(valid_in(30)).await).await.unwrap();
+    verify_token(&issuer, &provider.mint(valid_in(90)).await).await.unwrap_err();
 }
 
 #[tokio::test]
 async fn claims_of_keycloak_and_entra_tokens_are_understood() {
     let provider = SimulatedIssuer::start().await;
-    let role = json!(["docferry.write", "uma_authorization"]);
+    let roles = json!(["docferry.write", "uma_authorization"]);
     for (subject_claim, scope_claim, claims) in [
-        ("sub", "client_roles", json!({ "sub": "id", "client_roles": role })),
+        ("sub", "client_roles", json!({ "sub": "id", "client_roles": roles })),
         (
             "sub",
             "resource_access.docferry.roles",
-            json!({ "sub": "id", "resource_access": { "docferry": { "roles": role } } }),
+            json!({ "sub": "id", "resource_access": { "docferry": { "roles": roles } } }),
         ),
-        ("oid", "roles", json!({ "sub": "pairwise", "oid": "id", "roles": role })),
+        ("oid", "roles", json!({ "sub": "pairwise", "oid": "id", "roles": roles })),
         (
             "oid",
             "scp",
@@ -119,28 +119,25 @@ async fn claims_of_keycloak_and_entra_tokens_are_understood() {
         );
     }
 
-    assert!(
-        Issuer::of(OidcSettings { issuer: String::new(), ..provider.settings() })
-            .unwrap()
-            .is_none()
-    );
+    let without_issuer = OidcSettings { issuer: String::new(), ..provider.settings() };
+    assert!(Issuer::of(without_issuer).unwrap().is_none());
 }
 
 #[tokio::test]
 async fn failed_key_fetch_is_an_error_that_names_the_document() {
-    let large = format!("{{\"keys\":[],\"x\":\"{}\"}}", "x".repeat(300 * 1024));
-    let other =
+    let too_large = format!("{{\"keys\":[],\"x\":\"{}\"}}", "x".repeat(300 * 1024));
+    let of_another_issuer =
         r#"{"issuer":"https://elsewhere.example","jwks_uri":"https://elsewhere.example/k"}"#;
-    let fault = |operation: &str, body: &str| json!({ "operation": operation, "body": body });
+    let body_fault = |operation: &str, body: &str| json!({ "operation": operation, "body": body });
     for rule in [
         json!({ "operation": "discovery", "status": 503 }),
         json!({ "operation": "discovery", "status": 302 }),
         json!({ "operation": "discovery", "dropResponse": true }),
         json!({ "operation": "jwks", "delayMs": 4000 }),
-        fault("discovery", "<html>"),
-        fault("discovery", other),
-        fault("jwks", r#"{"keys":[]}"#),
-        fault("jwks", &large),
+        body_fault("discovery", "<html>"),
+        body_fault("discovery", of_another_issuer),
+        body_fault("jwks", r#"{"keys":[]}"#),
+        body_fault("jwks", &too_large),
     ] {
         let provider = SimulatedIssuer::start().await;
         let issuer = provider.issuer();
@@ -150,6 +147,6 @@ async fn failed_key_fetch_is_an_error_that_names_the_document() {
         let TokenError::Unavailable(reason) = error else { panic!("{rule}: {error:?}") };
         let text = reason.to_string();
         assert!(text.contains("document") && !text.contains("http"), "{text}");
-        assert!(!matches!(reason, FetchError::OtherIssuer) || rule["body"] == other);
+        assert!(!matches!(reason, FetchError::OtherIssuer) || rule["body"] == of_another_issuer);
     }
 }

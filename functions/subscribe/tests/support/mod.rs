@@ -1,5 +1,5 @@
-//! Runs the function as Lambda does: as a process of its own, with a simulated runtime API that
-//! passes on each chunk of a response when it arrives, and a simulated table with one item.
+//! Runs the compiled function `subscribe` as Lambda does: as a process that connects to a simulated
+//! Lambda runtime API and to a simulated DynamoDB table.
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "test helpers")]
 
@@ -30,11 +30,13 @@ impl Drop for Function {
 }
 
 impl Function {
+    /// Starts the simulations and the process. `mode` is the value of `STREAM_MODE`: `STREAM` or
+    /// `BUFFERED`.
     pub(crate) async fn start(mode: &str) -> Self {
         let (runtime, table) = (Runtime::start().await, Table::start().await);
         let port = runtime.address().rsplit(':').next().unwrap().to_owned();
         let log = std::env::temp_dir().join(format!("docferry-subscribe-{port}.log"));
-        let file = std::fs::File::create(&log).unwrap();
+        let log_file = std::fs::File::create(&log).unwrap();
         let program = Command::new(env!("CARGO_BIN_EXE_subscribe"))
             .env_clear()
             .envs([
@@ -54,8 +56,8 @@ impl Function {
                 ("STREAM_MODE", mode),
             ])
             .stdin(Stdio::null())
-            .stdout(file.try_clone().unwrap())
-            .stderr(file)
+            .stdout(log_file.try_clone().unwrap())
+            .stderr(log_file)
             .spawn()
             .unwrap();
         Self { runtime, table, program, log }

@@ -1,4 +1,5 @@
-//! Simulated DynamoDB table with one item, for `GetItem` only.
+//! Simulated DynamoDB table that contains one item, the record of a transfer. It supports only the
+//! operation `GetItem`.
 
 use std::sync::{Arc, Mutex};
 
@@ -9,6 +10,7 @@ use docferry_domain::transfer::Transfer;
 use serde_json::{Value, json};
 use sim_kit::Running;
 
+/// The item in the format of the DynamoDB API, if one was put.
 type Item = Arc<Mutex<Option<Value>>>;
 
 /// Table with the record of one transfer.
@@ -18,6 +20,7 @@ pub(crate) struct Table {
 }
 
 impl Table {
+    /// Starts an empty table.
     pub(crate) async fn start() -> Self {
         let item = Item::default();
         let shared = Arc::clone(&item);
@@ -25,6 +28,7 @@ impl Table {
         Self { item, server: sim_kit::serve(0, None, router).await.unwrap() }
     }
 
+    /// Endpoint of DynamoDB for the function.
     pub(crate) fn url(&self) -> &str {
         self.server.url()
     }
@@ -38,14 +42,15 @@ impl Table {
     }
 }
 
+/// Handles a `GetItem` request.
 async fn get_item(State(item): State<Item>, request: String) -> axum::Json<Value> {
     let request: Value = serde_json::from_str(&request).unwrap();
-    let found = item.lock().unwrap().clone();
-    let found = found.filter(|item| item["pk"] == request["Key"]["pk"]);
-    axum::Json(found.map_or_else(|| json!({}), |item| json!({ "Item": item })))
+    let stored_item = item.lock().unwrap().clone();
+    let requested_item = stored_item.filter(|item| item["pk"] == request["Key"]["pk"]);
+    axum::Json(requested_item.map_or_else(|| json!({}), |item| json!({ "Item": item })))
 }
 
-/// Converts a JSON value into a DynamoDB attribute value.
+/// Converts a JSON value into a DynamoDB attribute value, such as `{"S": "text"}`.
 fn attribute(value: &Value) -> Value {
     match value {
         Value::Null => json!({ "NULL": true }),

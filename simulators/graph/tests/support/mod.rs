@@ -1,4 +1,5 @@
-//! Test support: an HTTP client with its own simulator per test.
+//! Test support: a Microsoft Graph simulator for each test, and an HTTP client that has a token of
+//! it.
 #![allow(dead_code, unreachable_pub, reason = "each test file uses only some of these helpers")]
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "test helpers panic on failure")]
 
@@ -11,12 +12,12 @@ use docferry_sim_graph::{Config, Running, start};
 use reqwest::{Client, Method, RequestBuilder, Response, StatusCode};
 use serde_json::{Value, json};
 
-/// Fragment sizes are multiples of this, except for the last fragment.
+/// The size of each fragment except the last one is a multiple of this number of bytes.
 pub const FRAGMENT_UNIT: usize = 327_680;
 /// UPN of the user.
 pub const USER: &str = "ada@example.org";
 
-/// A simulator and an authenticated client.
+/// A simulator, and a client that has a token of it.
 pub struct Bench {
     pub graph: Running,
     pub http: Client,
@@ -33,6 +34,7 @@ pub async fn start_bench() -> Bench {
     start_bench_with(config()).await
 }
 
+/// Starts a simulator with this configuration, and authenticates the client.
 pub async fn start_bench_with(config: Config) -> Bench {
     let graph = start(config).await.unwrap();
     let http = Client::builder().no_proxy().build().unwrap();
@@ -44,14 +46,14 @@ pub async fn start_bench_with(config: Config) -> Bench {
     bench
 }
 
-/// Returns the status and the body, null if it is not JSON.
+/// Returns the status and the body of a response. A body that is not JSON is returned as null.
 pub async fn read_json(response: Response) -> (StatusCode, Value) {
     let status = response.status();
     let bytes = response.bytes().await.unwrap();
     (status, serde_json::from_slice(&bytes).unwrap_or(Value::Null))
 }
 
-/// Returns the most specific error code.
+/// Returns the most specific error code in the body of an error response.
 pub fn error_code(body: &Value) -> String {
     let error = &body["error"];
     let code = error["innerError"]["code"].as_str().or(error["code"].as_str());
@@ -60,7 +62,7 @@ pub fn error_code(body: &Value) -> String {
 
 /// Returns `length` bytes of test data.
 pub fn test_bytes(length: usize) -> Vec<u8> {
-    (0..length).map(|i| u8::try_from((i * 7 + i / 251) % 256).unwrap()).collect()
+    (0..length).map(|index| u8::try_from((index * 7 + index / 251) % 256).unwrap()).collect()
 }
 
 // Requests to Graph and to the simulator's admin interface.
@@ -169,7 +171,8 @@ impl Bench {
     }
 }
 
-/// Sends raw bytes and returns the response, or closes the connection at once if `abandon`.
+/// Sends a request as raw bytes and returns the response. With `abandon`, closes the connection
+/// instead of reading the response.
 pub async fn send_raw(url: &str, head: String, body: Vec<u8>, abandon: bool) -> String {
     let host = url.strip_prefix("http://").unwrap().split('/').next().unwrap().to_owned();
     tokio::task::spawn_blocking(move || {

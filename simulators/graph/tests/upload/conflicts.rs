@@ -1,4 +1,4 @@
-//! Paths, names and quotas at which a session is refused.
+//! Tests of the paths, names and quotas for which the simulator rejects an upload session.
 
 use reqwest::Method;
 use serde_json::json;

@@ -1,4 +1,5 @@
-//! Fragments: their headers, sizes, order and bytes.
+//! Tests of fragments, which are the parts of a file that is uploaded in a session: their headers,
+//! sizes, order and bytes.
 
 use docferry_sim_graph::Config;
 use reqwest::Body;
@@ -100,8 +101,8 @@ async fn upload_url_must_be_sent_byte_for_byte() {
         "PUT {target} HTTP/1.1\r\nHost: x\r\nConnection: close\r\nContent-Length: 5\r\n\
          Content-Range: bytes 0-4/5\r\n\r\n"
     );
-    let answer = send_raw(&url, head, b"hello".to_vec(), false).await;
-    assert!(answer.starts_with("HTTP/1.1 201"), "{answer}");
+    let response = send_raw(&url, head, b"hello".to_vec(), false).await;
+    assert!(response.starts_with("HTTP/1.1 201"), "{response}");
 }
 
 #[tokio::test]

@@ -1,4 +1,4 @@
-//! Lifetime of idle sessions.
+//! Tests of the time after which an idle upload session expires.
 
 use std::time::Duration;
 

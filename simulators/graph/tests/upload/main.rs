@@ -1,4 +1,4 @@
-//! Tests of upload sessions against the contract.
+//! Tests of upload sessions in the Microsoft Graph simulator.
 
 #![allow(clippy::unwrap_used, reason = "tests")]
 

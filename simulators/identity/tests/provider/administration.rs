@@ -1,4 +1,5 @@
-//! Discovery, keys, minted tokens, and the admin interface.
+//! Tests of the discovery document and the admin interface of the OpenID Connect provider
+//! simulator.
 
 use docferry_sim_identity::Algorithm;
 use jsonwebtoken::decode_header;

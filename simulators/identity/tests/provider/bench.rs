@@ -1,4 +1,4 @@
-//! Running provider, and calls of its endpoints.
+//! Test support: a running OpenID Connect provider simulator, and calls of its endpoints.
 
 use std::collections::HashMap;
 
@@ -99,10 +99,11 @@ impl Bench {
         decode(token, &DecodingKey::from_jwk(key).unwrap(), &rules)
     }
 
-    /// Calls the authorization endpoint; returns the status and the parameters of the redirect.
+    /// Calls the authorization endpoint with typical parameters, some of which `overrides`
+    /// replaces. Returns the status and the parameters of the redirect.
     pub(crate) async fn authorize(
         &self,
-        extra: &[(&str, &str)],
+        overrides: &[(&str, &str)],
     ) -> (StatusCode, HashMap<String, String>) {
         let mut query = HashMap::from([
             ("response_type", "code"),
@@ -114,7 +115,7 @@ impl Bench {
             ("code_challenge_method", "S256"),
             ("login_hint", "ada"),
         ]);
-        query.extend(extra.iter().copied());
+        query.extend(overrides.iter().copied());
         let url = format!("{}/authorize", self.provider.url());
         let response = self.http.get(url).query(&query).send().await.unwrap();
         let location =

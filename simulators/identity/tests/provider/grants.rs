@@ -1,4 +1,5 @@
-//! Grants of tokens: client credentials and authorization codes.
+//! Tests of the tokens that the OpenID Connect provider simulator issues for client credentials and
+//! for authorization codes.
 
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
@@ -44,13 +45,14 @@ async fn clients_need_their_secret_and_get_only_their_scopes() {
         (form_for("page", "", ""), 401, "invalid_client"),
         (form_for("service", "p:w%d", "docferry.service"), 400, "invalid_scope"),
     ] {
-        let (answered, body) = bench.request_token(&form).await;
-        assert_eq!((answered.as_u16(), &body["error"]), (status, &json!(error)));
+        let (actual_status, body) = bench.request_token(&form).await;
+        assert_eq!((actual_status.as_u16(), &body["error"]), (status, &json!(error)));
     }
 
     let (_, body) = bench.request_token(&form_for("service", "p:w%d", "docferry.read")).await;
     assert_eq!(body["scope"], "docferry.read");
-    // In a Basic header, both parts are form-encoded first.
+
+    // In a Basic header, the client id and the secret are form-encoded.
     let url = format!("{}/token", bench.provider.url());
     let request = bench.http.post(url).basic_auth("service", Some("p%3Aw%25d"));
     let response = request.form(&[("grant_type", "client_credentials")]).send().await.unwrap();
@@ -78,7 +80,7 @@ async fn authorization_code_is_exchanged_once_with_its_verifier() {
 
     let (status, response) = exchange(&redirect["code"], &verifier, REDIRECT_URI).await;
     assert_eq!(status, StatusCode::OK, "{response}");
-    // Only scopes that were requested and that both the client and the user may have.
+    // The token has only scopes that were requested and that both the client and the user may have.
     assert_eq!(response["scope"], "openid docferry.read");
 
     let access =
@@ -107,18 +109,19 @@ async fn authorization_code_is_exchanged_once_with_its_verifier() {
 async fn authorization_requires_challenge_user_and_registered_redirect() {
     let bench = start_bench(Algorithm::Rs256).await;
     let challenge = "c".repeat(43);
-    let good = ("code_challenge", challenge.as_str());
-    for (extra, error) in [
+    let valid_challenge = ("code_challenge", challenge.as_str());
+    for (overrides, error) in [
         (vec![], "invalid_request"),
-        (vec![good, ("code_challenge_method", "plain")], "invalid_request"),
-        (vec![good, ("login_hint", "unknown")], "login_required"),
-        (vec![good, ("response_type", "token")], "unsupported_response_type"),
+        (vec![valid_challenge, ("code_challenge_method", "plain")], "invalid_request"),
+        (vec![valid_challenge, ("login_hint", "unknown")], "login_required"),
+        (vec![valid_challenge, ("response_type", "token")], "unsupported_response_type"),
     ] {
-        assert_eq!(bench.authorize(&extra).await.1["error"], error);
+        assert_eq!(bench.authorize(&overrides).await.1["error"], error);
     }
 
-    for extra in [("redirect_uri", "http://elsewhere.example"), ("client_id", "unknown")] {
-        let (status, redirect) = bench.authorize(&[good, extra]).await;
+    for wrong_parameter in [("redirect_uri", "http://elsewhere.example"), ("client_id", "unknown")]
+    {
+        let (status, redirect) = bench.authorize(&[valid_challenge, wrong_parameter]).await;
         assert_eq!((status.as_u16(), redirect.len()), (400, 0));
     }
 }

@@ -1,4 +1,5 @@
-//! Test support: a simulator per test, and a fake bucket that records its objects.
+//! Test support: a document source simulator for each test, and a fake exchange bucket that records
+//! the objects written to it.
 #![allow(dead_code, unreachable_pub, reason = "each test file uses only some of these helpers")]
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "test helpers panic on failure")]
 
@@ -26,7 +27,7 @@ pub struct Arrival {
     pub path: String,
     pub content_type: String,
     pub bytes: Vec<u8>,
-    /// Number of parts of a multipart upload; 0 for a single PUT.
+    /// Number of parts of a multipart upload. It is 0 for a single PUT.
     pub parts: usize,
 }
 
@@ -37,7 +38,6 @@ pub struct Bucket {
     _server: Running,
 }
 
-// Recorded objects, oldest first.
 impl Bucket {
     /// Waits for the next object.
     pub async fn next_arrival(&mut self) -> Arrival {
@@ -53,7 +53,7 @@ impl Bucket {
 #[derive(Clone)]
 struct Recorder {
     arrived: UnboundedSender<Arrival>,
-    /// The multipart upload in progress; one at a time is enough for these tests.
+    /// The multipart upload in progress. These tests need only one at a time.
     open: Arc<Mutex<Multipart>>,
 }
 

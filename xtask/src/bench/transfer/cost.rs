@@ -1,14 +1,14 @@
-//! Measures the billed operations of a transfer.
+//! Counts the operations of a transfer that AWS bills.
 
 use anyhow::Result;
 
 use super::{GB, MB, Transfers, size_text};
 use crate::bench::clients::docferry;
-use crate::bench::counting::Counting;
+use crate::bench::counting::CountingProxy;
 use crate::bench::line::Line;
 use crate::bench::report::{Report, Target};
 
-/// DynamoDB operations that write.
+/// DynamoDB operations that count as writes.
 const WRITES: [&str; 4] = ["PutItem", "UpdateItem", "DeleteItem", "TransactWriteItems"];
 
 /// Counted quantities, in the order of the columns.
@@ -28,10 +28,11 @@ const COUNTED: [&str; 9] = [
 /// distance means that the cost is not linear in the size.
 const MAX_DEVIATION: f64 = 0.1;
 
+/// Measured quantities of one transfer.
 type Counts = [u64; COUNTED.len()];
 
 impl Transfers<'_> {
-    /// Measures with shaped bandwidth, so that the milliseconds are realistic.
+    /// Measures with limited bandwidth, so that the billed milliseconds are realistic.
     pub(super) async fn cost(&self, report: &mut Report) -> Result<()> {
         self.shape().await?;
         let mut measured = Vec::new();
@@ -45,7 +46,8 @@ impl Transfers<'_> {
                 std::iter::once(size_text(*size)).chain(counts).collect()
             })
             .collect();
-        // The smallest size is left out: it is sent in one PUT without a session.
+        // The line does not include the smallest size, because such a file is sent in one PUT
+        // request without an upload session.
         rows.extend(fit_rows(&measured[1..]));
         let caption = format!(
             "**Cost** of the `upload` step of one transfer in a fresh process, shaped as above. \
@@ -61,23 +63,24 @@ impl Transfers<'_> {
         Ok(())
     }
 
+    /// Runs one transfer and returns its quantities.
     async fn count(&self, size: u64) -> Result<Counts> {
         let stack = self.stack;
-        let cloud = Counting::start(&stack.emulator.url).await?;
+        let proxy = CountingProxy::start(&stack.emulator.url).await?;
         let test_file = self.test_file(size).await?;
-        let run = docferry(stack, &test_file, cloud.url()).await?;
+        let run = docferry(stack, &test_file, proxy.url()).await?;
         let writes: u32 =
-            WRITES.iter().map(|name| cloud.calls(&format!("DynamoDB_20120810.{name}"))).sum();
-        let graph = stack.asked(&stack.graph).await?;
-        let fragments = graph.iter().filter(|name| name.ends_with("ragment")).count();
-        let s3 = stack.asked(&stack.s3).await?.len();
+            WRITES.iter().map(|name| proxy.calls(&format!("DynamoDB_20120810.{name}"))).sum();
+        let graph_requests = stack.operations_of(&stack.graph).await?;
+        let fragments = graph_requests.iter().filter(|name| name.ends_with("ragment")).count();
+        let s3_requests = stack.operations_of(&stack.s3).await?.len();
         Ok([
             writes.into(),
-            (cloud.calls("DynamoDB_20120810.") - writes).into(),
-            cloud.calls("TrentService.").into(),
-            cloud.calls("secretsmanager.").into(),
-            u64::try_from(s3)?,
-            u64::try_from(graph.len())?,
+            (proxy.calls("DynamoDB_20120810.") - writes).into(),
+            proxy.calls("TrentService.").into(),
+            proxy.calls("secretsmanager.").into(),
+            u64::try_from(s3_requests)?,
+            u64::try_from(graph_requests.len())?,
             u64::try_from(fragments)?,
             run.invocations.into(),
             u64::try_from(run.took.as_millis())?,
@@ -85,22 +88,23 @@ impl Transfers<'_> {
     }
 }
 
-/// Returns three rows: the fixed part of each quantity, the part per gigabyte, and the largest
-/// distance from that line.
+/// Fits a line to each quantity and returns three rows of the table. The first row has the fixed
+/// parts, the second row the parts for each gigabyte, and the third row the largest distances from
+/// the lines.
 fn fit_rows(measured: &[(u64, Counts)]) -> [Vec<String>; 3] {
     let mut rows = ["fixed", "+ a GB", "from the line"].map(|name| vec![name.to_owned()]);
-    for n in 0..COUNTED.len() {
+    for quantity in 0..COUNTED.len() {
         let points: Vec<_> = measured
             .iter()
-            .map(|(size, counts)| (float(*size) / float(GB), float(counts[n])))
+            .map(|(size, counts)| (float(*size) / float(GB), float(counts[quantity])))
             .collect();
         let line = Line::through(&points);
         rows[0].push(format!("{:.1}", line.fixed));
         rows[1].push(format!("{:.1}", line.slope));
-        let largest = points.iter().map(|(_, y)| *y).fold(1.0, f64::max);
+        let largest_value = points.iter().map(|(_, y)| *y).fold(1.0, f64::max);
         let distance = line.largest_distance(&points);
         // Counts are whole numbers, so a distance below 1 does not count as a deviation.
-        let target = Target::at_most(distance, (MAX_DEVIATION * largest).max(1.0));
+        let target = Target::at_most(distance, (MAX_DEVIATION * largest_value).max(1.0));
         rows[2].push(target.beside(&format!("{distance:.1}")));
     }
     rows

@@ -5,23 +5,24 @@ use anyhow::Result;
 use super::{GB, MB, Transfers, size_text};
 use crate::bench::report::{Report, Target, megabytes};
 
-/// Target for the peak memory.
+/// Upper limit of the peak memory of `upload`, as a target.
 const MAX_MEMORY: u64 = 48 * MB;
 
 impl Transfers<'_> {
+    /// Measures without limits of bandwidth.
     pub(super) async fn memory(&self, report: &mut Report) -> Result<()> {
         self.remove_limits().await?;
         let mut rows = Vec::new();
         for size in self.sizes(&[64 * MB, GB, 10 * GB]) {
             let ours = self.ours(size).await?;
-            let default = self.rclone(size, None).await?;
-            let largest = self.rclone(size, Some("57.5M")).await?;
+            let rclone_default = self.rclone(size, None).await?;
+            let rclone_largest_chunks = self.rclone(size, Some("57.5M")).await?;
             println!("{}: docferry {}", size_text(size), megabytes(ours.peak_memory));
             rows.push(vec![
                 size_text(size),
                 Target::at_most(ours.peak_memory, MAX_MEMORY).beside(&megabytes(ours.peak_memory)),
-                megabytes(default.peak_memory),
-                megabytes(largest.peak_memory),
+                megabytes(rclone_default.peak_memory),
+                megabytes(rclone_largest_chunks.peak_memory),
             ]);
         }
         let caption = format!(

@@ -1,4 +1,7 @@
-//! Measures the duration of a transfer, compared with rclone and with a theoretical lower bound.
+//! Measures the duration of a transfer, and compares it with rclone and with a theoretical lower
+//! bound.
+//!
+//! "Shaped" means that the simulators limit their bandwidth and delay their responses.
 
 use anyhow::Result;
 
@@ -8,19 +11,19 @@ use super::{
 };
 use crate::bench::report::{Report, Target};
 
-/// Requests before the first fragment: token, user, session.
+/// Number of requests before the first fragment: for the token, the user and the session.
 const SESSION_REQUESTS: u64 = 3;
 
 impl Transfers<'_> {
-    /// Measures with the bandwidth and latency between AWS and OneDrive.
+    /// Measures with the bandwidth and latency that are typical between AWS and OneDrive.
     pub(super) async fn shaped(&self, report: &mut Report) -> Result<()> {
         self.shape().await?;
         let sizes = self.sizes(&[256 * MB, GB]);
-        let chunk = self.tune(sizes[0]).await?;
+        let chunk = self.fastest_chunk_size(sizes[0]).await?;
         let mut rows = Vec::new();
         for size in sizes {
             let runs = self.compare(size, chunk).await?;
-            rows.push(row(size, &runs));
+            rows.push(shaped_row(size, &runs));
         }
         let caption = format!(
             "**Shaped**: S3 and Graph {} MB/s a connection, {DELAY_MILLISECONDS} ms before each \
@@ -53,16 +56,16 @@ impl Transfers<'_> {
         let mut rows = Vec::new();
         let mut chunk = "";
         for size in self.sizes(&[GB]) {
-            chunk = self.tune(size).await?;
+            chunk = self.fastest_chunk_size(size).await?;
             let runs = self.compare(size, chunk).await?;
-            let (ours, default, best) = times(&runs);
+            let Medians { ours, rclone_default, rclone_best } = Medians::of(&runs);
             rows.push(vec![
                 size_text(size),
                 format!("{ours:.2} s"),
-                format!("{default:.2} s"),
-                format!("× {:.2}", default / ours),
-                format!("{best:.2} s"),
-                at_least(best / ours, 1.0),
+                format!("{rclone_default:.2} s"),
+                format!("× {:.2}", rclone_default / ours),
+                format!("{rclone_best:.2} s"),
+                at_least(rclone_best / ours, 1.0),
             ]);
         }
         let caption = format!(
@@ -76,8 +79,9 @@ impl Transfers<'_> {
     }
 }
 
-fn row(size: u64, runs: &Runs) -> Vec<String> {
-    let (ours, default, best) = times(runs);
+/// Returns the row of the table of shaped transfers.
+fn shaped_row(size: u64, runs: &Runs) -> Vec<String> {
+    let Medians { ours, rclone_default, rclone_best } = Medians::of(runs);
     let fragments = median_of(&runs.ours, |run| run.fragments);
     let bound = lower_bound(size, fragments);
     vec![
@@ -86,23 +90,37 @@ fn row(size: u64, runs: &Runs) -> Vec<String> {
         fragments.to_string(),
         format!("{bound:.2} s"),
         Target::at_most(ours / bound, 1.05).beside(&format!("× {:.3}", ours / bound)),
-        format!("{default:.2} s"),
-        at_least(default / ours, 1.4),
-        format!("{best:.2} s"),
-        at_least(best / ours, 1.25),
+        format!("{rclone_default:.2} s"),
+        at_least(rclone_default / ours, 1.4),
+        format!("{rclone_best:.2} s"),
+        at_least(rclone_best / ours, 1.25),
     ]
 }
 
-fn times(runs: &Runs) -> (f64, f64, f64) {
-    (median_seconds(&runs.ours), median_seconds(&runs.default), median_seconds(&runs.best))
+/// Median durations in seconds, by program.
+struct Medians {
+    ours: f64,
+    rclone_default: f64,
+    rclone_best: f64,
 }
 
+impl Medians {
+    fn of(runs: &Runs) -> Self {
+        Self {
+            ours: median_seconds(&runs.ours),
+            rclone_default: median_seconds(&runs.rclone_default),
+            rclone_best: median_seconds(&runs.rclone_best),
+        }
+    }
+}
+
+/// Returns the text of a ratio that should not be less than the target.
 fn at_least(ratio: f64, target: f64) -> String {
     Target::at_most(target, ratio).beside(&format!("× {ratio:.2}"))
 }
 
-/// Returns the lower bound in seconds. Reading and writing have the same bandwidth and overlap, so
-/// the size counts once.
+/// Returns the lower bound of a transfer's duration in seconds. Reading and writing have the same
+/// bandwidth and happen at the same time, so the size counts only once.
 #[expect(clippy::cast_precision_loss, reason = "sizes are far below 2^52")]
 fn lower_bound(size: u64, fragments: u64) -> f64 {
     let requests = (fragments + SESSION_REQUESTS) * DELAY_MILLISECONDS;

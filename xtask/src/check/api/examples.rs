@@ -1,4 +1,5 @@
-//! Checks that each JSON body has examples and that all examples match their schemas.
+//! Checks that each JSON body in `openapi.yaml` has an example and that all examples match their
+//! schemas.
 
 use docferry_openapi::{Description, Operation};
 use serde_json::Value;
@@ -23,7 +24,8 @@ pub(super) fn violations(description: &Description) -> Vec<String> {
     found
 }
 
-/// Returns all parts of an operation that have a schema: parameters, bodies and response headers.
+/// Returns the parameters, bodies and response headers of an operation, which all have a schema.
+/// The text with each of them is its place in the operation.
 fn contents<'a>(
     description: &'a Description,
     operation: &Operation<'a>,
@@ -49,6 +51,7 @@ fn contents<'a>(
     all
 }
 
+/// Returns the values of all examples.
 fn examples(content: &Value) -> impl Iterator<Item = &Value> {
     let named = object(&content["examples"]).map(|(_, example)| &example["value"]);
     content.get("example").into_iter().chain(named)

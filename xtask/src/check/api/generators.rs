@@ -1,5 +1,7 @@
-//! Checks that client generators can produce working clients: named types, sufficiently wide
-//! integers, extensible responses and uniform errors.
+//! Checks that client generators can generate working clients from `openapi.yaml`.
+//!
+//! Generated clients need named types, integers with a known width, responses that may get more
+//! members in a later version, and the same format for all errors.
 
 use std::collections::BTreeSet;
 
@@ -9,7 +11,7 @@ use serde_json::Value;
 /// Media type of error responses.
 const PROBLEM: &str = "application/problem+json";
 
-/// Maximum of an integer without a format, because generators give it 32 bits.
+/// Largest value of an integer without a format. Generators represent such an integer with 32 bits.
 const MAX_32_BIT: u64 = i32::MAX as u64;
 
 pub(super) fn violations(description: &Description) -> Vec<String> {
@@ -34,20 +36,22 @@ pub(super) fn violations(description: &Description) -> Vec<String> {
         }
         for (method, operation) in object(item) {
             let route = format!("{method} {path}");
-            found.extend(refusal_violations(description, &route, &operation["responses"]));
+            found.extend(response_violations(description, &route, &operation["responses"]));
         }
     }
     found.extend(closed_responses(description));
     found
 }
 
-/// Returns whether a path segment is a parameter in braces or a plain word.
-fn is_segment(part: &str) -> bool {
-    let name = part.strip_prefix('{').and_then(|part| part.strip_suffix('}')).unwrap_or(part);
+/// Returns whether a path segment is a word, or the name of a parameter in braces.
+fn is_segment(segment: &str) -> bool {
+    let parameter = segment.strip_prefix('{').and_then(|rest| rest.strip_suffix('}'));
+    let name = parameter.unwrap_or(segment);
     name.chars().all(|letter| letter.is_ascii_alphanumeric() || "-._".contains(letter))
 }
 
-/// Returns the schemas that get no type, or too narrow a one, in some language.
+/// Returns a violation for each schema that generators of some languages give no type or a type
+/// that is too narrow.
 fn type_violations(place: &str, schema: &Value) -> Vec<String> {
     let mut found = Vec::new();
     if !schema["properties"].is_null() && schema["type"] != "object" {
@@ -71,8 +75,9 @@ fn type_violations(place: &str, schema: &Value) -> Vec<String> {
     found
 }
 
-/// Returns the statuses that are not explicit, and error responses that are not problem documents.
-fn refusal_violations(description: &Description, route: &str, responses: &Value) -> Vec<String> {
+/// Returns a violation for each status that is not a number, and for each error response that is
+/// not a problem document.
+fn response_violations(description: &Description, route: &str, responses: &Value) -> Vec<String> {
     let mut found = Vec::new();
     for (status, response) in object(responses) {
         let Ok(status) = status.parse::<u16>() else {
@@ -87,19 +92,19 @@ fn refusal_violations(description: &Description, route: &str, responses: &Value)
     found
 }
 
-/// Returns the schemas in responses without `additionalProperties: true`. Without it, clients of
-/// several generators fail when a later version adds a member.
+/// Returns a violation for each schema in a response that lacks `additionalProperties: true`.
+/// Without it, some generated clients fail when a later version of the API adds a member.
 fn closed_responses(description: &Description) -> Vec<String> {
-    let mut seen = BTreeSet::new();
+    let mut schema_names = BTreeSet::new();
     for operation in description.operations() {
         for (_, response) in object(&operation.body["responses"]) {
             for (_, content) in object(&description.resolve(response)["content"]) {
-                collect_references(description, &content["schema"], &mut seen);
+                collect_references(description, &content["schema"], &mut schema_names);
             }
         }
     }
     let schemas = &description.document()["components"]["schemas"];
-    let closed = seen.iter().filter(|name| {
+    let closed = schema_names.iter().filter(|name| {
         let schema = &schemas[name.as_str()];
         schema["type"] == "object" && schema["additionalProperties"] != true
     });
@@ -108,21 +113,21 @@ fn closed_responses(description: &Description) -> Vec<String> {
         .collect()
 }
 
-/// Adds the names of all schemas that a schema refers to, directly or indirectly.
-fn collect_references(description: &Description, schema: &Value, seen: &mut BTreeSet<String>) {
+/// Adds the names of all schemas to which a schema refers, directly or indirectly.
+fn collect_references(description: &Description, schema: &Value, names: &mut BTreeSet<String>) {
     let name = schema["$ref"].as_str().and_then(|target| target.rsplit('/').next());
     if let Some(name) = name {
-        if seen.insert(name.to_owned()) {
-            collect_references(description, description.resolve(schema), seen);
+        if names.insert(name.to_owned()) {
+            collect_references(description, description.resolve(schema), names);
         }
         return;
     }
     match schema {
         Value::Object(members) => {
-            members.values().for_each(|member| collect_references(description, member, seen));
+            members.values().for_each(|member| collect_references(description, member, names));
         }
         Value::Array(members) => {
-            members.iter().for_each(|member| collect_references(description, member, seen));
+            members.iter().for_each(|member| collect_references(description, member, names));
         }
         _ => {}
     }

@@ -1,4 +1,5 @@
-//! Checks that `openapi.yaml` is complete and matches the API in `template.yaml`.
+//! Checks that `openapi.yaml`, the description of the API, is complete and matches the routes in
+//! `template.yaml`.
 
 mod examples;
 mod generators;
@@ -33,28 +34,28 @@ pub(super) fn violations(paths: &Paths) -> Result<[(&'static str, Vec<String>); 
     ])
 }
 
-/// Returns the routes that are in only one of the two. `made` are the template's routes.
-fn route_violations(description: &Description, in_template: &BTreeSet<String>) -> Vec<String> {
-    let in_template: BTreeSet<_> =
-        in_template.iter().filter(|route| !route.starts_with("OPTIONS ")).collect();
-    let described: BTreeSet<_> =
+/// Returns the routes that are only in the description or only in the template.
+fn route_violations(description: &Description, template_routes: &BTreeSet<String>) -> Vec<String> {
+    let template_routes: BTreeSet<_> =
+        template_routes.iter().filter(|route| !route.starts_with("OPTIONS ")).collect();
+    let described_routes: BTreeSet<_> =
         description.operations().map(|operation| operation.route()).collect();
     let mut found = Vec::new();
-    for route in &in_template {
-        if !described.contains(*route) {
+    for route in &template_routes {
+        if !described_routes.contains(*route) {
             found.push(format!("{route} is not described"));
         }
     }
-    for route in &described {
-        if !in_template.contains(route) {
+    for route in &described_routes {
+        if !template_routes.contains(route) {
             found.push(format!("{route} is described but not in the template"));
         }
     }
     found
 }
 
-/// Checks each operation for completeness: ids, summaries, tags, security, parameters, examples and
-/// references.
+/// Checks that each operation has an id, a summary, tags, security, parameters and examples, and
+/// that each reference in the description has a target.
 fn completeness_violations(description: &Description) -> Vec<String> {
     let mut found = Vec::new();
     let mut ids = BTreeSet::new();
@@ -72,25 +73,27 @@ fn completeness_violations(description: &Description) -> Vec<String> {
         }
         found.extend(tag_violations(description, &operation));
         found.extend(security_violations(description, &operation));
-        found.extend(name_violations(description, &operation));
+        found.extend(path_parameter_violations(description, &operation));
     }
     found.extend(examples::violations(description));
     found.extend(broken_references(description, description.document()));
     found
 }
 
+/// Checks that an operation has tags and that the description declares them.
 fn tag_violations(description: &Description, operation: &Operation<'_>) -> Vec<String> {
-    let known: Vec<_> = members(&description.document()["tags"]).map(|tag| &tag["name"]).collect();
+    let declared: Vec<_> =
+        members(&description.document()["tags"]).map(|tag| &tag["name"]).collect();
     let tags: Vec<_> = members(&operation.body["tags"]).collect();
     if tags.is_empty() {
         return vec![format!("{} has no tags", operation.route())];
     }
-    let unknown = tags.into_iter().filter(|tag| !known.contains(tag));
+    let unknown = tags.into_iter().filter(|tag| !declared.contains(tag));
     unknown.map(|tag| format!("{} has the undeclared tag {tag}", operation.route())).collect()
 }
 
-/// Checks the security of an operation. Each one must state it, so that none is public by an
-/// oversight.
+/// Checks the security of an operation. Each operation must state its security, so that none
+/// becomes public by mistake.
 fn security_violations(description: &Description, operation: &Operation<'_>) -> Vec<String> {
     let route = operation.route();
     let Some(alternatives) = operation.body["security"].as_array() else {
@@ -101,25 +104,25 @@ fn security_violations(description: &Description, operation: &Operation<'_>) -> 
             "{route}: credentials are required everywhere except at {PUBLIC_PATH}"
         )];
     }
-    let known = &description.document()["components"]["securitySchemes"];
+    let schemes = &description.document()["components"]["securitySchemes"];
     let named = alternatives.iter().filter_map(Value::as_object).flatten();
-    let unknown = named.filter(|(name, _)| known[name.as_str()].is_null());
+    let unknown = named.filter(|(name, _)| schemes[name.as_str()].is_null());
     unknown.map(|(name, _)| format!("{route}: there is no security scheme {name}")).collect()
 }
 
-/// Checks that the parameters in the path and the described path parameters are the same.
-fn name_violations(description: &Description, operation: &Operation<'_>) -> Vec<String> {
+/// Checks that the path contains exactly the path parameters that the operation describes.
+fn path_parameter_violations(description: &Description, operation: &Operation<'_>) -> Vec<String> {
     let parameters =
         members(&operation.body["parameters"]).map(|parameter| description.resolve(parameter));
     let described: BTreeSet<_> = parameters
         .filter(|parameter| parameter["in"] == "path")
         .filter_map(|parameter| parameter["name"].as_str())
         .collect();
-    let parts = operation.path.split('/');
-    let named: BTreeSet<_> =
-        parts.filter_map(|part| part.strip_prefix('{')?.strip_suffix('}')).collect();
-    let differ = named.symmetric_difference(&described);
-    differ
+    let segments = operation.path.split('/');
+    let in_path: BTreeSet<_> =
+        segments.filter_map(|segment| segment.strip_prefix('{')?.strip_suffix('}')).collect();
+    let differing = in_path.symmetric_difference(&described);
+    differing
         .map(|name| {
             format!(
                 "{}: {name} is in the path or the parameters, but not in both",
@@ -129,7 +132,7 @@ fn name_violations(description: &Description, operation: &Operation<'_>) -> Vec<
         .collect()
 }
 
-/// Returns the references without a target.
+/// Returns a violation for each reference in `value` that has no target.
 fn broken_references(description: &Description, value: &Value) -> Vec<String> {
     match value {
         Value::Array(members) => {
@@ -138,8 +141,8 @@ fn broken_references(description: &Description, value: &Value) -> Vec<String> {
         Value::Object(members) => {
             let broken = members.get("$ref").filter(|_| description.resolve(value).is_null());
             let broken = broken.map(|target| format!("the reference to {target} has no target"));
-            let below = members.values().flat_map(|member| broken_references(description, member));
-            broken.into_iter().chain(below).collect()
+            let nested = members.values().flat_map(|member| broken_references(description, member));
+            broken.into_iter().chain(nested).collect()
         }
         _ => Vec::new(),
     }

@@ -1,8 +1,10 @@
 //! Tests of the checks of `openapi.yaml`.
+//!
+//! Most tests replace a part of a small API description and expect the violation that follows.
 
 use super::*;
 
-/// A complete description with an operation, a parameter and a schema.
+/// A complete description with two operations, a parameter and a schema.
 const SMALL: &str = r"
 openapi: 3.0.3
 tags: [{ name: things }]
@@ -42,7 +44,7 @@ components:
         size: { type: integer, format: int64, nullable: true }
 ";
 
-/// Returns the violations about `SMALL` after replacing `old` by `new`.
+/// Returns the violations in `SMALL` after replacing `old` by `new`.
 fn violations_after(old: &str, new: &str) -> Vec<String> {
     assert!(SMALL.contains(old), "{old}");
     let description = Description::parse(&SMALL.replacen(old, new, 1)).unwrap();
@@ -51,6 +53,7 @@ fn violations_after(old: &str, new: &str) -> Vec<String> {
     violations
 }
 
+/// Returns a set of routes.
 fn routes(names: &[&str]) -> BTreeSet<String> {
     names.iter().map(|name| (*name).to_owned()).collect()
 }
@@ -65,18 +68,21 @@ fn openapi_description_of_the_project_has_no_violations() {
 #[test]
 fn route_missing_in_template_or_description_is_reported() {
     let description = Description::parse(SMALL).unwrap();
-    let both = ["GET /things/{id}", "GET /health"];
-    let in_template = routes(&[both.as_slice(), &["OPTIONS /health"]].concat());
-    assert_eq!(route_violations(&description, &in_template), Vec::<String>::new());
-    let more = routes(&[both.as_slice(), &["POST /things"]].concat());
-    assert_eq!(route_violations(&description, &more), ["POST /things is not described"]);
-    let less = routes(&both[1..]);
-    let violations = route_violations(&description, &less);
+    let described = ["GET /things/{id}", "GET /health"];
+
+    let same_and_preflight = routes(&[described.as_slice(), &["OPTIONS /health"]].concat());
+    assert_eq!(route_violations(&description, &same_and_preflight), Vec::<String>::new());
+
+    let one_more = routes(&[described.as_slice(), &["POST /things"]].concat());
+    assert_eq!(route_violations(&description, &one_more), ["POST /things is not described"]);
+
+    let one_less = routes(&described[1..]);
+    let violations = route_violations(&description, &one_less);
     assert_eq!(violations, ["GET /things/{id} is described but not in the template"]);
 }
 
 #[test]
-fn incomplete_operation_is_reported() {
+fn every_missing_or_invalid_part_of_an_operation_is_reported() {
     assert_eq!(violations_after("Health", "Health"), Vec::<String>::new());
     for (old, new, violation) in [
         ("operationId: getThing", "x: y", "GET /things/{id} has no operationId"),

@@ -1,6 +1,8 @@
-//! Strongly connected components of a graph.
+//! Tarjan's algorithm for the strongly connected components of a graph. Files that import each
+//! other in a cycle form such a component.
 
-/// Returns the strongly connected components, each sorted (Tarjan's algorithm).
+/// Returns the strongly connected components, each sorted. `edges` are the targets of each node's
+/// edges.
 pub(super) fn strongly_connected(edges: &[Vec<usize>]) -> Vec<Vec<usize>> {
     let mut search = Search {
         edges,
@@ -19,15 +21,18 @@ pub(super) fn strongly_connected(edges: &[Vec<usize>]) -> Vec<Vec<usize>> {
     search.components
 }
 
+/// State of the depth-first search.
 struct Search<'a> {
     edges: &'a [Vec<usize>],
-    /// Position in the order of visits.
+    /// Position of each node in the order of visits. `None` if the node was not visited yet.
     order: Vec<Option<usize>>,
-    /// Lowest position that is reachable from the node.
+    /// Lowest position that is reachable from each node.
     lowest: Vec<usize>,
-    /// Whether the node's component is incomplete.
+    /// Whether the component of each node is still incomplete.
     is_open: Vec<bool>,
+    /// Visited nodes whose component is incomplete.
     open: Vec<usize>,
+    /// Number of visited nodes.
     visited: usize,
     components: Vec<Vec<usize>>,
 }
@@ -69,7 +74,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn components_are_separated() {
+    fn cycles_and_single_nodes_are_separate_components() {
         let edges = [vec![1], vec![2, 3], vec![0], vec![4], vec![3], vec![]];
         let mut components = strongly_connected(&edges);
         components.sort();

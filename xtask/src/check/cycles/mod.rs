@@ -1,4 +1,4 @@
-//! Checks that the files of each crate import each other without cycles.
+//! Checks that no files of a crate import each other in a cycle.
 
 mod components;
 
@@ -10,10 +10,10 @@ use anyhow::Result;
 use crate::paths::Paths;
 use crate::source::{Target, Workspace, packages, references};
 
-/// Files that each file imports, with the first line that does.
+/// Files that each file imports, with the line of the first import.
 type Imports = BTreeMap<PathBuf, BTreeMap<PathBuf, usize>>;
 
-/// Returns the cycles of all crates, one text each.
+/// Returns the cycles of all crates, one text for each.
 pub(super) fn violations(paths: &Paths) -> Result<Vec<String>> {
     let mut found = Vec::new();
     for package in packages(&paths.root)? {
@@ -23,8 +23,10 @@ pub(super) fn violations(paths: &Paths) -> Result<Vec<String>> {
     Ok(found)
 }
 
-/// Returns which files import which. A file that uses a re-exported item imports the file that
-/// defines it, not the one that re-exports it; the latter imports it as well.
+/// Returns the imports of each file.
+///
+/// A file that uses a re-exported item imports the file that defines the item, not the file that
+/// re-exports it. The re-exporting file imports the defining file too.
 fn imports(workspace: &Workspace) -> Imports {
     let mut imports = Imports::new();
     for (id, module) in workspace.modules.iter().enumerate() {
@@ -32,35 +34,37 @@ fn imports(workspace: &Workspace) -> Imports {
         let referenced = paths
             .filter_map(|found| Some((found.line, workspace.resolve(id, &found.path)?)))
             .chain(workspace.imports(id));
-        let from = imports.entry(module.file.clone()).or_default();
+        let file_imports = imports.entry(module.file.clone()).or_default();
         for (line, target) in referenced {
             let Target::Item { module: target, .. } = target else { continue };
             let target = &workspace.modules[target].file;
             if *target != module.file {
-                let first = from.entry(target.clone()).or_insert(line);
-                *first = line.min(*first);
+                let first_line = file_imports.entry(target.clone()).or_insert(line);
+                *first_line = line.min(*first_line);
             }
         }
     }
     imports
 }
 
-/// Returns each group of files that import each other in a circle, with the imports in the group.
+/// Returns one text for each group of files that import each other in a cycle. The text lists the
+/// imports in the group.
 fn cycles(imports: &Imports) -> Vec<String> {
     let files: Vec<&Path> = imports.keys().map(PathBuf::as_path).collect();
-    let index = |path: &PathBuf| files.binary_search(&path.as_path()).ok();
+    let index_of = |path: &PathBuf| files.binary_search(&path.as_path()).ok();
     let edges: Vec<Vec<usize>> =
-        imports.values().map(|targets| targets.keys().filter_map(index).collect()).collect();
+        imports.values().map(|targets| targets.keys().filter_map(index_of).collect()).collect();
     let mut found = Vec::new();
     for group in components::strongly_connected(&edges) {
         if group.len() < 2 {
             continue;
         }
         let mut text = format!("{} files import each other:", group.len());
-        for from in group.iter().map(|&node| files[node]) {
-            for (to, line) in &imports[from] {
-                if group.iter().any(|&node| files[node] == to) {
-                    text += &format!("\n        {}:{line} -> {}", from.display(), to.display());
+        for importer in group.iter().map(|&node| files[node]) {
+            for (imported, line) in &imports[importer] {
+                if group.iter().any(|&node| files[node] == imported) {
+                    text += "\n        ";
+                    text += &format!("{}:{line} -> {}", importer.display(), imported.display());
                 }
             }
         }
@@ -73,7 +77,7 @@ fn cycles(imports: &Imports) -> Vec<String> {
 mod tests {
     use super::*;
 
-    /// Returns the cycles of a crate with these files.
+    /// Returns the cycles of a crate `own` with these files, given by their paths and texts.
     fn cycles_of(files: &[(&str, &str)]) -> Vec<String> {
         let read = |path: &Path| {
             let file = files.iter().find(|(name, _)| Path::new(name) == path);
@@ -88,7 +92,7 @@ mod tests {
     }
 
     #[test]
-    fn layers_have_no_cycle() {
+    fn files_that_import_only_lower_layers_have_no_cycle() {
         let files = [
             ("lib.rs", "mod a; mod b; pub use a::A; fn f() { b::g(); }"),
             ("a.rs", "pub struct A;"),
@@ -109,7 +113,7 @@ mod tests {
     }
 
     #[test]
-    fn reexporting_file_imports_the_defining_file() {
+    fn file_that_reexports_an_item_imports_the_defining_file() {
         let files = [
             ("lib.rs", "mod a; pub use a::A; pub struct Item;"),
             ("a.rs", "use crate::Item; pub struct A(Item);"),
@@ -136,6 +140,7 @@ mod tests {
             ("b.rs", "pub fn g() { super::a::f() }"),
         ];
         assert_eq!(cycles_of(&files).len(), 1);
+
         let reexported = [
             ("lib.rs", "mod a; mod b; pub use a::*; pub use b::*;"),
             ("a.rs", "pub fn f() { crate::g(); }"),
@@ -146,7 +151,7 @@ mod tests {
     }
 
     #[test]
-    fn tests_and_declarations_of_modules_are_no_imports() {
+    fn tests_and_mod_declarations_do_not_count_as_imports() {
         let files = [
             ("lib.rs", "pub mod a; pub struct Item; #[cfg(test)] mod tests { use crate::a::f; }"),
             ("a.rs", "use crate::Item; pub fn f(_: Item) {} #[cfg(test)] mod tests;"),

@@ -1,6 +1,7 @@
 //! Checks the code blocks in the documents.
 //!
-//! The info string of a block with commands says who runs it:
+//! The info string is the text after the opening backticks of a block. For a block with commands,
+//! it states who runs the commands:
 //!
 //! | info string | run by |
 //! |---|---|
@@ -20,12 +21,14 @@ use clap::CommandFactory as _;
 
 use super::document::Document;
 
+/// Info strings of blocks with commands.
 const COMMANDS: [&str; 4] = ["sh run", "sh stack", "sh hand", "sh cloud"];
-const OTHERS: [&str; 4] = ["text", "json", "mermaid", "ts"];
+/// Info strings of blocks without commands.
+const WITHOUT_COMMANDS: [&str; 4] = ["text", "json", "mermaid", "ts"];
 
 pub(super) fn violations(document: &Document) -> Result<Vec<String>> {
     let mut found = Vec::new();
-    for (line, info, body) in blocks(&document.text) {
+    for Block { line, info, body } in blocks(&document.text) {
         let location = format!("{}:{line}", document.path);
         if COMMANDS.contains(&info) {
             if let Some(violation) = syntax_error(&body)? {
@@ -34,33 +37,43 @@ pub(super) fn violations(document: &Document) -> Result<Vec<String>> {
             for task in unknown_tasks(&body) {
                 found.push(format!("{location}: there is no `cargo xtask {task}`"));
             }
-        } else if !OTHERS.contains(&info) {
+        } else if !WITHOUT_COMMANDS.contains(&info) {
             found.push(format!(
                 "{location}: unknown block type “{info}”; use one of {}",
-                [COMMANDS.join(", "), OTHERS.join(", ")].join(", ")
+                [COMMANDS.join(", "), WITHOUT_COMMANDS.join(", ")].join(", ")
             ));
         }
     }
     Ok(found)
 }
 
-/// Returns the fenced blocks: line, info string, text.
-fn blocks(text: &str) -> Vec<(usize, &str, String)> {
+/// A fenced code block.
+struct Block<'a> {
+    /// Line of the opening backticks.
+    line: usize,
+    info: &'a str,
+    body: String,
+}
+
+/// Returns the fenced code blocks of a document.
+fn blocks(text: &str) -> Vec<Block<'_>> {
     let mut blocks = Vec::new();
-    let mut open: Option<(usize, &str, String)> = None;
+    let mut open: Option<Block<'_>> = None;
     for (index, line) in text.lines().enumerate() {
         match (line.trim_start().strip_prefix("```"), &mut open) {
-            (Some(info), None) => open = Some((index + 1, info.trim(), String::new())),
+            (Some(info), None) => {
+                open = Some(Block { line: index + 1, info: info.trim(), body: String::new() });
+            }
             (Some(_), Some(_)) => blocks.extend(open.take()),
-            (None, Some((_, _, body))) => {
-                body.push_str(line);
-                body.push('\n');
+            (None, Some(block)) => {
+                block.body.push_str(line);
+                block.body.push('\n');
             }
             (None, None) => {}
         }
     }
-    // A block that is never closed gets an invalid info string and is reported for that.
-    blocks.extend(open.map(|(line, _, body)| (line, "a block without an end", body)));
+    // A block without an end gets an invalid info string, so that it is reported.
+    blocks.extend(open.map(|block| Block { info: "a block without an end", ..block }));
     blocks
 }
 
@@ -96,28 +109,28 @@ fn unknown_tasks(commands: &str) -> Vec<&str> {
 mod tests {
     use super::*;
 
-    fn violations_about(text: &str) -> Vec<String> {
+    /// Returns the violations in a document `x.md` with this text.
+    fn violations_in(text: &str) -> Vec<String> {
         violations(&Document { path: "x.md".into(), text: text.into() }).unwrap()
     }
 
     #[test]
     fn shell_syntax_errors_and_unknown_tasks_are_reported() {
         assert_eq!(
-            violations_about("```sh run\ncargo xtask demo --keep\n```\n"),
+            violations_in("```sh run\ncargo xtask demo --keep\n```\n"),
             Vec::<String>::new()
         );
         assert!(
-            violations_about("a\n```sh run\nif true; then\n```\n")[0]
-                .starts_with("x.md:2: the shell")
+            violations_in("a\n```sh run\nif true; then\n```\n")[0].starts_with("x.md:2: the shell")
         );
-        let violations = violations_about("```sh hand\ncargo xtask dmeo\n```\n");
+        let violations = violations_in("```sh hand\ncargo xtask dmeo\n```\n");
         assert_eq!(violations, ["x.md:1: there is no `cargo xtask dmeo`"]);
     }
 
     #[test]
     fn code_block_without_a_valid_type_or_end_is_reported() {
         for text in ["```sh\nls\n```\n", "```\nls\n```\n", "```sh run\nls\n"] {
-            assert_eq!(violations_about(text).len(), 1, "{text}");
+            assert_eq!(violations_in(text).len(), 1, "{text}");
         }
     }
 }

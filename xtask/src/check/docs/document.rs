@@ -1,4 +1,4 @@
-//! Documents of the project.
+//! The Markdown documents that are checked.
 
 /// A Markdown document of the project.
 pub(super) struct Document {

@@ -1,11 +1,11 @@
-//! Checks files, links and tests that the documents name.
+//! Checks that the files, link targets and tests exist that the documents name.
 
 use std::fs;
 use std::path::Path;
 
 use super::document::Document;
 
-/// Folders whose files the documents name by their path within the project.
+/// Folders of the project. Inline code that begins with one of them is the path of a file.
 const FOLDERS: [&str; 11] = [
     ".ci/",
     ".config/",
@@ -44,7 +44,7 @@ pub(super) fn violations(document: &Document, root: &Path) -> Vec<String> {
     found
 }
 
-/// Returns the rows of the guarantees in `docs/SEMANTICS.md` that name no test.
+/// Returns a violation for each guarantee in `docs/SEMANTICS.md` that names no test.
 pub(super) fn untested(semantics: &str) -> Vec<String> {
     let rows = semantics.lines().filter(|line| line.starts_with("| ") && !line.contains("| proof"));
     rows.filter(|row| !inline_code(row).any(|code| code.contains(".rs::")))
@@ -61,14 +61,14 @@ fn links(text: &str) -> impl Iterator<Item = &str> {
         .filter(|target| !target.is_empty())
 }
 
-/// Returns the texts between backticks. The lines of fences are ignored.
+/// Returns the texts between backticks. Lines that begin or end a code block do not count.
 fn inline_code(text: &str) -> impl Iterator<Item = &str> {
     let lines = text.lines().filter(|line| !line.trim_start().starts_with("```"));
     lines.flat_map(|line| line.split('`').skip(1).step_by(2))
 }
 
-/// Returns whether the file has a test function of that name. Its attribute must precede it
-/// directly; functions in a `proptest!` block have the attribute there as well.
+/// Returns whether the file has a test function of this name. The line before the function must be
+/// a test attribute, as it is also in a `proptest!` block.
 fn has_test(file: &Path, name: &str) -> bool {
     let text = fs::read_to_string(file).unwrap_or_default();
     let lines: Vec<_> = text.lines().map(str::trim).collect();
@@ -88,33 +88,32 @@ fn has_test(file: &Path, name: &str) -> bool {
 mod tests {
     use super::*;
 
-    fn violations_about(text: &str) -> Vec<String> {
+    /// Returns the violations in a document `docs/x.md` with this text.
+    fn violations_in(text: &str) -> Vec<String> {
         let root = Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap().to_owned();
         violations(&Document { path: "docs/x.md".into(), text: text.into() }, &root)
     }
 
     #[test]
     fn nonexistent_test_is_reported() {
-        let real = "`xtask/src/check/docs/names.rs::nonexistent_test_is_reported`";
-        assert_eq!(violations_about(real), Vec::<String>::new());
-        // A function that exists but is not a test proves nothing.
-        for wrong in ["no_such_test", "inline_code"] {
-            let text = format!("`xtask/src/check/docs/names.rs::{wrong}`");
-            assert_eq!(violations_about(&text).len(), 1, "{wrong}");
+        let existing = "`xtask/src/check/docs/names.rs::nonexistent_test_is_reported`";
+        assert_eq!(violations_in(existing), Vec::<String>::new());
+        // The second name is a function of this file that is not a test.
+
+        for name in ["no_such_test", "inline_code"] {
+            let text = format!("`xtask/src/check/docs/names.rs::{name}`");
+            assert_eq!(violations_in(&text).len(), 1, "{name}");
         }
     }
 
     #[test]
     fn broken_links_and_missing_files_are_reported() {
         assert_eq!(
-            violations_about("[a](../README.md#x) [b](https://x.example) `events/<name>`").len(),
+            violations_in("[a](../README.md#x) [b](https://x.example) `events/<name>`").len(),
             0
         );
-        assert_eq!(
-            violations_about("[a](README.md)"),
-            ["docs/x.md: the link to README.md is broken"]
-        );
-        assert_eq!(violations_about("`crates/nowhere`"), ["docs/x.md: there is no crates/nowhere"]);
+        assert_eq!(violations_in("[a](README.md)"), ["docs/x.md: the link to README.md is broken"]);
+        assert_eq!(violations_in("`crates/nowhere`"), ["docs/x.md: there is no crates/nowhere"]);
     }
 
     #[test]

@@ -1,5 +1,5 @@
-//! Checks tables in the documents that list parameters, variables, failure codes, routes and
-//! functions: each must be complete and must not contain anything else.
+//! Checks the tables in the documents that list parameters, variables, failure codes, routes and
+//! functions. Each table must list all of them, and nothing that does not exist.
 
 use std::collections::BTreeSet;
 
@@ -8,23 +8,30 @@ use docferry_domain::failure::FailureCode;
 use crate::binaries::FUNCTIONS;
 use crate::template::Template;
 
-/// Every parameter and variable of the template has a row.
+/// Checks that every parameter and variable of the template has a row in `docs/CONFIGURATION.md`.
 pub(super) fn settings(configuration: &str, template: &Template) -> Vec<String> {
     [
         ("## Template parameters", template.parameters()),
         ("## Environment variables", template.variables()),
     ]
     .into_iter()
-    .flat_map(|(heading, there)| {
-        differences("docs/CONFIGURATION.md", heading, &rows(configuration, heading), &there)
+    .flat_map(|(heading, expected)| {
+        differences(
+            "docs/CONFIGURATION.md",
+            heading,
+            &names_below(configuration, heading),
+            &expected,
+        )
     })
     .collect()
 }
 
+/// Checks the failure codes in `docs/OPERATIONS.md` and the routes in `docs/API.md`.
 pub(super) fn violations(operations: &str, api: &str, template: &Template) -> Vec<String> {
     let heading = "## Failure codes";
-    let there = FailureCode::ALL.iter().map(|code| code.as_str().into()).collect();
-    let mut found = differences("docs/OPERATIONS.md", heading, &rows(operations, heading), &there);
+    let codes = FailureCode::ALL.iter().map(|code| code.as_str().into()).collect();
+    let mut found =
+        differences("docs/OPERATIONS.md", heading, &names_below(operations, heading), &codes);
     for code in FailureCode::ALL {
         let row = operations.lines().find(|line| line.starts_with(&format!("| `{code}` |")));
         let expected_cell = if code.is_retryable() { "| yes |" } else { "| no |" };
@@ -46,13 +53,15 @@ pub(super) fn violations(operations: &str, api: &str, template: &Template) -> Ve
     found
 }
 
-/// Checks that every function has a row with its permissions.
+/// Checks that every function has a row with its permissions in `docs/SECURITY.md`.
 pub(super) fn roles(security: &str) -> Vec<String> {
     let heading = "## What each function may";
     let expected = FUNCTIONS.iter().map(|name| (*name).to_owned()).collect();
-    differences("docs/SECURITY.md", heading, &rows(security, heading), &expected)
+    differences("docs/SECURITY.md", heading, &names_below(security, heading), &expected)
 }
 
+/// Returns a violation for each expected name that is not listed, and for each listed name that is
+/// not expected.
 fn differences(
     document: &str,
     place: &str,
@@ -68,7 +77,7 @@ fn differences(
 }
 
 /// Returns the names in the first column of the tables below a heading.
-fn rows(text: &str, heading: &str) -> BTreeSet<String> {
+fn names_below(text: &str, heading: &str) -> BTreeSet<String> {
     text.lines()
         .skip_while(|line| *line != heading)
         .skip(1)
@@ -86,7 +95,8 @@ mod tests {
     fn missing_and_surplus_table_rows_are_reported() {
         let text = "## Failure codes\n\n| code |\n|---|\n| `A` |\n| `B` |\n\n## Next\n| `C` |\n";
         let expected = BTreeSet::from(["B".to_owned(), "D".to_owned()]);
-        let violations = differences("x.md", "here", &rows(text, "## Failure codes"), &expected);
+        let violations =
+            differences("x.md", "here", &names_below(text, "## Failure codes"), &expected);
         assert_eq!(violations, ["x.md, here: D is missing", "x.md, here: A does not exist"]);
     }
 }

@@ -1,12 +1,13 @@
-//! Checks that every resource has its tags, and that every function has a log group.
+//! Checks that every resource of `template.yaml` has the project's tags, and that every Lambda
+//! function has its own log group.
 
 use std::collections::BTreeSet;
 
 use serde_json::{Value, json};
 
-use crate::template::{Resource, Template, referred};
+use crate::template::{Resource, Template, referenced_id};
 
-/// Resource kinds that support tags.
+/// Types of resources that support tags.
 const TAGGED: [&str; 12] = [
     "AWS::CloudWatch::Alarm",
     "AWS::DynamoDB::Table",
@@ -22,7 +23,7 @@ const TAGGED: [&str; 12] = [
     "AWS::Serverless::StateMachine",
 ];
 
-/// Resource kinds that do not support tags.
+/// Types of resources that do not support tags.
 const UNTAGGED: [&str; 6] = [
     "AWS::ApiGateway::Deployment",
     "AWS::ApiGateway::GatewayResponse",
@@ -34,9 +35,16 @@ const UNTAGGED: [&str; 6] = [
 
 /// Returns the violations, one sentence each.
 pub(super) fn violations(template: &Template) -> Vec<String> {
+    let mut found = tag_violations(template);
+    found.extend(log_group_violations(template));
+    found
+}
+
+/// Checks that every resource that supports tags has the tags `project` and `environment`.
+fn tag_violations(template: &Template) -> Vec<String> {
     let mut found = Vec::new();
     for resource in template.resources() {
-        if TAGGED.contains(&resource.kind) {
+        if TAGGED.contains(&resource.resource_type) {
             let tags = tags(resource);
             for (name, value) in
                 [("project", json!("docferry")), ("environment", json!({ "Ref": "Environment" }))]
@@ -45,44 +53,55 @@ pub(super) fn violations(template: &Template) -> Vec<String> {
                     found.push(format!("{} lacks the tag {name}", resource.id));
                 }
             }
-        } else if !UNTAGGED.contains(&resource.kind) {
+        } else if !UNTAGGED.contains(&resource.resource_type) {
             let text = format!(
                 "{} is in no list of kinds with or without tags: {}",
-                resource.kind, resource.id
+                resource.resource_type, resource.id
             );
             found.push(text);
         }
     }
-    // Only functions need a log group. Logs of state machines would contain inputs and outputs, and
-    // writing them needs permissions that can only be granted with a wildcard.
-    let mut used = BTreeSet::new();
+    found
+}
+
+/// Checks that every function has a log group with the expected name and a retention, and that
+/// every log group has a function.
+///
+/// State machines have no log group. Their logs would contain inputs and outputs, and writing them
+/// needs permissions that can only be granted with a wildcard.
+fn log_group_violations(template: &Template) -> Vec<String> {
+    let mut found = Vec::new();
+    let mut used_groups = BTreeSet::new();
     for function in template.functions() {
-        let group = referred(&function.property("LoggingConfig")["LogGroup"])
-            .and_then(|(id, _)| template.resource(id))
-            .filter(|group| group.kind == "AWS::Logs::LogGroup");
+        let group = referenced_id(&function.property("LoggingConfig")["LogGroup"])
+            .and_then(|id| template.resource(id))
+            .filter(|group| group.resource_type == "AWS::Logs::LogGroup");
         let Some(group) = group else {
             found.push(format!("{} has no log group of its own", function.id));
             continue;
         };
-        used.insert(group.id);
+        used_groups.insert(group.id);
         if group.property("RetentionInDays").is_null() {
             found.push(format!("{} retains logs forever", group.id));
         }
-        let name = |value: &Value| value["Fn::Sub"].as_str().unwrap_or_default().to_owned();
-        let expected = format!("/aws/lambda/{}", name(function.property("FunctionName")));
-        if name(group.property("LogGroupName")) != expected {
+        let name_in = |value: &Value| value["Fn::Sub"].as_str().unwrap_or_default().to_owned();
+        let expected = format!("/aws/lambda/{}", name_in(function.property("FunctionName")));
+        if name_in(group.property("LogGroupName")) != expected {
             found.push(format!("{} must be named {expected}", group.id));
         }
     }
-    for group in template.of_kind("AWS::Logs::LogGroup").filter(|group| !used.contains(group.id)) {
+    for group in
+        template.of_type("AWS::Logs::LogGroup").filter(|group| !used_groups.contains(group.id))
+    {
         found.push(format!("{} is the log group of no function", group.id));
     }
     found
 }
 
-/// Returns a lookup of a resource's tags, which are an object for some kinds and a list for others.
+/// Returns a function that looks up a tag of a resource by name. The template has the tags of a
+/// resource as an object or as a list, depending on the resource's type.
 fn tags<'a>(resource: Resource<'a>) -> impl Fn(&str) -> Option<&'a Value> {
-    let is_function = resource.kind == "AWS::Serverless::Function";
+    let is_function = resource.resource_type == "AWS::Serverless::Function";
     let tags =
         if is_function { resource.property_or_global("Tags") } else { resource.property("Tags") };
     move |name| match tags {

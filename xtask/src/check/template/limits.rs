@@ -1,28 +1,30 @@
-//! Checks fixed numbers of the template against the largest values that its parameters allow.
+//! Checks the fixed numbers of `template.yaml`, such as the lifecycle of a bucket, against the
+//! extreme values that the parameters of the template allow.
 
 use super::machine::Definition;
-use crate::template::{Resource, Template, each, referred};
+use crate::template::{Resource, Template, each, referenced_id};
 
-/// Hours in which a download is reused for other requests of the same document
+/// Hours during which a download is reused for later requests for the same document
 /// (`docferry_app::source::push`).
 const REUSE_HOURS: u64 = 12;
 
-/// Longest pause between two tries of a webhook, in seconds (`docferry_app::notification::webhook`).
+/// Longest pause between two tries of a webhook request, in seconds
+/// (`docferry_app::notification::webhook`).
 const LONGEST_PAUSE_SECONDS: u64 = 3 * 3600;
 
-/// Seconds before its timeout at which `publish` stops and returns (its `main`).
+/// Time before its timeout at which the function `publish` stops and returns, in seconds (`main` of
+/// `publish`).
 const PUBLISH_MARGIN_SECONDS: u64 = 15;
 
-/// Seconds that API Gateway waits for a function.
+/// Longest time that API Gateway waits for the response of a function, in seconds.
 const GATEWAY_SECONDS: u64 = 29;
 
-/// Maximum number of executions of a run (`docferry_app::recovery`).
+/// Maximum number of executions of one run of a transfer (`docferry_app::recovery`).
 const EXECUTIONS_OF_A_RUN: u64 = 3;
 
-/// Largest execution number that the patterns in the roles cover: two digits.
+/// Largest execution number that the patterns in the roles cover, because they have two digits.
 const LAST_EXECUTION: u64 = 99;
 
-/// Hours of a day.
 const HOURS_PER_DAY: u64 = 24;
 
 /// Returns the violations, one sentence each.
@@ -30,11 +32,16 @@ pub(super) fn violations(template: &Template, definitions: &[Definition]) -> Vec
     let mut found = Vec::new();
     let maximum = |name: &str| template.parameter(name)["MaxValue"].as_u64().unwrap_or(u64::MAX);
     let minimum = |name: &str| template.parameter(name)["MinValue"].as_u64().unwrap_or(0);
-    let longest_run = maximum("TransferDeadlineSeconds");
-    found.extend(bucket_violations(template, maximum("JobTtlHours"), longest_run.div_ceil(3600)));
-    // No `Catch` runs after a state machine's own timeout.
+    let longest_run_seconds = maximum("TransferDeadlineSeconds");
+    found.extend(bucket_violations(
+        template,
+        maximum("JobTtlHours"),
+        longest_run_seconds.div_ceil(3600),
+    ));
+    // When a state machine reaches its own timeout, none of its `Catch` fields applies. The
+    // deadline of the transfer must therefore come first.
     for Definition { path, machine, .. } in definitions {
-        if machine.timeout_seconds.is_some_and(|limit| limit <= longest_run) {
+        if machine.timeout_seconds.is_some_and(|limit| limit <= longest_run_seconds) {
             found.push(format!("{path} may end before TransferDeadlineSeconds"));
         }
     }
@@ -69,45 +76,46 @@ pub(super) fn violations(template: &Template, definitions: &[Definition]) -> Vec
     found
 }
 
-/// Checks that the bucket's lifecycle rules act only after the retention of objects and the longest
-/// run.
+/// Checks that the lifecycle rules of the delivery bucket expire an object only after its
+/// retention, and abort a multipart upload only after the longest run.
 fn bucket_violations(template: &Template, job_hours: u64, run_hours: u64) -> Vec<String> {
     let mut found = Vec::new();
-    let longest_retention = REUSE_HOURS.saturating_add(job_hours.max(run_hours));
+    let retention_hours = REUSE_HOURS.saturating_add(job_hours.max(run_hours));
     let Some(bucket) = template.resource("DeliveryBucket") else { return found };
     for rule in each(&bucket.property("LifecycleConfiguration")["Rules"]) {
         let hours = |days: &serde_json::Value| days.as_u64().map(|days| days * HOURS_PER_DAY);
-        if hours(&rule["ExpirationInDays"]).is_some_and(|hours| hours <= longest_retention) {
+        if hours(&rule["ExpirationInDays"]).is_some_and(|hours| hours <= retention_hours) {
             found.push(format!(
-                "DeliveryBucket expires objects that may be retained for {longest_retention} h"
+                "DeliveryBucket expires objects that may be retained for {retention_hours} h"
             ));
         }
-        let uploads = &rule["AbortIncompleteMultipartUpload"]["DaysAfterInitiation"];
-        if hours(uploads).is_some_and(|hours| hours <= run_hours) {
+        let upload_days = &rule["AbortIncompleteMultipartUpload"]["DaysAfterInitiation"];
+        if hours(upload_days).is_some_and(|hours| hours <= run_hours) {
             found.push(format!("DeliveryBucket aborts uploads that may take {run_hours} h"));
         }
     }
     found
 }
 
-/// Checks that a queue hides a message for as long as its function may need, and retains it until
-/// all tries are made.
+/// Checks that a queue hides a received message for as long as its function may need, and that the
+/// webhook queue retains a message until its last try.
 fn queue_violations(template: &Template, webhook_tries: u64) -> Vec<String> {
     let mut found = Vec::new();
     for function in template.functions() {
         for event in function.events().filter(|event| event["Type"] == "SQS") {
-            let queue = referred(&event["Properties"]["Queue"]);
-            let Some(queue) = queue.and_then(|(id, _)| template.resource(id)) else { continue };
-            let hidden = queue.property("VisibilityTimeout").as_u64().unwrap_or(30);
+            let queue = referenced_id(&event["Properties"]["Queue"]);
+            let Some(queue) = queue.and_then(|id| template.resource(id)) else { continue };
+            let hidden_seconds = queue.property("VisibilityTimeout").as_u64().unwrap_or(30);
             // AWS recommends six times the function's timeout.
-            if timeout(template, function).is_none_or(|limit| hidden < 6 * limit) {
-                found.push(format!("{} hides a message for only {hidden} s", queue.id));
+            if timeout(template, function).is_none_or(|limit| hidden_seconds < 6 * limit) {
+                found.push(format!("{} hides a message for only {hidden_seconds} s", queue.id));
             }
-            let retention = queue.property("MessageRetentionPeriod").as_u64().unwrap_or(345_600);
-            let tries_last = webhook_tries.saturating_mul(LONGEST_PAUSE_SECONDS);
-            if queue.id == "WebhookQueue" && retention <= tries_last {
+            let retention_seconds =
+                queue.property("MessageRetentionPeriod").as_u64().unwrap_or(345_600);
+            let tries_seconds = webhook_tries.saturating_mul(LONGEST_PAUSE_SECONDS);
+            if queue.id == "WebhookQueue" && retention_seconds <= tries_seconds {
                 found.push(format!(
-                    "{} retains a message for {retention} s, but its tries take {tries_last} s",
+                    "{} retains a message for {retention_seconds} s, but its tries take {tries_seconds} s",
                     queue.id
                 ));
             }
@@ -116,7 +124,7 @@ fn queue_violations(template: &Template, webhook_tries: u64) -> Vec<String> {
     found
 }
 
-/// Returns the largest timeout of a function, in seconds.
+/// Returns the largest timeout that a function can have, in seconds.
 fn timeout(template: &Template, function: Resource<'_>) -> Option<u64> {
     template.at_most(function.property_or_global("Timeout"))
 }

@@ -1,4 +1,7 @@
-//! Parser of the state machines in `statemachine/*.asl.json`.
+//! Parser of the Step Functions state machines in `statemachine/*.asl.json`.
+//!
+//! The files contain placeholders `${name}`, which `template.yaml` substitutes at deployment. A
+//! placeholder outside a JSON string stands for a number.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -8,7 +11,7 @@ use anyhow::{Context as _, Result};
 use serde::Deserialize;
 use serde_json::Value;
 
-/// The definition of a state machine, with its path.
+/// A file with the definition of a state machine.
 #[derive(Debug)]
 pub(crate) struct Definition {
     /// Path relative to the project's folder, as in a `DefinitionUri`.
@@ -17,7 +20,7 @@ pub(crate) struct Definition {
     pub(super) machine: Machine,
 }
 
-/// A state machine, or an inner one of a state.
+/// A state machine, or the inner state machine of a map or parallel state.
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "PascalCase")]
 pub(super) struct Machine {
@@ -55,14 +58,14 @@ pub(super) struct State {
     branches: Vec<Machine>,
 }
 
-/// Branch of a choice.
+/// Branch of a choice state.
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "PascalCase")]
 pub(super) struct Target {
     pub(super) next: String,
 }
 
-/// A retrier or catcher.
+/// A retrier or catcher: the errors that it matches and the reaction to them.
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "PascalCase")]
 pub(super) struct RetryOrCatch {
@@ -70,7 +73,7 @@ pub(super) struct RetryOrCatch {
     pub(super) next: Option<String>,
     pub(super) interval_seconds: Option<u64>,
     pub(super) backoff_rate: Option<f64>,
-    /// A number, or the placeholder of one.
+    /// A number, or a placeholder for a number.
     #[serde(default)]
     pub(super) max_attempts: Value,
 }
@@ -80,20 +83,21 @@ impl RetryOrCatch {
         self.error_equals.iter().any(|name| name == error)
     }
 
-    /// Returns the placeholder for the number of retries, if it has one.
+    /// Returns the name of the placeholder for the number of retries, or `None` if the number is
+    /// fixed.
     pub(super) fn placeholder(&self) -> Option<&str> {
         self.max_attempts.as_str().and_then(placeholder)
     }
 }
 
-/// Action of a task.
+/// Action of a task state.
 #[derive(Debug, PartialEq, Eq)]
-pub(super) enum Work<'a> {
+pub(super) enum TaskAction<'a> {
     /// Invokes the function with this placeholder.
-    Invoke(Option<&'a str>),
+    InvokeFunction(Option<&'a str>),
     /// Starts the state machine with this placeholder and waits for its end.
-    Run(Option<&'a str>),
-    /// An action that these checks do not support.
+    StartMachine(Option<&'a str>),
+    /// Calls a resource that these checks do not support.
     Unknown(&'a str),
 }
 
@@ -113,8 +117,8 @@ impl Definition {
         Ok(found)
     }
 
-    /// Parses a definition. Unquoted placeholders are quoted first, because the text is not valid
-    /// JSON with them.
+    /// Parses a definition. Placeholders outside strings are quoted first, because they are not
+    /// valid JSON.
     pub(super) fn parse(path: impl Into<String>, text: impl Into<String>) -> Result<Self> {
         let (path, text) = (path.into(), text.into());
         let quoted = replace_placeholders(&text, |placeholder| format!("\"{placeholder}\""));
@@ -122,7 +126,7 @@ impl Definition {
         Ok(Self { path, text, machine })
     }
 
-    /// Returns the text with numbers in place of the unquoted placeholders.
+    /// Returns the text with numbers in place of the placeholders outside strings.
     pub(crate) fn substitute_numbers(&self, number: impl Fn(&str) -> u64) -> String {
         replace_placeholders(&self.text, |name| {
             number(placeholder(name).unwrap_or_default()).to_string()
@@ -158,23 +162,29 @@ impl Machine {
 
 impl State {
     /// Returns the action of a task.
-    pub(super) fn work(&self) -> Work<'_> {
-        let named = |argument: &str| self.arguments[argument].as_str().and_then(placeholder);
+    pub(super) fn action(&self) -> TaskAction<'_> {
+        let placeholder_in =
+            |argument: &str| self.arguments[argument].as_str().and_then(placeholder);
         match self.resource.as_str() {
-            "arn:aws:states:::lambda:invoke" => Work::Invoke(named("FunctionName")),
-            "arn:aws:states:::states:startExecution.sync:2" => Work::Run(named("StateMachineArn")),
+            "arn:aws:states:::lambda:invoke" => {
+                TaskAction::InvokeFunction(placeholder_in("FunctionName"))
+            }
+            "arn:aws:states:::states:startExecution.sync:2" => {
+                TaskAction::StartMachine(placeholder_in("StateMachineArn"))
+            }
             other => match placeholder(other) {
-                Some(function) => Work::Invoke(Some(function)),
-                None => Work::Unknown(other),
+                Some(function) => TaskAction::InvokeFunction(Some(function)),
+                None => TaskAction::Unknown(other),
             },
         }
     }
 }
 
-/// Replaces every unquoted `${name}`.
+/// Replaces every `${name}` that is outside a JSON string.
 fn replace_placeholders(text: &str, replacement: impl Fn(&str) -> String) -> String {
     let mut result = String::with_capacity(text.len());
-    // Strings in a definition contain no escaped quotes, so every second piece is a string.
+    // Strings in a definition contain no escaped quotes, so each piece with an odd index is the
+    // content of a string.
     for (index, piece) in text.split('"').enumerate() {
         if index > 0 {
             result.push('"');

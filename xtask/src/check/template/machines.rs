@@ -1,23 +1,27 @@
-//! Checks the template's state machines: definitions, timeouts of tasks, and roles, which the
-//! emulator does not enforce.
+//! Checks the state machines of `template.yaml` against their definitions in `statemachine/`.
+//!
+//! Each state machine needs a definition whose placeholders the template substitutes, tasks that
+//! wait longer than the functions that they call, and a role that allows exactly its calls. The AWS
+//! emulator does not enforce these roles.
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::calls::differences;
-use super::machine::{Definition, Work};
-use super::policies::{Granted, Right};
-use super::retriers;
-use crate::template::{Resource, Template, referred};
+use serde_json::Value;
 
-/// EventBridge rule that notifies Step Functions of the end of an execution for which another one
-/// waits. AWS defines its name.
+use super::machine::{Definition, State, TaskAction};
+use super::policies::{Permission, RolePermissions, permission_differences};
+use super::retriers;
+use crate::template::{Resource, Template, referenced_id};
+
+/// EventBridge rule that notifies Step Functions of the end of an execution, if another execution
+/// waits for it. AWS defines the rule's name.
 const RULE: &str = "rule/StepFunctionsGetEventsForStepFunctionsExecutionRule";
 
 /// Returns the violations, one sentence each.
 pub(super) fn violations(
     template: &Template,
     definitions: &[Definition],
-    roles: &BTreeMap<&str, Granted>,
+    roles: &BTreeMap<&str, RolePermissions>,
 ) -> Vec<String> {
     let mut found = Vec::new();
     for machine in template.machines() {
@@ -41,11 +45,12 @@ pub(super) fn violations(
     found
 }
 
+/// Checks one state machine of the template against its definition and its role.
 fn machine_violations(
     template: &Template,
     machine: Resource<'_>,
     definition: &Definition,
-    roles: &BTreeMap<&str, Granted>,
+    roles: &BTreeMap<&str, RolePermissions>,
 ) -> Vec<String> {
     let mut found = Vec::new();
     let path = &definition.path;
@@ -60,64 +65,72 @@ fn machine_violations(
     found.extend(retriers::machine_violations(template, machine, definition));
     let mut needed = BTreeSet::new();
     for (name, task) in definition.machine.tasks() {
-        let Some(timeout) = task.timeout_seconds else {
-            found.push(format!("{path}: {name} has no TimeoutSeconds"));
-            continue;
-        };
-        let called = |placeholder: Option<&str>, kind: &str| {
-            let value = substitutions.get(placeholder?)?;
-            let (id, _) = referred(value)?;
-            template.resource(id).filter(|resource| resource.kind == kind)
-        };
-        match task.work() {
-            Work::Invoke(placeholder) => {
-                let Some(function) = called(placeholder, "AWS::Serverless::Function") else {
-                    found.push(format!("{path}: {name} calls no function of the template"));
-                    continue;
-                };
-                needed.insert(Right::new("lambda:InvokeFunction", function.id));
-                match template.at_most(function.property_or_global("Timeout")) {
-                    Some(limit) if timeout > limit => {}
-                    Some(limit) => found.push(format!(
-                        "{path}: {name} waits {timeout} s, not longer than the {limit} s of {}",
-                        function.id
-                    )),
-                    None => {
-                        found.push(format!("{} has no Timeout with an upper bound", function.id));
-                    }
-                }
-            }
-            Work::Run(placeholder) => {
-                let Some(child) = called(placeholder, "AWS::Serverless::StateMachine") else {
-                    found.push(format!("{path}: {name} starts no state machine of the template"));
-                    continue;
-                };
-                needed.extend(start_and_wait_rights(child.id));
-            }
-            Work::Unknown(resource) => {
-                found.push(format!(
-                    "{path}: {name} uses {resource:?}, whose required permissions are unknown"
-                ));
-            }
-        }
+        let prefix = format!("{path}: {name}");
+        found.extend(task_violation(template, &substitutions, &prefix, task, &mut needed));
     }
-    let role = referred(machine.property("Role")).map(|(id, _)| id).unwrap_or_default();
+    let role = referenced_id(machine.property("Role")).unwrap_or_default();
     match roles.get(role) {
-        Some(granted) => found.extend(differences(role, &granted.rights, &needed)),
+        Some(granted) => found.extend(permission_differences(role, &granted.permissions, &needed)),
         None => found.push(format!("{} has no role of its own", machine.id)),
     }
     found
 }
 
+/// Returns the violation in a task, if there is one. Adds the permissions that the task needs to
+/// `needed`. The prefix of a violation names the task.
+fn task_violation(
+    template: &Template,
+    substitutions: &BTreeMap<&str, &Value>,
+    prefix: &str,
+    task: &State,
+    needed: &mut BTreeSet<Permission>,
+) -> Option<String> {
+    let Some(timeout) = task.timeout_seconds else {
+        return Some(format!("{prefix} has no TimeoutSeconds"));
+    };
+    let called_resource = |placeholder: Option<&str>, resource_type: &str| {
+        let value = substitutions.get(placeholder?)?;
+        template
+            .resource(referenced_id(value)?)
+            .filter(|resource| resource.resource_type == resource_type)
+    };
+    match task.action() {
+        TaskAction::InvokeFunction(placeholder) => {
+            let Some(function) = called_resource(placeholder, "AWS::Serverless::Function") else {
+                return Some(format!("{prefix} calls no function of the template"));
+            };
+            needed.insert(Permission::new("lambda:InvokeFunction", function.id));
+            match template.at_most(function.property_or_global("Timeout")) {
+                Some(limit) if timeout > limit => None,
+                Some(limit) => Some(format!(
+                    "{prefix} waits {timeout} s, not longer than the {limit} s of {}",
+                    function.id
+                )),
+                None => Some(format!("{} has no Timeout with an upper bound", function.id)),
+            }
+        }
+        TaskAction::StartMachine(placeholder) => {
+            let Some(child) = called_resource(placeholder, "AWS::Serverless::StateMachine") else {
+                return Some(format!("{prefix} starts no state machine of the template"));
+            };
+            needed.extend(start_and_wait_permissions(child.id));
+            None
+        }
+        TaskAction::Unknown(resource) => {
+            Some(format!("{prefix} uses {resource:?}, whose required permissions are unknown"))
+        }
+    }
+}
+
 /// Returns the permissions that Step Functions needs to start an execution and wait for it.
-fn start_and_wait_rights(machine: &str) -> [Right; 6] {
+fn start_and_wait_permissions(machine: &str) -> [Permission; 6] {
     let executions = format!("{machine}/executions");
     [
-        Right::new("states:StartExecution", machine),
-        Right::new("states:DescribeExecution", &executions),
-        Right::new("states:StopExecution", &executions),
-        Right::new("events:DescribeRule", RULE),
-        Right::new("events:PutRule", RULE),
-        Right::new("events:PutTargets", RULE),
+        Permission::new("states:StartExecution", machine),
+        Permission::new("states:DescribeExecution", &executions),
+        Permission::new("states:StopExecution", &executions),
+        Permission::new("events:DescribeRule", RULE),
+        Permission::new("events:PutRule", RULE),
+        Permission::new("events:PutTargets", RULE),
     ]
 }

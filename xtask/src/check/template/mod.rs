@@ -1,9 +1,13 @@
-//! Checks that the template, the state machines and the code agree, in points that neither the
-//! emulator nor a linter verifies.
+//! `cargo xtask check template`: checks that `template.yaml`, the state machines and the code
+//! agree.
+//!
+//! The checks cover only points that neither the AWS emulator nor a linter verifies. Each check
+//! compares two or more of the [`Sources`] and returns its violations, one sentence each.
 
 mod belongings;
 mod calls;
 mod code;
+mod function_roles;
 mod limits;
 mod machine;
 mod machines;
@@ -23,7 +27,7 @@ use code::Code;
 pub(crate) use machine::Definition;
 use settings::Environment;
 
-/// Sources that are compared with each other.
+/// The project's files that the checks compare with each other.
 #[derive(Debug)]
 pub(super) struct Sources<'a> {
     template: Template,
@@ -34,7 +38,7 @@ pub(super) struct Sources<'a> {
 }
 
 impl Sources<'_> {
-    /// Reads the sources of the project.
+    /// Reads the files of the project.
     pub(super) fn of_project(paths: &Paths) -> Result<Self> {
         Ok(Self {
             template: Template::of_project(&paths.root)?,
@@ -48,12 +52,12 @@ impl Sources<'_> {
     /// Returns the violations, one sentence each, grouped by topic.
     pub(super) fn violations(&self) -> [(&'static str, Vec<String>); 7] {
         let Self { template, definitions, calls, code, environments } = self;
-        let roles = policies::granted(template);
-        let mut rights: Vec<_> =
+        let roles = policies::permissions_by_role(template);
+        let mut permission_violations: Vec<_> =
             roles.values().flat_map(|role| &role.violations).cloned().collect();
-        rights.extend(policies::violations(template));
-        rights.extend(calls::shared(template));
-        rights.extend(calls::violations(template, &roles, calls, code));
+        permission_violations.extend(policies::violations(template));
+        permission_violations.extend(function_roles::role_use_violations(template));
+        permission_violations.extend(calls::violations(template, &roles, calls, code));
         [
             (
                 "the state machines are complete",
@@ -63,7 +67,7 @@ impl Sources<'_> {
                 "the state machines match the template",
                 machines::violations(template, definitions, &roles),
             ),
-            ("each role allows exactly what its function calls", rights),
+            ("each role allows exactly what its function calls", permission_violations),
             ("every resource has its logs and tags", belongings::violations(template)),
             ("durable resources survive their stack", retention::violations(template)),
             ("fixed numbers match the parameters", limits::violations(template, definitions)),

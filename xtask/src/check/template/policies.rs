@@ -1,15 +1,17 @@
-//! Permissions of the roles, expressed by the template's logical ids.
+//! Reads the IAM permissions of the template's roles, and checks the policies of the template.
+//!
+//! A permission names its resource by the logical id in `template.yaml`, not by an ARN.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 
 use serde_json::{Value, json};
 
-use crate::template::{Resource, Template, each, referred};
+use crate::template::{Reference, Resource, Template, each};
 
 /// Permission for one action on one resource.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) struct Right {
+pub(super) struct Permission {
     /// IAM action, such as `dynamodb:GetItem`.
     pub(super) action: String,
     /// Logical id of a resource, or a part of it: `TransfersTable/index/unfinished`,
@@ -17,54 +19,55 @@ pub(super) struct Right {
     pub(super) resource: String,
 }
 
-impl Right {
+impl Permission {
     pub(super) fn new(action: &str, resource: impl Into<String>) -> Self {
         Self { action: action.to_owned(), resource: resource.into() }
     }
 }
 
-impl fmt::Display for Right {
+impl fmt::Display for Permission {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{} on {}", self.action, self.resource)
     }
 }
 
-/// Permissions of a role, and violations in their policies.
+/// Permissions of a role, and the violations in the policies that grant them.
 #[derive(Debug, Default)]
-pub(super) struct Granted {
-    pub(super) rights: BTreeSet<Right>,
+pub(super) struct RolePermissions {
+    pub(super) permissions: BTreeSet<Permission>,
     pub(super) violations: Vec<String>,
 }
 
 /// Returns the permissions of every role in the template, by logical id.
-pub(super) fn granted(template: &Template) -> BTreeMap<&str, Granted> {
+pub(super) fn permissions_by_role(template: &Template) -> BTreeMap<&str, RolePermissions> {
     template
-        .of_kind("AWS::IAM::Role")
+        .of_type("AWS::IAM::Role")
         .map(|role| (role.id, role_permissions(template, role)))
         .collect()
 }
 
-fn role_permissions(template: &Template, role: Resource<'_>) -> Granted {
-    let mut granted = Granted::default();
+fn role_permissions(template: &Template, role: Resource<'_>) -> RolePermissions {
+    let mut permissions = RolePermissions::default();
     if !role.property("ManagedPolicyArns").is_null() {
-        granted.violations.push(format!("{} has managed policies", role.id));
+        permissions.violations.push(format!("{} has managed policies", role.id));
     }
     if role.property("AssumeRolePolicyDocument").to_string().contains('*') {
-        granted.violations.push(format!("{} can be assumed by anyone", role.id));
+        permissions.violations.push(format!("{} can be assumed by anyone", role.id));
     }
     for policy in each(role.property("Policies")) {
         for statement in each(&policy["PolicyDocument"]["Statement"]) {
-            granted.read(template, role.id, statement);
+            permissions.add_statement(template, role.id, statement);
         }
     }
-    granted
+    permissions
 }
 
-impl Granted {
-    fn read(&mut self, template: &Template, role: &str, statement: &Value) {
-        let known = ["Sid", "Effect", "Action", "Resource", "Condition"];
+impl RolePermissions {
+    /// Adds the permissions of a policy statement, or the reasons why it is not allowed.
+    fn add_statement(&mut self, template: &Template, role: &str, statement: &Value) {
+        let supported = ["Sid", "Effect", "Action", "Resource", "Condition"];
         let members = statement.as_object().into_iter().flatten();
-        for (member, _) in members.filter(|(member, _)| !known.contains(&member.as_str())) {
+        for (member, _) in members.filter(|(member, _)| !supported.contains(&member.as_str())) {
             self.violations.push(format!("{role} has the unsupported statement member {member}"));
         }
         if statement["Effect"] != "Allow" {
@@ -88,84 +91,95 @@ impl Granted {
                 self.violations.push(format!("{role} contains a wildcard: {action}"));
                 continue;
             }
-            // A role may use the key only for the URL of the transfer that the context names.
+            // The encryption context names a transfer. A role may use the key only for the upload
+            // URL of that transfer.
             if action.starts_with("kms:") && !has_bound_context(template, &statement["Condition"]) {
                 self.violations.push(format!("{role} may use {action} in any encryption context"));
             }
-            self.rights.extend(resources.iter().map(|resource| Right::new(action, resource)));
+            self.permissions
+                .extend(resources.iter().map(|resource| Permission::new(action, resource)));
         }
     }
 }
 
-/// Returns whether calls of KMS must name the transfer, and nothing else, in their encryption
-/// context. Both conditions are needed: `ForAllValues` is also true without any context, and `Null`
-/// is also true with additional keys.
+/// Returns whether a policy condition requires that the encryption context of a KMS call contains
+/// the key `transferId` and no other key. This needs two conditions: `ForAllValues` is also true
+/// for a call without any context, and `Null` is also true for a context with additional keys.
 fn has_bound_context(template: &Template, condition: &Value) -> bool {
-    let only = &condition["ForAllValues:StringEquals"]["kms:EncryptionContextKeys"];
-    let present = json!({ "kms:EncryptionContext:transferId": "false" });
+    let allowed_keys = &condition["ForAllValues:StringEquals"]["kms:EncryptionContextKeys"];
+    let requires_transfer_id = json!({ "kms:EncryptionContext:transferId": "false" });
     // The emulator does not provide the encryption context to policies.
-    let nothing = json!({ "Ref": "AWS::NoValue" });
-    let present = json!({ "Fn::If": ["SeesEncryptionContext", present, nothing] });
+    let no_value = json!({ "Ref": "AWS::NoValue" });
+    let expected_null =
+        json!({ "Fn::If": ["SeesEncryptionContext", requires_transfer_id, no_value] });
     let on_emulator = json!({ "Fn::Equals": [{ "Ref": "EmulatorGatewayResponses" }, "true"] });
-    let sees = json!({ "Fn::Not": [on_emulator] });
-    only == "transferId"
-        && condition["Null"] == present
-        && *template.condition("SeesEncryptionContext") == sees
+    let sees_encryption_context = json!({ "Fn::Not": [on_emulator] });
+    allowed_keys == "transferId"
+        && condition["Null"] == expected_null
+        && *template.condition("SeesEncryptionContext") == sees_encryption_context
 }
 
-/// Reason why a resource in a policy has no name.
+/// Reason why a resource in a policy cannot be expressed by a logical id.
 enum UnnamedResource {
+    /// The policy's text contains a wildcard that is not permitted.
     Wildcard(String),
+    /// The policy names a resource that the template does not define.
     Unknown,
 }
 
-/// Returns the name of a resource in a policy: its logical id, and the part of it.
+/// Returns the name of a resource in a policy, in the form of [`Permission::resource`]: the logical
+/// id, followed by the part of the resource if the policy does not name the whole resource.
 fn resource_name(template: &Template, value: &Value) -> Result<String, UnnamedResource> {
-    if let Some((id, attribute)) = referred(value) {
+    if let Some(Reference { id, attribute }) = Reference::parse(value) {
         let part = if attribute == Some("StreamArn") { "/stream" } else { "" };
         return match template.resource(id) {
             Some(_) => Ok(format!("{id}{part}")),
             None => Err(UnnamedResource::Unknown),
         };
     }
-    if let Some(machine) = template.owner(value) {
+    if let Some(machine) = template.referenced_resource(value) {
         return Ok(machine.to_owned());
     }
     let text = value.as_str().or(value["Fn::Sub"].as_str()).ok_or(UnnamedResource::Unknown)?;
-    // Execution ARNs are the only permitted pattern, because an execution's name contains its
-    // transfer's id. The pattern must have exactly this form.
+    // An execution ARN is the only ARN that may be a pattern, because the name of an execution
+    // contains the id of its transfer. The pattern must have one of the forms below.
     if let Some((machine, name)) =
         text.split_once(":execution:").and_then(|(_, rest)| rest.rsplit_once(':'))
     {
-        let id = "?".repeat(32);
-        let transfer_patterns = [1, 2].map(|digits| "?".repeat(digits)).map(|number| {
-            // The name of a transfer, or of a document in a batch.
-            [format!("{id}-{number}"), format!("{id}_????-{number}")]
+        let transfer_id = "?".repeat(32);
+        let execution_patterns = [1, 2].map(|digits| "?".repeat(digits)).map(|number| {
+            // The transfer is of a single document, or of a document in a batch.
+            [format!("{transfer_id}-{number}"), format!("{transfer_id}_????-{number}")]
         });
-        let owner = template.machines().find(|m| m.property("Name")["Fn::Sub"] == machine);
-        return match owner {
-            Some(owner) if transfer_patterns.as_flattened().iter().any(|form| form == name) => {
-                Ok(format!("{}/executions", owner.id))
+        let state_machine =
+            template.machines().find(|candidate| candidate.property("Name")["Fn::Sub"] == machine);
+        return match state_machine {
+            Some(state_machine)
+                if execution_patterns.as_flattened().iter().any(|pattern| pattern == name) =>
+            {
+                Ok(format!("{}/executions", state_machine.id))
             }
             Some(_) if name.contains(['*', '?']) => Err(UnnamedResource::Wildcard(text.to_owned())),
             _ => Err(UnnamedResource::Unknown),
         };
     }
-    // Objects have no logical ids. They are named by a prefix of the bucket.
+    // Objects have no logical ids, so a policy names them by a prefix in their bucket.
     if let Some((id, prefix)) = text
         .strip_prefix("${")
         .and_then(|rest| rest.strip_suffix("/*")?.split_once(".Arn}/"))
         .filter(|(_, prefix)| !prefix.is_empty() && !prefix.contains(['*', '?', '/']))
     {
         return match template.resource(id) {
-            Some(bucket) if bucket.kind == "AWS::S3::Bucket" => Ok(format!("{id}/{prefix}")),
+            Some(bucket) if bucket.resource_type == "AWS::S3::Bucket" => {
+                Ok(format!("{id}/{prefix}"))
+            }
             _ => Err(UnnamedResource::Wildcard(text.to_owned())),
         };
     }
     if text.contains(['*', '?']) {
         return Err(UnnamedResource::Wildcard(text.to_owned()));
     }
-    // The rule that notifies Step Functions of the end of an execution.
+    // AWS creates the EventBridge rule that reports the end of an execution to Step Functions.
     if let Some((_, rule)) = text.split_once(":rule/") {
         return Ok(format!("rule/{rule}"));
     }
@@ -177,18 +191,18 @@ fn resource_name(template: &Template, value: &Value) -> Result<String, UnnamedRe
     template.resource(id).map(|_| format!("{id}{part}")).ok_or(UnnamedResource::Unknown)
 }
 
-/// Checks policies outside the roles. A resource policy may allow everyone only under a condition,
-/// and no other resource may grant permissions.
+/// Checks the policies outside the roles. A resource policy may allow an action to everyone only
+/// under a condition. Only roles and resource policies may grant permissions.
 pub(super) fn violations(template: &Template) -> Vec<String> {
     let mut found = Vec::new();
     for resource in template.resources() {
-        if ["AWS::IAM::Policy", "AWS::IAM::ManagedPolicy"].contains(&resource.kind) {
+        if ["AWS::IAM::Policy", "AWS::IAM::ManagedPolicy"].contains(&resource.resource_type) {
             found.push(format!("{} grants permissions outside the roles", resource.id));
         }
         for document in ["KeyPolicy", "PolicyDocument", "ResourcePolicy"] {
             for statement in each(&resource.property(document)["Statement"]) {
-                let for_everybody = statement["Principal"].to_string().contains("\"*\"");
-                if for_everybody && statement["Condition"].is_null() {
+                let allows_everyone = statement["Principal"].to_string().contains("\"*\"");
+                if allows_everyone && statement["Condition"].is_null() {
                     found.push(format!("{} is open to everyone", resource.id));
                 }
             }
@@ -200,4 +214,18 @@ pub(super) fn violations(template: &Template) -> Vec<String> {
         }
     }
     found
+}
+
+/// Returns one violation for each permission that a role lacks, and one for each permission that it
+/// does not need.
+pub(super) fn permission_differences(
+    role: &str,
+    granted: &BTreeSet<Permission>,
+    needed: &BTreeSet<Permission>,
+) -> Vec<String> {
+    let lacking = needed.difference(granted).map(|permission| format!("{role} lacks {permission}"));
+    let surplus = granted
+        .difference(needed)
+        .map(|permission| format!("{role} needlessly allows {permission}"));
+    lacking.chain(surplus).collect()
 }

@@ -1,15 +1,17 @@
-//! Checks the deletion policies: production data survives its stack, and other resources do not
-//! block the next stack.
+//! Checks the deletion policies of the resources in `template.yaml`.
+//!
+//! Resources with production data must outlive their CloudFormation stack. After a failed creation,
+//! no resource may remain whose fixed name would make the next creation fail.
 
 use serde_json::{Value, json};
 
 use crate::template::{Resource, Template};
 
-/// Environments without data that must survive.
+/// Environments whose data may be lost.
 const DISPOSABLE: [&str; 2] = ["local", "dev"];
 
-/// Resource kinds that hold data which cannot be recreated.
-const DURABLE_KINDS: [&str; 5] = [
+/// Types of resources whose data cannot be recreated.
+const DURABLE_TYPES: [&str; 5] = [
     "AWS::DynamoDB::Table",
     "AWS::KMS::Key",
     "AWS::S3::Bucket",
@@ -28,14 +30,19 @@ pub(super) fn violations(template: &Template) -> Vec<String> {
     if *template.condition("IsProduction") != json!({ "Fn::Not": [{ "Fn::Or": disposable }] }) {
         found.push("IsProduction must hold in every environment except local and dev".to_owned());
     }
-    for resource in template.resources().filter(|r| DURABLE_KINDS.contains(&r.kind)) {
+    for resource in
+        template.resources().filter(|resource| DURABLE_TYPES.contains(&resource.resource_type))
+    {
         if resource.attribute("Condition") == EMULATOR_ONLY {
             continue;
         }
         // When the creation of a stack fails, its resources are deleted. A retained resource with a
         // fixed name would make the next creation fail.
-        let retain = if has_fixed_name(resource) { "RetainExceptOnCreate" } else { "Retain" };
-        for (attribute, policy) in [("DeletionPolicy", retain), ("UpdateReplacePolicy", "Retain")] {
+        let deletion_policy =
+            if has_fixed_name(resource) { "RetainExceptOnCreate" } else { "Retain" };
+        for (attribute, policy) in
+            [("DeletionPolicy", deletion_policy), ("UpdateReplacePolicy", "Retain")]
+        {
             if *resource.attribute(attribute) != in_production(policy) {
                 found.push(format!(
                     "{} must have the {attribute} {policy} in production only",
@@ -47,6 +54,7 @@ pub(super) fn violations(template: &Template) -> Vec<String> {
     found
 }
 
+/// Returns the expression for a policy that applies in production only.
 fn in_production(policy: &str) -> Value {
     json!({ "Fn::If": ["IsProduction", policy, "Delete"] })
 }

@@ -1,14 +1,16 @@
-//! Checks the retriers of tasks: which errors they retry, and that each number of tries comes from
-//! a parameter.
+//! Checks the retriers of the tasks in the state machines.
+//!
+//! The checks cover the errors that a task retries and the number of its tries, which must come
+//! from a parameter of the template.
 
 use docferry_domain::failure::FailureCode;
 use serde_json::{Value, json};
 
-use super::machine::{Definition, RetryOrCatch, State, Work};
+use super::machine::{Definition, RetryOrCatch, State, TaskAction};
 use crate::template::{Resource, Template};
 
-/// Error of Step Functions when Lambda has no concurrency left. The condition is temporary, so a
-/// task waits for most of an hour; the transfer's deadline limits it.
+/// Error that Step Functions reports when Lambda has no concurrency left. The condition is
+/// temporary, so a task retries for most of an hour. The transfer's deadline limits this time.
 const THROTTLING: &str = "Lambda.TooManyRequestsException";
 
 /// Errors reported when the process of a function dies or times out.
@@ -21,19 +23,19 @@ const PROCESS_FAILURES: [&str; 6] = [
     "States.Timeout",
 ];
 
-/// Waits for a locked destination have their own intervals, which do not count as tries.
+/// Failure whose retries have their own intervals, which do not count as tries.
 const LOCKED: FailureCode = FailureCode::DestinationLocked;
 
-/// Default number of tries of a step, from the contract of the downloads API.
+/// Default number of tries of a step of the workflow, from the contract of the downloads API.
 const STEP_TRIES: u64 = 3;
 
 /// Returns the violations in the retriers of a task that calls a function.
 pub(super) fn task_violations(task: &State) -> Vec<String> {
     let mut found = Vec::new();
-    let mut seen = std::collections::BTreeSet::new();
+    let mut seen_errors = std::collections::BTreeSet::new();
     for retrier in &task.retry {
-        // Only the first retrier that names an error applies.
-        for name in retrier.error_equals.iter().filter(|name| !seen.insert(name.as_str())) {
+        // Step Functions applies only the first retrier that names an error.
+        for name in retrier.error_equals.iter().filter(|name| !seen_errors.insert(name.as_str())) {
             found.push(format!("names {name} in two retriers"));
         }
     }
@@ -55,9 +57,9 @@ pub(super) fn task_violations(task: &State) -> Vec<String> {
         }
     }
     for retrier in &task.retry {
-        let codes = retrier.error_equals.iter().filter_map(|name| name.parse().ok());
-        let by_parameter = retrier.placeholder().is_some();
-        if !by_parameter && codes.clone().any(|code: FailureCode| code != LOCKED) {
+        let mut failure_codes = retrier.error_equals.iter().filter_map(|name| name.parse().ok());
+        let is_number_a_parameter = retrier.placeholder().is_some();
+        if !is_number_a_parameter && failure_codes.any(|code: FailureCode| code != LOCKED) {
             let names = retrier.error_equals.join(", ");
             found.push(format!("retries {names} without a parameter for the number of tries"));
         }
@@ -65,7 +67,7 @@ pub(super) fn task_violations(task: &State) -> Vec<String> {
     found
 }
 
-/// Returns the violations in the template's numbers of retries.
+/// Returns the violations in the numbers of retries that the template substitutes in a definition.
 pub(super) fn machine_violations(
     template: &Template,
     machine: Resource<'_>,
@@ -78,7 +80,9 @@ pub(super) fn machine_violations(
         for placeholder in task.retry.iter().filter_map(RetryOrCatch::placeholder) {
             let Some(value) = substitutions.get(placeholder) else { continue };
             match default_retries(template, value) {
-                Ok(count) if task.work() == Work::Invoke(Some("FinalizeFunctionArn")) => {
+                Ok(count)
+                    if task.action() == TaskAction::InvokeFunction(Some("FinalizeFunctionArn")) =>
+                {
                     finalize_retries = Some(count);
                 }
                 Ok(count) => step_retries = step_retries.max(count),
@@ -103,8 +107,10 @@ pub(super) fn machine_violations(
     found
 }
 
-/// Returns the default number of retries of a substitution. It must be the tries of a parameter
-/// less one, because the first try is no retry.
+/// Returns the default number of retries that a substitution sets.
+///
+/// The substitution must look up the number in a mapping, by a parameter with the number of tries.
+/// Each number of tries must map to one retry less, because the first try is not a retry.
 fn default_retries(template: &Template, value: &Value) -> Result<u64, String> {
     let unclear = || format!("{value} is not a parameter's number of tries");
     let path = value["Fn::FindInMap"].as_array().ok_or_else(unclear)?;
@@ -138,9 +144,11 @@ mod tests {
                 .workflow(THROTTLING_RETRIER, &THROTTLING_RETRIER.replace("30,", "1,")),
             &[violation],
         );
-        let shared = THROTTLING_RETRIER.replace("ion\"]", "ion\", \"Lambda.ServiceException\"]");
+
+        let with_second_error =
+            THROTTLING_RETRIER.replace("ion\"]", "ion\", \"Lambda.ServiceException\"]");
         assert_violations(
-            &Project::unmodified().workflow(THROTTLING_RETRIER, &shared),
+            &Project::unmodified().workflow(THROTTLING_RETRIER, &with_second_error),
             &[
                 "statemachine/transfer.asl.json: Push names Lambda.ServiceException in two retriers",
                 violation,
@@ -178,8 +186,8 @@ mod tests {
 
     #[test]
     fn number_of_tries_that_differs_from_its_parameter_is_reported() {
-        let by_step = "StepRetries: !FindInMap [Tries, !Ref StepTries, Retries]";
-        let fixed = Project::unmodified().template(by_step, "StepRetries: 2").violations();
+        let substitution = "StepRetries: !FindInMap [Tries, !Ref StepTries, Retries]";
+        let fixed = Project::unmodified().template(substitution, "StepRetries: 2").violations();
         assert!(
             fixed.contains(
                 &"statemachine/transfer.asl.json: Push: 2 is not a parameter's number of tries"
@@ -187,9 +195,11 @@ mod tests {
             ),
             "{fixed:?}"
         );
-        let more = Project::unmodified().template("\"3\": { Retries: 2 }", "\"3\": { Retries: 3 }");
+
+        let wrong_mapping =
+            Project::unmodified().template("\"3\": { Retries: 2 }", "\"3\": { Retries: 3 }");
         let violation = "StepTries of 3 does not map to one retry less";
-        assert!(more.violations().iter().any(|reported| reported.ends_with(violation)));
+        assert!(wrong_mapping.violations().iter().any(|reported| reported.ends_with(violation)));
     }
 
     #[test]

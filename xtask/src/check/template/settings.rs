@@ -1,5 +1,7 @@
-//! Checks the settings of each environment: the template's defaults and their overrides in
-//! `samconfig.toml`.
+//! Checks the settings of each environment.
+//!
+//! The settings are the parameters of `template.yaml`. An environment has the default value of each
+//! parameter, unless `samconfig.toml` overrides it.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -29,7 +31,7 @@ const LOCAL_ONLY: [&str; 2] = ["EmulatorGatewayResponses", "WebhookAllowLoopback
 /// Settings of one environment.
 #[derive(Debug)]
 pub(super) struct Environment {
-    /// Name in violations.
+    /// Name of the environment in the texts of violations.
     pub(super) name: String,
     /// Overridden values by parameter.
     pub(super) overrides: BTreeMap<String, String>,
@@ -41,18 +43,21 @@ pub(super) fn environments(paths: &Paths) -> Result<Vec<Environment>> {
     let text = fs::read_to_string(&path).with_context(|| format!("{}", path.display()))?;
     let mut found = parse_samconfig(&text)?;
     for settings in [Settings::demo(), Settings::tests()] {
-        let own = settings.parameters.iter();
-        let own = own.map(|(name, value)| ((*name).to_owned(), (*value).to_owned()));
-        // Local stacks use the other values of `local` in samconfig.toml.
+        let stack_overrides = settings.parameters.iter();
+        let stack_overrides =
+            stack_overrides.map(|(name, value)| ((*name).to_owned(), (*value).to_owned()));
+        // A local stack uses the overrides of `local` in samconfig.toml, except for its own ones.
         let local = found.iter().find(|environment| environment.name == LOCAL);
         let shared = local.map(|local| local.overrides.clone()).unwrap_or_default();
         let name = format!("the stack {}", settings.name);
-        found.push(Environment { name, overrides: shared.into_iter().chain(own).collect() });
+        let overrides = shared.into_iter().chain(stack_overrides).collect();
+        found.push(Environment { name, overrides });
     }
     Ok(found)
 }
 
-/// Returns the environments of a `samconfig.toml`, by their `parameter_overrides`.
+/// Returns the environments of a `samconfig.toml`. An environment is a section with
+/// `parameter_overrides`.
 pub(super) fn parse_samconfig(text: &str) -> Result<Vec<Environment>> {
     let document: DocumentMut = text.parse().context("samconfig.toml")?;
     let mut found = Vec::new();
@@ -130,13 +135,15 @@ fn parameter_violations(template: &Template, environment: &Environment) -> Vec<S
     found
 }
 
+/// Returns the rules between settings that an environment breaks. `value` returns a setting.
 fn broken_rules(name: &str, value: &dyn Fn(&str) -> Option<String>) -> Vec<String> {
     let rules = RULES.iter().chain(&DEPLOYMENT_RULES);
     let broken = rules.filter(|rule| rule.is_broken(|setting| number(value, setting)));
     broken.map(|rule| format!("{name}: {}", rule.text)).collect()
 }
 
-/// Checks an environment on AWS: services are called with TLS, and no emulator setting is enabled.
+/// Checks an environment on AWS. It must call every service with TLS, and must enable no setting
+/// that is for the emulator.
 fn deployed_violations(
     template: &Template,
     name: &str,
@@ -145,9 +152,10 @@ fn deployed_violations(
     let mut found = Vec::new();
     for parameter in template.parameters() {
         let value = value(&parameter).unwrap_or_default();
-        let is_plain = value.get(..5).is_some_and(|scheme| scheme.eq_ignore_ascii_case("http:"));
-        // Origins are only compared, not called.
-        if is_plain && parameter != "AllowedOrigins" {
+        let is_plain_http =
+            value.get(..5).is_some_and(|scheme| scheme.eq_ignore_ascii_case("http:"));
+        // The service only compares origins with request headers and never calls them.
+        if is_plain_http && parameter != "AllowedOrigins" {
             found.push(format!("{name}: {parameter} must be an https URL"));
         }
         if LOCAL_ONLY.contains(&parameter.as_str()) && value == "true" {
@@ -164,26 +172,27 @@ fn production_violations(
     value: &dyn Fn(&str) -> Option<String>,
 ) -> Vec<String> {
     let mut found = Vec::new();
-    let is_less = |parameter: &str, minimum: u64| {
+    let is_less_than = |parameter: &str, minimum: u64| {
         number(value, parameter).is_none_or(|number| number < minimum)
     };
-    if is_less("ApiRateLimit", IN_FLIGHT) {
+    if is_less_than("ApiRateLimit", IN_FLIGHT) {
         found.push(format!("{name}: ApiRateLimit is less than {IN_FLIGHT} polls a second"));
     }
-    let reads = number(value, "ReadRatePerService");
-    if reads.is_none_or(|reads| reads > 0 && reads < 60 * IN_FLIGHT) {
+    let read_rate = number(value, "ReadRatePerService");
+    if read_rate.is_none_or(|rate| rate > 0 && rate < 60 * IN_FLIGHT) {
         found.push(format!("{name}: ReadRatePerService is less than {IN_FLIGHT} polls a second"));
     }
     if value("CreateExchangeBucket").is_some_and(|value| value == "true") {
         found.push(format!("{name}: CreateExchangeBucket creates an unprotected bucket"));
     }
-    let slots = template.parameter("MaxActiveTransfers")["Default"].as_u64();
-    if is_less("MaxActiveTransfers", slots.unwrap_or_default() + 1) {
+    let default_slots = template.parameter("MaxActiveTransfers")["Default"].as_u64();
+    if is_less_than("MaxActiveTransfers", default_slots.unwrap_or_default() + 1) {
         found.push(format!("{name}: MaxActiveTransfers must be greater than the default"));
     }
     found
 }
 
+/// Returns the value of a setting as a number.
 fn number(value: &dyn Fn(&str) -> Option<String>, parameter: &str) -> Option<u64> {
     value(parameter)?.parse().ok()
 }

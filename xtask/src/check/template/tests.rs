@@ -1,17 +1,22 @@
-//! Tests of the checks of the template, with modified copies of the project's sources.
+//! Tests of `cargo xtask check template`.
+//!
+//! A test changes the text of one of the project's files in memory and expects exactly the
+//! violations that follow from this change.
 
 use super::*;
 
 mod machines;
+mod permissions;
 
 pub(super) const TEMPLATE: &str = include_str!("../../../../template.yaml");
 pub(super) const TRANSFER: &str = include_str!("../../../../statemachine/transfer.asl.json");
 
 const SAMCONFIG: &str = include_str!("../../../../samconfig.toml");
 
-/// The project with some of its sources modified.
+/// The texts of the checked files. A test replaces parts of them.
 pub(super) struct Project {
     template: String,
+    /// Paths and texts of the state machines' definitions.
     definitions: Vec<(&'static str, String)>,
     calls: String,
     samconfig: String,
@@ -27,26 +32,30 @@ impl Project {
         }
     }
 
+    /// Replaces every occurrence of `from` in `template.yaml`.
     pub(super) fn template(mut self, from: &str, to: &str) -> Self {
         assert!(self.template.contains(from), "the template has no {from}");
         self.template = self.template.replace(from, to);
         self
     }
 
+    /// Replaces the first occurrence of `from` in `samconfig.toml`.
     pub(super) fn samconfig(mut self, from: &str, to: &str) -> Self {
         assert!(self.samconfig.contains(from), "samconfig.toml has no {from}");
         self.samconfig = self.samconfig.replacen(from, to, 1);
         self
     }
 
+    /// Replaces the first occurrence of `from` in the definition of the transfer workflow.
     pub(super) fn workflow(mut self, from: &str, to: &str) -> Self {
         assert!(self.definitions[0].1.contains(from), "the workflow has no {from}");
         self.definitions[0].1 = self.definitions[0].1.replacen(from, to, 1);
         self
     }
 
+    /// Replaces the first occurrence of `from` in `calls.txt`.
     fn calls(mut self, from: &str, to: &str) -> Self {
-        assert!(self.calls.contains(from), "the table has no {from}");
+        assert!(self.calls.contains(from), "calls.txt has no {from}");
         self.calls = self.calls.replacen(from, to, 1);
         self
     }
@@ -55,7 +64,9 @@ impl Project {
         let definitions = self.definitions.iter();
         let sources = Sources {
             template: Template::parse(&self.template).unwrap(),
-            definitions: definitions.map(|(p, t)| Definition::parse(*p, t).unwrap()).collect(),
+            definitions: definitions
+                .map(|(path, text)| Definition::parse(*path, text).unwrap())
+                .collect(),
             calls: calls::read(&self.calls).unwrap(),
             code: code().clone(),
             environments: settings::parse_samconfig(&self.samconfig).unwrap(),
@@ -79,85 +90,6 @@ fn template_of_the_project_has_no_violations() {
     let paths = Paths::of_workspace().unwrap();
     for (title, violations) in Sources::of_project(&paths).unwrap().violations() {
         assert_eq!(violations, Vec::<String>::new(), "{title}");
-    }
-}
-
-/// Permissions of the role of `push` on the table.
-const PUSH_RIGHTS: &str = "Action: [dynamodb:ConditionCheckItem, dynamodb:DeleteItem, \
-                           dynamodb:GetItem, dynamodb:UpdateItem]";
-
-#[test]
-fn wildcard_permission_is_reported() {
-    assert_violations(
-        &Project::unmodified()
-            .template(PUSH_RIGHTS, &PUSH_RIGHTS.replace(']', ", \"dynamodb:*\"]")),
-        &["PushRole contains a wildcard: dynamodb:*"],
-    );
-    assert_violations(
-        &Project::unmodified().template(
-            "Resource: !Sub ${TransfersTable.Arn}/index/unfinished",
-            "Resource: !Sub ${TransfersTable.Arn}/index/*",
-        ),
-        &[
-            "SweepRole contains a wildcard: ${TransfersTable.Arn}/index/*",
-            "SweepRole lacks dynamodb:Query on TransfersTable/index/unfinished",
-        ],
-    );
-}
-
-#[test]
-fn unneeded_permission_is_reported() {
-    assert_violations(
-        &Project::unmodified().template(
-            PUSH_RIGHTS,
-            &PUSH_RIGHTS.replace("dynamodb:UpdateItem", "dynamodb:PutItem, dynamodb:UpdateItem"),
-        ),
-        &["PushRole needlessly allows dynamodb:PutItem on TransfersTable"],
-    );
-}
-
-#[test]
-fn call_without_a_permission_is_reported() {
-    assert_violations(
-        &Project::unmodified()
-            .template("Action: [kms:Decrypt, kms:Encrypt]", "Action: kms:Decrypt"),
-        &["UploadRole lacks kms:Encrypt on SessionKey"],
-    );
-}
-
-#[test]
-fn difference_between_call_table_and_code_is_reported() {
-    let pushes = "push         dynamodb        TransfersTable                    \
-                  ConditionCheckItem DeleteItem GetItem UpdateItem";
-    let rereads = pushes.replace("UpdateItem", "Query");
-    assert_violations(
-        &Project::unmodified().calls(pushes, &rereads),
-        &[
-            "push calls dynamodb:UpdateItem, which calls.txt does not list",
-            "calls.txt lists push calling dynamodb:Query, but its code does not call it",
-            "PushRole lacks dynamodb:Query on TransfersTable",
-            "PushRole needlessly allows dynamodb:UpdateItem on TransfersTable",
-        ],
-    );
-}
-
-#[test]
-fn key_usable_in_any_encryption_context_is_reported() {
-    // Neither condition is enough: without a context there is no key other than transferId, and a
-    // context with transferId may have additional keys.
-    let only = "\"ForAllValues:StringEquals\": { kms:EncryptionContextKeys: transferId }";
-    let present = "\"Null\": !If [SeesEncryptionContext, { \"kms:EncryptionContext:transferId\": \"false\" }, !Ref AWS::NoValue]";
-    let sees = "!Not [!Equals [!Ref EmulatorGatewayResponses, \"true\"]]";
-    for (condition, without) in [(only, "# none"), (present, "# none"), (sees, "!Equals [a, b]")] {
-        assert_violations(
-            &Project::unmodified().template(condition, without),
-            &[
-                "FinalizeRole may use kms:Decrypt in any encryption context",
-                "SweepRole may use kms:Decrypt in any encryption context",
-                "UploadRole may use kms:Decrypt in any encryption context",
-                "UploadRole may use kms:Encrypt in any encryption context",
-            ],
-        );
     }
 }
 
@@ -206,39 +138,20 @@ fn function_without_a_log_group_is_reported() {
 #[test]
 fn resource_without_tags_is_reported() {
     let tags = "\n      Tags: [{ Key: project, Value: docferry }, { Key: environment, Value: !Ref Environment }]";
-    let before = "SSESpecification: { SSEEnabled: true, SSEType: KMS, KMSMasterKeyId: !GetAtt TableKey.Arn }";
+    let last_property = "SSESpecification: { SSEEnabled: true, SSEType: KMS, KMSMasterKeyId: !GetAtt TableKey.Arn }";
     let tables = ["DocumentsTable", "TransfersTable"];
     let missing_tags =
         |table| ["project", "environment"].map(|tag| format!("{table} lacks the tag {tag}"));
     let violations = tables.into_iter().flat_map(missing_tags).collect::<Vec<_>>();
     assert_violations(
-        &Project::unmodified().template(&format!("{before}{tags}"), before),
+        &Project::unmodified().template(&format!("{last_property}{tags}"), last_property),
         &violations.iter().map(String::as_str).collect::<Vec<_>>(),
     );
+
     let function_tags =
         "    Tags: { project: docferry, environment: !Ref Environment }\n\nResources:";
     let untagged = Project::unmodified().template(function_tags, "\nResources:").violations();
     assert!(untagged.contains(&"PollFunction lacks the tag project".to_owned()), "{untagged:?}");
     let functions = TEMPLATE.matches("Type: AWS::Serverless::Function").count();
     assert_eq!(untagged.len(), 2 * functions);
-}
-
-#[test]
-fn shared_roles_and_policies_outside_roles_are_reported() {
-    let project =
-        Project::unmodified().template("Role: !GetAtt PollRole.Arn", "Role: !GetAtt PushRole.Arn");
-    let violations = project.violations();
-    for violation in [
-        "PollRole is the role of 0 functions or state machines, not of one",
-        "PushRole is the role of 2 functions or state machines, not of one",
-    ] {
-        assert!(violations.contains(&violation.to_owned()), "{violations:?}");
-    }
-    assert_violations(
-        &Project::unmodified().template(
-            "      FunctionName: !Sub ${AWS::StackName}-poll\n",
-            "      FunctionName: !Sub ${AWS::StackName}-poll\n      Policies: [AmazonS3FullAccess]\n",
-        ),
-        &["PollFunction has policies outside its role"],
-    );
 }

@@ -1,16 +1,19 @@
-//! Checks that a state machine is complete: transitions, comments, retriers and catchers. No
-//! emulator verifies these.
+//! Checks that the definition of a Step Functions state machine is complete.
+//!
+//! Every state needs a comment and valid transitions. Every state that can fail needs a catcher,
+//! and every task needs retriers for exactly the temporary errors. The AWS emulator verifies none
+//! of these.
 
 use std::collections::BTreeSet;
 
 use docferry_contract::task::RETRY_LATER;
 use docferry_domain::failure::FailureCode;
 
-use super::machine::{Definition, Machine, RetryOrCatch, State, Work};
+use super::machine::{Definition, Machine, RetryOrCatch, State, TaskAction};
 use super::retriers;
 
-/// Errors that AWS reports when a function is called. Step Functions compares text, so a typo in a
-/// definition would be a retry that never happens.
+/// Errors that AWS reports when the call of a function fails. Step Functions compares the names as
+/// text, so a retrier with a misspelled name would never apply.
 const LAMBDA_ERRORS: [&str; 11] = [
     "Lambda.AWSLambdaException",
     "Lambda.ClientExecutionTimeoutException",
@@ -28,7 +31,7 @@ const LAMBDA_ERRORS: [&str; 11] = [
 /// Errors that can occur in any state.
 const STATE_ERRORS: [&str; 3] = ["States.ALL", "States.TaskFailed", "States.Timeout"];
 
-/// State types that can fail and can catch errors.
+/// Types of states that can fail and that can catch errors.
 const FALLIBLE: [&str; 3] = ["Task", "Map", "Parallel"];
 
 /// Returns the violations, one sentence each.
@@ -46,12 +49,14 @@ fn level_violations(machine: &Machine) -> Vec<String> {
         found.push(format!("StartAt is {}, which does not exist", machine.start_at));
     }
     for (name, state) in &machine.states {
-        let targets = targets(state);
-        if targets.is_empty() && !state.end && !["Fail", "Succeed"].contains(&state.r#type.as_str())
+        let next_states = next_states(state);
+        if next_states.is_empty()
+            && !state.end
+            && !["Fail", "Succeed"].contains(&state.r#type.as_str())
         {
             found.push(format!("{name} has no next state and is not an end"));
         }
-        for target in targets {
+        for target in next_states {
             if !machine.states.contains_key(target) {
                 found.push(format!("{name} leads to {target}, which does not exist"));
             }
@@ -75,41 +80,43 @@ fn level_violations(machine: &Machine) -> Vec<String> {
     found
 }
 
-fn targets(state: &State) -> Vec<&str> {
+/// Returns the names of the states to which a state can lead.
+fn next_states(state: &State) -> Vec<&str> {
     let single = state.next.iter().chain(&state.default);
-    let caught = state.catch.iter().filter_map(|matcher| matcher.next.as_ref());
+    let caught = state.catch.iter().filter_map(|catcher| catcher.next.as_ref());
     let chosen = state.choices.iter().map(|choice| &choice.next);
     single.chain(caught).chain(chosen).map(String::as_str).collect()
 }
 
+/// Returns whether a state has a catcher for all errors.
 fn catches_all(state: &State) -> bool {
-    state.catch.iter().any(|matcher| matcher.error_equals == ["States.ALL"])
+    state.catch.iter().any(|catcher| catcher.error_equals == ["States.ALL"])
 }
 
-/// Checks that the errors which a task names exist, and that exactly the temporary ones are
-/// retried.
+/// Checks that all errors exist that a task names, and that the task retries a failure exactly if
+/// the failure is temporary.
 fn error_violations(state: &State) -> Vec<String> {
     let mut found = Vec::new();
     let named = |matchers: &[RetryOrCatch]| -> BTreeSet<String> {
         matchers.iter().flat_map(|matcher| matcher.error_equals.clone()).collect()
     };
     let retried = named(&state.retry);
-    let calls_function = matches!(state.work(), Work::Invoke(_));
+    let calls_function = matches!(state.action(), TaskAction::InvokeFunction(_));
     for name in retried.union(&named(&state.catch)) {
-        let text = name.as_str();
-        let is_known = STATE_ERRORS.contains(&text)
+        let error = name.as_str();
+        let is_known = STATE_ERRORS.contains(&error)
             || if calls_function {
-                LAMBDA_ERRORS.contains(&text)
-                    || text == RETRY_LATER
-                    || text.parse::<FailureCode>().is_ok()
+                LAMBDA_ERRORS.contains(&error)
+                    || error == RETRY_LATER
+                    || error.parse::<FailureCode>().is_ok()
             } else {
-                text.starts_with("StepFunctions.")
+                error.starts_with("StepFunctions.")
             };
         if !is_known {
             found.push(format!("names the error {name}, which does not exist"));
         }
     }
-    // Errors of another state machine are not those of functions.
+    // A task that starts another state machine cannot fail with the errors of a function.
     if !calls_function {
         return found;
     }
@@ -134,15 +141,16 @@ mod tests {
     use super::*;
     use crate::check::template::tests::TRANSFER;
 
-    fn violations_about(text: &str) -> Vec<String> {
+    /// Returns the violations in a definition with the path `x`.
+    fn violations_in(text: &str) -> Vec<String> {
         violations(&Definition::parse("x", text).unwrap())
     }
 
     #[test]
-    fn unknown_targets_and_unreachable_states_are_reported() {
+    fn unknown_next_states_and_unreachable_states_are_reported() {
         let broken = TRANSFER.replace(r#""Default": "WaitForArrival""#, r#""Default": "Nowhere""#);
         assert_eq!(
-            violations_about(&broken),
+            violations_in(&broken),
             [
                 "x: HasArrived leads to Nowhere, which does not exist",
                 "x: WaitForArrival is unreachable"
@@ -154,7 +162,7 @@ mod tests {
     fn misspelled_error_name_is_reported_as_unknown_and_not_retried() {
         let broken = TRANSFER.replacen("SOURCE_UNAVAILABLE", "SOURCE_UNAVAILBLE", 1);
         assert_eq!(
-            violations_about(&broken),
+            violations_in(&broken),
             [
                 "x: Push names the error SOURCE_UNAVAILBLE, which does not exist",
                 "x: Push does not retry SOURCE_UNAVAILABLE"
@@ -165,11 +173,11 @@ mod tests {
     #[test]
     fn task_without_a_catch_all_is_reported() {
         let broken = TRANSFER.replacen(r#"["States.ALL"]"#, r#"["States.TaskFailed"]"#, 1);
-        assert_eq!(violations_about(&broken), ["x: Push does not catch States.ALL"]);
+        assert_eq!(violations_in(&broken), ["x: Push does not catch States.ALL"]);
     }
 
     #[test]
-    fn states_inside_a_map_are_checked() {
+    fn inner_and_outer_states_of_a_map_are_checked() {
         let inner = r#"{ "StartAt": "One", "States": { "One": { "Type": "Task", "Comment": "c",
             "Resource": "arn:aws:states:::states:startExecution.sync:2",
             "Retry": [{ "ErrorEquals": ["StepFunctions.SdkClientException"] }],
@@ -179,7 +187,7 @@ mod tests {
             "ItemProcessor": {inner}, "End": true }} }} }}"#
         );
         assert_eq!(
-            violations_about(&outer),
+            violations_in(&outer),
             ["x: Each does not catch States.ALL", "x: One leads to Gone, which does not exist"]
         );
     }

@@ -1,8 +1,9 @@
-//! The list of retired words and the list of their allowed uses.
+//! Parser of `retired.txt`, the list of retired words, and of `allowed.txt`, the list of allowed
+//! uses.
 
 use anyhow::{Context as _, Result};
 
-/// Where a word is retired.
+/// Kind of text in which a word is retired.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Place {
     /// An identifier as a whole.
@@ -25,11 +26,12 @@ pub(super) struct Retired<'a> {
     pub(super) word: &'a str,
     pub(super) places: Vec<Place>,
     pub(super) replacement: &'a str,
-    /// Folders in which the word is retired; empty: everywhere.
+    /// Folders in which the word is retired. Empty if the word is retired everywhere.
     pub(super) folders: Vec<&'a str>,
 }
 
 impl Retired<'_> {
+    /// Returns whether the word is retired in this file and place.
     pub(super) fn applies(&self, file: &str, place: Place) -> bool {
         let is_below = |folder: &&str| is_below(file, folder);
         self.places.contains(&place)
@@ -37,7 +39,7 @@ impl Retired<'_> {
     }
 }
 
-/// A use of a retired word that stays.
+/// A use of a retired word that is allowed.
 #[derive(Debug)]
 pub(super) struct Allowed<'a> {
     path: &'a str,
@@ -45,10 +47,12 @@ pub(super) struct Allowed<'a> {
 }
 
 impl Allowed<'_> {
+    /// Returns whether this exception allows the word in this file.
     pub(super) fn covers(&self, file: &str, word: &str) -> bool {
         self.word == word && is_below(file, self.path)
     }
 
+    /// Returns the violation that this exception is not needed.
     pub(super) fn unused(&self) -> String {
         format!("allowed.txt allows {} in {}, which does not use it", self.word, self.path)
     }
@@ -77,7 +81,7 @@ pub(super) fn parse_retired(text: &str) -> Result<Vec<Retired<'_>>> {
         .collect()
 }
 
-/// Parses the list of allowed uses. Each needs a reason.
+/// Parses the list of allowed uses. Each use must have a reason.
 pub(super) fn parse_allowed(text: &str) -> Result<Vec<Allowed<'_>>> {
     rows(text)
         .map(|(line, row)| match row.as_slice() {

@@ -1,5 +1,7 @@
-//! Checks that the code does not use retired words. `retired.txt` lists them with their
-//! replacements, `allowed.txt` the uses that stay.
+//! Checks that the code does not use retired words, which are words that unclear older code used.
+//!
+//! `retired.txt` lists these words with their replacements. `allowed.txt` lists the uses that are
+//! still allowed.
 
 mod list;
 mod scan;
@@ -12,7 +14,7 @@ use anyhow::{Context as _, Result};
 use crate::paths::Paths;
 use crate::source::packages;
 use list::{Allowed, Place, Retired};
-use scan::Found;
+use scan::Occurrence;
 
 /// Returns the uses of retired words in all Rust files, one sentence each.
 pub(super) fn violations(paths: &Paths) -> Result<Vec<String>> {
@@ -41,6 +43,7 @@ fn read_sources(root: &Path, folder: &Path, files: &mut Vec<(String, String)>) -
     Ok(())
 }
 
+/// Returns the violations in files, which are given by their paths and texts.
 fn violations_in(
     files: &[(String, String)],
     retired: &[Retired<'_>],
@@ -49,27 +52,29 @@ fn violations_in(
     let mut violations = Vec::new();
     let mut is_used = vec![false; allowed.len()];
     for (file, text) in files {
-        let mut found = scan::scan(text).with_context(|| file.clone())?;
-        found.sort_by_key(|found| found.line);
-        for found in &found {
-            let uses = |retired: &&Retired<'_>| retired.applies(file, found.place);
-            for retired in retired.iter().filter(uses).filter(|retired| found.uses(retired.word)) {
-                let exception = allowed.iter().position(|a| a.covers(file, retired.word));
+        let mut occurrences = scan::scan(text).with_context(|| file.clone())?;
+        occurrences.sort_by_key(|found| found.line);
+        for found in &occurrences {
+            let applies = |rule: &&Retired<'_>| rule.applies(file, found.place);
+            for rule in retired.iter().filter(applies).filter(|rule| found.contains(rule.word)) {
+                let exception =
+                    allowed.iter().position(|exception| exception.covers(file, rule.word));
                 match exception {
                     Some(index) => is_used[index] = true,
-                    None => violations.push(describe(file, found, retired)),
+                    None => violations.push(describe(file, found, rule)),
                 }
             }
         }
     }
-    // One sentence for an identifier that breaks a rule as a whole and by a part.
+    // An identifier may break a rule as a whole and by one of its parts. One violation is enough.
     violations.dedup();
     let unused = allowed.iter().zip(is_used).filter(|(_, is_used)| !is_used);
     violations.extend(unused.map(|(allowed, _)| allowed.unused()));
     Ok(violations)
 }
 
-fn describe(file: &str, found: &Found, retired: &Retired<'_>) -> String {
+/// Returns the text of a violation.
+fn describe(file: &str, found: &Occurrence, retired: &Retired<'_>) -> String {
     let text = match found.place {
         Place::Prose | Place::Opening => retired.word,
         _ => &found.text,
@@ -81,6 +86,7 @@ fn describe(file: &str, found: &Found, retired: &Retired<'_>) -> String {
 mod tests {
     use super::*;
 
+    /// Retired words of the tests.
     const RETIRED: &str = "
         Turn | name | slot
         bundle | part | batch | crates/a
@@ -110,7 +116,7 @@ mod tests {
     }
 
     #[test]
-    fn function_is_reported_where_it_is_defined() {
+    fn retired_function_name_is_reported_at_the_definition_but_not_at_a_call() {
         assert_eq!(violations_of("x.rs", "fn end() { span.end(); }", "").len(), 1);
     }
 
@@ -128,13 +134,13 @@ mod tests {
     }
 
     #[test]
-    fn names_of_tests_have_their_own_words() {
+    fn word_that_is_retired_in_test_names_is_allowed_in_other_functions() {
         let text = "#[tokio::test] async fn knows_what_to_do() {} fn what_else() {}";
         assert_eq!(violations_of("x.rs", text, ""), ["x.rs:1: `knows_what_to_do`: use the thing"]);
     }
 
     #[test]
-    fn allowed_use_is_not_reported_but_an_unused_allowance_is() {
+    fn allowed_use_is_not_reported_but_an_unused_exception_is() {
         let allowed = "crates/a | bundle | the name on the wire\ncrates/b | bundle | none";
         assert_eq!(
             violations_of("crates/a/x.rs", "struct Bundle;", allowed),

@@ -1,4 +1,5 @@
-//! Finds the words of a source file: identifiers, comments and log messages.
+//! Finds the texts of a Rust source file in which a word may be retired: identifiers, comments and
+//! log messages.
 
 use anyhow::{Result, anyhow};
 use proc_macro2::{Delimiter, TokenStream, TokenTree};
@@ -8,17 +9,18 @@ use super::list::Place;
 /// Macros whose string literals are log messages.
 const LOG_MACROS: [&str; 6] = ["debug", "error", "event", "info", "trace", "warn"];
 
-/// A text in which a word may be retired.
+/// A text in a source file, with its place.
 #[derive(Debug)]
-pub(super) struct Found {
+pub(super) struct Occurrence {
     pub(super) line: usize,
     pub(super) place: Place,
     pub(super) text: String,
-    /// Words of the text in lower case, each between two spaces.
+    /// Words of the text in lower case, each between two spaces. Empty if only the whole text
+    /// counts.
     words: String,
 }
 
-impl Found {
+impl Occurrence {
     fn new(line: usize, place: Place, text: &str) -> Self {
         let words = match place {
             Place::Part | Place::Test => parts(text),
@@ -28,8 +30,8 @@ impl Found {
         Self { line, place, text: text.to_owned(), words }
     }
 
-    /// Returns whether the text is `word` or, where parts count, contains it.
-    pub(super) fn uses(&self, word: &str) -> bool {
+    /// Returns whether `word` occurs in the text. In some places, the whole text must be `word`.
+    pub(super) fn contains(&self, word: &str) -> bool {
         match self.place {
             Place::Name | Place::Function | Place::Opening => self.text == word,
             Place::Part | Place::Test | Place::Prose => self.words.contains(&format!(" {word} ")),
@@ -37,35 +39,38 @@ impl Found {
     }
 }
 
-/// Returns the names, comments and log messages of a file. The order is that of the places.
-pub(super) fn scan(text: &str) -> Result<Vec<Found>> {
+/// Returns the identifiers, comments and log messages of a file. The identifiers and log messages
+/// come before the comments.
+pub(super) fn scan(text: &str) -> Result<Vec<Occurrence>> {
     let tokens: TokenStream = text.parse().map_err(|error| anyhow!("invalid Rust: {error}"))?;
     let mut found = Vec::new();
     scan_tokens(tokens, &mut found);
     for (index, line) in text.lines().enumerate() {
         let Some(comment) = line.trim_start().strip_prefix("//") else { continue };
         let comment = comment.trim_start_matches(['/', '!']).trim_start();
-        let opening = comment.split(|c: char| !c.is_alphabetic()).next().unwrap_or_default();
-        found.push(Found::new(index + 1, Place::Prose, comment));
-        found.push(Found::new(index + 1, Place::Opening, opening));
+        let opening =
+            comment.split(|character: char| !character.is_alphabetic()).next().unwrap_or_default();
+        found.push(Occurrence::new(index + 1, Place::Prose, comment));
+        found.push(Occurrence::new(index + 1, Place::Opening, opening));
     }
     Ok(found)
 }
 
-fn scan_tokens(tokens: TokenStream, found: &mut Vec<Found>) {
+/// Adds the identifiers and log messages in tokens.
+fn scan_tokens(tokens: TokenStream, found: &mut Vec<Occurrence>) {
     let tokens: Vec<_> = tokens.into_iter().collect();
     let mut is_test = false;
     for (index, token) in tokens.iter().enumerate() {
-        let before = index.checked_sub(1).map(|index| &tokens[index]);
+        let previous = index.checked_sub(1).map(|index| &tokens[index]);
         match token {
             TokenTree::Ident(name) => {
                 let text = name.to_string();
                 let text = text.trim_start_matches("r#");
                 let line = name.span().start().line;
-                let mut add = |place| found.push(Found::new(line, place, text));
+                let mut add = |place| found.push(Occurrence::new(line, place, text));
                 add(Place::Name);
                 add(Place::Part);
-                if matches!(before, Some(TokenTree::Ident(word)) if word == "fn") {
+                if matches!(previous, Some(TokenTree::Ident(word)) if word == "fn") {
                     add(Place::Function);
                     if std::mem::take(&mut is_test) {
                         add(Place::Test);
@@ -80,8 +85,8 @@ fn scan_tokens(tokens: TokenStream, found: &mut Vec<Found>) {
                     scan_messages(group.stream(), found);
                 }
                 let is_attribute = group.delimiter() == Delimiter::Bracket
-                    && before.is_some_and(|b| is_punct(b, '#'));
-                // `#[test]`, `#[tokio::test]`
+                    && previous.is_some_and(|token| is_punct(token, '#'));
+                // The attribute may be `#[test]` or `#[tokio::test]`.
                 is_test |= is_attribute
                     && group.stream().into_iter().any(|token| token.to_string() == "test");
                 scan_tokens(group.stream(), found);
@@ -91,12 +96,13 @@ fn scan_tokens(tokens: TokenStream, found: &mut Vec<Found>) {
     }
 }
 
-fn scan_messages(tokens: TokenStream, found: &mut Vec<Found>) {
+/// Adds the string literals in the arguments of a log macro.
+fn scan_messages(tokens: TokenStream, found: &mut Vec<Occurrence>) {
     for token in tokens {
         let line = token.span().start().line;
         let text = token.to_string();
         if matches!(token, TokenTree::Literal(_)) && text.starts_with('"') {
-            found.push(Found::new(line, Place::Prose, &text));
+            found.push(Occurrence::new(line, Place::Prose, &text));
         }
     }
 }
@@ -105,7 +111,8 @@ fn is_punct(token: &TokenTree, sign: char) -> bool {
     matches!(token, TokenTree::Punct(punct) if punct.as_char() == sign)
 }
 
-/// Returns the parts of an identifier: ` free slot ` for `free_slot` and `FreeSlot`.
+/// Returns the parts of an identifier in lower case, each between two spaces. For `free_slot` and
+/// `FreeSlot`, this is ` free slot `.
 fn parts(identifier: &str) -> String {
     let mut parts = String::from(" ");
     let mut after_lowercase = false;
@@ -119,8 +126,10 @@ fn parts(identifier: &str) -> String {
     parts + " "
 }
 
-/// Returns the words of a text: ` sweep failed ` for `"Sweep failed"`.
+/// Returns the words of a text in lower case, each between two spaces. For `"Sweep failed"`, this
+/// is ` sweep failed `.
 fn words(text: &str) -> String {
-    let words = text.split(|c: char| !c.is_alphanumeric()).filter(|word| !word.is_empty());
+    let words =
+        text.split(|character: char| !character.is_alphanumeric()).filter(|word| !word.is_empty());
     words.fold(String::from(" "), |words, word| words + &word.to_lowercase() + " ")
 }

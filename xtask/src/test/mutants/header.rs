@@ -1,9 +1,12 @@
-//! Parser of the header of a mutant's patch.
+//! Parser of the header of a mutant: a patch in `tests/mutants/` that adds a mistake to the code.
+//!
+//! The header states the mistake, the guarantee that it breaks, and the tests that must fail with
+//! it:
 //!
 //! ```text
-//! What is wrong: one sentence; lines that begin with a space
-//!   belong to the one before.
-//! Breaks: the promise, as docs/SEMANTICS.md calls it.
+//! What is wrong: one sentence. A line that begins with a space
+//!   continues the line before it.
+//! Breaks: the guarantee, as docs/SEMANTICS.md calls it.
 //! Caught by: crates/app/tests/sweep.rs::a_test_that_must_fail
 //! Caught by: crates/domain/src/transfer/arrival.rs::another_one
 //!
@@ -16,24 +19,24 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, Result, bail};
 
-/// A mutant: a wrong version of the code, as a patch.
+/// A patch that adds a mistake to the code, with its header.
 #[derive(Debug)]
 pub(super) struct Mutant {
-    /// Name of the file without its extension.
+    /// Name of the patch file without its extension.
     pub(super) name: String,
     /// Path of the patch file.
     pub(super) patch: PathBuf,
-    /// Description of the mistake.
-    pub(super) wrong: String,
-    /// Guarantee that the mistake breaks, as in docs/SEMANTICS.md.
+    /// Description of the mistake, from `What is wrong`.
+    pub(super) mistake: String,
+    /// Guarantee in docs/SEMANTICS.md that the mistake breaks.
     pub(super) breaks: String,
-    /// Tests that must fail.
+    /// Tests that must fail with the mistake.
     pub(super) caught_by: Vec<TestName>,
     /// Files that the patch changes.
     pub(super) files: Vec<String>,
 }
 
-/// Name of a test as in the documents: file and function.
+/// Name of a test as in docs/SEMANTICS.md: `path/file.rs::function`.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) struct TestName {
     pub(super) file: String,
@@ -48,10 +51,10 @@ impl Mutant {
     }
 
     fn parse(name: &str, patch: &Path, text: &str) -> Result<Self> {
-        let (mut wrong, mut breaks, mut caught_by) = (None, None, Vec::new());
+        let (mut mistake, mut breaks, mut caught_by) = (None, None, Vec::new());
         for line in header_lines(text) {
             match line.split_once(": ") {
-                Some(("What is wrong", value)) => wrong = Some(value.to_owned()),
+                Some(("What is wrong", value)) => mistake = Some(value.to_owned()),
                 Some(("Breaks", value)) => breaks = Some(value.to_owned()),
                 Some(("Caught by", value)) => caught_by.push(TestName::parse(value)?),
                 _ => bail!("the header has an invalid line: {line}"),
@@ -68,7 +71,7 @@ impl Mutant {
         Ok(Self {
             name: name.to_owned(),
             patch: patch.to_owned(),
-            wrong: wrong.context("the header does not say what is wrong (What is wrong: …)")?,
+            mistake: mistake.context("the header does not say what is wrong (What is wrong: …)")?,
             breaks: breaks.context("the header names no guarantee (Breaks: …)")?,
             caught_by,
             files,
@@ -76,11 +79,11 @@ impl Mutant {
     }
 }
 
-/// Returns the header's lines, with continuation lines joined.
+/// Returns the lines of the header. A continuation line is joined with the line before it.
 fn header_lines(text: &str) -> Vec<String> {
     let mut lines: Vec<String> = Vec::new();
-    let before = |line: &&str| !line.starts_with("--- ") && !line.starts_with("diff ");
-    for line in text.lines().take_while(before).filter(|line| !line.trim().is_empty()) {
+    let is_header = |line: &&str| !line.starts_with("--- ") && !line.starts_with("diff ");
+    for line in text.lines().take_while(is_header).filter(|line| !line.trim().is_empty()) {
         match lines.last_mut().filter(|_| line.starts_with(' ')) {
             Some(last) => {
                 last.push(' ');
@@ -104,14 +107,15 @@ impl TestName {
         Ok(name)
     }
 
-    /// Returns the package's folder and the integration test program, or `None` for a unit test.
+    /// Returns the folder of the test's package, and the integration test program that contains the
+    /// test. The program is `None` for a unit test.
     fn location(&self) -> Option<(&str, Option<&str>)> {
         if let Some((package, _)) = self.file.split_once("/src/") {
             return Some((package, None));
         }
         let (package, test) = self.file.split_once("/tests/")?;
         let program = test.strip_suffix(".rs")?;
-        // A test program with several files is a folder.
+        // A test program with several files is a folder below `tests/`.
         Some((package, program.split('/').next()))
     }
 
@@ -120,8 +124,8 @@ impl TestName {
         self.location().map_or("", |(package, _)| package)
     }
 
-    /// Returns the integration test program that contains the test; `None` means the library's unit
-    /// tests.
+    /// Returns the integration test program that contains the test, or `None` for a unit test of
+    /// the library.
     pub(super) fn program(&self) -> Option<&str> {
         self.location().and_then(|(_, program)| program)
     }
@@ -137,8 +141,9 @@ impl fmt::Display for TestName {
 mod tests {
     use super::*;
 
-    const WHOLE: &str = "What is wrong: an old object\n  counts as new.\nBreaks: F5.\n\
-        Caught by: crates/app/tests/transfer.rs::one\nCaught by: crates/domain/src/transfer/arrival.rs::two\n\
+    /// A mutant with a complete header.
+    const COMPLETE: &str = "What is wrong: an old object\n  counts as new.\nBreaks: F5.\n\
+        Caught by: crates/app/tests/transfer.rs::first\nCaught by: crates/domain/src/transfer/arrival.rs::second\n\
         \n--- a/crates/domain/src/transfer/arrival.rs\n+++ b/crates/domain/src/transfer/arrival.rs\n@@ -1 +1 @@\n-a\n+b\n";
 
     fn parse(text: &str) -> Result<Mutant> {
@@ -147,16 +152,24 @@ mod tests {
 
     #[test]
     fn complete_mutant_header_is_parsed() {
-        let mutant = parse(WHOLE).unwrap();
-        assert_eq!(mutant.wrong, "an old object counts as new.");
+        let mutant = parse(COMPLETE).unwrap();
+
+        assert_eq!(mutant.mistake, "an old object counts as new.");
         assert_eq!(mutant.breaks, "F5.");
         assert_eq!(mutant.files, ["crates/domain/src/transfer/arrival.rs"]);
-        let [one, two] = &mutant.caught_by[..] else { panic!("{mutant:?}") };
-        assert_eq!((one.package(), one.program()), ("crates/app", Some("transfer")));
-        assert_eq!((two.package(), two.program()), ("crates/domain", None));
-        assert_eq!(two.function, "two");
-        let folder = TestName::parse("crates/domain/tests/model/main.rs::three").unwrap();
-        assert_eq!((folder.package(), folder.program()), ("crates/domain", Some("model")));
+        let [integration_test, unit_test] = &mutant.caught_by[..] else { panic!("{mutant:?}") };
+        assert_eq!(integration_test.package(), "crates/app");
+        assert_eq!(integration_test.program(), Some("transfer"));
+        assert_eq!(unit_test.package(), "crates/domain");
+        assert_eq!(unit_test.program(), None);
+        assert_eq!(unit_test.function, "second");
+    }
+
+    #[test]
+    fn test_program_with_several_files_is_named_by_its_folder() {
+        let test = TestName::parse("crates/domain/tests/model/main.rs::third").unwrap();
+        assert_eq!(test.package(), "crates/domain");
+        assert_eq!(test.program(), Some("model"));
     }
 
     #[test]
@@ -166,14 +179,14 @@ mod tests {
             ("Breaks: F5.\n", "guarantee"),
             ("+++ b/crates/domain/src/transfer/arrival.rs\n", "no file"),
         ] {
-            let error = parse(&WHOLE.replace(removed, "")).unwrap_err().to_string();
+            let error = parse(&COMPLETE.replace(removed, "")).unwrap_err().to_string();
             assert!(error.contains(message), "{error}");
         }
         for (header, message) in [
             ("Breaks: F5.\n--- a/x\n+++ b/x\n", "no test"),
             ("Caught by: crates/app/tests/transfer.rs\n", "path/file.rs::function"),
             ("Caught by: build.rs::x\n", "neither below"),
-            ("Catched by: crates/app/tests/transfer.rs::one\n", "invalid line"),
+            ("Catched by: crates/app/tests/transfer.rs::first\n", "invalid line"),
         ] {
             let error = parse(header).unwrap_err().to_string();
             assert!(error.contains(message), "{error}");

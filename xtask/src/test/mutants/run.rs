@@ -1,4 +1,4 @@
-//! Compiles and runs the tests that a mutant names.
+//! Compiles and runs the tests that must fail with a mutant, in the copy of the project.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs::{self, File};
@@ -16,16 +16,17 @@ use crate::binaries::cargo;
 
 /// Timeout of a test with the correct code, generous enough for a slow machine.
 pub(super) const BASELINE_TIMEOUT: Duration = Duration::from_mins(5);
-/// With a mutant, the timeout is this multiple of the test's baseline duration, and at least the
-/// minimum that a quick test may need on a busy machine.
+/// Factor by which a test may take longer with a mutant than with the correct code.
 const BASELINE_FACTOR: u32 = 3;
+
+/// Shortest timeout of a test with a mutant. A quick test may need it on a busy machine.
 const MIN_TIMEOUT: Duration = Duration::from_secs(30);
 
-/// Packages that the workspace optimizes. Here each one is compiled for a single test that takes
-/// about a second, so compile time matters more than run time.
+/// Packages that the development profile of the workspace optimizes. Here each package is compiled
+/// for a single test of about a second, so it is compiled without optimization, which is faster.
 const OPTIMIZED_PACKAGES: [&str; 3] = ["docferry-app", "docferry-domain", "docferry-testkit"];
 
-/// Compiles tests in the copy of the tree.
+/// Compiler of tests in the copy of the project.
 #[derive(Debug)]
 pub(super) struct Builds<'a> {
     scratch: &'a Scratch,
@@ -38,14 +39,16 @@ pub(super) fn timeout(baseline: Duration) -> Duration {
     MIN_TIMEOUT.max(baseline * BASELINE_FACTOR)
 }
 
-/// Compiled test programs, by package folder and test program.
+/// Compiled test programs.
 #[derive(Debug)]
 pub(super) struct Executables<'a> {
     scratch: &'a Scratch,
+    /// Files of the programs, by the package's folder and the name of the integration test program.
+    /// The name is `None` for the unit tests of a library.
     files: BTreeMap<(String, Option<String>), PathBuf>,
 }
 
-/// The parts of cargo's artifact messages that are used here.
+/// Message of cargo about a compiled file, with only the fields that are used here.
 #[derive(Debug, Deserialize)]
 struct Artifact {
     manifest_path: PathBuf,
@@ -75,7 +78,7 @@ impl<'a> Builds<'a> {
         Ok(Self { scratch, packages })
     }
 
-    /// Compiles the programs that contain these tests.
+    /// Compiles the test programs that contain these tests.
     pub(super) fn build(&self, tests: &[&TestName]) -> Result<Executables<'a>> {
         let scratch = self.scratch;
         let mut command = cargo(&scratch.paths);
@@ -112,7 +115,7 @@ impl<'a> Builds<'a> {
         let files = artifacts.filter_map(|artifact| {
             let folder = artifact.manifest_path.parent()?.strip_prefix(&scratch.paths.root).ok()?;
             let is_kind = |expected: &str| artifact.target.kind.iter().any(|kind| kind == expected);
-            // Binaries are compiled too, because tests of their package may start them.
+            // cargo also compiles the binaries of a package, because its tests may start them.
             if is_kind("bin") {
                 return None;
             }
@@ -127,8 +130,8 @@ impl<'a> Builds<'a> {
 impl Executables<'_> {
     /// Runs one test. A test that is still running after the timeout counts as hung.
     pub(super) fn run(&self, test: &TestName, timeout: Duration) -> Result<TestResult> {
-        let program = (test.package().to_owned(), test.program().map(str::to_owned));
-        let file = self.files.get(&program);
+        let key = (test.package().to_owned(), test.program().map(str::to_owned));
+        let file = self.files.get(&key);
         let file = file.with_context(|| format!("nothing was compiled for {test}"))?;
         let log = File::create(&self.scratch.log)?;
         let mut child = Command::new(file)
@@ -154,7 +157,7 @@ impl Executables<'_> {
     }
 }
 
-/// Returns the first error in the compiler's output.
+/// Returns the first error in the compiler's output, or the whole output if it contains no error.
 fn first_error(output: &str) -> String {
     let lines = output.lines().skip_while(|line| !line.starts_with("error"));
     let first: Vec<_> = lines.take(6).collect();
@@ -166,7 +169,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn first_compiler_error_is_extracted() {
+    fn first_compiler_error_or_else_the_whole_output_is_returned() {
         let output = "warning: unused\n  --> a\nerror[E0308]: mismatched\n  --> b\n";
         assert_eq!(first_error(output), "error[E0308]: mismatched\n  --> b");
         assert_eq!(first_error("no such command\n"), "no such command");

@@ -1,8 +1,9 @@
-//! Copy of the tree to which mutants are applied.
+//! Copy of the project's files in which mutation tests run.
 //!
-//! The copy and its compiled files remain below `target/` between runs, so that only changes are
-//! compiled again. Files are compared by content, so a file that a killed run left modified is
-//! restored by the next run.
+//! A mutant is a patch with a mistake. It is applied to this copy, so that the project's own files
+//! stay unchanged. The copy and its compiled files remain below `target/` between runs, so that
+//! cargo compiles only changed files again. Each run compares the copy with the project by content.
+//! It therefore restores a file that an earlier, killed run left modified.
 
 use std::collections::BTreeSet;
 use std::fs::{self, File};
@@ -15,11 +16,12 @@ use super::header::Mutant;
 use crate::paths::Paths;
 use crate::process;
 
+/// The copy, locked against use by another run.
 #[derive(Debug)]
 pub(super) struct Scratch {
     /// Paths of the copy.
     pub(super) paths: Paths,
-    /// Log of the running test.
+    /// Log of the test that is running in the copy.
     pub(super) log: PathBuf,
     _lock: File,
 }
@@ -27,6 +29,7 @@ pub(super) struct Scratch {
 /// A mutant that is applied to the copy. Dropping it restores the original files.
 #[derive(Debug)]
 pub(super) struct Applied {
+    /// Paths and original contents of the files that the mutant changes.
     originals: Vec<(PathBuf, Vec<u8>)>,
 }
 
@@ -34,32 +37,33 @@ impl Drop for Applied {
     fn drop(&mut self) {
         for (path, original) in &self.originals {
             // A file that cannot be restored here is restored by the next run.
-            let _next_run = fs::write(path, original);
+            let _write_result = fs::write(path, original);
         }
     }
 }
 
 impl Scratch {
-    /// Updates the copy to the current tree, with tracked and new files.
+    /// Updates the copy to the current state of the project: all tracked files and all new files
+    /// that git does not ignore.
     pub(super) fn prepare(paths: &Paths) -> Result<Self> {
         let folder = paths.target.join("mutants");
         fs::create_dir_all(&folder)?;
-        let locked = File::create(folder.join("lock"))?;
-        if locked.try_lock().is_err() {
+        let lock = File::create(folder.join("lock"))?;
+        if lock.try_lock().is_err() {
             bail!("another run uses {}: wait until it ends, or stop it", folder.display());
         }
         let root = folder.join("tree");
-        let listed = process::answer(
+        let file_list = process::run_with_input(
             Command::new("git")
                 .args(["ls-files", "-z", "--cached", "--others", "--exclude-standard"])
                 .current_dir(&paths.root),
             "",
         )?;
         // git also lists files whose deletion is not committed.
-        let files = listed.split('\0').filter(|file| paths.root.join(file).is_file());
+        let files = file_list.split('\0').filter(|file| paths.root.join(file).is_file());
         copy(&paths.root, &root, &files.map(PathBuf::from).collect())?;
         let paths = Paths { root, target: folder.join("target"), tools: paths.tools.clone() };
-        Ok(Self { paths, log: folder.join("test.log"), _lock: locked })
+        Ok(Self { paths, log: folder.join("test.log"), _lock: lock })
     }
 
     /// Applies a mutant. The inner error is git's message when the patch does not apply.
@@ -79,7 +83,8 @@ impl Scratch {
             .args(["apply", "-C1"])
             .arg(&mutant.patch)
             .current_dir(&self.paths.root)
-            // The copy is not a repository; git must not use the surrounding one.
+            // The copy is not a git repository. Without this variable, git would use the repository
+            // of the project, which surrounds the copy.
             .env("GIT_CEILING_DIRECTORIES", self.paths.root.parent().unwrap_or(&self.paths.root))
             .env_remove("GIT_DIR")
             .env_remove("GIT_WORK_TREE")
@@ -98,25 +103,26 @@ impl Scratch {
     }
 }
 
-/// Makes `to` contain exactly `files` of `from`. Unchanged files are not written, because cargo
-/// recompiles newer files.
-fn copy(from: &Path, to: &Path, files: &BTreeSet<PathBuf>) -> Result<()> {
+/// Makes the folder `target` contain exactly the `files` of the folder `source`. Unchanged files
+/// are not written, because cargo compiles a file again if its modification time changes.
+fn copy(source: &Path, target: &Path, files: &BTreeSet<PathBuf>) -> Result<()> {
     for file in files {
-        let (source, copy) = (from.join(file), to.join(file));
-        let content = fs::read(&source).with_context(|| format!("{}", source.display()))?;
+        let (original, copy) = (source.join(file), target.join(file));
+        let content = fs::read(&original).with_context(|| format!("{}", original.display()))?;
         if !fs::read(&copy).is_ok_and(|existing| existing == content) {
-            fs::create_dir_all(copy.parent().unwrap_or(to))?;
+            fs::create_dir_all(copy.parent().unwrap_or(target))?;
             fs::write(&copy, content).with_context(|| format!("{}", copy.display()))?;
         }
     }
-    remove_others(to, to, files)
+    remove_unlisted(target, target, files)
 }
 
-fn remove_others(root: &Path, folder: &Path, files: &BTreeSet<PathBuf>) -> Result<()> {
+/// Removes all files below `folder` that are not in `files`. Those paths are relative to `root`.
+fn remove_unlisted(root: &Path, folder: &Path, files: &BTreeSet<PathBuf>) -> Result<()> {
     for entry in fs::read_dir(folder)? {
         let path = entry?.path();
         if path.is_dir() {
-            remove_others(root, &path, files)?;
+            remove_unlisted(root, &path, files)?;
         } else if !files.contains(path.strip_prefix(root)?) {
             fs::remove_file(&path)?;
         }
@@ -128,56 +134,61 @@ fn remove_others(root: &Path, folder: &Path, files: &BTreeSet<PathBuf>) -> Resul
 mod tests {
     use super::*;
 
-    /// Creates a folder for one test, which removes it when it succeeds.
-    fn folder(name: &str) -> PathBuf {
+    /// Creates a folder for one test. The test removes the folder if it succeeds.
+    fn create_folder(name: &str) -> PathBuf {
         let folder = std::env::temp_dir().join(format!("docferry-{name}-{}", std::process::id()));
         fs::create_dir_all(folder.join("from/src")).unwrap();
         folder
     }
 
     #[test]
-    fn copy_matches_the_tree_and_unchanged_files_are_not_rewritten() {
-        let folder = folder("copy");
+    fn copy_restores_modified_files_and_does_not_rewrite_unchanged_files() {
+        let folder = create_folder("copy");
         let (from, to) = (folder.join("from"), folder.join("to"));
         for (file, text) in [("same", "1"), ("src/changed", "2")] {
             fs::write(from.join(file), text).unwrap();
         }
         let files = BTreeSet::from(["same".into(), "src/changed".into()]);
         copy(&from, &to, &files).unwrap();
-        let written = || fs::metadata(to.join("same")).unwrap().modified().unwrap();
-        let first = written();
-        // The state that a killed run may have left.
+        let modified_at = || fs::metadata(to.join("same")).unwrap().modified().unwrap();
+        let first_modified_at = modified_at();
+        // A killed run may have left the copy in this state.
         fs::write(to.join("src/changed"), "mutated").unwrap();
-        fs::write(to.join("src/left over"), "3").unwrap();
+        fs::write(to.join("src/unlisted"), "3").unwrap();
+
         copy(&from, &to, &files).unwrap();
+
         assert_eq!(fs::read_to_string(to.join("src/changed")).unwrap(), "2");
-        assert!(!to.join("src/left over").exists());
-        assert_eq!(written(), first);
+        assert!(!to.join("src/unlisted").exists());
+        assert_eq!(modified_at(), first_modified_at);
         fs::remove_dir_all(folder).unwrap();
     }
 
     #[test]
-    fn mutant_is_applied_and_restored_or_rejected() {
-        let folder = folder("apply");
+    fn mutant_is_applied_and_then_restored_but_rejected_if_it_does_not_match() {
+        let folder = create_folder("apply");
         let root = folder.join("from");
         fs::write(root.join("src/a"), "one\ntwo\nthree\n").unwrap();
         let patch = folder.join("x.patch");
         let header = "What is wrong: x\nBreaks: y\nCaught by: a/src/b.rs::c\n";
-        let change = |before: &str| {
-            let hunk = format!("@@ -1,3 +1,3 @@\n one\n-{before}\n+2\n three\n");
+        let mutant_replacing = |old_line: &str| {
+            let hunk = format!("@@ -1,3 +1,3 @@\n one\n-{old_line}\n+2\n three\n");
             fs::write(&patch, format!("{header}\n--- a/src/a\n+++ b/src/a\n{hunk}")).unwrap();
             Mutant::read(&patch).unwrap()
         };
         let paths = Paths { root: root.clone(), target: folder.clone(), tools: folder.clone() };
         let lock = File::create(folder.join("lock")).unwrap();
         let scratch = Scratch { paths, log: folder.join("log"), _lock: lock };
-        let text = || fs::read_to_string(root.join("src/a")).unwrap();
-        let applied = scratch.apply(&change("two")).unwrap().unwrap();
-        assert_eq!(text(), "one\n2\nthree\n");
+        let content = || fs::read_to_string(root.join("src/a")).unwrap();
+
+        let applied = scratch.apply(&mutant_replacing("two")).unwrap().unwrap();
+        assert_eq!(content(), "one\n2\nthree\n");
+
         drop(applied);
-        assert_eq!(text(), "one\ntwo\nthree\n");
-        assert!(scratch.apply(&change("another")).unwrap().is_err());
-        assert_eq!(text(), "one\ntwo\nthree\n");
+        assert_eq!(content(), "one\ntwo\nthree\n");
+
+        assert!(scratch.apply(&mutant_replacing("another")).unwrap().is_err());
+        assert_eq!(content(), "one\ntwo\nthree\n");
         fs::remove_dir_all(folder).unwrap();
     }
 }

@@ -1,4 +1,5 @@
-//! Results of tests, and verdicts about mutants.
+//! Result of running one test, and the verdict about a mutant that follows from the results of its
+//! tests. A mutant is a patch that adds a mistake to the code.
 
 use std::fmt;
 
@@ -10,34 +11,34 @@ use crate::test::step::Counts;
 pub(super) enum TestResult {
     Passed,
     Failed,
-    /// The test did not end in time, which counts as a failure.
+    /// The test did not end in time. This counts as a failure.
     Hung,
     /// No test of that name was run.
-    NotThere,
+    Missing,
 }
 
 impl TestResult {
-    /// Determines the result from the output and exit status of the test program. A program without
-    /// a summary has crashed.
-    pub(super) fn of(printed: &str, succeeded: bool) -> Self {
+    /// Determines the result from the output and the exit status of the test program. A program
+    /// that fails without printing a summary has crashed.
+    pub(super) fn of(output: &str, succeeded: bool) -> Self {
         let mut counts = Counts::default();
-        for line in printed.lines() {
+        for line in output.lines() {
             counts.read_cargo(line);
         }
         match counts {
             _ if counts.failed > 0 || !succeeded => Self::Failed,
-            Counts { passed: 0, .. } => Self::NotThere,
+            Counts { passed: 0, .. } => Self::Missing,
             _ => Self::Passed,
         }
     }
 
-    /// Returns the problem with this result when the code is correct.
+    /// Returns why this result is a problem if the code contains no mistake.
     pub(super) fn baseline_problem(self) -> Option<&'static str> {
         match self {
             Self::Passed => None,
             Self::Failed => Some("fails"),
             Self::Hung => Some("does not end"),
-            Self::NotThere => Some("does not exist"),
+            Self::Missing => Some("does not exist"),
         }
     }
 }
@@ -45,17 +46,17 @@ impl TestResult {
 /// Verdict about a mutant.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum Verdict {
-    /// All named tests failed.
+    /// All tests that the mutant names failed.
     Caught,
-    /// These tests passed.
+    /// These tests passed, although they should have failed.
     Missed(Vec<TestName>),
-    /// The mutant is invalid, so the patch must be fixed.
+    /// The mutant cannot be tested for this reason, so its patch must be corrected.
     Broken(String),
 }
 
 impl Verdict {
     pub(super) fn of(results: &[(TestName, TestResult)]) -> Self {
-        if let Some((test, _)) = results.iter().find(|(_, r)| *r == TestResult::NotThere) {
+        if let Some((test, _)) = results.iter().find(|(_, result)| *result == TestResult::Missing) {
             return Self::Broken(format!("there is no test {test}"));
         }
         let passed = results.iter().filter(|(_, result)| *result == TestResult::Passed);
@@ -81,6 +82,7 @@ impl fmt::Display for Verdict {
 mod tests {
     use super::*;
 
+    /// Returns the summary line of `cargo test`.
     fn summary(passed: u32, failed: u32) -> String {
         format!(
             "test result: x. {passed} passed; {failed} failed; 0 ignored; 0 measured; 9 filtered out"
@@ -92,21 +94,22 @@ mod tests {
         assert_eq!(TestResult::of(&summary(1, 0), true), TestResult::Passed);
         assert_eq!(TestResult::of(&summary(0, 1), false), TestResult::Failed);
         assert_eq!(TestResult::of("", false), TestResult::Failed);
-        assert_eq!(TestResult::of(&summary(0, 0), true), TestResult::NotThere);
+        assert_eq!(TestResult::of(&summary(0, 0), true), TestResult::Missing);
     }
 
     #[test]
     fn mutant_is_caught_only_if_all_named_tests_fail() {
         let test =
             |function: &str| TestName { file: "a/src/b.rs".into(), function: function.into() };
-        let with = |results: &[TestResult]| {
-            let named = results.iter().enumerate();
-            Verdict::of(&named.map(|(index, r)| (test(&index.to_string()), *r)).collect::<Vec<_>>())
+        let verdict_of = |results: &[TestResult]| {
+            let numbered = results.iter().enumerate();
+            let by_test = numbered.map(|(number, result)| (test(&number.to_string()), *result));
+            Verdict::of(&by_test.collect::<Vec<_>>())
         };
-        assert_eq!(with(&[TestResult::Failed, TestResult::Hung]), Verdict::Caught);
-        let missed = with(&[TestResult::Failed, TestResult::Passed]);
+        assert_eq!(verdict_of(&[TestResult::Failed, TestResult::Hung]), Verdict::Caught);
+        let missed = verdict_of(&[TestResult::Failed, TestResult::Passed]);
         assert_eq!(missed, Verdict::Missed(vec![test("1")]));
-        let broken = with(&[TestResult::NotThere, TestResult::Passed]);
+        let broken = verdict_of(&[TestResult::Missing, TestResult::Passed]);
         assert!(matches!(broken, Verdict::Broken(_)), "{broken}");
     }
 }

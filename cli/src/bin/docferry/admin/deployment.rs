@@ -1,4 +1,5 @@
-//! Selection of a deployment, and AWS clients for it.
+//! Finds the AWS resources of a docferry deployment for the operators' commands: its tables and its
+//! state machine, from arguments or from the outputs of its CloudFormation stack.
 
 use aws_config::environment::EnvironmentVariableRegionProvider;
 use aws_config::meta::region::RegionProviderChain;
@@ -12,7 +13,7 @@ use super::AdminError;
 
 #[derive(Debug, Group)]
 #[command(next_help_heading = "Deployment")]
-pub(crate) struct Place {
+pub(crate) struct DeploymentArgs {
     /// CloudFormation stack, whose outputs name the table and the state machine
     #[arg(long, env = "DOCFERRY_STACK_NAME", value_name = "NAME")]
     stack: Option<String>,
@@ -41,7 +42,7 @@ pub(crate) struct DocumentsIndexArgs {
 impl DocumentsIndexArgs {
     /// Opens the index with the operator's credentials.
     pub(crate) async fn index(&self) -> Result<DynamoDocumentIndex, AdminError> {
-        let config = config().await?;
+        let config = load_config().await?;
         let table = match (&self.table, &self.stack) {
             (Some(table), _) => table.clone(),
             (None, Some(stack)) => Outputs::of(&config, stack).await?.get("DocumentsTable")?,
@@ -61,20 +62,30 @@ pub(super) struct Deployment {
 }
 
 impl Deployment {
-    pub(super) async fn find(place: &Place) -> Result<Self, AdminError> {
-        if place.stack.is_none() && (place.table.is_none() || place.state_machine.is_none()) {
+    /// Finds the deployment that the arguments select.
+    pub(super) async fn find(deployment_args: &DeploymentArgs) -> Result<Self, AdminError> {
+        if deployment_args.stack.is_none()
+            && (deployment_args.table.is_none() || deployment_args.state_machine.is_none())
+        {
             return Err(AdminError::NoDeployment);
         }
-        let config = config().await?;
-        let (table, state_machine_arn) = match (&place.table, &place.state_machine, &place.stack) {
+        let config = load_config().await?;
+        let (table, state_machine_arn) = match (
+            &deployment_args.table,
+            &deployment_args.state_machine,
+            &deployment_args.stack,
+        ) {
             (Some(table), Some(machine), _) => (table.clone(), machine.clone()),
             (table, machine, Some(stack)) => {
                 let outputs = Outputs::of(&config, stack).await?;
-                let value = |given: &Option<String>, output| match given {
-                    Some(given) => Ok(given.clone()),
+                let argument_or_output = |argument: &Option<String>, output| match argument {
+                    Some(argument) => Ok(argument.clone()),
                     None => outputs.get(output),
                 };
-                (value(table, "TransfersTable")?, value(machine, "StateMachineArn")?)
+                (
+                    argument_or_output(table, "TransfersTable")?,
+                    argument_or_output(machine, "StateMachineArn")?,
+                )
             }
             _ => return Err(AdminError::NoDeployment),
         };
@@ -99,7 +110,7 @@ impl Deployment {
 ///
 /// A missing region and missing credentials have errors of their own, because the SDK would
 /// only report that a request could not be sent.
-async fn config() -> Result<SdkConfig, AdminError> {
+async fn load_config() -> Result<SdkConfig, AdminError> {
     // The instance metadata service is not used for the region: on an operator's machine it
     // does not exist, and the timeout takes seconds.
     let region = RegionProviderChain::first_try(EnvironmentVariableRegionProvider::new())
@@ -118,27 +129,31 @@ async fn config() -> Result<SdkConfig, AdminError> {
 /// Outputs of a CloudFormation stack.
 struct Outputs<'a> {
     stack: &'a str,
+    /// Names and values.
     values: Vec<(String, String)>,
 }
 
 impl<'a> Outputs<'a> {
+    /// Reads the outputs of a stack.
     async fn of(config: &SdkConfig, stack: &'a str) -> Result<Self, AdminError> {
         let client = aws_sdk_cloudformation::Client::new(config);
         let request = client.describe_stacks().stack_name(stack);
-        let answer = Box::pin(request.send()).await.map_err(|error| AdminError::Stack {
+        let response = Box::pin(request.send()).await.map_err(|error| AdminError::Stack {
             stack: stack.to_owned(),
             fault: Fault::of("CloudFormation DescribeStacks", &error),
         })?;
-        let outputs = answer.stacks().iter().flat_map(|stack| stack.outputs());
+        let outputs = response.stacks().iter().flat_map(|stack| stack.outputs());
         let values = outputs.filter_map(|output| {
             Some((output.output_key()?.to_owned(), output.output_value()?.to_owned()))
         });
         Ok(Self { stack, values: values.collect() })
     }
 
+    /// Returns the value of an output.
     fn get(&self, output: &'static str) -> Result<String, AdminError> {
-        let found = self.values.iter().find(|(name, _)| name == output);
-        found
+        self.values
+            .iter()
+            .find(|(name, _)| name == output)
             .map(|(_, value)| value.clone())
             .ok_or_else(|| AdminError::NoOutput { stack: self.stack.to_owned(), output })
     }

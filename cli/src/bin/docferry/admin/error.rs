@@ -113,6 +113,7 @@ impl From<RequeueError> for AdminError {
 }
 
 impl AdminError {
+    /// Returns the exit code of the command for this error.
     pub(crate) fn exit(&self) -> Exit {
         let fault = match self {
             Self::NoCredentials(_) => return Exit::Unauthorized,

@@ -1,4 +1,5 @@
-//! Items found under a transfer's id, and advice for the operator.
+//! Sorts the DynamoDB items that are stored under a transfer's id, and derives advice for the
+//! operator from them.
 
 use docferry_domain::ids::TransferId;
 use docferry_domain::phase::Phase;
@@ -7,23 +8,23 @@ use docferry_domain::transfer::Transfer;
 use jiff::Timestamp;
 
 use super::AdminError;
-use super::inspection::{Execution, Inspection, Names, Record, References, Session};
+use super::inspection::{Execution, Inspection, PersonalData, Record, References, Session};
 use super::item::{Item, milliseconds, number, text};
 
 /// Items found under a transfer's id.
 #[derive(Debug)]
-pub(super) struct Found {
+pub(super) struct TransferItems {
     id: TransferId,
     transfer: Option<Transfer>,
-    /// Time at which the sweeper processes the transfer; `None` if there is nothing left to
-    /// do.
+    /// Time at which the sweeper processes the transfer; `None` if the transfer has ended and is
+    /// cleaned up.
     next_look_at: Option<Timestamp>,
     session: Option<Session>,
-    /// Sort keys of all other items.
+    /// Sort keys of the items that are neither the record nor the upload session.
     other_items: Vec<String>,
 }
 
-impl Found {
+impl TransferItems {
     /// Classifies the items by their sort keys.
     pub(super) fn read(id: &TransferId, items: Vec<Item>) -> Result<Self, AdminError> {
         if items.is_empty() {
@@ -36,24 +37,24 @@ impl Found {
             session: None,
             other_items: Vec::new(),
         };
-        let (record, session) = keys(id);
+        let SortKeys { record: record_key, session: session_key } = SortKeys::of(id);
         for item in items {
             match text(&item, "sk").as_deref() {
-                Some(key) if key == record => {
+                Some(key) if key == record_key => {
                     found.next_look_at = milliseconds(&item, "dueAt");
-                    let read = serde_dynamo::aws_sdk_dynamodb_1::from_item(item);
-                    found.transfer = Some(read.map_err(|_| AdminError::Unreadable)?);
+                    let transfer = serde_dynamo::aws_sdk_dynamodb_1::from_item(item);
+                    found.transfer = Some(transfer.map_err(|_| AdminError::Unreadable)?);
                 }
-                Some(key) if key == session => {
+                Some(key) if key == session_key => {
                     let expires_at = text(&item, "sessionExpiresAt");
                     found.session = Some(Session {
                         epoch: number(&item, "epoch"),
                         expires_at: expires_at.and_then(|at| at.parse().ok()),
                     });
                 }
-                // Other documents of the same batch are not shown.
+                // Items of another document of the same batch are not shown.
                 Some(key) if belongs_to_other_document(id, key) => {}
-                other => found.other_items.push(other.unwrap_or("(no sort key)").to_owned()),
+                key => found.other_items.push(key.unwrap_or("(no sort key)").to_owned()),
             }
         }
         if found.transfer.is_none() && id.batch_and_number().is_some() {
@@ -62,15 +63,17 @@ impl Found {
         Ok(found)
     }
 
+    /// Key of the transfer's object in the exchange bucket, once known.
     pub(super) fn exchange_key(&self) -> Option<&str> {
         Some(&self.transfer.as_ref()?.source.as_ref()?.key)
     }
 
-    /// Number of the current execution; 0 without a record.
+    /// Number of the current execution, or 0 if there is no record.
     pub(super) fn execution_number(&self) -> u32 {
         self.transfer.as_ref().map_or(0, |transfer| transfer.execution_number)
     }
 
+    /// Combines these items with data from other places to the output of the command.
     pub(super) fn into_inspection(
         self,
         references: Option<Item>,
@@ -83,12 +86,11 @@ impl Found {
         let Self { id, transfer, next_look_at, session, other_items } = self;
         let record = transfer.map(|transfer| Record {
             next_look_at,
-            names: show_names.then(|| Names::of(&transfer)),
+            names: show_names.then(|| PersonalData::of(&transfer)),
             ..Record::of(&transfer)
         });
-        let transfer_id = id;
         Inspection {
-            transfer_id,
+            transfer_id: id,
             record,
             session,
             references,
@@ -99,9 +101,8 @@ impl Found {
         }
     }
 
-    /// Explains the state of the transfer and what an operator can do. `execution` is the
-    /// latest one.
-    fn advice(&self, execution: Option<&Execution>) -> String {
+    /// Explains the state of the transfer and what an operator can do.
+    fn advice(&self, latest_execution: Option<&Execution>) -> String {
         let Some(transfer) = &self.transfer else {
             if self.other_items.iter().any(|key| key == "BUNDLE") {
                 return format!(
@@ -113,7 +114,7 @@ impl Found {
                     time to live expires."
                 .into();
         };
-        let state = execution.map_or("missing", |execution| &execution.state);
+        let execution_state = latest_execution.map_or("missing", |execution| &execution.state);
         let advice = if transfer.phase.is_terminal() {
             match self.next_look_at {
                 None => "The transfer has ended and is cleaned up.",
@@ -122,16 +123,16 @@ impl Found {
                      arrive: the sweeper removes both."
                 }
             }
-        } else if state == "running" {
+        } else if execution_state == "running" {
             "The transfer is running. There is nothing to do."
         } else if transfer.delivery.is_some() || transfer.ending.is_some() {
             "The outcome is decided, but the end is not recorded yet. The sweeper records it."
-        } else if state == "missing"
+        } else if execution_state == "missing"
             && transfer.phase == Phase::Accepted
             && transfer.slot_state != SlotState::Holding
         {
             "The transfer is waiting for a slot."
-        } else if state == "missing" {
+        } else if execution_state == "missing" {
             "The execution was not started. The sweeper starts it within minutes; `docferry admin \
              requeue` starts it immediately."
         } else {
@@ -143,18 +144,29 @@ impl Found {
     }
 }
 
-/// Returns the sort keys of the record and of the upload session.
-fn keys(id: &TransferId) -> (String, String) {
-    match id.batch_and_number() {
-        None => ("META".to_owned(), "SESSION#0".to_owned()),
-        Some((_, number)) => (format!("DOC#{number:04}"), format!("SESSION#{number:04}")),
+/// Sort keys of a transfer's items.
+struct SortKeys {
+    record: String,
+    /// Key of the upload session.
+    session: String,
+}
+
+impl SortKeys {
+    fn of(id: &TransferId) -> Self {
+        match id.batch_and_number() {
+            None => Self { record: "META".to_owned(), session: "SESSION#0".to_owned() },
+            Some((_, number)) => {
+                Self { record: format!("DOC#{number:04}"), session: format!("SESSION#{number:04}") }
+            }
+        }
     }
 }
 
-/// Whether `id` is a document of a batch and the item belongs to another document of it.
-fn belongs_to_other_document(id: &TransferId, key: &str) -> bool {
+/// Whether `id` is a document of a batch, and the item with this sort key belongs to another
+/// document of that batch.
+fn belongs_to_other_document(id: &TransferId, sort_key: &str) -> bool {
     let Some((_, number)) = id.batch_and_number() else { return false };
-    let kinds = ["DOC#", "SESSION#", "OUTBOX#"];
-    let suffix = kinds.iter().find_map(|kind| key.strip_prefix(kind));
+    let prefixes = ["DOC#", "SESSION#", "OUTBOX#"];
+    let suffix = prefixes.iter().find_map(|prefix| sort_key.strip_prefix(prefix));
     suffix.is_some_and(|suffix| !suffix.starts_with(&format!("{number:04}")))
 }

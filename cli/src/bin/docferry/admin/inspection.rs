@@ -1,7 +1,8 @@
-//! Output of `docferry admin inspect`: everything known about a transfer, without secrets.
+//! Output of `docferry admin inspect`: the stored state of a transfer, without secrets. The JSON
+//! output is these types serialized.
 //!
-//! This is an allow list: only the attributes named here are shown. Of other items, such as
-//! kinds that are added to the table later, only the sort key is shown.
+//! The types are an allow list: only the attributes named here are shown. For items of kinds that
+//! are not named here, such as kinds that are added to the table later, only the sort key is shown.
 
 use docferry_domain::failure::FailureCode;
 use docferry_domain::ids::TransferId;
@@ -21,11 +22,11 @@ pub(super) struct Inspection {
     pub(super) record: Option<Record>,
     /// The upload session, without its URL.
     pub(super) session: Option<Session>,
-    /// References to its exchange key.
+    /// References of transfers to the object in the exchange bucket.
     pub(super) references: Option<References>,
-    /// Sort keys of all other items under its id.
+    /// Sort keys of the items under the transfer's id that have no field here.
     pub(super) other_items: Vec<String>,
-    /// The latest executions, oldest first.
+    /// The latest Step Functions executions, oldest first.
     pub(super) executions: Vec<Execution>,
     /// Explanation of the state, and what an operator can do.
     pub(super) advice: String,
@@ -42,15 +43,15 @@ pub(super) struct Record {
     /// Number of the current execution.
     #[serde(rename = "attempt")]
     pub(super) execution_number: u32,
-    /// Fencing epoch of uploads.
+    /// Fencing epoch of uploads, which invalidates earlier invocations.
     pub(super) epoch: u64,
     pub(super) pool: Pool,
     pub(super) priority: Priority,
-    /// Whether it holds a slot or waits for one.
+    /// Whether the transfer holds a slot (the right to move bytes) or waits for one.
     #[serde(rename = "turn")]
     pub(super) slot_state: SlotState,
     pub(super) cancel_requested: bool,
-    /// Code of the decided but not yet recorded end.
+    /// Code of an end that is decided but not yet recorded.
     pub(super) ending: Option<FailureCode>,
     pub(super) failure: Option<FailureCode>,
     pub(super) obj_guid: String,
@@ -65,10 +66,11 @@ pub(super) struct Record {
     pub(super) resume_at: Option<Timestamp>,
     pub(super) ended_at: Option<Timestamp>,
     pub(super) deadline: Timestamp,
-    /// Time at which the sweeper processes it; `None` once it has ended and is cleaned up.
+    /// Time at which the sweeper processes the transfer; `None` once the transfer has ended and is
+    /// cleaned up.
     pub(super) next_look_at: Option<Timestamp>,
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub(super) names: Option<Names>,
+    pub(super) names: Option<PersonalData>,
 }
 
 /// Checkpoint of the upload. Sizes and offsets are in bytes.
@@ -84,7 +86,7 @@ pub(super) struct Checkpoint {
     pub(super) sessions: u32,
 }
 
-/// The recorded delivery.
+/// The recorded delivery of the document.
 #[derive(Debug, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub(super) struct Delivery {
@@ -117,7 +119,7 @@ impl Delivery {
 /// Personal data, which is shown on request only.
 #[derive(Debug, Serialize)]
 #[serde(rename_all = "camelCase")]
-pub(super) struct Names {
+pub(super) struct PersonalData {
     pub(super) owner: String,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) email: Option<String>,
@@ -130,7 +132,7 @@ pub(super) struct Names {
 #[derive(Debug, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub(super) struct Session {
-    /// Epoch of the invocation that opened it.
+    /// Epoch of the invocation that opened the session.
     pub(super) epoch: Option<u64>,
     /// Expiry of the session according to the drive.
     pub(super) expires_at: Option<Timestamp>,
@@ -165,9 +167,15 @@ pub(super) struct Execution {
 }
 
 impl Execution {
+    /// Describes an execution that does not exist.
     pub(super) fn missing(name: &str) -> Self {
-        let (name, state) = (name.to_owned(), "missing".to_owned());
-        Self { name, state, started_at: None, stopped_at: None, error: None }
+        Self {
+            name: name.to_owned(),
+            state: "missing".to_owned(),
+            started_at: None,
+            stopped_at: None,
+            error: None,
+        }
     }
 }
 
@@ -208,7 +216,7 @@ impl Record {
     }
 }
 
-impl Names {
+impl PersonalData {
     pub(super) fn of(transfer: &Transfer) -> Self {
         let (source, drive) = (transfer.source.as_ref(), transfer.target.drive());
         Self {
@@ -222,11 +230,13 @@ impl Names {
 }
 
 impl References {
+    /// Reads the item with the references to an exchange key.
     pub(super) fn read(item: &Item, id: &TransferId) -> Self {
-        let refs = item.get("refs").and_then(|refs| refs.as_ss().ok());
+        let transfer_ids = item.get("refs").and_then(|refs| refs.as_ss().ok());
         Self {
-            count: refs.map_or(0, Vec::len),
-            this_transfer: refs.is_some_and(|refs| refs.iter().any(|other| other == id.as_str())),
+            count: transfer_ids.map_or(0, Vec::len),
+            this_transfer: transfer_ids
+                .is_some_and(|ids| ids.iter().any(|transfer_id| transfer_id == id.as_str())),
             deleting_by: text(item, "releasingBy"),
             deleting_until: milliseconds(item, "releasingUntil"),
             deleted_at: milliseconds(item, "releasedAt"),

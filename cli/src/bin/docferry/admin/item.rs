@@ -1,11 +1,11 @@
-//! Attributes of an item of the table.
+//! Reads attributes of the items in the DynamoDB table of transfers.
 
 use std::collections::HashMap;
 
 use aws_sdk_dynamodb::types::AttributeValue;
 use jiff::Timestamp;
 
-/// An item of the table.
+/// An item of the table: attribute names and values.
 pub(super) type Item = HashMap<String, AttributeValue>;
 
 /// Returns a string attribute.

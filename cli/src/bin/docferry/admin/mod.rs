@@ -20,10 +20,11 @@ pub(crate) use error::AdminError;
 use crate::error::CliError;
 use crate::exit::Exit;
 use crate::output;
-use deployment::{Deployment, Place};
+use deployment::{Deployment, DeploymentArgs};
 
 pub(crate) use deployment::DocumentsIndexArgs;
 
+/// Help text after the options of both commands.
 const EXIT_CODES: &str = "\
 Credentials and region come from the AWS environment variables or profile.
 AWS_ENDPOINT_URL is the address of an emulator, if one is used.
@@ -55,7 +56,7 @@ pub(crate) struct Inspect {
     show_names: bool,
 
     #[command(flatten)]
-    place: Place,
+    deployment_args: DeploymentArgs,
 }
 
 #[derive(Debug, Group)]
@@ -65,20 +66,20 @@ pub(crate) struct Requeue {
     transfer_id: TransferId,
 
     #[command(flatten)]
-    place: Place,
+    deployment_args: DeploymentArgs,
 }
 
 pub(crate) async fn run(admin: &Admin, json: bool) -> Result<Exit, CliError> {
     match admin {
-        Admin::Inspect(Inspect { transfer_id, show_names, place }) => {
-            let deployment = Deployment::find(place).await?;
+        Admin::Inspect(Inspect { transfer_id, show_names, deployment_args }) => {
+            let deployment = Deployment::find(deployment_args).await?;
             let inspection = gather::gather(&deployment, transfer_id, *show_names).await?;
-            output::result(json, &inspection, &text::describe(&inspection))?;
+            output::print_result(json, &inspection, &text::describe(&inspection))?;
         }
-        Admin::Requeue(Requeue { transfer_id, place }) => {
-            let deployment = Deployment::find(place).await?;
+        Admin::Requeue(Requeue { transfer_id, deployment_args }) => {
+            let deployment = Deployment::find(deployment_args).await?;
             let restarted = requeue::run(&deployment, transfer_id).await?;
-            output::result(json, &restarted, &restarted.to_string())?;
+            output::print_result(json, &restarted, &restarted.to_string())?;
         }
     }
     Ok(Exit::Completed)

@@ -1,4 +1,4 @@
-//! The `docferry admin requeue` command.
+//! The `docferry admin requeue` command, which restarts a transfer whose execution has died.
 
 use std::fmt;
 
@@ -12,21 +12,21 @@ use super::deployment::Deployment;
 /// Result of the command, for people and for programs.
 #[derive(Debug, Serialize)]
 #[serde(rename_all = "camelCase")]
-pub(super) struct Done<'a> {
+pub(super) struct Restarted<'a> {
     transfer_id: &'a TransferId,
     #[serde(rename = "attempt")]
     execution_number: u32,
     execution: String,
-    /// Whether a new execution was started. Otherwise the existing one was started, because
-    /// it had never been.
+    /// Whether the next execution was started, because the previous one had ended. If this is
+    /// false, the current execution was started, because it had never been started before.
     #[serde(rename = "nextAttempt")]
-    next_execution: bool,
+    is_next_execution: bool,
 }
 
-impl fmt::Display for Done<'_> {
+impl fmt::Display for Restarted<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { transfer_id, execution_number, execution, next_execution } = self;
-        let reason = if *next_execution {
+        let Self { transfer_id, execution_number, execution, is_next_execution } = self;
+        let reason = if *is_next_execution {
             format!("attempt {execution_number} started, because the previous execution had ended")
         } else {
             format!(
@@ -40,12 +40,12 @@ impl fmt::Display for Done<'_> {
 pub(super) async fn run<'a>(
     deployment: &Deployment,
     id: &'a TransferId,
-) -> Result<Done<'a>, AdminError> {
-    let (execution_number, next_execution) =
+) -> Result<Restarted<'a>, AdminError> {
+    let (execution_number, is_next_execution) =
         match requeue(&deployment.store(), &deployment.workflow(), id).await? {
             Requeued::Next { execution_number } => (execution_number, true),
             Requeued::Started { execution_number } => (execution_number, false),
         };
     let execution = format!("{id}-{execution_number}");
-    Ok(Done { transfer_id: id, execution_number, execution, next_execution })
+    Ok(Restarted { transfer_id: id, execution_number, execution, is_next_execution })
 }

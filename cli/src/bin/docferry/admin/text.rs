@@ -1,16 +1,18 @@
-//! Formats an inspection as aligned lines, for people.
+//! Formats the output of `docferry admin inspect` for people, as lines of a label and a value.
 
 use docferry_cli::display::{short_duration, size};
 use docferry_domain::document::Evidence;
 use docferry_domain::slots::SlotState;
 use jiff::Timestamp;
 
-use super::inspection::{Execution, Inspection, Names, Record, References, Session};
+use super::inspection::{
+    Delivery, Execution, Inspection, PersonalData, Record, References, Session,
+};
 
 /// Width to which labels are padded.
 const LABEL_WIDTH: usize = 12;
 
-/// Text under construction.
+/// Lines of the output so far.
 #[derive(Debug)]
 struct Lines {
     text: String,
@@ -18,7 +20,7 @@ struct Lines {
     now: Timestamp,
 }
 
-/// Returns the whole text, without a trailing line break.
+/// Returns the text of an inspection, without a trailing line break.
 pub(super) fn describe(inspection: &Inspection) -> String {
     let Inspection { transfer_id, record, session, references, other_items, executions, .. } =
         inspection;
@@ -31,8 +33,9 @@ pub(super) fn describe(inspection: &Inspection) -> String {
     lines.text.push('\n');
     lines.session(session.as_ref());
     lines.references(references.as_ref());
-    let others = if other_items.is_empty() { "none".to_owned() } else { other_items.join(", ") };
-    lines.add("other items", &others);
+    let other_keys =
+        if other_items.is_empty() { "none".to_owned() } else { other_items.join(", ") };
+    lines.add("other items", &other_keys);
     for execution in executions {
         lines.execution(execution);
     }
@@ -42,18 +45,20 @@ pub(super) fn describe(inspection: &Inspection) -> String {
 }
 
 impl Lines {
+    /// Adds a line.
     fn add(&mut self, label: &str, value: &str) {
         self.text.push_str(&format!("{label:<LABEL_WIDTH$}  {value}\n"));
     }
 
+    /// Adds a line with a time, unless the time is `None`.
     fn time(&mut self, label: &str, at: Option<Timestamp>) {
         if let Some(at) = at {
-            self.add(label, &self.when(at));
+            self.add(label, &self.time_with_age(at));
         }
     }
 
     /// Formats a time with its age: `2026-11-23T09:00:00Z, 12 m 05 s ago`.
-    fn when(&self, at: Timestamp) -> String {
+    fn time_with_age(&self, at: Timestamp) -> String {
         let distance = short_duration(self.now.duration_since(at).unsigned_abs());
         let time = at.strftime("%Y-%m-%dT%H:%M:%SZ");
         if at > self.now {
@@ -64,25 +69,7 @@ impl Lines {
     }
 
     fn record(&mut self, record: &Record) {
-        let mut phase = record.phase.to_owned();
-        for word in [
-            record.failure.map(|code| code.to_string()),
-            record
-                .ending
-                .filter(|_| record.failure.is_none())
-                .map(|code| format!("ending: {code}")),
-            record.cancel_requested.then(|| "cancel requested".to_owned()),
-            Some(record.slot_state)
-                .filter(|slot_state| *slot_state != SlotState::Idle)
-                .map(|slot_state| format!("slot: {}", slot_state.as_str())),
-        ]
-        .into_iter()
-        .flatten()
-        {
-            phase.push_str(", ");
-            phase.push_str(&word);
-        }
-        self.add("phase", &phase);
+        self.add("phase", &phase_text(record));
         self.add("attempt", &format!("{}, upload epoch {}", record.execution_number, record.epoch));
         self.add("document", &record.obj_guid);
         let total = record.size.map_or_else(|| "an unknown size".to_owned(), exact_size);
@@ -98,17 +85,7 @@ impl Lines {
             self.add("checkpoint", &text);
         }
         if let Some(delivery) = &record.delivery {
-            let rewritten = match delivery.evidence {
-                _ if !delivery.rewritten => "",
-                Some(Evidence::ContentParts) => ", rewritten by the drive with equal content parts",
-                Some(Evidence::LastByteSent) => {
-                    ", rewritten by the drive in response to the last byte"
-                }
-                Some(Evidence::Hash) | None => ", rewritten by the drive",
-            };
-            let hash = delivery.quick_xor_hash.as_ref();
-            let hash = hash.map(|hash| format!(", {hash}")).unwrap_or_default();
-            self.add("delivered", &format!("{}{hash}{rewritten}", exact_size(delivery.size)));
+            self.add("delivered", &delivery_text(delivery));
         }
         self.time("created", Some(record.created_at));
         self.time("started", record.started_at);
@@ -125,7 +102,7 @@ impl Lines {
         }
     }
 
-    fn names(&mut self, names: &Names) {
+    fn names(&mut self, names: &PersonalData) {
         self.add("owner", &names.owner);
         for (label, name) in [
             ("recipient", &names.email),
@@ -143,10 +120,11 @@ impl Lines {
         let text = session.map_or_else(
             || "none".to_owned(),
             |session| {
-                let epoch = session.epoch.map_or_else(String::new, |e| format!(", epoch {e}"));
+                let epoch =
+                    session.epoch.map_or_else(String::new, |epoch| format!(", epoch {epoch}"));
                 let expiry = session.expires_at;
-                let expiry =
-                    expiry.map_or_else(String::new, |at| format!("; expires {}", self.when(at)));
+                let expiry = expiry
+                    .map_or_else(String::new, |at| format!("; expires {}", self.time_with_age(at)));
                 format!("stored encrypted{epoch}{expiry}")
             },
         );
@@ -165,12 +143,15 @@ impl Lines {
                 ", without this transfer"
             });
         }
-        if let Some(by) = &references.deleting_by {
-            let until = references.deleting_until.map(|at| self.when(at)).unwrap_or_default();
-            text.push_str(&format!("; {by} is deleting the object; its lease ends {until}"));
+        if let Some(transfer_id) = &references.deleting_by {
+            let until =
+                references.deleting_until.map(|at| self.time_with_age(at)).unwrap_or_default();
+            text.push_str(&format!(
+                "; {transfer_id} is deleting the object; its lease ends {until}"
+            ));
         }
         if let Some(at) = references.deleted_at {
-            text.push_str(&format!("; object deleted {}", self.when(at)));
+            text.push_str(&format!("; object deleted {}", self.time_with_age(at)));
         }
         self.add("references", &text);
     }
@@ -183,7 +164,7 @@ impl Lines {
         }
         if let Some(at) = stopped_at.or(*started_at) {
             let event = if stopped_at.is_some() { "stopped" } else { "started" };
-            text.push_str(&format!(", {event} {}", self.when(at)));
+            text.push_str(&format!(", {event} {}", self.time_with_age(at)));
         }
         self.add("execution", &text);
     }
@@ -193,4 +174,34 @@ impl Lines {
 /// `5000000 B (5.00 MB)`.
 fn exact_size(bytes: u64) -> String {
     if bytes < 1000 { format!("{bytes} B") } else { format!("{bytes} B ({})", size(bytes)) }
+}
+
+/// Returns the phase of a transfer, followed by its failure or decided end, a cancel request, and
+/// the state of its slot.
+fn phase_text(record: &Record) -> String {
+    let failure = record.failure.map(|code| code.to_string());
+    let ending = record.ending.filter(|_| record.failure.is_none());
+    let ending = ending.map(|code| format!("ending: {code}"));
+    let cancel_request = record.cancel_requested.then(|| "cancel requested".to_owned());
+    let slot_state = Some(record.slot_state).filter(|state| *state != SlotState::Idle);
+    let slot_state = slot_state.map(|state| format!("slot: {}", state.as_str()));
+    let mut text = record.phase.to_owned();
+    for addition in [failure, ending, cancel_request, slot_state].into_iter().flatten() {
+        text.push_str(", ");
+        text.push_str(&addition);
+    }
+    text
+}
+
+/// Returns the size and hash of a delivered document, and whether the drive has rewritten it.
+fn delivery_text(delivery: &Delivery) -> String {
+    let rewritten = match delivery.evidence {
+        _ if !delivery.rewritten => "",
+        Some(Evidence::ContentParts) => ", rewritten by the drive with equal content parts",
+        Some(Evidence::LastByteSent) => ", rewritten by the drive in response to the last byte",
+        Some(Evidence::Hash) | None => ", rewritten by the drive",
+    };
+    let hash = delivery.quick_xor_hash.as_ref();
+    let hash = hash.map(|hash| format!(", {hash}")).unwrap_or_default();
+    format!("{}{hash}{rewritten}", exact_size(delivery.size))
 }

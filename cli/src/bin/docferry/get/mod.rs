@@ -1,17 +1,18 @@
-//! The `docferry get` command.
+//! The `docferry get` command. It creates a job for the requested documents, waits until the job
+//! has ended, and downloads the documents into files.
 
-mod place;
 mod report;
 mod request;
+mod target;
 
 use docferry_cli::Client;
-use docferry_cli::fetch::{FetchError, Names, Wanted, fetch};
+use docferry_cli::fetch::{FetchError, UsedNames, WantedDocument, fetch};
 use docferry_cli::job::{JobItem, JobState, JobStatus};
 use docferry_cli::watch::{Outcome, watch_job};
 
-use self::place::{Place, existing, place};
 use self::report::{report_fetched, report_not_fetched};
 use self::request::{check_before_request, request_job};
+use self::target::{DownloadTarget, download_target, existing_file_policy};
 use crate::args::Get;
 use crate::error::CliError;
 use crate::exit::Exit;
@@ -20,90 +21,91 @@ use crate::shell::quoted;
 use crate::watch::ProgressDisplay;
 
 pub(crate) async fn run(client: &Client, args: &Get, json: bool) -> Result<Exit, CliError> {
-    let place = place(args)?;
+    let target = download_target(args)?;
     let mut job_id = args.job.clone();
-    let download = download(client, args, &place, &mut job_id, json);
+    let create_and_download = create_and_download(client, args, &target, &mut job_id, json);
     tokio::select! {
-        result = download => return result,
+        result = create_and_download => return result,
         interrupt = tokio::signal::ctrl_c() => interrupt.map_err(CliError::Signal)?,
     }
     // The partial file stays, so that this command can resume the download.
     let advice = job_id.map(|id| format!("; resume with:\n  {}", resume_command(&id, args)));
-    output::note(&format!("\ninterrupted{}", advice.unwrap_or_default()))?;
+    output::print_note(&format!("\ninterrupted{}", advice.unwrap_or_default()))?;
     Ok(Exit::Interrupted)
 }
 
 /// Creates the job if needed, waits for its end and downloads its documents. Stores the
 /// job's id in `job_id`, so that it is known after an interrupt.
-async fn download(
+async fn create_and_download(
     client: &Client,
     args: &Get,
-    place: &Place,
+    target: &DownloadTarget,
     job_id: &mut Option<String>,
     json: bool,
 ) -> Result<Exit, CliError> {
-    // Exit code of the documents whose files already exist.
+    // Exit code for the documents whose files already exist.
     let mut existing_exit = Exit::Completed;
     let id = match job_id {
         Some(id) => id.clone(),
         None => {
-            let missing =
-                check_before_request(client, args, place, &mut existing_exit, json).await?;
-            let Some(missing) = missing else {
+            let missing_file_ids =
+                check_before_request(client, args, target, &mut existing_exit, json).await?;
+            let Some(missing_file_ids) = missing_file_ids else {
                 return Ok(existing_exit);
             };
-            let id = request_job(client, args, &missing).await?;
-            output::note(&format!("job {id}"))?;
+            let id = request_job(client, args, &missing_file_ids).await?;
+            output::print_note(&format!("job {id}"))?;
             job_id.insert(id).clone()
         }
     };
     let options = args.wait.options();
-    let screen = ProgressDisplay::new();
-    let ended = watch_job(client, &id, &options, &*screen.observer(&id, None)).await?;
-    let mut exit = existing_exit.max(Exit::of(&ended));
-    let (Outcome::Completed(status) | Outcome::Failed(status)) = &ended else {
+    let display = ProgressDisplay::new();
+    let outcome = watch_job(client, &id, &options, &*display.observer(&id, None)).await?;
+    let mut exit = existing_exit.max(Exit::of(&outcome));
+    let (Outcome::Completed(status) | Outcome::Failed(status)) = &outcome else {
         report_not_fetched(json, Some(&id), None, &format!("job {id}"), FetchError::NotReady)?;
         return Ok(exit);
     };
-    if place.name.is_some() && status.items.len() > 1 {
+    if target.name.is_some() && status.items.len() > 1 {
         return Err(CliError::ManyForOneFile);
     }
     if status.items.is_empty() {
         exit = exit.max(Exit::Failed);
         report_not_fetched(json, Some(&id), None, &format!("job {id}"), failure_of(status, None))?;
     }
-    let mut run = Run { client, args, place, names: Names::default(), screen: &screen, json };
+    let mut downloads =
+        Downloads { client, args, target, names: UsedNames::default(), display: &display, json };
     for item in &status.items {
-        exit = exit.max(run.document(status, item).await?);
+        exit = exit.max(downloads.download(status, item).await?);
     }
     Ok(exit)
 }
 
-/// Context for all documents of one run.
-struct Run<'a> {
+/// Downloads of one run of the command.
+struct Downloads<'a> {
     client: &'a Client,
     args: &'a Get,
-    place: &'a Place,
-    names: Names,
-    screen: &'a ProgressDisplay,
+    target: &'a DownloadTarget,
+    names: UsedNames,
+    display: &'a ProgressDisplay,
     json: bool,
 }
 
-impl Run<'_> {
+impl Downloads<'_> {
     /// Downloads one document, or reports why it cannot be downloaded.
-    async fn document(&mut self, status: &JobStatus, item: &JobItem) -> Result<Exit, CliError> {
+    async fn download(&mut self, status: &JobStatus, item: &JobItem) -> Result<Exit, CliError> {
         let job_id = item.job_id.as_deref().unwrap_or(&status.job_id);
-        let about = item.file_id.map_or_else(|| job_id.to_owned(), |id| format!("document {id}"));
+        let label = item.file_id.map_or_else(|| job_id.to_owned(), |id| format!("document {id}"));
         let result = if item.status == JobState::Completed {
-            let wanted = Wanted {
+            let wanted = WantedDocument {
                 job_id: job_id.to_owned(),
                 size: item.bytes_total,
-                fallback_name: about.replace(' ', "-"),
-                folder: self.place.folder.clone(),
-                name: self.place.name.clone(),
-                existing: existing(self.args),
+                fallback_name: label.replace(' ', "-"),
+                folder: self.target.folder.clone(),
+                name: self.target.name.clone(),
+                existing: existing_file_policy(self.args),
             };
-            let observer = self.screen.observer(&about, None);
+            let observer = self.display.observer(&label, None);
             fetch(self.client, &wanted, &mut self.names, &self.args.wait.options(), &*observer)
                 .await
         } else {
@@ -117,7 +119,7 @@ impl Run<'_> {
             }
             Err(error) => {
                 let exit = Exit::from(&error);
-                let about = format!("{about} was not downloaded");
+                let about = format!("{label} was not downloaded");
                 report_not_fetched(self.json, Some(job_id), file_id, &about, error)?;
                 Ok(exit)
             }
@@ -125,7 +127,8 @@ impl Run<'_> {
     }
 }
 
-/// Error for a document that was not delivered: its own failure, or else that of its job.
+/// Returns the error for a document that was not delivered. Its reason is the failure of the
+/// document or, if the document has none, the failure of the job.
 fn failure_of(status: &JobStatus, item: Option<&JobItem>) -> FetchError {
     let state = item.map_or(status.status, |item| item.status);
     let error = item.and_then(|item| item.error.as_ref()).or(status.error.as_ref());

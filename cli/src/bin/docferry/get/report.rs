@@ -1,9 +1,10 @@
-//! Output lines about documents, for people and for programs.
+//! Output of `docferry get`: one line for each document, as text for people or as JSON for
+//! programs.
 
 use std::path::Path;
 
 use docferry_cli::Problem;
-use docferry_cli::fetch::{FetchError, Fetched};
+use docferry_cli::fetch::{FetchError, FetchedFile};
 use serde::Serialize;
 
 use crate::error::CliError;
@@ -36,13 +37,13 @@ pub(super) fn report_fetched(
     json: bool,
     job_id: Option<&str>,
     file_id: Option<u64>,
-    fetched: &Fetched,
+    fetched: &FetchedFile,
 ) -> Result<(), CliError> {
-    let Fetched { path, size, skipped } = fetched;
+    let FetchedFile { path, size, skipped } = fetched;
     let note = if *skipped { "  (already existed)" } else { "" };
     let line = format!("{}  {size} bytes{note}", path.display());
     let document = FetchedDocument { job_id, file_id, path, size: *size, skipped: *skipped };
-    output::result(json, &document, &line)
+    output::print_result(json, &document, &line)
 }
 
 /// Reports a document or job of which nothing was downloaded.
@@ -58,7 +59,7 @@ pub(super) fn report_not_fetched(
             FetchError::Client(error) => error.to_problem(),
             error => Problem { detail: Some(error.to_string()), ..Problem::default() },
         };
-        output::result(json, &NotFetched { job_id, file_id, problem }, "")?;
+        output::print_json(&NotFetched { job_id, file_id, problem })?;
     }
     output::print_error(about, error)
 }

@@ -1,36 +1,32 @@
-//! Comparison of files at the destination with the document's source. Used by uploads and by
-//! `finalize`.
+//! Comparison of files at the destination with the document in the exchange bucket (the *source*).
+//! It decides whether one of the files is the delivered document. The steps `upload` and `finalize`
+//! use it.
+//!
+//! Most files are compared by size and hash. The drive may rewrite Office documents on arrival,
+//! which changes both; such a file is compared by its content parts, the entries of the ZIP file.
 
 use std::ops::Range;
 
 use bytes::Bytes;
 use docferry_domain::document::{
-    ComparedSizes, ContentParts, DocumentName, Evidence, Rewriting, SourceHash, Verdict,
-    ZIP_TAIL_BYTES, ZipContents, ZipDirectory, ZipKind, is_plausible_rewriting, judge_rewriting,
+    ComparedSizes, ContentParts, Evidence, Rewriting, SourceHash, Verdict, ZIP_TAIL_BYTES,
+    ZipContents, ZipDirectory, ZipKind, classify_rewriting, is_plausible_rewriting,
     verify_delivery,
 };
 use docferry_domain::transfer::DeliveredItem;
 
+use super::names::NamedItem;
 use super::object::SourceObject;
 use crate::ports::{Destination, Drive, DriveError, DriveItem, ExchangeError, ExchangeStore};
 
-/// Maximum number of numbered names that are checked.
-const MAX_NUMBERED_NAMES: u32 = 100;
-
-/// An item at the destination, and its name there.
-#[derive(Debug)]
-pub(crate) struct NamedItem {
-    pub(crate) name: DocumentName,
-    pub(crate) item: DriveItem,
-}
-
-/// Whether the drive answered our own last byte.
+/// Whether the drive has reported the file as complete in response to the last byte that this
+/// transfer sent.
 #[derive(Debug, Clone, Copy)]
 pub(crate) enum LastByte<'a> {
-    /// No answer came, or the answer may have been for another item.
+    /// No response arrived, or the response may have been about another item.
     Unanswered,
-    /// The drive answered with the item that has this id; `None` when the id is not known and
-    /// there is only one item.
+    /// The drive responded with the item that has this id. `None` when the id is not known, but
+    /// only one item can be meant.
     Answered(Option<&'a str>),
 }
 
@@ -41,18 +37,18 @@ pub(crate) enum ComparisonResult {
     Delivered(DeliveredItem),
     /// An item has the document's size, but its hash has not been computed yet.
     HashPending,
-    /// The drive answered our last byte with an item whose content cannot be compared.
+    /// The drive responded to the last byte with an item whose content cannot be compared.
     Unproven,
     /// No item is the document.
     Different,
 }
 
-/// Failure of a comparison, by the side that did not answer.
+/// Failure of a comparison. Each variant is one of the two sides that are compared.
 #[derive(Debug)]
 pub(crate) enum ComparisonError {
-    /// The destination.
+    /// The file at the destination could not be read.
     Drive(DriveError),
-    /// The exchange bucket.
+    /// The object in the exchange bucket could not be read.
     Source(ExchangeError),
 }
 
@@ -68,66 +64,13 @@ impl From<ExchangeError> for ComparisonError {
     }
 }
 
-/// Files and folders found under the names that were checked.
-#[derive(Debug, Default)]
-pub(crate) struct NameListing {
-    /// The files, in the order of their numbered names.
-    pub(crate) files: Vec<NamedItem>,
-    /// Whether a folder has one of the names.
-    pub(crate) has_folder: bool,
-}
-
-impl NameListing {
-    /// Looks one name up and adds what is there. Returns whether the name is taken.
-    async fn add<D: Drive>(&mut self, drive: &D, at: Destination) -> Result<bool, DriveError> {
-        match drive.find(&at).await {
-            Ok(None) => return Ok(false),
-            Ok(Some(item)) => self.files.push(NamedItem { name: at.name, item }),
-            Err(DriveError::Conflict) => self.has_folder = true,
-            Err(error) => return Err(error),
-        }
-        Ok(true)
-    }
-}
-
-/// Looks up the document's name with this number.
-pub(crate) async fn find_numbered<D: Drive>(
-    drive: &D,
-    destination: &Destination,
-    number: u32,
-) -> Result<NameListing, DriveError> {
-    let mut listing = NameListing::default();
-    if let Ok(at) = destination.numbered(number) {
-        listing.add(drive, at).await?;
-    }
-    Ok(listing)
-}
-
-/// Looks up the document's own name and its numbered names: each number of `numbers` up to the
-/// first free name, and each number before `numbers`.
-pub(crate) async fn find_all_numbered<D: Drive>(
-    drive: &D,
-    destination: &Destination,
-    numbers: Range<u32>,
-) -> Result<NameListing, DriveError> {
-    let mut listing = NameListing::default();
-    for number in 0..numbers.end.min(MAX_NUMBERED_NAMES) {
-        let Ok(at) = destination.numbered(number) else { break };
-        let is_taken = listing.add(drive, at).await?;
-        if !is_taken && number >= numbers.start {
-            break;
-        }
-    }
-    Ok(listing)
-}
-
 /// Compares items at the destination with one source object.
 pub(crate) struct Comparison<'a, D, G> {
     drive: &'a D,
     exchange: &'a G,
     destination: &'a Destination,
     object: &'a SourceObject,
-    /// The source's content parts, once they are read.
+    /// The source's content parts; `None` until they are needed and read.
     source: Option<ZipKind<ZipContents>>,
 }
 
@@ -141,18 +84,19 @@ impl<'a, D: Drive, G: ExchangeStore> Comparison<'a, D, G> {
         Self { drive, exchange, destination, object, source: None }
     }
 
-    /// Returns the files that may be the document: those of its size, and those that may be the
-    /// document as the service rewrote it.
+    /// Returns the files that may be the document: each file of the document's size, and each file
+    /// that the drive may have made by rewriting the document.
     pub(crate) async fn candidates(
         &mut self,
         files: Vec<NamedItem>,
         last_byte: LastByte<'_>,
     ) -> Result<Vec<NamedItem>, ComparisonError> {
         let mut candidates = Vec::new();
-        for candidate in files {
-            let is_same_size = candidate.item.facts.size == self.object.size();
-            if is_same_size || self.judge(&candidate, last_byte).await? != Rewriting::Refuted {
-                candidates.push(candidate);
+        for file in files {
+            let is_same_size = file.item.facts.size == self.object.size();
+            if is_same_size || self.assess_rewriting(&file, last_byte).await? != Rewriting::Refuted
+            {
+                candidates.push(file);
             }
         }
         Ok(candidates)
@@ -165,23 +109,23 @@ impl<'a, D: Drive, G: ExchangeStore> Comparison<'a, D, G> {
         files: Vec<NamedItem>,
         last_byte: LastByte<'_>,
     ) -> Result<ComparisonResult, ComparisonError> {
-        let mut is_pending = false;
-        let mut others = Vec::new();
-        for candidate in files {
-            match verify_delivery(hash, &candidate.item.facts) {
-                Verdict::Same => return Ok(delivered(candidate.item, hash, Evidence::Hash)),
-                Verdict::HashPending => is_pending = true,
-                Verdict::Different => others.push(candidate),
+        let mut is_hash_pending = false;
+        let mut different_files = Vec::new();
+        for file in files {
+            match verify_delivery(hash, &file.item.facts) {
+                Verdict::Same => return Ok(delivered(file.item, hash, Evidence::Hash)),
+                Verdict::HashPending => is_hash_pending = true,
+                Verdict::Different => different_files.push(file),
             }
         }
-        if is_pending {
+        if is_hash_pending {
             return Ok(ComparisonResult::HashPending);
         }
         let mut is_unproven = false;
-        for candidate in others {
-            match self.judge(&candidate, last_byte).await? {
+        for file in different_files {
+            match self.assess_rewriting(&file, last_byte).await? {
                 Rewriting::Proven(evidence) => {
-                    return Ok(delivered(candidate.item, hash, evidence));
+                    return Ok(delivered(file.item, hash, evidence));
                 }
                 Rewriting::Unproven => is_unproven = true,
                 Rewriting::Refuted => {}
@@ -190,8 +134,8 @@ impl<'a, D: Drive, G: ExchangeStore> Comparison<'a, D, G> {
         Ok(if is_unproven { ComparisonResult::Unproven } else { ComparisonResult::Different })
     }
 
-    /// Judges whether an item of another size is the document as the service rewrote it.
-    async fn judge(
+    /// Assesses whether a file of another size is the document as the drive rewrote it.
+    async fn assess_rewriting(
         &mut self,
         candidate: &NamedItem,
         last_byte: LastByte<'_>,
@@ -205,11 +149,11 @@ impl<'a, D: Drive, G: ExchangeStore> Comparison<'a, D, G> {
             LastByte::Unanswered => false,
             LastByte::Answered(item) => item.is_none_or(|item| item == candidate.item.id),
         };
-        Ok(judge_rewriting(&candidate.name, sizes, sent_last_byte, parts))
+        Ok(classify_rewriting(&candidate.name, sizes, sent_last_byte, parts))
     }
 
     /// Compares the content parts (ZIP entries) of source and item. Reads only the ZIP
-    /// directories.
+    /// directories, which contain checksums of the entries.
     async fn parts(&mut self, item: &DriveItem) -> Result<ContentParts, ComparisonError> {
         let source = match self.source.take() {
             Some(source) => source,
@@ -219,7 +163,7 @@ impl<'a, D: Drive, G: ExchangeStore> Comparison<'a, D, G> {
             ZipKind::NotZip => ContentParts::NotZip,
             ZipKind::Unreadable => ContentParts::Unreadable,
             ZipKind::Zip(contents) => match self.item_parts(item).await? {
-                ZipKind::Zip(other) if contents.is_same(&other) => ContentParts::Same,
+                ZipKind::Zip(in_drive) if contents.is_same(&in_drive) => ContentParts::Same,
                 ZipKind::Zip(_) | ZipKind::NotZip => ContentParts::Different,
                 ZipKind::Unreadable => ContentParts::Unreadable,
             },
@@ -236,7 +180,7 @@ impl<'a, D: Drive, G: ExchangeStore> Comparison<'a, D, G> {
     async fn item_parts(&self, item: &DriveItem) -> Result<ZipKind<ZipContents>, DriveError> {
         let read = |range| self.drive.read_item(self.destination, item, range);
         match zip_contents(item.facts.size, read).await {
-            // The service refuses to let us read the item, which is no evidence of a
+            // A drive that does not permit docferry to read the item gives no evidence of a
             // difference.
             Err(DriveError::Refused { .. } | DriveError::Unauthorized { .. }) => {
                 Ok(ZipKind::Unreadable)
@@ -246,8 +190,8 @@ impl<'a, D: Drive, G: ExchangeStore> Comparison<'a, D, G> {
     }
 }
 
-/// Reads the ZIP directory of a file: the end of the file, and the rest of the directory if it
-/// begins before that.
+/// Reads the ZIP directory, which is near the end of a file. Reads the last [`ZIP_TAIL_BYTES`] of
+/// the file, and in a second read the directory if that tail does not contain all of it.
 async fn zip_contents<E, F>(
     size: u64,
     read: impl Fn(Range<u64>) -> F,
@@ -269,16 +213,18 @@ where
     if start == end {
         return Ok(ZipKind::Unreadable);
     }
-    let in_tail = start.checked_sub(tail_start).and_then(|first| {
-        let (first, length) = (usize::try_from(first).ok()?, usize::try_from(end - start).ok()?);
-        tail.get(first..first.checked_add(length)?)
+    let directory_in_tail = start.checked_sub(tail_start).and_then(|offset| {
+        let offset = usize::try_from(offset).ok()?;
+        let length = usize::try_from(end - start).ok()?;
+        tail.get(offset..offset.checked_add(length)?)
     });
-    Ok(match in_tail {
+    Ok(match directory_in_tail {
         Some(bytes) => ZipContents::read(bytes, &directory),
         None => ZipContents::read(&read(start..end).await?, &directory),
     })
 }
 
+/// Returns the result for an item that is the document.
 fn delivered(item: DriveItem, hash: &SourceHash, evidence: Evidence) -> ComparisonResult {
     ComparisonResult::Delivered(DeliveredItem {
         item_id: item.id,

@@ -1,4 +1,8 @@
-//! Main loop of an upload: executes what [`UploadMachine`] decides and reports the results back to it.
+//! Main loop of the step `upload`, which sends a document from the exchange bucket to a drive.
+//!
+//! [`UploadMachine`] (in the crate `docferry-domain`) decides the next command. The loop executes
+//! the command and reports the result to the machine as an event. An *invocation* is one run of
+//! the Lambda function; a large document needs several.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -14,7 +18,7 @@ use docferry_domain::upload::{
 };
 use jiff::{SignedDuration, Timestamp};
 
-use super::comparison::NamedItem;
+use super::names::NamedItem;
 use super::object::SourceObject;
 use super::reader::PositionedReader;
 use super::resume::{shared_pause, wait_until};
@@ -57,37 +61,37 @@ pub struct UploadPorts<P: UploadAdapters> {
 /// State of one invocation, which holds the epoch that it claimed.
 pub(super) struct Run<'a, P: UploadAdapters> {
     pub(super) ports: &'a UploadPorts<P>,
-    /// The record as claimed; its `epoch` is that of this invocation.
+    /// The transfer's record, read when this invocation claimed it. Its `epoch` identifies this
+    /// invocation.
     pub(super) transfer: Transfer,
     pub(super) destination: Destination,
     /// The exchange object that is sent.
     pub(super) object: SourceObject,
-    /// When the invocation has to return: the earlier deadline (function or transfer), less
-    /// the margin.
+    /// Time at which the invocation has to return: the safety margin before the deadline of the
+    /// function or of the transfer, whichever is earlier.
     pub(super) stop_at: Timestamp,
     /// State machine that decides the next command.
     pub(super) machine: UploadMachine,
-    /// Hash of the source up to the last acknowledged byte, including gaps that were read
-    /// again.
+    /// Hash of all source bytes that the drive has acknowledged.
     pub(super) hash: SourceHash,
     /// The stored upload session; its URL is still sealed.
     pub(super) session: Option<SessionRecord>,
-    /// The decrypted URL of that session, once it is needed.
+    /// The decrypted URL of the stored session; `None` until the first request that needs it.
     pub(super) url: Option<UploadUrl>,
     /// The source reader, positioned at the end of the last acknowledged fragment.
     pub(super) reader: Option<PositionedReader>,
     /// Content of a small document, which is sent with a single PUT.
     pub(super) small_document: Bytes,
-    /// Files at the destination that may be the document.
+    /// Files at the destination that may be the document and are still to be compared with it.
     pub(super) candidates: Vec<NamedItem>,
-    /// Id of the item that the drive returned for our last byte.
+    /// Id of the item that the drive returned in response to the document's last byte.
     pub(super) completed_item_id: Option<String>,
-    /// End of the lease for a single PUT, as written in the checkpoint.
+    /// Time until which a single PUT may take effect, as written in the checkpoint.
     pub(super) lease: Option<Timestamp>,
-    /// A PUT was sent and its result is unknown, so it may still land.
+    /// Whether a PUT was sent whose result is unknown, so that it may still take effect.
     pub(super) is_put_in_flight: bool,
-    /// Throughput of the last fragment, by which the next one is sized; `None` before the
-    /// first one.
+    /// Throughput of the last fragment, which determines the size of the next fragment; `None`
+    /// before the first fragment was accepted.
     pub(super) bytes_per_second: Option<f64>,
     /// Smoothed throughput, as stored in the checkpoint for progress reports.
     throughput: Option<Throughput>,
@@ -106,10 +110,10 @@ pub async fn upload<P: UploadAdapters>(
     task: &TaskInput,
     deadline: Timestamp,
 ) -> Result<Progress, TaskError> {
-    // Read concurrently with the claim, so that the shared pause adds no latency.
+    // The shared pause is read concurrently with the claim, so that it adds no latency.
     let claim = ports.store.claim(&task.transfer_id, task.execution_number);
-    let (transfer, shared) = futures::join!(claim, ports.budget.paused());
-    let transfer = transfer?;
+    let (claimed_transfer, tenant_pause) = futures::join!(claim, ports.budget.paused());
+    let transfer = claimed_transfer?;
     set_current(transfer.trace.as_ref());
     if transfer.delivery.is_some() {
         return Ok(Progress::Done);
@@ -119,11 +123,12 @@ pub async fn upload<P: UploadAdapters>(
     if transfer.needs_source() {
         return Ok(Progress::SourceLost);
     }
-    let resume_at = transfer.resume_at.max(shared_pause(&transfer.transfer_id, shared));
+    let tenant_resume_at = shared_pause(&transfer.transfer_id, tenant_pause);
+    let resume_at = transfer.resume_at.max(tenant_resume_at);
     if let Some(resume_at) = resume_at.filter(|at| *at > now) {
         return Ok(wait_until(resume_at, now));
     }
-    // The first invocation of a transfer cannot have a session.
+    // No session can exist before the first invocation of a transfer, which has epoch 1.
     let session = match transfer.epoch {
         1 => None,
         _ => ports.store.session(&task.transfer_id).await?,
@@ -151,9 +156,8 @@ impl<'a, P: UploadAdapters> Run<'a, P> {
         };
         let machine = UploadMachine::begin(object.size, rules, checkpoint, session.is_some());
         let margin = SignedDuration::try_from(ports.settings.margin).unwrap_or_default();
-        // Both deadlines apply: that of the function and that of the transfer.
-        let deadline = deadline.min(transfer.must_end_by());
-        let stop_at = deadline.checked_sub(margin).unwrap_or(deadline);
+        let earlier_deadline = deadline.min(transfer.must_end_by());
+        let stop_at = earlier_deadline.checked_sub(margin).unwrap_or(earlier_deadline);
         let throughput = checkpoint.and_then(|stored| stored.throughput);
         let completed_item_id = checkpoint.and_then(|stored| stored.completed_item_id.clone());
         Ok(Self {
@@ -178,6 +182,7 @@ impl<'a, P: UploadAdapters> Run<'a, P> {
         })
     }
 
+    /// Executes commands of the state machine until it ends the invocation.
     async fn run_to_end(mut self) -> Result<Progress, TaskError> {
         loop {
             let pause = self.machine.pause();
@@ -187,24 +192,24 @@ impl<'a, P: UploadAdapters> Run<'a, P> {
             let command = self.machine.next_command(self.sendable_bytes());
             let event = match command {
                 Command::End(outcome) => return self.finish_invocation(outcome).await,
-                Command::QuerySession => self.ask().await?,
+                Command::QuerySession => self.query_session().await?,
                 Command::LookUp(names) => self.look_up(names).await,
-                Command::HashSource { until } => self.read_gap(until).await,
-                Command::LoadDocument => self.load().await,
+                Command::HashSource { until } => self.hash_source(until).await,
+                Command::LoadDocument => self.load_document().await,
                 Command::PutDocument { .. } if self.is_contested().await? => {
                     DriveEvent::SourceChanged
                 }
-                Command::PutDocument { number } => self.put(number).await?,
+                Command::PutDocument { number } => self.put_document(number).await?,
                 Command::OpenSession => self.open_session().await?,
-                Command::CloseSession => self.close().await?,
+                Command::CloseSession => self.close_session().await?,
                 // The last fragment makes the file visible to the recipient, so this is the
                 // last moment to detect a conflicting push.
                 Command::SendFragment(range) if range.is_last() && self.is_contested().await? => {
                     DriveEvent::SourceChanged
                 }
-                Command::SendFragment(range) => self.send(range).await?,
+                Command::SendFragment(range) => self.send_fragment(range).await?,
                 Command::Verify { answers_last_byte } => self.verify(answers_last_byte).await?,
-                Command::RenewSource => match self.renew().await? {
+                Command::RenewSource => match self.renew_source().await? {
                     Some(event) => event,
                     None => return Ok(Progress::SourceLost),
                 },
@@ -219,13 +224,16 @@ impl<'a, P: UploadAdapters> Run<'a, P> {
         }
     }
 
-    /// Ends the invocation. Clears the lease when no PUT can still land, so that a following
-    /// `finalize` need not wait for it.
-    async fn finish_invocation(&mut self, end: InvocationOutcome) -> Result<Progress, TaskError> {
-        if end != InvocationOutcome::Done && self.lease.is_some() && !self.is_put_in_flight {
+    /// Ends the invocation. Clears the lease when no PUT can still take effect, so that the step
+    /// `finalize` does not wait for the end of the lease.
+    async fn finish_invocation(
+        &mut self,
+        outcome: InvocationOutcome,
+    ) -> Result<Progress, TaskError> {
+        if outcome != InvocationOutcome::Done && self.lease.is_some() && !self.is_put_in_flight {
             self.write_checkpoint(None).await?;
         }
-        match end {
+        match outcome {
             InvocationOutcome::Done => Ok(Progress::Done),
             InvocationOutcome::HandOver => Ok(Progress::Continue),
             InvocationOutcome::Wait(after) => self.pause(after).await,
@@ -250,15 +258,18 @@ impl<'a, P: UploadAdapters> Run<'a, P> {
         if left.is_zero() {
             return Some(0);
         }
-        let rate = self.bytes_per_second?;
-        Some(((rate * left.as_secs_f64() * THROUGHPUT_SAFETY_FACTOR) as u64).max(1))
+        let bytes_per_second = self.bytes_per_second?;
+        Some(((bytes_per_second * left.as_secs_f64() * THROUGHPUT_SAFETY_FACTOR) as u64).max(1))
     }
 
-    /// Writes the checkpoint. The write also returns whether a cancel was requested, so
-    /// noticing a cancel costs no extra read.
+    /// Writes the checkpoint. The write also returns whether a cancel was requested, so no extra
+    /// read is needed to notice a cancel.
     ///
     /// The checkpoint of a small document carries a lease, because a PUT cannot be aborted once
-    /// it is under way; `finalize` waits until the lease ends.
+    /// it has been sent. The step `finalize` waits until the lease ends.
+    ///
+    /// # Errors
+    /// [`FailureCode::Canceled`] when a cancel was requested.
     pub(super) async fn save(&mut self) -> Result<(), TaskError> {
         let is_small = self.object.size() <= SMALL_FILE_BYTES;
         let lease = is_small.then(|| saturating_add(self.ports.clock.now(), PUT_LEASE));
@@ -271,15 +282,16 @@ impl<'a, P: UploadAdapters> Run<'a, P> {
         Err(FailureCode::Canceled.into())
     }
 
-    /// Writes the checkpoint with this lease. Returns whether the transfer has to stop.
+    /// Writes the checkpoint with `lease`. Returns whether the transfer has to stop.
     async fn write_checkpoint(&mut self, lease: Option<Timestamp>) -> Result<bool, TaskError> {
         let id = &self.transfer.transfer_id;
         let reached = self.machine.checkpoint(self.hash.state());
         self.throughput =
             Some(Throughput::next(self.throughput, self.ports.clock.now(), reached.offset));
-        // A PUT of the invocation before this one may still be under way, until its lease ends.
-        let earlier = self.transfer.checkpoint.as_ref().and_then(|stored| stored.put_lease_until);
-        let put_lease_until = lease.max(earlier);
+        // A PUT of an earlier invocation may still take effect until its lease ends.
+        let earlier_lease =
+            self.transfer.checkpoint.as_ref().and_then(|stored| stored.put_lease_until);
+        let put_lease_until = lease.max(earlier_lease);
         let checkpoint = Checkpoint {
             put_lease_until,
             throughput: self.throughput,
@@ -292,13 +304,13 @@ impl<'a, P: UploadAdapters> Run<'a, P> {
         Ok(stop)
     }
 
-    /// Translates a drive error into an event for the state machine; keeps its cause for the
-    /// log.
-    pub(super) fn refusal(&mut self, error: DriveError) -> DriveEvent {
+    /// Translates a drive error into an event for the state machine. Stores the error, because
+    /// the log needs its cause if the invocation fails.
+    pub(super) fn drive_error_event(&mut self, error: DriveError) -> DriveEvent {
         let event = match &error {
             DriveError::Throttled { retry_after } => DriveEvent::Throttled(*retry_after),
             DriveError::Ambiguous(_) => DriveEvent::Lost,
-            DriveError::NoEffect { then, .. } => DriveEvent::NoEffect(*then),
+            DriveError::NoEffect { final_code, .. } => DriveEvent::NoEffect(*final_code),
             DriveError::OffsetMismatch => DriveEvent::Mismatch,
             DriveError::SessionGone => DriveEvent::Gone,
             DriveError::Conflict => DriveEvent::Conflict,
@@ -309,12 +321,13 @@ impl<'a, P: UploadAdapters> Run<'a, P> {
         event
     }
 
-    /// Translates an error of the exchange bucket in the same way.
+    /// Translates an error of the exchange bucket into an event for the state machine, and stores
+    /// the error for the log.
     pub(super) fn source_error_event(&mut self, error: ExchangeError) -> DriveEvent {
         let event = match &error {
             ExchangeError::Unavailable(_) => DriveEvent::SourceUnreadable,
             ExchangeError::Changed => {
-                // The drive's answer was for the previous version of the source.
+                // The drive's response to the last byte was for the previous version of the source.
                 self.completed_item_id = None;
                 DriveEvent::SourceChanged
             }

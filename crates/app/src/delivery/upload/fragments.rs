@@ -1,5 +1,5 @@
-//! Actions of an upload that move bytes: sending fragments, putting small documents, and
-//! reading the source.
+//! Actions of an upload that move bytes: they send fragments, write small documents with a single
+//! PUT, and read the source. The engine calls them to execute the commands of the state machine.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -8,8 +8,8 @@ use docferry_domain::failure::FailureCode;
 use docferry_domain::upload::{DriveEvent, FragmentRange};
 use jiff::SignedDuration;
 
-use super::comparison::NamedItem;
 use super::engine::Run;
+use super::names::NamedItem;
 use super::read_ahead::ReadAhead;
 use super::reader::{PositionedReader, SourceReader};
 use crate::TaskError;
@@ -27,9 +27,12 @@ const MIN_PUT_TIME: Duration = Duration::from_secs(20);
 const HASH_STEP_BYTES: u64 = 32 * 1024 * 1024;
 
 impl<P: UploadAdapters> Run<'_, P> {
-    /// Sends one fragment. Continues with the current source reader if it is at the start of
-    /// the range; otherwise opens a new one.
-    pub(super) async fn send(&mut self, range: FragmentRange) -> Result<DriveEvent, TaskError> {
+    /// Sends one fragment. Uses the current source reader if its next byte is the first byte of
+    /// the range, and opens a new reader if not.
+    pub(super) async fn send_fragment(
+        &mut self,
+        range: FragmentRange,
+    ) -> Result<DriveEvent, TaskError> {
         let Some(url) = self.url().await? else { return Ok(DriveEvent::Gone) };
         let reader = match self.reader.take() {
             Some(stored) if stored.position == range.start => stored.reader,
@@ -37,14 +40,14 @@ impl<P: UploadAdapters> Run<'_, P> {
         };
         let left = self.time_left();
         let limit = left.min(self.ports.settings.fragment_timeout);
-        let began = self.ports.clock.now();
+        let sent_at = self.ports.clock.now();
         let put = self.ports.drive.put_fragment(&url, range, reader.fragment(range.len()));
-        let Ok(answer) = tokio::time::timeout(limit, put).await else {
+        let Ok(response) = tokio::time::timeout(limit, put).await else {
             return Ok(if limit == left { DriveEvent::OutOfTime } else { DriveEvent::TimedOut });
         };
-        Ok(match answer {
+        Ok(match response {
             Ok(FragmentResult::Accepted { next }) => {
-                let took = self.ports.clock.now().duration_since(began);
+                let took = self.ports.clock.now().duration_since(sent_at);
                 let took = Duration::try_from(took).unwrap_or_default();
                 if next.is_some_and(|gap| gap.start == range.end) {
                     self.hash = reader.hash().await;
@@ -67,7 +70,7 @@ impl<P: UploadAdapters> Run<'_, P> {
                 Some(error) => self.source_error_event(error),
                 None => DriveEvent::SourceUnreadable,
             },
-            Err(error) => self.refusal(error),
+            Err(error) => self.drive_error_event(error),
         })
     }
 
@@ -82,9 +85,9 @@ impl<P: UploadAdapters> Run<'_, P> {
         SourceReader::open(exchange, self.object.clone(), position, self.hash.clone(), ahead)
     }
 
-    /// Hashes source bytes that the drive has but the stored hash does not cover, because a
-    /// checkpoint was lost. Reads at most one step of `HASH_STEP_BYTES`.
-    pub(super) async fn read_gap(&mut self, until: u64) -> DriveEvent {
+    /// Hashes source bytes that the drive has stored but that the checkpoint's hash does not
+    /// cover, because a later checkpoint was lost. Reads at most [`HASH_STEP_BYTES`].
+    pub(super) async fn hash_source(&mut self, until: u64) -> DriveEvent {
         let exchange = Arc::clone(&self.ports.exchange);
         let until = until.min(self.hash.hashed_to() + HASH_STEP_BYTES);
         // Hashing works on a copy, so a read that fails halfway is repeated from the start.
@@ -98,8 +101,8 @@ impl<P: UploadAdapters> Run<'_, P> {
         }
     }
 
-    /// Reads a small document into memory and hashes it.
-    pub(super) async fn load(&mut self) -> DriveEvent {
+    /// Reads a small document from the exchange bucket into memory and hashes it.
+    pub(super) async fn load_document(&mut self) -> DriveEvent {
         let exchange = Arc::clone(&self.ports.exchange);
         match self.object.read_whole(&*exchange).await {
             Ok((small_document, hash)) => {
@@ -114,15 +117,15 @@ impl<P: UploadAdapters> Run<'_, P> {
     /// Sends a small document with a single PUT.
     ///
     /// Under the policy `rename`, docferry chooses the numbered names itself and sends each PUT
-    /// under the policy `fail`. A PUT whose answer was lost may therefore land late, but only
-    /// under a name that is checked before another one is tried.
+    /// under the policy `fail`. A PUT whose response was lost may therefore take effect late, but
+    /// only under its own name, which is looked up before the next name is tried.
     ///
-    /// The PUT runs only while the lease in the checkpoint lasts, less the time in which an
-    /// aborted PUT may still take effect.
-    pub(super) async fn put(&mut self, number: u32) -> Result<DriveEvent, TaskError> {
+    /// The PUT is aborted [`ABORTED_PUT_GRACE`] before the lease in the checkpoint ends, because
+    /// an aborted PUT may still take effect for that long.
+    pub(super) async fn put_document(&mut self, number: u32) -> Result<DriveEvent, TaskError> {
         let mut lease_left = self.lease_left();
         if lease_left < MIN_PUT_TIME {
-            // The lease was written before a pause: renew it.
+            // The lease was written before a pause and has nearly ended: renew it.
             self.save().await?;
             lease_left = self.lease_left();
         }
@@ -135,27 +138,27 @@ impl<P: UploadAdapters> Run<'_, P> {
         };
         let put = self.ports.drive.put_whole(&at, self.small_document.clone(), policy);
         let left = self.time_left();
-        // The result of this PUT says nothing about an earlier one that may still be in flight.
+        // The result of this PUT says nothing about an earlier PUT that may still be in flight.
         let was_in_flight = std::mem::replace(&mut self.is_put_in_flight, true);
-        let Ok(answer) = tokio::time::timeout(left.min(lease_left), put).await else {
+        let Ok(response) = tokio::time::timeout(left.min(lease_left), put).await else {
             return Ok(if left <= lease_left {
                 DriveEvent::OutOfTime
             } else {
                 DriveEvent::TimedOut
             });
         };
-        self.is_put_in_flight = was_in_flight || matches!(answer, Err(DriveError::Ambiguous(_)));
-        Ok(match answer {
+        self.is_put_in_flight = was_in_flight || matches!(response, Err(DriveError::Ambiguous(_)));
+        Ok(match response {
             Ok(item) => {
                 self.completed_item_id = Some(item.id.clone());
                 self.candidates = vec![NamedItem { name: at.name, item }];
                 DriveEvent::Complete
             }
-            Err(error) => self.refusal(error),
+            Err(error) => self.drive_error_event(error),
         })
     }
 
-    /// Returns the time for which a PUT may still run under the lease.
+    /// Returns the time after which a PUT has to be aborted because of its lease.
     fn lease_left(&self) -> Duration {
         let now = self.ports.clock.now();
         let left = self.lease.map(|end| end.duration_since(now) - ABORTED_PUT_GRACE);

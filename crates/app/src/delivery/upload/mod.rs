@@ -9,6 +9,7 @@
 mod comparison;
 mod engine;
 mod fragments;
+mod names;
 mod object;
 mod pause;
 mod read_ahead;
@@ -18,9 +19,8 @@ mod session;
 mod types;
 mod verify;
 
-pub(crate) use comparison::{
-    Comparison, ComparisonError, ComparisonResult, LastByte, find_all_numbered,
-};
+pub(crate) use comparison::{Comparison, ComparisonError, ComparisonResult, LastByte};
 pub use engine::{UploadPorts, upload};
+pub(crate) use names::find_all_numbered;
 pub(crate) use object::{SourceObject, is_contested, may_be_other_document};
 pub use types::{Progress, UploadSettings};

@@ -1,4 +1,5 @@
-//! The exchange object that an upload reads, and checks that it is the right document.
+//! The exchange object: the document's copy in the exchange bucket, which an upload reads. This
+//! file also checks that the object was not written by a push of another document.
 
 use std::ops::Range;
 
@@ -11,12 +12,12 @@ use jiff::Timestamp;
 use crate::TaskError;
 use crate::ports::{ExchangeError, ExchangeKeyStore, ExchangeStore, PushStore};
 
-/// Returns whether a push of another document has become known that may have written the
-/// object. `written_at` is the object's time by the exchange store's clock; `None` (unknown)
-/// counts as possible.
+/// Returns whether the object may have been written by a push of another document that has been
+/// recorded. `written_at` is the time of the object by the exchange store's clock. An object of
+/// unknown time (`None`) may have been written by any push.
 ///
-/// Use this for an object that `poll` has accepted: `poll` has already waited for pushes in
-/// flight.
+/// Use this for an object that the step `poll` has accepted: `poll` has already waited for pushes
+/// in flight.
 pub(crate) async fn is_contested(
     store: &impl ExchangeKeyStore,
     transfer: &Transfer,
@@ -28,20 +29,20 @@ pub(crate) async fn is_contested(
     Ok(is_contested_by(&transfer.object_guid, source, written_at, &key.outstanding))
 }
 
-/// Returns whether an object that was never accepted may be another document; pushes in flight
-/// count as well.
+/// Returns whether an object that `poll` has not accepted may be another document. In contrast to
+/// [`is_contested`], this also considers pushes in flight, whose keys are not yet known.
 pub(crate) async fn may_be_other_document(
     store: &(impl PushStore + ExchangeKeyStore),
     transfer: &Transfer,
     written_at: Option<Timestamp>,
 ) -> Result<bool, TaskError> {
-    // Read before the exchange key: a push records its key before its announcement is
-    // withdrawn, so it is seen in one of the two reads.
-    let foreign = store.pushes_in_flight().await?.into_iter().any(|push| {
+    // The pushes in flight are read before the exchange key. A push records its key before it
+    // withdraws its announcement, so one of the two reads finds it.
+    let may_be_foreign = store.pushes_in_flight().await?.into_iter().any(|push| {
         push.guid != transfer.object_guid
             && written_at.is_none_or(|written_at| push.may_have_brought(written_at))
     });
-    Ok(foreign || is_contested(store, transfer, written_at).await?)
+    Ok(may_be_foreign || is_contested(store, transfer, written_at).await?)
 }
 
 /// An exchange object, identified by key and tag.
@@ -79,7 +80,7 @@ impl SourceObject {
         while let Some(bytes) = stream.next().await {
             hash.append(&bytes?);
         }
-        // An empty stream instead of an error.
+        // Some stores return an empty stream instead of an error.
         if hash.hashed_to() == from { Err(ExchangeError::Gone) } else { Ok(()) }
     }
 

@@ -1,5 +1,5 @@
-//! Waits of an upload: throttling pauses asked for by the drive, their jitter, and sharing them
-//! with other transfers.
+//! Waits of an upload. The drive throttles docferry by asking for pauses; this file adds jitter to
+//! them, waits, and shares them with the tenant's other transfers.
 
 use std::time::Duration;
 
@@ -13,18 +13,19 @@ use crate::TaskError;
 use crate::ports::{Clock, Pause, ThrottleBudget, UploadAdapters, UploadStore as _};
 use crate::time::saturating_add;
 
-/// Waits up to this long are slept through in the function; longer ones are returned to the
-/// workflow.
+/// Longest wait for which the function sleeps. The workflow waits for longer waits, because a
+/// sleeping function costs money.
 const SHORT_WAIT: Duration = Duration::from_secs(2);
 /// Wait when the drive gives no `Retry-After`.
 const DEFAULT_WAIT: Duration = Duration::from_secs(10);
-/// Maximum pause that one answer of the drive imposes on all transfers, so that a wrong date
-/// cannot stop them all for long. Graph's pauses are minutes.
+/// Maximum pause that one response of the drive imposes on all transfers, so that a wrong date
+/// cannot stop them all for long. Microsoft Graph asks for pauses of some minutes.
 const MAX_SHARED_PAUSE: SignedDuration = SignedDuration::from_hours(1);
 
 impl<P: UploadAdapters> Run<'_, P> {
-    /// Handles a pause that the drive asked for. A short one is slept through. A long one is
-    /// returned to the workflow and, if the drive named its length, shared with all transfers.
+    /// Handles a pause that the drive asked for. The function sleeps for a short pause. A long
+    /// pause is returned to the workflow and, if the drive named its length, shared with all
+    /// transfers.
     pub(super) async fn pause(
         &mut self,
         retry_after: Option<Duration>,
@@ -35,7 +36,7 @@ impl<P: UploadAdapters> Run<'_, P> {
             return Ok(Progress::Continue);
         }
         if retry_after.is_some() {
-            self.pause_all(wait).await;
+            self.share_pause(wait).await;
         }
         self.wait_for(wait).await
     }
@@ -53,7 +54,7 @@ impl<P: UploadAdapters> Run<'_, P> {
 
     /// Shares a pause with all transfers. This is best effort: a transfer that misses it is
     /// throttled by the drive itself.
-    async fn pause_all(&self, wait: Duration) {
+    async fn share_pause(&self, wait: Duration) {
         let wait = SignedDuration::try_from(wait).unwrap_or(MAX_SHARED_PAUSE).min(MAX_SHARED_PAUSE);
         let since = self.ports.clock.now();
         let pause = Pause { since, until: saturating_add(since, wait) };
@@ -62,8 +63,8 @@ impl<P: UploadAdapters> Run<'_, P> {
         }
     }
 
-    /// Adds jitter to a pause between two tries: half of it is fixed, the other half varies by
-    /// transfer.
+    /// Returns the pause between two tries with jitter: at least half of `pause`, at most all of
+    /// it, depending on the transfer.
     pub(super) fn with_jitter(&self, pause: Duration) -> Duration {
         pause / 2 + jitter(&self.transfer.transfer_id, pause / 2)
     }

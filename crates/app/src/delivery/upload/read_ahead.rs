@@ -1,4 +1,9 @@
-//! Read-ahead: parallel ranged reads of the source within a fixed memory limit.
+//! Read-ahead: parallel ranged reads of a document in the exchange bucket (the *source*), within a
+//! fixed memory limit.
+//!
+//! The source is read as consecutive *ranges*, several of them at the same time. Each range
+//! arrives as a sequence of *blocks*. A semaphore has one permit for each byte of the memory
+//! limit; a block holds the permits for its bytes until it is dropped.
 
 use std::ops::Range;
 use std::sync::Arc;
@@ -12,11 +17,14 @@ use tokio::task::JoinSet;
 use super::object::SourceObject;
 use crate::ports::{ExchangeError, ExchangeStore};
 
-/// Size of the blocks into which the bytes of the source are copied, whatever the buffer sizes
-/// of the connection. So the permits equal the memory that is held, and the allocator can reuse a
-/// freed block for the next one. One block is one frame of a fragment's body.
+/// Size of the blocks into which the bytes of the source are copied.
+///
+/// The buffers of the connection may have any size. Copying makes the permits equal the memory
+/// that is held, and lets the allocator reuse the memory of a dropped block. One block is one
+/// frame of a fragment's body.
 const BLOCK_BYTES: usize = 64 * 1024;
-/// Tries of one ranged read without progress before the reader fails.
+
+/// Number of consecutive tries of a ranged read that yield no block before the reader fails.
 const READ_TRIES: u32 = 4;
 
 /// Limits of reading ahead.
@@ -40,10 +48,11 @@ pub(super) struct Block {
 }
 
 impl Block {
-    /// Splits off the first bytes, at most `at_most` of them.
-    pub(super) fn take(&mut self, at_most: u64) -> Bytes {
-        let take = usize::try_from(at_most).unwrap_or(usize::MAX).min(self.bytes.len());
-        self.bytes.split_to(take)
+    /// Removes the first bytes of the block and returns them: `max_len` bytes, or all bytes if the
+    /// block is shorter.
+    pub(super) fn take(&mut self, max_len: u64) -> Bytes {
+        let len = usize::try_from(max_len).unwrap_or(usize::MAX).min(self.bytes.len());
+        self.bytes.split_to(len)
     }
 
     pub(super) const fn is_empty(&self) -> bool {
@@ -52,9 +61,9 @@ impl Block {
 }
 
 impl ReadAhead {
-    /// Reads the source from `position` to its end, several ranges in parallel. Sends a
-    /// receiver for each range to `ranges`, in order. Memory is granted in the same order, so a
-    /// later range never holds memory that an earlier one needs.
+    /// Reads the source from `position` to its end, several ranges in parallel. Sends one receiver
+    /// for each range to `ranges`, in byte order. Memory is granted to the ranges in the same
+    /// order, so a later range never holds memory that an earlier range needs.
     pub(super) async fn read<G: ExchangeStore + 'static>(
         self,
         exchange: Arc<G>,
@@ -64,7 +73,7 @@ impl ReadAhead {
     ) {
         let range_bytes = self.range_bytes();
         let memory = Arc::new(Semaphore::new(range_bytes as usize * self.reads() as usize));
-        // Dropping the set, when this future is aborted, cancels the reads.
+        // When this future is aborted, the set is dropped, which cancels the reads.
         let mut readers = JoinSet::new();
         let mut position = position;
         while position < object.size {
@@ -83,8 +92,8 @@ impl ReadAhead {
         while readers.join_next().await.is_some() {}
     }
 
-    /// Returns the number of parallel reads, at least 2: with a single range, nothing would
-    /// be read while its last bytes are sent.
+    /// Returns the number of parallel reads. With only one, nothing would be read while the last
+    /// bytes of its range are sent, so the minimum is 2.
     fn reads(self) -> u32 {
         self.parallel_reads.clamp(2, 16)
     }
@@ -97,26 +106,28 @@ impl ReadAhead {
 
 /// Reader of one range of the source.
 struct RangeReader {
-    /// Memory for the bytes that are still to be read.
+    /// Permits for the bytes that are still to be read.
     permit: OwnedSemaphorePermit,
     sender: mpsc::UnboundedSender<Result<Block, ExchangeError>>,
-    /// The bytes that are still to be read.
+    /// Positions of the bytes that are still to be read.
     range: Range<u64>,
 }
 
 impl RangeReader {
+    /// Reads the whole range. Repeats interrupted reads from the first missing byte.
     async fn read<G: ExchangeStore>(mut self, exchange: Arc<G>, object: SourceObject) {
         let mut tries = 0;
         while !self.range.is_empty() {
-            let before = self.range.start;
-            let outcome = self.read_on(&*exchange, &object).await;
-            if self.range.start > before {
+            let start_of_try = self.range.start;
+            let result = self.read_missing(&*exchange, &object).await;
+            let has_progressed = self.range.start > start_of_try;
+            if has_progressed {
                 tries = 0;
             }
-            let error = match outcome {
-                // An empty stream instead of an error.
-                Ok(()) if self.range.start == before => ExchangeError::Gone,
-                Ok(()) => continue,
+            let error = match result {
+                Ok(()) if has_progressed => continue,
+                // Some stores return an empty stream instead of an error.
+                Ok(()) => ExchangeError::Gone,
                 Err(ExchangeError::Unavailable(_)) if tries + 1 < READ_TRIES => {
                     tries += 1;
                     tokio::time::sleep(Duration::from_millis(100 << tries)).await;
@@ -124,14 +135,15 @@ impl RangeReader {
                 }
                 Err(error) => error,
             };
-            // The receiver may have been dropped, which is fine.
+            // Sending fails when the upload no longer needs the range. The error is then of no
+            // use either.
             let _ = self.sender.send(Err(error));
             return;
         }
     }
 
     /// Makes one ranged read of the bytes that are still missing.
-    async fn read_on<G: ExchangeStore>(
+    async fn read_missing<G: ExchangeStore>(
         &mut self,
         exchange: &G,
         object: &SourceObject,
@@ -141,16 +153,18 @@ impl RangeReader {
         while let Some(bytes) = stream.next().await {
             let mut bytes = bytes?;
             while !bytes.is_empty() {
-                let left = usize::try_from(self.range.end - self.range.start).unwrap_or(usize::MAX);
-                let size = left.min(BLOCK_BYTES);
-                if size == 0 {
+                let missing =
+                    usize::try_from(self.range.end - self.range.start).unwrap_or(usize::MAX);
+                let block_len = missing.min(BLOCK_BYTES);
+                if block_len == 0 {
                     return Err(ExchangeError::Unavailable("more bytes than requested".into()));
                 }
                 if block.capacity() == 0 {
-                    block.reserve(size);
+                    block.reserve(block_len);
                 }
-                block.extend_from_slice(&bytes.split_to(bytes.len().min(size - block.len())));
-                if block.len() == size {
+                let copied = bytes.len().min(block_len - block.len());
+                block.extend_from_slice(&bytes.split_to(copied));
+                if block.len() == block_len {
                     self.send(std::mem::take(&mut block).freeze());
                 }
             }
@@ -180,20 +194,35 @@ mod tests {
     use super::*;
     use crate::ports::ByteStream;
 
+    /// Size of the document in bytes.
     const SIZE: u64 = 3_000_000;
-    const AHEAD: ReadAhead = ReadAhead { memory_bytes: 1 << 20, parallel_reads: 4 };
+    /// Memory limit in bytes.
+    const MEMORY: u32 = 1 << 20;
+    const READ_AHEAD: ReadAhead = ReadAhead { memory_bytes: MEMORY, parallel_reads: 4 };
+    /// Tag of the only object in the store.
+    const ETAG: &str = "tag";
 
-    /// A store that records the reads made on it.
+    /// An exchange bucket with one document, which records all reads.
     #[derive(Default)]
     struct Store {
+        /// Ranges that were requested.
         ranges: Mutex<Vec<Range<u64>>>,
+        /// Number of bytes that were read.
         bytes: AtomicUsize,
-        /// Number of reads to interrupt halfway.
-        breaks: AtomicUsize,
+        /// Number of reads that are still to be interrupted halfway.
+        interruptions: AtomicUsize,
     }
 
-    fn byte(at: u64) -> u8 {
-        u8::try_from(at % 251).unwrap()
+    /// Returns the byte of the document at this position.
+    fn byte(position: u64) -> u8 {
+        u8::try_from(position % 251).unwrap()
+    }
+
+    /// Returns the hash of the document up to this position.
+    fn hash_up_to(position: u64) -> SourceHash {
+        let mut hash = SourceHash::default();
+        hash.append(&(0..position).map(byte).collect::<Vec<_>>());
+        hash
     }
 
     impl ExchangeStore for Arc<Store> {
@@ -211,27 +240,29 @@ mod tests {
             etag: &str,
             range: Range<u64>,
         ) -> Result<ByteStream, ExchangeError> {
-            if etag != "tag" {
+            if etag != ETAG {
                 return Err(ExchangeError::Changed);
             }
             self.ranges.lock().unwrap().push(range.clone());
             let store = Arc::clone(self);
-            let until = match store
-                .breaks
-                .fetch_update(Ordering::SeqCst, Ordering::SeqCst, |n| n.checked_sub(1))
-            {
+            let interruption =
+                store.interruptions.fetch_update(Ordering::SeqCst, Ordering::SeqCst, |remaining| {
+                    remaining.checked_sub(1)
+                });
+            let end_of_read = match interruption {
                 Ok(_) => (range.start + range.end) / 2,
                 Err(_) => range.end,
             };
-            let pieces = futures::stream::unfold(range.start, move |at| {
-                let end = until.min(at + 10_007);
-                let piece: Bytes = (at..end).map(byte).collect();
+            let pieces = futures::stream::unfold(range.start, move |start| {
+                // The size of the pieces does not divide the size of a block.
+                let end = end_of_read.min(start + 10_007);
+                let piece: Bytes = (start..end).map(byte).collect();
                 store.bytes.fetch_add(piece.len(), Ordering::SeqCst);
-                std::future::ready((at < end).then_some((Ok(piece), end)))
+                std::future::ready((start < end).then_some((Ok(piece), end)))
             });
-            let broken = ExchangeError::Unavailable("broken".into());
-            let broken = futures::stream::iter((until < range.end).then_some(Err(broken)));
-            Ok(pieces.chain(broken).boxed())
+            let error = ExchangeError::Unavailable("broken".into());
+            let errors = futures::stream::iter((end_of_read < range.end).then_some(Err(error)));
+            Ok(pieces.chain(errors).boxed())
         }
 
         async fn delete(&self, _: &str) -> Result<(), ExchangeError> {
@@ -239,11 +270,11 @@ mod tests {
         }
     }
 
-    fn open(store: &Arc<Store>, position: u64, tag: &str) -> SourceReader {
-        let object = SourceObject { key: "k".into(), etag: tag.into(), size: SIZE };
-        let mut hash = SourceHash::default();
-        hash.append(&(0..position).map(byte).collect::<Vec<_>>());
-        SourceReader::open(Arc::new(Arc::clone(store)), object, position, hash, AHEAD)
+    /// Starts reading the object with this tag at this position.
+    fn open(store: &Arc<Store>, position: u64, etag: &str) -> SourceReader {
+        let object = SourceObject { key: "k".into(), etag: etag.into(), size: SIZE };
+        let exchange = Arc::new(Arc::clone(store));
+        SourceReader::open(exchange, object, position, hash_up_to(position), READ_AHEAD)
     }
 
     async fn let_readers_run() {
@@ -255,43 +286,52 @@ mod tests {
     #[tokio::test]
     async fn parallel_reads_stay_within_the_memory_budget() {
         let store = Arc::new(Store::default());
-        let reader = open(&store, 0, "tag");
+        let memory = MEMORY as usize;
+        let range_bytes = memory / 4;
+
+        let reader = open(&store, 0, ETAG);
         let_readers_run().await;
+
         assert_eq!(store.ranges.lock().unwrap().len(), 4);
-        assert_eq!(store.bytes.load(Ordering::SeqCst), 1 << 20);
-        // Consuming bytes makes room for as many, and for a fifth range.
-        let taken: Vec<_> = reader.fragment(1 << 18).collect().await;
+        assert_eq!(store.bytes.load(Ordering::SeqCst), memory);
+
+        // When one range is consumed, a fifth range is read into its memory.
+        let taken: Vec<_> = reader.fragment(range_bytes as u64).collect().await;
         assert!(taken.iter().all(Result::is_ok));
         let_readers_run().await;
+
         assert_eq!(store.ranges.lock().unwrap().len(), 5);
-        assert_eq!(store.bytes.load(Ordering::SeqCst), (1 << 20) + (1 << 18));
+        assert_eq!(store.bytes.load(Ordering::SeqCst), memory + range_bytes);
     }
 
     #[tokio::test(start_paused = true)]
     async fn interrupted_reads_yield_all_bytes_in_order_with_correct_hash() {
         let store = Arc::new(Store::default());
-        store.breaks.store(5, Ordering::SeqCst);
-        let reader = open(&store, 1001, "tag");
-        let mut at = 1001;
+        store.interruptions.store(5, Ordering::SeqCst);
+        let mut position = 1001;
+        let reader = open(&store, position, ETAG);
+
         for len in [70_000, 1, 1_000_000, SIZE - 1_071_002] {
-            let mut stream = reader.fragment(len);
-            let end = at + len;
-            while let Some(bytes) = stream.next().await {
-                let bytes = bytes.unwrap();
-                assert!(bytes.iter().zip(at..).all(|(b, at)| *b == byte(at)));
-                at += bytes.len() as u64;
+            let mut fragment = reader.fragment(len);
+            let end = position + len;
+            while let Some(bytes) = fragment.next().await {
+                for actual in bytes.unwrap() {
+                    assert_eq!(actual, byte(position), "at {position}");
+                    position += 1;
+                }
             }
-            assert_eq!(at, end);
+            assert_eq!(position, end);
         }
-        let mut hash = SourceHash::default();
-        hash.append(&(0..SIZE).map(byte).collect::<Vec<_>>());
-        assert_eq!(reader.hash().await, hash);
+
+        assert_eq!(reader.hash().await, hash_up_to(SIZE));
     }
 
     #[tokio::test]
     async fn every_read_requires_the_accepted_etag() {
         let store = Arc::new(Store::default());
-        let reader = open(&store, 0, "another");
+
+        let reader = open(&store, 0, "another tag");
+
         assert!(reader.fragment(10).next().await.unwrap().is_err());
         assert!(matches!(reader.take_failure().await, Some(ExchangeError::Changed)));
     }

@@ -1,5 +1,5 @@
-//! Source reader: yields the source in order, fragment by fragment, while it is being read
-//! ahead.
+//! Source reader of an upload: yields the bytes of the exchange object (the *source*) in order,
+//! fragment by fragment, while a background task reads ahead.
 
 use std::sync::Arc;
 
@@ -13,11 +13,12 @@ use super::object::SourceObject;
 use super::read_ahead::{Block, RangeBlocks, ReadAhead};
 use crate::ports::{ByteStream, ExchangeError, ExchangeStore};
 
-/// Yields the source in order, fragment by fragment, while it is being read ahead.
+/// Reader of the source, which yields it in order, fragment by fragment.
 ///
-/// Reading continues while the drive's answer to a fragment is awaited, so a transfer takes
-/// about as long as the slower of the two sides, not as long as both together. When the drive's
-/// offset differs from the reader's position, the reader is dropped and a new one is opened.
+/// Reading continues while docferry waits for the drive's response to a fragment. A transfer
+/// therefore takes about as long as the slower one of reading and sending, not the sum of both.
+/// When the drive expects another offset than the reader's position, the engine drops the reader
+/// and opens a new one.
 #[derive(Debug)]
 pub(super) struct SourceReader {
     state: Arc<Mutex<State>>,
@@ -25,7 +26,7 @@ pub(super) struct SourceReader {
     reading: JoinHandle<()>,
 }
 
-/// Reader whose next byte has this position in the source.
+/// Reader together with the position of its next byte in the source.
 #[derive(Debug)]
 pub(super) struct PositionedReader {
     pub(super) position: u64,
@@ -38,44 +39,45 @@ struct State {
     ranges: mpsc::UnboundedReceiver<RangeBlocks>,
     /// The range that is being consumed.
     range: Option<RangeBlocks>,
-    /// Remainder of a block that spans two fragments; it still holds its memory.
+    /// Remainder of a block that spans two fragments. It still holds its permits for memory.
     remainder: Option<Block>,
     /// Offset of the next byte to yield.
     position: u64,
     /// Hash of all bytes up to `position`.
     hash: SourceHash,
-    /// Why the last stream failed, until [`SourceReader::take_failure`] takes it.
+    /// Error that ended the last fragment's stream; [`SourceReader::take_failure`] takes it.
     failure: Option<ExchangeError>,
 }
 
 impl SourceReader {
-    /// Starts reading at `position`; `hash` must cover the source up to there.
+    /// Starts reading at `position`. `hash` must cover the source up to `position`.
     pub(super) fn open<G: ExchangeStore + 'static>(
         exchange: Arc<G>,
         object: SourceObject,
         position: u64,
         hash: SourceHash,
-        ahead: ReadAhead,
+        read_ahead: ReadAhead,
     ) -> Self {
         let (sender, ranges) = mpsc::unbounded_channel();
-        let reading = tokio::spawn(ahead.read(exchange, object, position, sender));
+        let reading = tokio::spawn(read_ahead.read(exchange, object, position, sender));
         let state = State { ranges, range: None, remainder: None, position, hash, failure: None };
         Self { state: Arc::new(Mutex::new(state)), reading }
     }
 
-    /// Returns the next `len` bytes as a stream for one fragment. Bytes enter the reader's hash
-    /// as they are yielded; the caller uses that hash only after the drive has acknowledged
-    /// them.
+    /// Returns the next `len` bytes as a stream for one fragment.
+    ///
+    /// The reader's hash includes the bytes as soon as they are yielded. The caller must not use
+    /// the hash before the drive has acknowledged the fragment.
     pub(super) fn fragment(&self, len: u64) -> ByteStream {
         let state = Arc::clone(&self.state);
-        futures::stream::unfold((state, len), |(state, left)| async move {
-            if left == 0 {
+        futures::stream::unfold((state, len), |(state, missing)| async move {
+            if missing == 0 {
                 return None;
             }
-            let item = state.lock().await.next(left).await;
+            let item = state.lock().await.next(missing).await;
             // The stream ends after a failure.
-            let left = item.as_ref().map_or(0, |bytes| left - bytes.len() as u64);
-            Some((item, (state, left)))
+            let still_missing = item.as_ref().map_or(0, |bytes| missing - bytes.len() as u64);
+            Some((item, (state, still_missing)))
         })
         .boxed()
     }
@@ -85,7 +87,7 @@ impl SourceReader {
         self.state.lock().await.hash.clone()
     }
 
-    /// Takes the error that broke the last fragment's stream, if the source caused it.
+    /// Takes the error that ended the last fragment's stream, if reading the source failed.
     pub(super) async fn take_failure(&self) -> Option<ExchangeError> {
         self.state.lock().await.failure.take()
     }
@@ -98,14 +100,15 @@ impl Drop for SourceReader {
 }
 
 impl State {
-    async fn next(&mut self, at_most: u64) -> Result<Bytes, ExchangeError> {
+    /// Yields the next bytes, at most `max_len`, and adds them to the hash.
+    async fn next(&mut self, max_len: u64) -> Result<Bytes, ExchangeError> {
         match self.next_block().await {
             Ok(mut block) => {
-                let bytes = block.take(at_most);
+                let bytes = block.take(max_len);
                 if !block.is_empty() {
                     self.remainder = Some(block);
                 }
-                if !self.hash.fold(self.position, &bytes) {
+                if !self.hash.update_at(self.position, &bytes) {
                     return Err(self.fail(ExchangeError::Gone));
                 }
                 self.position += bytes.len() as u64;
@@ -115,6 +118,7 @@ impl State {
         }
     }
 
+    /// Returns the next block, or the remainder of the block that was used last.
     async fn next_block(&mut self) -> Result<Block, ExchangeError> {
         if let Some(remainder) = self.remainder.take() {
             return Ok(remainder);
@@ -129,8 +133,8 @@ impl State {
         }
     }
 
-    /// Stores the error for the engine, and returns a copy that ends the stream; its consumer
-    /// does not need the cause.
+    /// Stores the error for the engine, and returns a copy without the cause, which ends the
+    /// stream. The drive's client, which consumes the stream, does not need the cause.
     fn fail(&mut self, error: ExchangeError) -> ExchangeError {
         let copy = match &error {
             ExchangeError::Unavailable(_) => ExchangeError::Unavailable("read failed".into()),

@@ -1,4 +1,4 @@
-//! Time at which a paused upload resumes.
+//! Time at which an upload resumes after a throttling pause of its own or of the whole tenant.
 
 use std::time::Duration;
 
@@ -10,13 +10,15 @@ use super::types::Progress;
 use crate::ports::{Pause, StoreError};
 use crate::time::saturating_add;
 
-/// Maximum wait that the workflow is given at once, in seconds. It repeats the step after each.
+/// Maximum wait that one result of the step asks of the workflow, in seconds. The workflow repeats
+/// the step after each wait.
 const MAX_WAIT_SECONDS: i64 = 60;
 /// Maximum jitter. Spreads 1000 transfers that were paused together to about 33 a second. The
 /// jitter is never longer than the pause itself.
 pub(super) const MAX_JITTER: Duration = Duration::from_secs(30);
 
-/// Returns until when this transfer has to wait because of a shared pause, with its own jitter.
+/// Returns the time until which this transfer has to wait because of a shared pause, including
+/// the transfer's own jitter. A pause that cannot be read is only logged.
 pub(super) fn shared_pause(
     id: &TransferId,
     shared: Result<Option<Pause>, StoreError>,

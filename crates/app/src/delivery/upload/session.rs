@@ -1,5 +1,6 @@
-//! Actions of an upload that manage its session: opening, querying and closing it, and renewing
-//! the source object's tag.
+//! Actions of an upload that open, query and close its upload session at the drive, and the action
+//! that adopts a new version of the source object. The engine calls them to execute the commands
+//! of the state machine.
 
 use docferry_domain::failure::FailureCode;
 use docferry_domain::transfer::ArrivedObject;
@@ -30,14 +31,14 @@ impl<P: UploadAdapters> Run<'_, P> {
         Ok(self.url.clone())
     }
 
-    /// Queries the session for its offset. The drive's offset decides where to resume, not our
-    /// checkpoint.
-    pub(super) async fn ask(&mut self) -> Result<DriveEvent, TaskError> {
+    /// Queries the session for the offset of its next byte. The upload resumes at the drive's
+    /// offset, not at that of docferry's checkpoint.
+    pub(super) async fn query_session(&mut self) -> Result<DriveEvent, TaskError> {
         self.reader = None;
         let Some(url) = self.url().await? else { return Ok(DriveEvent::Gone) };
         Ok(match self.ports.drive.session_status(&url).await {
             Ok(status) => DriveEvent::Expects(status.next),
-            Err(error) => self.refusal(error),
+            Err(error) => self.drive_error_event(error),
         })
     }
 
@@ -45,15 +46,15 @@ impl<P: UploadAdapters> Run<'_, P> {
     /// next invocation can resume it.
     pub(super) async fn open_session(&mut self) -> Result<DriveEvent, TaskError> {
         let ports = self.ports;
-        if let Some(old) = self.url.take() {
-            // The drive reported the old session as gone. Delete it all the same, so that none
-            // is orphaned if that was wrong.
-            let _ = ports.drive.delete_session(&old).await;
+        if let Some(old_url) = self.url.take() {
+            // The drive reported the old session as gone. The report may be wrong, so the session
+            // is deleted all the same; this is best effort.
+            let _ = ports.drive.delete_session(&old_url).await;
         }
         let (size, policy) = (self.object.size, ports.settings.policy);
         let session = match ports.drive.create_session(&self.destination, size, policy).await {
             Ok(session) => session,
-            Err(error) => return Ok(self.refusal(error)),
+            Err(error) => return Ok(self.drive_error_event(error)),
         };
         let (id, epoch) = (&self.transfer.transfer_id, self.transfer.epoch);
         let stored: Result<SealedSession, TaskError> = async {
@@ -70,8 +71,8 @@ impl<P: UploadAdapters> Run<'_, P> {
                 Ok(DriveEvent::Opened)
             }
             Err(error) => {
-                // The session's URL is not stored, so no later invocation can use it: try to
-                // delete it. Otherwise it expires by itself at the drive.
+                // The session's URL is not stored, so no later invocation can use the session.
+                // If this deletion fails, the session expires by itself at the drive.
                 let _ = ports.drive.delete_session(&session.url).await;
                 Err(error)
             }
@@ -80,29 +81,29 @@ impl<P: UploadAdapters> Run<'_, P> {
 
     /// Deletes the session at the drive, so that it cannot be completed any more. Its record
     /// stays until it is replaced, as evidence that a session existed.
-    pub(super) async fn close(&mut self) -> Result<DriveEvent, TaskError> {
+    pub(super) async fn close_session(&mut self) -> Result<DriveEvent, TaskError> {
         self.reader = None;
         let Some(url) = self.url().await? else { return Ok(DriveEvent::Gone) };
         Ok(match self.ports.drive.delete_session(&url).await {
             Ok(end) => DriveEvent::Closed { was_open: end == SessionEnd::Deleted },
-            Err(error) => self.refusal(error),
+            Err(error) => self.drive_error_event(error),
         })
     }
 
-    /// Returns whether a push of another document has become known that may have written the
-    /// object which is being sent.
+    /// Returns whether the object that is being sent may have been written by a push of another
+    /// document, as far as pushes are known by now.
     pub(super) async fn is_contested(&self) -> Result<bool, TaskError> {
         let written_at = self.transfer.object.as_ref().and_then(|object| object.written_at);
         is_contested(&self.ports.store, &self.transfer, written_at).await
     }
 
-    /// Adopts the current tag of the exchange object, after another transfer pushed the same
-    /// document: not every store derives tags from content. The bytes sent so far may differ
-    /// from the current object, so the upload starts over.
+    /// Adopts the current tag of the exchange object. The tag changes when another transfer
+    /// pushes the same document, because not every store derives tags from the content. The bytes
+    /// sent so far may differ from the current object, so the upload starts over.
     ///
-    /// Returns `None` when the object may be another document; then the workflow polls for the
-    /// arrival again.
-    pub(super) async fn renew(&mut self) -> Result<Option<DriveEvent>, TaskError> {
+    /// Returns `None` when the object may be another document. The workflow then polls for the
+    /// arrival of the right object again.
+    pub(super) async fn renew_source(&mut self) -> Result<Option<DriveEvent>, TaskError> {
         let source = self.transfer.source.as_ref().ok_or(FailureCode::Internal)?;
         let head = match self.ports.exchange.head(&source.key).await {
             Ok(head) => head,
@@ -125,7 +126,7 @@ impl<P: UploadAdapters> Run<'_, P> {
         store.replace_object(&self.transfer.transfer_id, epoch, &object).await?;
         self.object.etag.clone_from(&object.etag);
         self.transfer.object = Some(object);
-        // An answer to the last byte belonged to the previous version of the object.
+        // A response to the last byte belonged to the previous version of the object.
         self.completed_item_id = None;
         Ok(Some(DriveEvent::Renewed))
     }

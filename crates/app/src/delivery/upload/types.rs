@@ -1,4 +1,5 @@
-//! Limits and result of an invocation.
+//! Limits and result of one invocation of the step `upload`. One invocation is one call of the
+//! Lambda function.
 
 use std::time::Duration;
 
@@ -22,7 +23,8 @@ pub struct UploadSettings {
     pub fragment_timeout: Duration,
 }
 
-/// Result of an upload or publish invocation; the workflow chooses its next state by it.
+/// Result of an invocation of `upload` or `publish`. The workflow chooses its next state by this
+/// result.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Progress {
     /// The delivery is verified and recorded.

@@ -1,13 +1,11 @@
-//! Actions of an upload that check the destination: finding candidate files and verifying the
-//! delivery.
+//! Actions of an upload that check the destination: they find files that may be the document, and
+//! verify that one of them is. The engine calls them to execute the commands of the state machine.
 
 use docferry_domain::upload::{CandidateNames, DriveEvent, Occupancy};
 
-use super::comparison::{
-    Comparison, ComparisonError, ComparisonResult, LastByte, NameListing, find_all_numbered,
-    find_numbered,
-};
+use super::comparison::{Comparison, ComparisonError, ComparisonResult, LastByte};
 use super::engine::Run;
+use super::names::{NameListing, find_all_numbered, find_numbered};
 use crate::TaskError;
 use crate::ports::{ConflictPolicy, Drive, DriveError, UploadAdapters, UploadStore as _};
 
@@ -18,24 +16,29 @@ impl<P: UploadAdapters> Run<'_, P> {
         self.reader = None;
         match self.check_names(names).await {
             Ok(occupancy) => DriveEvent::Found(occupancy),
-            Err(error) => self.comparison_failed(error),
+            Err(error) => self.comparison_error_event(error),
         }
     }
 
     async fn check_names(&mut self, names: CandidateNames) -> Result<Occupancy, ComparisonError> {
         let NameListing { files, has_folder } = self.list_names(names).await?;
-        let is_empty = files.is_empty();
+        let has_files = !files.is_empty();
         self.candidates = self.comparison().candidates(files, LastByte::Unanswered).await?;
-        Ok(match (self.candidates.is_empty(), is_empty) {
-            (false, _) => Occupancy::SameSize,
-            (true, _) if has_folder => Occupancy::Folder,
-            (true, false) => Occupancy::Other,
-            (true, true) if !self.machine.is_conflict_lookup() => Occupancy::Nothing,
-            (true, true) => match self.ports.drive.has_file_in_path(&self.destination).await? {
-                true => Occupancy::FileInPath,
-                false => Occupancy::Nothing,
-            },
-        })
+        if !self.candidates.is_empty() {
+            return Ok(Occupancy::SameSize);
+        }
+        if has_folder {
+            return Ok(Occupancy::Folder);
+        }
+        if has_files {
+            return Ok(Occupancy::Other);
+        }
+        if self.machine.is_conflict_lookup()
+            && self.ports.drive.has_file_in_path(&self.destination).await?
+        {
+            return Ok(Occupancy::FileInPath);
+        }
+        Ok(Occupancy::Nothing)
     }
 
     /// Lists the files under these names.
@@ -50,25 +53,26 @@ impl<P: UploadAdapters> Run<'_, P> {
     /// Compares the files at the destination with the source, and records a match as the
     /// delivery.
     ///
-    /// `answers_last_byte` says that the drive completed the file in answer to our own last
-    /// bytes. No file at the destination is ever deleted, whatever the result.
+    /// `answers_last_byte` says that the drive reported the file as complete in response to the
+    /// last byte that this transfer sent. No file at the destination is ever deleted, whatever the
+    /// result.
     pub(super) async fn verify(
         &mut self,
         answers_last_byte: bool,
     ) -> Result<DriveEvent, TaskError> {
         let mut answers_last_byte = answers_last_byte;
         if self.candidates.is_empty() {
-            let all = self.ports.settings.policy == ConflictPolicy::Rename;
-            let names = if all { CandidateNames::All } else { CandidateNames::One(0) };
+            let may_be_numbered = self.ports.settings.policy == ConflictPolicy::Rename;
+            let names = if may_be_numbered { CandidateNames::All } else { CandidateNames::One(0) };
             self.candidates = match self.list_names(names).await {
                 Ok(listing) => listing.files,
-                Err(error) => return Ok(self.refusal(error)),
+                Err(error) => return Ok(self.drive_error_event(error)),
             };
-            // With several files and no known item id, a file that differs may be someone
-            // else's.
+            // With several files and no known item id, a file that differs may belong to another
+            // user.
             answers_last_byte &= self.completed_item_id.is_some() || self.candidates.len() < 2;
         }
-        let is_missing = self.candidates.is_empty();
+        let has_no_file = self.candidates.is_empty();
         let candidates = std::mem::take(&mut self.candidates);
         let last_byte = match answers_last_byte {
             true => LastByte::Answered(self.completed_item_id.as_deref()),
@@ -84,13 +88,13 @@ impl<P: UploadAdapters> Run<'_, P> {
             }
             Ok(ComparisonResult::HashPending) => DriveEvent::HashPending,
             Ok(ComparisonResult::Unproven) => DriveEvent::Unproven,
-            // The drive has just reported the item as created; it may take a moment to become
-            // visible.
-            Ok(ComparisonResult::Different) if is_missing && answers_last_byte => {
+            // The drive has just reported the item as created, but the item may not be visible
+            // yet.
+            Ok(ComparisonResult::Different) if has_no_file && answers_last_byte => {
                 DriveEvent::NotSeen
             }
             Ok(ComparisonResult::Different) => DriveEvent::OtherFile,
-            Err(error) => self.comparison_failed(error),
+            Err(error) => self.comparison_error_event(error),
         })
     }
 
@@ -100,9 +104,9 @@ impl<P: UploadAdapters> Run<'_, P> {
     }
 
     /// Translates a failed comparison into an event for the state machine.
-    fn comparison_failed(&mut self, error: ComparisonError) -> DriveEvent {
+    fn comparison_error_event(&mut self, error: ComparisonError) -> DriveEvent {
         match error {
-            ComparisonError::Drive(error) => self.refusal(error),
+            ComparisonError::Drive(error) => self.drive_error_event(error),
             ComparisonError::Source(error) => self.source_error_event(error),
         }
     }

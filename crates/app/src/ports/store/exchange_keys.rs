@@ -1,4 +1,5 @@
-//! Store of exchange keys.
+//! Port of the store for exchange keys. An exchange key is the name of a document's object in the
+//! exchange bucket, which several transfers of the document can use.
 
 use std::future::Future;
 
@@ -11,10 +12,10 @@ use crate::ports::{StoreError, WriteError};
 /// Result of releasing a reference to an exchange key.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Release {
-    /// Other transfers still refer to the key: keep the object.
+    /// Other transfers still use the key. Do not delete the object.
     StillReferenced,
-    /// It was the last reference: delete the object, then call
-    /// [`ExchangeKeyStore::mark_released`]. New pushes of the key wait until then.
+    /// The transfer was the last user of the key. Delete the object, then call
+    /// [`ExchangeKeyStore::mark_released`]. New pushes of the key wait for this call.
     Last,
 }
 
@@ -41,19 +42,23 @@ pub trait ExchangeKeyStore: Send + Sync {
         now: Timestamp,
     ) -> impl Future<Output = Result<bool, WriteError>> + Send;
 
-    /// Removes a push from the outstanding ones, because its object was seen and identified.
+    /// Removes a push from the outstanding pushes of the key, because its object was identified.
     fn remove_outstanding_push(
         &self,
         key: &str,
         push: &OutstandingPush,
     ) -> impl Future<Output = Result<(), StoreError>> + Send;
 
-    /// Removes the transfer from the users of an exchange key. `until` bounds how long others
-    /// wait for the deletion if the caller dies before it completes. After [`Release::Last`],
-    /// repeating the call returns `Last` once more until [`ExchangeKeyStore::mark_released`].
-    /// The two callers then share the lease, which only `until` ends: they may be two
-    /// processes, and neither knows when the other has deleted the object. After that, and for a transfer that never registered the key or is in another execution than
-    /// `execution_number`, it returns `StillReferenced`.
+    /// Removes the transfer from the users of an exchange key.
+    ///
+    /// After [`Release::Last`], the caller has a lease to delete the object, and new pushes of the
+    /// key wait until the lease ends at `until` or the caller ends it with
+    /// [`ExchangeKeyStore::mark_released`]. If the call is repeated before that, it returns
+    /// [`Release::Last`] again. Two processes may then share the lease, and neither knows whether
+    /// the other process has deleted the object, so only `until` ends a shared lease.
+    ///
+    /// After the lease, the call returns [`Release::StillReferenced`]. It also returns that for a
+    /// transfer that never registered the key or is in another execution than `execution_number`.
     fn release_key(
         &self,
         id: &TransferId,
@@ -63,9 +68,9 @@ pub trait ExchangeKeyStore: Send + Sync {
         until: Timestamp,
     ) -> impl Future<Output = Result<Release, StoreError>> + Send;
 
-    /// Claims an unreferenced key in order to delete an object that arrived late. Returns
-    /// `false` when a transfer uses the key or is deleting its object. As after
-    /// [`Release::Last`], new pushes wait until [`ExchangeKeyStore::mark_released`].
+    /// Claims a key that no transfer uses, in order to delete an object that arrived late. Returns
+    /// `false` when a transfer uses the key or is deleting its object. New pushes of the key wait
+    /// until [`ExchangeKeyStore::mark_released`] is called, as after [`Release::Last`].
     fn acquire_unused_key(
         &self,
         id: &TransferId,

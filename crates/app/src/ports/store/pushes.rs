@@ -1,4 +1,5 @@
-//! Store of pushes.
+//! Port of the store for pushes. In a push, the document source writes a document to the exchange
+//! bucket, under a key (the exchange key) that only its response names.
 
 use std::future::Future;
 
@@ -11,10 +12,10 @@ use crate::ports::{StoreError, WriteError};
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[must_use]
 pub enum PushRecord {
-    /// Recorded; the transfer uses the key.
+    /// The push is recorded, and the transfer uses the key.
     Recorded,
-    /// The last user of the key is deleting its object, or finished doing so at or after
-    /// the push was requested: push again, because the object may have been deleted.
+    /// The last user of the key is deleting its object, or has deleted it after the push was
+    /// requested. Push again, because the object of this push may have been deleted.
     Releasing,
     /// Transfers of another document use the key. The push is recorded as outstanding at the
     /// key, and the transfer records that its object may still arrive under the key. Push again
@@ -27,10 +28,11 @@ pub enum PushRecord {
 /// Every write is conditional and can be repeated, as in [`TransferStore`](super::TransferStore).
 pub trait PushStore: Send + Sync {
     /// Announces a push before the source is called, because the exchange key is unknown until
-    /// the source has answered. Returns the stored announcement. If an earlier try left an
-    /// announcement (that try may have pushed), its `requested_at` is retained, and its
-    /// `pushed_at` as well while it is younger than
-    /// [`UNNAMED_PUSH_TIMEOUT`](docferry_domain::transfer::UNNAMED_PUSH_TIMEOUT).
+    /// the source has responded. Returns the stored announcement.
+    ///
+    /// An earlier try that left an announcement may have pushed. The stored announcement then
+    /// retains the `requested_at` of the earlier try. It also retains its `pushed_at`, if that is
+    /// younger than [`UNNAMED_PUSH_TIMEOUT`](docferry_domain::transfer::UNNAMED_PUSH_TIMEOUT).
     fn announce_push(
         &self,
         id: &TransferId,
@@ -43,8 +45,8 @@ pub trait PushStore: Send + Sync {
         id: &TransferId,
     ) -> impl Future<Output = Result<(), StoreError>> + Send;
 
-    /// Returns pushes that were announced and whose keys are not known yet. They may include
-    /// those of transfers that died.
+    /// Returns pushes that were announced and whose keys are not known yet, including pushes of
+    /// transfers whose execution died.
     fn pushes_in_flight(
         &self,
     ) -> impl Future<Output = Result<Vec<OutstandingPush>, StoreError>> + Send;

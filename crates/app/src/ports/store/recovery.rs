@@ -1,4 +1,5 @@
-//! Store of the work items of the sweeper.
+//! Port of the store for the work items of the sweeper, the background repair that runs once a
+//! minute.
 
 use std::future::Future;
 
@@ -8,7 +9,7 @@ use jiff::{SignedDuration, Timestamp};
 
 use crate::ports::{StoreError, WriteError};
 
-/// Delay before the sweeper first checks a new transfer: its execution is just starting.
+/// Delay before the sweeper first checks a new transfer, so that its execution can start first.
 pub const FIRST_CHECK_DELAY: SignedDuration = SignedDuration::from_secs(90);
 
 /// Work item of the sweeper.
@@ -26,12 +27,13 @@ pub enum WorkItem {
 ///
 /// Every write is conditional and can be repeated, as in [`TransferStore`](super::TransferStore).
 pub trait RecoveryStore: Send + Sync {
-    /// Returns at most `limit` transfers and batches that are due for the sweeper before `now`,
-    /// longest due first: those that have not ended, and those that may have left something
-    /// behind. A transfer that is recorded with a slot is first due [`FIRST_CHECK_DELAY`] after its
-    /// creation. One that waits for a slot has no execution yet, and is due at its deadline.
-    /// The index is eventually consistent: it may lack a transfer, or still list a finished
-    /// one.
+    /// Returns at most `limit` transfers and batches that the sweeper has to check before `now`,
+    /// beginning with the longest due. These have not ended, or are not cleaned up.
+    ///
+    /// A transfer that is recorded with a slot is first due [`FIRST_CHECK_DELAY`] after its
+    /// creation. A transfer that waits for a slot has no execution yet, and is due at its deadline.
+    /// The index is eventually consistent: it may lack a transfer, or still list a transfer that is
+    /// cleaned up.
     fn unfinished(
         &self,
         now: Timestamp,
@@ -45,26 +47,26 @@ pub trait RecoveryStore: Send + Sync {
         due: Timestamp,
     ) -> impl Future<Output = Result<(), StoreError>> + Send;
 
-    /// Begins the next execution number of a transfer that has not ended, so that a new
-    /// execution can continue it with all progress. Only if `from` is the current one and the
-    /// transfer is not being ended.
+    /// Increments the execution number of a transfer, so that a new execution can continue it with
+    /// all progress. Fails unless `from` is the current execution number and the transfer has not
+    /// ended and is not being ended.
     fn next_execution(
         &self,
         id: &TransferId,
         from: u32,
     ) -> impl Future<Output = Result<Transfer, WriteError>> + Send;
 
-    /// Records that everything an ended transfer had open is closed; its document may still
-    /// arrive late. Does nothing if `execution_number` is not the current execution.
+    /// Records that the sessions and uploads of an ended transfer are closed. Its document may
+    /// still arrive late. Does nothing if `execution_number` is not the current execution.
     fn mark_closed(
         &self,
         id: &TransferId,
         execution_number: u32,
     ) -> impl Future<Output = Result<(), StoreError>> + Send;
 
-    /// Records that nothing of an ended transfer is left to clean up: it is settled, leaves the
-    /// index of unfinished work, and the store may delete it after `purge_at`, not before. Does
-    /// nothing if `execution_number` is not the current execution.
+    /// Records that an ended transfer is cleaned up. The transfer leaves the index of unfinished
+    /// work, and the store may delete it after `purge_at`. Does nothing if `execution_number` is
+    /// not the current execution.
     fn mark_cleaned_up(
         &self,
         id: &TransferId,

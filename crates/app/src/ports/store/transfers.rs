@@ -1,4 +1,4 @@
-//! Store of transfer records.
+//! Port of the store for transfer records. A transfer delivers one document.
 
 use std::future::Future;
 
@@ -68,9 +68,9 @@ pub trait TransferStore: Send + Sync {
         object: &ArrivedObject,
     ) -> impl Future<Output = Result<(), WriteError>> + Send;
 
-    /// Forgets the accepted object and the progress of the upload, because the object is lost
-    /// or may be another document. The arrival is then polled for again, after another push if
-    /// `push_again`. `epoch` is that of the record as read.
+    /// Removes the accepted object and the progress of the upload from the record, because the
+    /// object is lost or may be another document. The workflow then polls for the arrival again,
+    /// after another push if `push_again`. `epoch` is that of the record as read.
     fn discard_object(
         &self,
         id: &TransferId,
@@ -98,9 +98,9 @@ pub trait TransferStore: Send + Sync {
         last_run: u32,
     ) -> impl Future<Output = Result<Option<Transfer>, StoreError>> + Send;
 
-    /// Records why the transfer is about to end, unless that is recorded already. From then on
-    /// nothing new begins (no claim, no session, no next execution), but a delivery may still
-    /// be recorded. Returns the record.
+    /// Records the reason why the transfer is about to end, unless a reason is recorded already.
+    /// From then on, claims, new sessions and new executions are rejected, but a delivery may
+    /// still be recorded. Returns the record.
     fn begin_ending(
         &self,
         id: &TransferId,
@@ -114,8 +114,9 @@ pub trait TransferStore: Send + Sync {
     /// of a batch.
     ///
     /// `read` is the record on which the decision was based. Nothing changes if its execution,
-    /// phase or slot state has changed since, or if a delivery was recorded and `outcome` does
-    /// not say so. Returns the current record; if it is not terminal, decide again.
+    /// phase or slot state has changed since then, or if a delivery was recorded and `outcome` is
+    /// not a delivery. Returns the current record. If its phase is not terminal, decide the outcome
+    /// again from this record.
     fn finish(
         &self,
         read: &Transfer,

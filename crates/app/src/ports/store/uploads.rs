@@ -1,4 +1,7 @@
-//! Store of the progress of a delivery: epoch, session, checkpoint, pause.
+//! Port of the store for the progress of a delivery.
+//!
+//! Each invocation of `upload` or `publish` claims the transfer, which increments the transfer's
+//! *epoch*. Writes of an invocation with an older epoch fail.
 
 use std::future::Future;
 
@@ -21,7 +24,7 @@ pub struct CheckpointAck {
 pub struct SealedSession {
     /// The ciphertext.
     pub sealed_url: Vec<u8>,
-    /// When the drive drops the session, if it said so.
+    /// Time at which the session expires, if the drive reported it.
     pub expires_at: Option<Timestamp>,
 }
 
@@ -30,7 +33,7 @@ pub struct SealedSession {
 pub struct SessionRecord {
     /// The sealed URL.
     pub session: SealedSession,
-    /// Epoch of the invocation that opened it.
+    /// Epoch of the invocation that opened the session.
     pub epoch: u64,
 }
 
@@ -53,9 +56,9 @@ pub trait UploadStore: Send + Sync {
         id: &TransferId,
     ) -> impl Future<Output = Result<Option<SessionRecord>, StoreError>> + Send;
 
-    /// Stores the session of the invocation that holds `epoch`, replacing an earlier one. If
-    /// the write fails, the caller must delete the session that it opened. Fails while the
-    /// transfer is being ended.
+    /// Stores the session of the invocation that holds `epoch`, and replaces an earlier session.
+    /// Fails while the transfer is being ended. If the write fails, the caller must delete the
+    /// session that it opened.
     fn put_session(
         &self,
         id: &TransferId,
@@ -63,15 +66,15 @@ pub trait UploadStore: Send + Sync {
         session: &SealedSession,
     ) -> impl Future<Output = Result<(), WriteError>> + Send;
 
-    /// Deletes the record of the session stored at `epoch`; a newer one stays.
+    /// Deletes the record of the session that was stored at `epoch`. A session that was stored at
+    /// a later epoch stays.
     fn delete_session_record(
         &self,
         id: &TransferId,
         epoch: u64,
     ) -> impl Future<Output = Result<(), StoreError>> + Send;
 
-    /// Replaces the accepted object after it was written again; reads continue with its new
-    /// tag.
+    /// Replaces the accepted object after it was written again. Later reads use its new tag.
     fn replace_object(
         &self,
         id: &TransferId,
@@ -79,7 +82,7 @@ pub trait UploadStore: Send + Sync {
         object: &ArrivedObject,
     ) -> impl Future<Output = Result<(), WriteError>> + Send;
 
-    /// Stores the checkpoint. `bytes_done` never decreases by it.
+    /// Stores the checkpoint. The stored number of delivered bytes (`bytes_done`) never decreases.
     fn checkpoint(
         &self,
         id: &TransferId,
@@ -95,9 +98,9 @@ pub trait UploadStore: Send + Sync {
         resume_at: Timestamp,
     ) -> impl Future<Output = Result<(), WriteError>> + Send;
 
-    /// Records the verified delivery. In the same transaction, an artifact of the delivery
-    /// bucket is offered for reuse. An artifact that is being removed cannot be delivered
-    /// ([`StoreError::Unavailable`]).
+    /// Records the verified delivery. If it is an artifact of the delivery bucket, other transfers
+    /// can reuse the artifact from then on. Fails with [`StoreError::Unavailable`] if the artifact
+    /// is being removed.
     fn record_delivery(
         &self,
         id: &TransferId,

@@ -1,4 +1,7 @@
-//! Handling of conflicts at the destination, by [`crate::upload::refusal::TABLE`].
+//! Reactions of the upload's state machine to a conflict: an operation that the drive refused
+//! because of the item at the destination's path.
+//!
+//! The table [`crate::upload::refusal::TABLE`] decides; this module carries out its decision.
 
 use std::time::Duration;
 
@@ -8,16 +11,16 @@ use crate::failure::FailureCode;
 use crate::upload::refusal::{Decision, Occupant, Operation, after_lookup};
 
 /// Maximum number of numbered names that are tried under the policy `rename`.
-const MAX_NUMBER: u32 = 99;
-/// Maximum number of waits for a path that another session or an editor holds. They take
-/// about 21 minutes in all, because a session that is never closed lives for 15 minutes.
+const MAX_NAME_NUMBER: u32 = 99;
+/// Maximum number of waits for a path that another session or an editor holds. All waits
+/// together take about 21 minutes. A session that is never closed expires after 15 minutes.
 const MAX_WAITS: u32 = 24;
 const FIRST_WAIT: Duration = Duration::from_secs(5);
 const LONGEST_WAIT: Duration = Duration::from_secs(60);
 
 impl UploadMachine {
-    /// Handles an operation that was refused because of a conflict, once the destination
-    /// has been looked up. The document is not there; `occupancy` is what is there instead.
+    /// Handles an operation that was refused because of a conflict, once a lookup has shown
+    /// that the document is not at the destination. `occupancy` is the result of the lookup.
     pub(super) fn handle_conflict(
         &mut self,
         operation: Operation,
@@ -36,14 +39,14 @@ impl UploadMachine {
                 Persist::Before
             }
             Decision::NextNumber => self.try_next_number(),
-            Decision::Repeat { then } => {
-                self.pending_failure = then;
+            Decision::Repeat { last_failure } => {
+                self.pending_failure = last_failure;
                 self.retry_from(Step::PutDocument);
                 Persist::Before
             }
             Decision::Fail(code) if operation == Operation::SmallPut => self.fail_put(code),
             Decision::Fail(code) => self.fail(code),
-            // The table has no such row for a conflict.
+            // No row of the table for a conflict contains one of these decisions.
             Decision::Wait
             | Decision::RenewToken
             | Decision::Reconcile
@@ -54,8 +57,8 @@ impl UploadMachine {
         }
     }
 
-    /// Ends the invocation in order to wait for the path. The counter must be durable,
-    /// because each wait ends an invocation.
+    /// Ends the invocation in order to wait for the path. The counter of waits must be
+    /// stored, because the next invocation continues to count.
     fn wait_for_path(&mut self) -> Persist {
         self.counters.waits += 1;
         if self.counters.waits > MAX_WAITS {
@@ -66,10 +69,12 @@ impl UploadMachine {
         Persist::Before
     }
 
-    /// Handles a refused PUT. It wrote nothing, but an earlier PUT may have. If there was
-    /// none, the checkpoint no longer says that the document may be at the destination: then
-    /// the next run starts from nothing, and `finalize` does not take a foreign file for the
-    /// document.
+    /// Handles a refused PUT, which wrote nothing.
+    ///
+    /// An earlier PUT of this upload may have written the document. If there was none, the
+    /// checkpoint must no longer say that the document may be at the destination. Then the
+    /// next run starts from the beginning, and `finalize` does not mistake a foreign file
+    /// for the document.
     pub(super) fn fail_put(&mut self, code: FailureCode) -> Persist {
         if !self.may_have_written {
             self.may_be_delivered = false;
@@ -80,7 +85,7 @@ impl UploadMachine {
 
     /// Tries the next numbered name, or fails when the policy or the maximum forbids it.
     pub(super) fn try_next_number(&mut self) -> Persist {
-        if !self.is_numbering() || self.name_number >= MAX_NUMBER {
+        if !self.is_numbering() || self.name_number >= MAX_NAME_NUMBER {
             return self.fail_put(FailureCode::DestinationConflict);
         }
         self.name_number += 1;

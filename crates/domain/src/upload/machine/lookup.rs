@@ -1,4 +1,5 @@
-//! Reactions to the results of looking up and comparing the file at the destination.
+//! Reactions of the upload's state machine to a lookup of the destination, and to the
+//! comparison of the file that was found there.
 
 use super::step::{Candidate, Step, Uncertainty};
 use super::{MAX_HASH_CHECKS, Occupancy, Persist, UploadMachine};
@@ -9,18 +10,20 @@ use crate::failure::FailureCode;
 const MAX_STATUSES_WITHOUT_RANGE: u32 = 3;
 
 impl UploadMachine {
+    /// Handles the result of a lookup.
     pub(super) fn handle_lookup(&mut self, occupancy: Occupancy) -> Persist {
         let Step::LookUp(reason) = self.step else { return self.fail(FailureCode::Internal) };
         if occupancy != Occupancy::SameSize {
             return self.handle_absence(reason, occupancy);
         }
-        // A file that this upload cannot have written is a conflict, whatever its bytes.
+        // A file that this upload cannot have written is a conflict, even with equal bytes.
         if matches!(reason, Uncertainty::Conflict(_)) && !self.may_have_written {
             return self.handle_absence(reason, Occupancy::Other);
         }
         self.verify(Candidate::LookedUp(reason))
     }
 
+    /// Handles a lookup that found a folder with the document's name.
     pub(super) fn handle_folder_at_destination(&mut self) -> Persist {
         let Step::LookUp(reason) = self.step else { return self.fail(FailureCode::Internal) };
         self.handle_absence(reason, Occupancy::Folder)
@@ -50,22 +53,22 @@ impl UploadMachine {
                 self.hash_checks = 0;
                 self.handle_absence(reason, Occupancy::Other)
             }
-            Step::Verify(Candidate::AnsweredLastByte | Candidate::AnsweredEarly) => {
+            Step::Verify(Candidate::CompletedByLastByte | Candidate::CompletedEarly) => {
                 self.fail(FailureCode::VerificationFailed)
             }
             _ => self.fail(FailureCode::Internal),
         }
     }
 
-    /// Checks the item once more after a pause, or fails with `code` after too many checks.
+    /// Checks the item again after a pause, or fails with `code` after too many checks.
     pub(super) fn check_again(&mut self, code: FailureCode) -> Persist {
         self.hash_checks += 1;
         if self.hash_checks > MAX_HASH_CHECKS {
             return self.fail(code);
         }
-        // Record once that every byte was accepted, for the next invocation.
+        // The checkpoint tells the next invocation that the drive has accepted every byte.
         let is_first_check = self.hash_checks == 1;
-        if is_first_check && self.step == Step::Verify(Candidate::AnsweredLastByte) {
+        if is_first_check && self.step == Step::Verify(Candidate::CompletedByLastByte) {
             self.offset = self.total;
             return Persist::Before;
         }

@@ -1,21 +1,24 @@
-//! State machine of an upload: it decides the next command from the recorded state and from
-//! the answers of the drive and the source.
+//! State machine of an upload to OneDrive. It decides the next command from the stored
+//! [`Checkpoint`] and from the results of the commands before.
 //!
-//! The machine does not wait, read or write. The use case `upload` carries out each
+//! A small document is sent in one PUT request. A larger one is sent as *fragments* (ranges
+//! of its bytes) to an *upload session*, which the drive opens for one file. An *invocation*
+//! is one call of the Lambda function that uploads; a run may need several.
+//!
+//! The machine performs no I/O and does not wait. The use case `upload` carries out each
 //! [`Command`] and reports its result as a [`DriveEvent`]. The model tests do the same with a
-//! simulated drive that loses answers, forgets sessions and crashes at any moment.
+//! simulated drive that loses responses and bytes, and with invocations that crash.
 //!
 //! `docs/ARCHITECTURE.md` has a diagram of the states, which a test compares with this code.
 
 mod conflict;
 mod lookup;
+mod pause;
 mod session;
 mod setbacks;
 mod step;
 mod transitions;
 mod types;
-
-use std::time::Duration;
 
 use crate::document::HashState;
 use crate::failure::FailureCode;
@@ -27,10 +30,10 @@ pub use types::{
     UploadRules,
 };
 
-use step::{AfterClose, Candidate, Step, Uncertainty};
+use step::{Candidate, Step, Uncertainty};
 
-/// Maximum number of upload sessions in one run. Sessions that replace another because the
-/// source was written again do not count; [`MAX_RENEWALS`] limits those.
+/// Maximum number of upload sessions in one run. A session that is opened because the source
+/// was written again does not count; [`MAX_RENEWALS`] limits such sessions.
 pub const MAX_SESSIONS: u32 = 5;
 /// Maximum number of times in one run that the source may be written again during the
 /// upload.
@@ -39,13 +42,8 @@ pub const MAX_RENEWALS: u32 = 25;
 /// maximum.
 pub const MAX_FAILURES: u32 = 6;
 /// Maximum number of checks for a hash that the service has not computed yet. The pauses
-/// between them, at most [`LONGEST_HASH_PAUSE`], are about 45 s in all.
+/// between the checks add up to about 45 s.
 const MAX_HASH_CHECKS: u32 = 8;
-const FIRST_HASH_PAUSE: Duration = Duration::from_millis(250);
-const LONGEST_HASH_PAUSE: Duration = Duration::from_secs(15);
-/// Base of the backoff, which doubles with each failure and with each renewal of the
-/// source: 0.2 s to 6.4 s.
-const FIRST_PAUSE: Duration = Duration::from_millis(100);
 
 /// State of an upload in one invocation.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -65,10 +63,10 @@ pub struct UploadMachine {
     /// Number of sessions opened in this run.
     sessions_opened: u32,
     /// Whether the next invocation and `finalize` must expect the document at the
-    /// destination. It is set before the checkpoint that precedes the first sent byte.
+    /// destination. The flag is stored in a checkpoint before the first byte is sent.
     may_be_delivered: bool,
     /// Whether bytes that this upload has sent may have become a file at the destination, or
-    /// still may. Unlike `may_be_delivered` it is not set by a PUT that is only planned.
+    /// may still become one. Unlike `may_be_delivered`, it stays `false` before a PUT is sent.
     may_have_written: bool,
     /// Whether the session was already replaced because its last fragment failed
     /// repeatedly.
@@ -84,7 +82,7 @@ pub struct UploadMachine {
     /// Number of statuses of the present session that named no missing byte while the
     /// document was not at the destination.
     statuses_without_range: u32,
-    /// Failure code of the invocation if the present failures do not end.
+    /// Failure code with which the invocation ends if all retries fail.
     pending_failure: FailureCode,
     /// Number in the document's name; 0 is the name itself. It grows under the policy
     /// `rename`.
@@ -96,8 +94,8 @@ pub struct UploadMachine {
 }
 
 impl UploadMachine {
-    /// Starts an invocation from the recorded state. `has_session` is whether an upload URL
-    /// is stored.
+    /// Starts an invocation from the stored checkpoint. `has_session` tells whether an upload
+    /// URL is stored.
     #[must_use]
     pub fn begin(
         total: u64,
@@ -105,16 +103,18 @@ impl UploadMachine {
         checkpoint: Option<&Checkpoint>,
         has_session: bool,
     ) -> Self {
-        let offset = checkpoint.map_or(0, |c| c.offset.min(total));
+        let offset = checkpoint.map_or(0, |stored| stored.offset.min(total));
         let may_be_delivered = checkpoint.is_some_and(Checkpoint::may_be_delivered);
-        let counters = checkpoint.map(|c| c.counters).unwrap_or_default();
+        let counters = checkpoint.map(|stored| stored.counters).unwrap_or_default();
         let plan = match checkpoint {
-            Some(c) => FragmentPlan::starting_at(c.fragment_bytes).at_most(rules.largest_fragment),
+            Some(stored) => {
+                FragmentPlan::starting_at(stored.fragment_bytes).at_most(rules.largest_fragment)
+            }
             None => FragmentPlan::first(total, rules.largest_fragment),
         };
         let step = if may_be_delivered && total > 0 && offset == total {
-            // This offset is recorded only after the drive answered the last byte with the item.
-            Step::Verify(Candidate::AnsweredLastByte)
+            // The whole size is stored as offset only after the drive has returned the item.
+            Step::Verify(Candidate::CompletedByLastByte)
         } else if has_session {
             Step::QuerySession
         } else if total > SMALL_FILE_BYTES {
@@ -130,19 +130,20 @@ impl UploadMachine {
             step,
             offset,
             expected_end: None,
-            hashed_to: checkpoint.map_or(0, |c| c.hash.len.min(total)),
+            hashed_to: checkpoint.map_or(0, |stored| stored.hash.len.min(total)),
             plan,
-            sessions_opened: checkpoint.map_or(0, |c| c.sessions),
+            sessions_opened: checkpoint.map_or(0, |stored| stored.sessions),
             may_be_delivered,
             may_have_written: may_be_delivered,
-            replaced_for_last_fragment: checkpoint.is_some_and(|c| c.replaced_for_last_fragment),
+            replaced_for_last_fragment: checkpoint
+                .is_some_and(|stored| stored.replaced_for_last_fragment),
             counters: UploadCounters { max_offset: counters.max_offset.max(offset), ..counters },
             has_session,
             failures: 0,
             last_fragment_failures: 0,
             statuses_without_range: 0,
             pending_failure: FailureCode::DestinationUnavailable,
-            name_number: checkpoint.map_or(0, |c| c.number),
+            name_number: checkpoint.map_or(0, |stored| stored.number),
             hash_checks: 0,
             bytes_sent: 0,
         };
@@ -150,8 +151,10 @@ impl UploadMachine {
         machine
     }
 
-    /// Returns the next command. `sendable_bytes` is the number of bytes that can still be
-    /// sent in the time of this invocation, if that is known; 0 when the time is over.
+    /// Returns the next command.
+    ///
+    /// `sendable_bytes` is the number of bytes that can still be sent before the time of this
+    /// invocation ends. It is 0 when the time is over, and `None` when it is not known.
     #[must_use]
     pub fn next_command(&self, sendable_bytes: Option<u64>) -> Command {
         if let Step::Ended(outcome) = self.step {
@@ -179,7 +182,7 @@ impl UploadMachine {
                 Command::HashSource { until: self.total }
             }
             Step::Verify(candidate) => {
-                let answers_last_byte = candidate == Candidate::AnsweredLastByte;
+                let answers_last_byte = candidate == Candidate::CompletedByLastByte;
                 Command::Verify { answers_last_byte }
             }
             Step::SendFragment if self.hashed_to < self.offset => {
@@ -191,7 +194,8 @@ impl UploadMachine {
         }
     }
 
-    /// Returns the next fragment; `None` when not even the smallest one fits into the time.
+    /// Returns the next fragment, or `None` when the remaining time is too short for the
+    /// smallest fragment.
     fn fragment(&self, sendable_bytes: Option<u64>) -> Option<FragmentRange> {
         let plan = match sendable_bytes {
             Some(bytes) if bytes < GRANULE_BYTES && bytes < self.total - self.offset => {
@@ -206,13 +210,13 @@ impl UploadMachine {
         Some(FragmentRange { end: range.end.min(end), ..range })
     }
 
-    /// Returns whether the document gets a numbered name when its name is taken.
+    /// Returns whether the document gets a numbered name when its own name is taken.
     fn is_numbering(&self) -> bool {
         self.rules.policy == ConflictPolicy::Rename
     }
 
-    /// Returns whether the lookup of the destination follows a conflict. Then a file in
-    /// place of a parent folder explains the conflict.
+    /// Returns whether the present command looks up the destination because of a conflict. In
+    /// that case the lookup must also check for a file in place of a parent folder.
     #[must_use]
     pub const fn is_conflict_lookup(&self) -> bool {
         matches!(self.step, Step::LookUp(Uncertainty::Conflict(_)))
@@ -226,7 +230,7 @@ impl UploadMachine {
             offset: self.offset,
             hash,
             fragment_bytes: self.plan.bytes(),
-            // Stored as 1 as well when a small document is about to be put.
+            // 1 also means that a PUT of a small document is about to be sent.
             sessions: if self.may_be_delivered && self.sessions_opened == 0 {
                 1
             } else {
@@ -240,27 +244,6 @@ impl UploadMachine {
             completed_item_id: None,
             throughput: None,
         }
-    }
-
-    /// Returns the pause before the next command. It grows with each failure in a row, and
-    /// with each check of an item that has no hash yet.
-    #[must_use]
-    pub fn pause(&self) -> Duration {
-        if self.hash_checks > 0 {
-            (FIRST_HASH_PAUSE * (1 << (self.hash_checks - 1).min(10))).min(LONGEST_HASH_PAUSE)
-        } else if self.is_renewing() {
-            FIRST_PAUSE * (1 << self.counters.renewals.min(MAX_FAILURES))
-        } else if self.failures > 0 || self.statuses_without_range > 0 {
-            let setbacks = self.failures.max(self.statuses_without_range);
-            FIRST_PAUSE * (1 << setbacks.min(MAX_FAILURES))
-        } else {
-            Duration::ZERO
-        }
-    }
-
-    /// Returns whether the upload is restarting because the source was written again.
-    const fn is_renewing(&self) -> bool {
-        matches!(self.step, Step::CloseSession(AfterClose::RenewSource) | Step::RenewSource)
     }
 
     /// Returns the number of bytes that the drive has acknowledged in the present session.

@@ -1,5 +1,5 @@
-//! Reactions to the results of commands about the upload session: its status, its fragments,
-//! its opening and closing.
+//! Reactions of the upload's state machine to results about the upload session: its status,
+//! its fragments, its opening and its closing.
 
 use std::time::Duration;
 
@@ -9,7 +9,7 @@ use crate::failure::FailureCode;
 use crate::upload::FragmentRange;
 
 /// Number of server errors on the last fragment after which the session is replaced by one
-/// with smaller fragments. Some files never complete otherwise.
+/// with smaller fragments. Some files complete only with smaller fragments.
 const MAX_LAST_FRAGMENT_FAILURES: u32 = 3;
 
 impl UploadMachine {
@@ -51,7 +51,7 @@ impl UploadMachine {
         next: Option<ExpectedRange>,
         took: Duration,
     ) -> Persist {
-        // The session names no range, or another one than the next: its status decides.
+        // If the session does not expect the byte after this fragment, its status decides.
         let Some(next) = next.filter(|next| next.start == range.end) else {
             return self.retry_from(Step::QuerySession);
         };
@@ -66,13 +66,13 @@ impl UploadMachine {
         Persist::Before
     }
 
-    /// Handles a fragment that the drive answered with the item.
+    /// Handles a response to a fragment that contains the completed item.
     pub(super) fn handle_completed_file(&mut self, range: FragmentRange) -> Persist {
         if !range.is_last() {
-            return self.verify(Candidate::AnsweredEarly);
+            return self.verify(Candidate::CompletedEarly);
         }
         self.advance_to(range.end);
-        self.verify(Candidate::AnsweredLastByte)
+        self.verify(Candidate::CompletedByLastByte)
     }
 
     /// Advances the offset to the end of an acknowledged fragment.
@@ -96,7 +96,7 @@ impl UploadMachine {
         Persist::Before
     }
 
-    /// Handles a closed session. One that was no longer open may have been completed.
+    /// Handles a closed session. A session that was not open any more may have been completed.
     pub(super) fn handle_closed_session(&mut self, was_open: bool) -> Persist {
         if self.step == Step::CloseSession(AfterClose::RenewSource) {
             self.has_session = false;

@@ -1,13 +1,17 @@
-//! Setbacks: failures that are counted over all invocations of a run, and the progress that
-//! resets the counters.
+//! Reactions of the upload's state machine to setbacks, and the progress that resets the
+//! counters.
+//!
+//! A *setback* is a loss of bytes that the drive had acknowledged, or a file that the drive
+//! does not complete although it has every byte. Setbacks are counted over all invocations
+//! of a run.
 
 use super::step::{AfterClose, Step};
 use super::{MAX_RENEWALS, Persist, UploadMachine};
 use crate::failure::FailureCode;
 
-/// Maximum number of setbacks in a row. After the first, the upload continues in the same
-/// session; after the second, in a new one. So the document is sent at most twice more
-/// after the last new maximum.
+/// Maximum number of setbacks in a row. After the first setback the upload continues in the
+/// same session. After the second it continues in a new session. So the whole document is
+/// sent at most twice more after the last new maximum of acknowledged bytes.
 const MAX_SETBACKS: u32 = 2;
 
 impl UploadMachine {
@@ -23,7 +27,7 @@ impl UploadMachine {
         }
     }
 
-    /// Handles a drive that has fewer bytes than it had acknowledged.
+    /// Handles a session that expects bytes which it had already acknowledged.
     pub(super) fn handle_lost_bytes(&mut self) -> Persist {
         self.counters.setbacks += 1;
         if self.counters.setbacks > MAX_SETBACKS {
@@ -41,7 +45,7 @@ impl UploadMachine {
         if self.offset < self.total {
             return self.replace_session(FailureCode::DestinationUnavailable);
         }
-        // A checkpoint with the whole offset would mean that the drive answered with the item.
+        // The whole size as offset would mean that the drive has returned the completed item.
         self.offset = 0;
         self.counters.setbacks += 1;
         if self.counters.setbacks > MAX_SETBACKS {
@@ -51,12 +55,15 @@ impl UploadMachine {
         Persist::Before
     }
 
-    /// Handles a source that was written again: the bytes sent and hashed so far are of an
-    /// outdated version. They and the session are dropped before the new entity tag is
-    /// recorded. Otherwise an invocation that takes over in between would mix bytes of both
-    /// versions.
+    /// Handles a source that was written again. All bytes that were sent and hashed so far
+    /// belong to an outdated version.
     ///
-    /// Pushes of other transfers cause this, so it does not use up a session.
+    /// These bytes and the session are dropped before the new entity tag is recorded. If the
+    /// tag were recorded first, an invocation that takes over in between would mix bytes of
+    /// both versions.
+    ///
+    /// Pushes of other transfers cause such changes, so the new session does not count
+    /// against the maximum number of sessions.
     pub(super) fn handle_source_change(&mut self) -> Persist {
         self.hashed_to = 0;
         self.offset = 0;

@@ -1,36 +1,38 @@
-//! States of the upload's state machine.
+//! States of the upload's state machine, and the reasons for which it enters them.
 
 use super::InvocationOutcome;
 use crate::upload::refusal::Operation;
 
-/// Reason for looking up the destination. It decides the next step when the document is not
-/// found there.
+/// Reason for a lookup of the destination. It decides the next state if the lookup does not
+/// find the document.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Uncertainty {
-    /// The session is gone.
+    /// The session no longer exists. It may have been completed.
     SessionGone,
-    /// The session answers but names no missing byte.
+    /// The session exists but names no missing byte.
     NoExpectedRange,
     /// An earlier PUT of the whole document may have succeeded.
     PutUnanswered,
-    /// This operation was refused because of a conflict.
+    /// The drive refused this operation because of a conflict.
     Conflict(Operation),
 }
 
 /// Origin of the item that is compared with the source.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Candidate {
-    /// The drive answered the last byte of this upload with the item.
-    AnsweredLastByte,
-    /// The drive answered an earlier fragment of this upload with the item.
-    AnsweredEarly,
+    /// The drive returned the item in response to the last byte of this upload.
+    CompletedByLastByte,
+    /// The drive returned the item in response to a fragment before the last.
+    CompletedEarly,
     /// A lookup of the destination found the item.
     LookedUp(Uncertainty),
 }
 
-/// State of the machine: it waits for the result of the [`Command`](super::Command) of the
-/// same name. In `SendFragment` and `Verify`, source bytes that are not hashed yet are
-/// hashed first.
+/// State of the machine. In each state except `Ended`, the machine waits for the result of the
+/// [`Command`](super::Command) of the same name.
+///
+/// In `SendFragment` and `Verify`, the command is `HashSource` as long as source bytes are not
+/// hashed yet.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Step {
     QuerySession,
@@ -45,11 +47,11 @@ pub(super) enum Step {
     Ended(InvocationOutcome),
 }
 
-/// Purpose of closing the session.
+/// Reason for closing the session.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum AfterClose {
-    /// Another session replaces it, unless the document is at the destination already.
+    /// Another session will replace it, unless the document is already at the destination.
     Replace,
-    /// The source has changed: the new entity tag is recorded, then the upload starts over.
+    /// The source has changed. Its new entity tag will be recorded, then the upload restarts.
     RenewSource,
 }

@@ -1,4 +1,7 @@
-//! Transition table of the upload's state machine: the reaction to each result of a command.
+//! Transition table of the upload's state machine: for each command and each of its results,
+//! the next state.
+//!
+//! The names of commands, results and states are defined in `types` and `step`.
 
 use super::step::{AfterClose, Candidate, Step, Uncertainty};
 use super::{
@@ -12,121 +15,130 @@ impl UploadMachine {
     /// Records the result of the command that [`UploadMachine::next_command`] returned.
     /// Returns whether the checkpoint must be stored before the next command.
     ///
-    /// The write of the checkpoint returns the record, which shows a cancel request. So
-    /// each fragment, each PUT and each repetition is preceded by such a write.
+    /// The write of the checkpoint returns the transfer's record, which shows whether
+    /// cancellation was requested. So a checkpoint is stored before each fragment, each PUT
+    /// and each repetition.
     ///
-    /// A command has either one of the results that are listed for it here, or one that any
-    /// command can have. Any other pair is a defect of the caller and fails with
-    /// [`FailureCode::Internal`].
+    /// Some results are possible for every command. All other results belong to the commands
+    /// for which they are listed below. A result that is listed for another command only is a
+    /// defect of the caller and fails with [`FailureCode::Internal`].
     #[must_use]
     pub fn handle(&mut self, command: Command, event: DriveEvent) -> Persist {
-        use DriveEvent as E;
+        use DriveEvent as Event;
         self.pending_failure = match event {
-            E::SourceUnreadable => FailureCode::ExchangeUnavailable,
-            E::NoEffect(code) => code,
+            Event::SourceUnreadable => FailureCode::ExchangeUnavailable,
+            Event::NoEffect(code) => code,
             _ => FailureCode::DestinationUnavailable,
         };
         match (command, event) {
             (Command::End(_), _) => Persist::NotNeeded,
 
-            // Results that any command can have.
-            (_, E::Throttled(after)) => self.end_invocation(InvocationOutcome::Wait(after)),
-            (Command::PutDocument { .. }, E::Refused(code)) => self.fail_put(code),
-            (_, E::Refused(code)) => self.fail(code),
-            (_, E::SourceChanged) => self.handle_source_change(),
-            (_, E::OutOfTime) => self.hand_over(command),
-            (_, E::Lost | E::TimedOut | E::NoEffect(_) | E::SourceUnreadable) => {
+            // Results that are possible for every command.
+            (_, Event::Throttled(after)) => self.end_invocation(InvocationOutcome::Wait(after)),
+            (Command::PutDocument { .. }, Event::Refused(code)) => self.fail_put(code),
+            (_, Event::Refused(code)) => self.fail(code),
+            (_, Event::SourceChanged) => self.handle_source_change(),
+            (_, Event::OutOfTime) => self.hand_over(command),
+            (_, Event::Lost | Event::TimedOut | Event::NoEffect(_) | Event::SourceUnreadable) => {
                 self.handle_failure(command, event)
             }
 
-            (Command::QuerySession, E::Expects(range)) => self.handle_expected_range(range),
-            (Command::QuerySession, E::Gone) => self.look_up(Uncertainty::SessionGone),
+            (Command::QuerySession, Event::Expects(range)) => self.handle_expected_range(range),
+            (Command::QuerySession, Event::Gone) => self.look_up(Uncertainty::SessionGone),
 
-            (Command::LookUp(_), E::Found(occupancy)) => self.handle_lookup(occupancy),
-            (Command::LookUp(_), E::Conflict) => self.handle_folder_at_destination(),
+            (Command::LookUp(_), Event::Found(occupancy)) => self.handle_lookup(occupancy),
+            (Command::LookUp(_), Event::Conflict) => self.handle_folder_at_destination(),
 
-            (Command::HashSource { .. }, E::Hashed(end)) => {
+            (Command::HashSource { .. }, Event::Hashed(end)) => {
                 self.hashed_to = end;
                 Persist::Before
             }
 
-            (Command::LoadDocument, E::Loaded) => {
+            (Command::LoadDocument, Event::Loaded) => {
                 self.hashed_to = self.total;
                 self.may_be_delivered = true;
                 self.step = Step::PutDocument;
                 Persist::Before
             }
 
-            (Command::PutDocument { .. }, E::Complete) => self.verify(Candidate::AnsweredLastByte),
-            (Command::PutDocument { .. }, E::Conflict) => {
+            (Command::PutDocument { .. }, Event::Complete) => {
+                self.verify(Candidate::CompletedByLastByte)
+            }
+            (Command::PutDocument { .. }, Event::Conflict) => {
                 self.look_up(Uncertainty::Conflict(Operation::SmallPut))
             }
 
-            (Command::OpenSession, E::Opened) => self.handle_opened_session(),
-            (Command::OpenSession, E::Conflict) => {
+            (Command::OpenSession, Event::Opened) => self.handle_opened_session(),
+            (Command::OpenSession, Event::Conflict) => {
                 self.look_up(Uncertainty::Conflict(Operation::CreateSession))
             }
 
-            (Command::CloseSession, E::Closed { was_open }) => self.handle_closed_session(was_open),
-            (Command::CloseSession, E::Gone) => self.handle_closed_session(false),
+            (Command::CloseSession, Event::Closed { was_open }) => {
+                self.handle_closed_session(was_open)
+            }
+            (Command::CloseSession, Event::Gone) => self.handle_closed_session(false),
 
-            (Command::SendFragment(range), E::Accepted { next, took }) => {
+            (Command::SendFragment(range), Event::Accepted { next, took }) => {
                 self.handle_accepted_fragment(range, next, took)
             }
-            (Command::SendFragment(range), E::Complete) => self.handle_completed_file(range),
-            (Command::SendFragment(_), E::Mismatch) => self.retry_from(Step::QuerySession),
-            (Command::SendFragment(_), E::Gone) => {
+            (Command::SendFragment(range), Event::Complete) => self.handle_completed_file(range),
+            (Command::SendFragment(_), Event::Mismatch) => self.retry_from(Step::QuerySession),
+            (Command::SendFragment(_), Event::Gone) => {
                 self.counters.replaced_because = None;
                 self.look_up(Uncertainty::SessionGone)
             }
-            (Command::SendFragment(range), E::Conflict) if range.is_last() => {
+            (Command::SendFragment(range), Event::Conflict) if range.is_last() => {
                 self.look_up(Uncertainty::Conflict(Operation::LastFragment))
             }
-            (Command::SendFragment(_), E::Conflict) => {
+            (Command::SendFragment(_), Event::Conflict) => {
                 self.look_up(Uncertainty::Conflict(Operation::Fragment))
             }
 
-            (Command::Verify { .. }, E::Verified) => self.end_invocation(InvocationOutcome::Done),
-            (Command::Verify { .. }, E::OtherFile) => self.handle_other_file(),
-            (Command::Verify { .. }, E::Unproven) => self.fail(FailureCode::DestinationRewritten),
-            (Command::Verify { .. }, E::HashPending) => {
+            (Command::Verify { .. }, Event::Verified) => {
+                self.end_invocation(InvocationOutcome::Done)
+            }
+            (Command::Verify { .. }, Event::OtherFile) => self.handle_other_file(),
+            (Command::Verify { .. }, Event::Unproven) => {
+                self.fail(FailureCode::DestinationRewritten)
+            }
+            (Command::Verify { .. }, Event::HashPending) => {
                 self.check_again(FailureCode::HashNotComputed)
             }
-            (Command::Verify { .. }, E::NotSeen) => {
+            (Command::Verify { .. }, Event::NotSeen) => {
                 self.check_again(FailureCode::DestinationUnavailable)
             }
 
-            (Command::RenewSource, E::Renewed) if self.may_have_written => {
+            (Command::RenewSource, Event::Renewed) if self.may_have_written => {
                 self.look_up(Uncertainty::SessionGone)
             }
-            (Command::RenewSource, E::Renewed) => self.restart(),
+            (Command::RenewSource, Event::Renewed) => self.restart(),
 
-            // Impossible: the result of another command.
+            // Results that are impossible for this command.
             (
                 _,
-                E::Expects(_)
-                | E::Gone
-                | E::Found(_)
-                | E::Hashed(_)
-                | E::Loaded
-                | E::Complete
-                | E::Opened
-                | E::Closed { .. }
-                | E::Accepted { .. }
-                | E::Mismatch
-                | E::Conflict
-                | E::Verified
-                | E::OtherFile
-                | E::Unproven
-                | E::HashPending
-                | E::NotSeen
-                | E::Renewed,
+                Event::Expects(_)
+                | Event::Gone
+                | Event::Found(_)
+                | Event::Hashed(_)
+                | Event::Loaded
+                | Event::Complete
+                | Event::Opened
+                | Event::Closed { .. }
+                | Event::Accepted { .. }
+                | Event::Mismatch
+                | Event::Conflict
+                | Event::Verified
+                | Event::OtherFile
+                | Event::Unproven
+                | Event::HashPending
+                | Event::NotSeen
+                | Event::Renewed,
             ) => self.fail(FailureCode::Internal),
         }
     }
 
-    /// Handles a failure after which a repetition may help. A command that may have taken
-    /// effect is not simply repeated: the session is queried, or the destination looked up.
+    /// Handles a failure after which a repetition may help. If the command may have taken
+    /// effect, the session is queried or the destination is looked up before a repetition.
     fn handle_failure(&mut self, command: Command, event: DriveEvent) -> Persist {
         match command {
             Command::SendFragment(range) => {
@@ -159,8 +171,8 @@ impl UploadMachine {
         }
     }
 
-    /// Handles the end of the invocation's time. The next invocation continues, with
-    /// smaller fragments if this one completed none.
+    /// Handles the end of the invocation's time. The next invocation continues. It sends
+    /// smaller fragments if this invocation completed no fragment.
     fn hand_over(&mut self, command: Command) -> Persist {
         self.end_invocation(InvocationOutcome::HandOver);
         if matches!(command, Command::SendFragment(_)) && self.bytes_sent == 0 {
@@ -170,7 +182,7 @@ impl UploadMachine {
         Persist::NotNeeded
     }
 
-    /// Restarts the upload from the first byte; no session is open.
+    /// Restarts the upload from the first byte. No session may be open.
     pub(super) fn restart(&mut self) -> Persist {
         self.has_session = false;
         self.offset = 0;
@@ -182,23 +194,25 @@ impl UploadMachine {
         })
     }
 
-    /// Closes the session in order to open another. `because` is the failure that is
-    /// reported when no further session is allowed.
+    /// Closes the session in order to open another. If no further session is allowed, the
+    /// upload fails with `because`.
     pub(super) fn replace_session(&mut self, because: FailureCode) -> Persist {
         self.counters.replaced_because = Some(because);
         self.enter(Step::CloseSession(AfterClose::Replace))
     }
 
+    /// Looks up the destination in order to resolve `reason`.
     pub(super) fn look_up(&mut self, reason: Uncertainty) -> Persist {
         self.enter(Step::LookUp(reason))
     }
 
+    /// Compares `candidate` with the source.
     pub(super) fn verify(&mut self, candidate: Candidate) -> Persist {
         self.enter(Step::Verify(candidate))
     }
 
-    /// Retries from `step`, or fails when there were too many failures since the last
-    /// progress.
+    /// Continues with `step` after a failure, or fails the upload when there were too many
+    /// failures since the last progress.
     pub(super) fn retry_from(&mut self, step: Step) -> Persist {
         self.failures += 1;
         if self.failures > MAX_FAILURES {
@@ -210,10 +224,10 @@ impl UploadMachine {
     /// Enters `step`, or fails when it would open more sessions than allowed.
     pub(super) fn enter(&mut self, step: Step) -> Persist {
         self.step = step;
-        let counted = self.sessions_opened.saturating_sub(self.counters.renewals);
-        if step == Step::OpenSession && counted >= MAX_SESSIONS {
-            let code = self.counters.replaced_because;
-            return self.fail(code.unwrap_or(FailureCode::DestinationUnavailable));
+        let counted_sessions = self.sessions_opened.saturating_sub(self.counters.renewals);
+        if step == Step::OpenSession && counted_sessions >= MAX_SESSIONS {
+            let reason = self.counters.replaced_because;
+            return self.fail(reason.unwrap_or(FailureCode::DestinationUnavailable));
         }
         Persist::NotNeeded
     }

@@ -1,4 +1,5 @@
-//! Commands of the upload's state machine, and the results that it is given.
+//! Commands of the upload's state machine, and the results that the use case `upload` reports
+//! to it.
 
 use std::time::Duration;
 
@@ -8,7 +9,7 @@ use crate::upload::{ConflictPolicy, FragmentRange};
 /// Command of the machine, which the use case `upload` carries out.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Command {
-    /// Ask the session which bytes it still expects.
+    /// Query the session for the bytes that it still expects.
     QuerySession,
     /// Look up the destination, because the document may be complete there.
     LookUp(CandidateNames),
@@ -33,7 +34,7 @@ pub enum Command {
     SendFragment(FragmentRange),
     /// Compare the file at the destination with the source, and record the delivery.
     Verify {
-        /// Whether the drive returned the item in answer to this upload's last byte. Only
+        /// Whether the drive returned the item in response to this upload's last byte. Only
         /// then can a difference come from the service rewriting the file.
         answers_last_byte: bool,
     },
@@ -43,7 +44,7 @@ pub enum Command {
     End(InvocationOutcome),
 }
 
-/// Whether the checkpoint has to be stored before the next command.
+/// Decision whether the checkpoint must be stored before the next command.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Persist {
     /// Store the checkpoint before the next command.
@@ -63,8 +64,8 @@ impl Persist {
 pub enum CandidateNames {
     /// Only the name with this number; 0 is the document's own name.
     One(u32),
-    /// The document's own name and the numbered ones up to the first that is free, because
-    /// the service chose the number.
+    /// The document's own name, and the numbered names before the first free number. The
+    /// service chose the number, so any of these names is possible.
     All,
 }
 
@@ -73,57 +74,57 @@ pub enum CandidateNames {
 pub enum InvocationOutcome {
     /// The delivery is verified and recorded.
     Done,
-    /// The time of the invocation is over; the next one continues.
+    /// The time of the invocation is over. The next invocation continues.
     HandOver,
-    /// The drive asks for a pause, of this length if it named one.
+    /// The drive asks for a pause. The length is `None` if the drive named none.
     Wait(Option<Duration>),
-    /// Another session for the path is open, or an editor has the file open. Try again
-    /// after this time.
+    /// Another session for the path is open, or an editor has the file open. The upload
+    /// continues after this time.
     Blocked(Duration),
-    /// This run fails with the code, or this step does when the code is retryable.
+    /// The step fails with the code. If the code is not retryable, the whole run fails.
     Failed(FailureCode),
 }
 
-/// Result of a command.
+/// Result of a [`Command`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum DriveEvent {
-    /// The session expects these bytes; `None` when it names none.
+    /// The session expects these bytes. `None` if it names no range.
     Expects(Option<ExpectedRange>),
     /// The fragment was accepted (202).
     Accepted {
-        /// The bytes that the drive expects next; `None` when it named no range.
+        /// The bytes that the drive expects next. `None` if it named no range.
         next: Option<ExpectedRange>,
         /// Duration of the request.
         took: Duration,
     },
-    /// The document is complete: the drive answered with the item.
+    /// The document is complete. The response contained the item.
     Complete,
     /// The fragment does not start at the offset of the session (416).
     Mismatch,
-    /// The session is gone.
+    /// The session no longer exists.
     Gone,
-    /// A server error, a broken connection, or a success without its body. The command may
-    /// have taken effect.
+    /// A server error, a broken connection, or a success response without its body. The
+    /// command may have taken effect.
     Lost,
-    /// The command had no effect, and a repetition may help. The code is the failure after
-    /// the last repetition.
+    /// The command had no effect, and a repetition may help. If all repetitions fail, the
+    /// upload fails with the code.
     NoEffect(FailureCode),
-    /// No answer in time. The command may have taken effect.
+    /// No response arrived in time. The command may have taken effect.
     TimedOut,
-    /// The time of the invocation ended before the answer. The command may have taken
+    /// The time of the invocation ended before the response. The command may have taken
     /// effect.
     OutOfTime,
     /// An upload session was opened, and its URL is stored.
     Opened,
     /// The upload session is closed.
     Closed {
-        /// Whether the session was still open, so that it was never completed. `false` when
-        /// it had expired, or was deleted or completed before.
+        /// Whether the session was still open, so that it was never completed. It is `false`
+        /// if the session had expired, had been deleted or had been completed.
         was_open: bool,
     },
     /// Result of looking up the destination.
     Found(Occupancy),
-    /// The source is hashed up to this position.
+    /// The source has been hashed up to this position.
     Hashed(u64),
     /// The small document is in memory and hashed.
     Loaded,
@@ -133,40 +134,41 @@ pub enum DriveEvent {
     OtherFile,
     /// The service has not computed the hash yet.
     HashPending,
-    /// The service answered the last byte with an item that is not found at the
+    /// The response to the last byte contained an item that a lookup does not find at the
     /// destination.
     NotSeen,
-    /// The service answered the last byte with a file that it rewrote, and the content
-    /// cannot be compared.
+    /// The response to the last byte contained a file that the service rewrote. Its content
+    /// cannot be compared with the source.
     Unproven,
     /// The new entity tag of the source is recorded.
     Renewed,
     /// The source cannot be read at the moment.
     SourceUnreadable,
-    /// The source has another entity tag than before.
+    /// The source's entity tag has changed.
     SourceChanged,
-    /// The service throttles; the command had no effect.
+    /// The service throttled the request, so the command had no effect. The length is that
+    /// of the pause, if the service named one.
     Throttled(Option<Duration>),
-    /// The item at the path is in the way, has changed, or is being uploaded (409, 412). As
-    /// the result of a lookup: a folder has the document's name.
+    /// The item at the path prevents the write, has changed, or is being uploaded (409, 412).
+    /// As the result of a lookup, it means that a folder has the document's name.
     Conflict,
-    /// Refused, and no repetition in this invocation can help.
+    /// The drive refused the command, and no repetition in this invocation can help.
     Refused(FailureCode),
 }
 
 /// Result of looking up the destination.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Occupancy {
-    /// No file.
+    /// There is no file.
     Nothing,
     /// A file of another size.
     Other,
-    /// A file that may be the document: it has the same size, or the service may have
-    /// rewritten it. The comparison decides.
+    /// A file that may be the document. It has the same size, or the service may have
+    /// rewritten it. [`Command::Verify`] decides.
     SameSize,
     /// A folder with the document's name.
     Folder,
-    /// No file, and a file stands in place of a parent folder.
+    /// There is no file, because another file stands in place of a parent folder.
     FileInPath,
 }
 

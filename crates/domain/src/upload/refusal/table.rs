@@ -1,4 +1,7 @@
-//! The table of refusals by Microsoft Graph.
+//! The table of refusals: docferry's reaction to each error response of Microsoft Graph.
+//!
+//! Each row names operations and statuses, and a reaction to them. The columns are described
+//! in `types`; [`classify`](super::classify) searches the table.
 
 use super::types::{Decision, Occupant, Operation, Row};
 use crate::failure::FailureCode as Code;
@@ -13,22 +16,27 @@ use Operation::{
     SmallPut, Token, UserLookup,
 };
 
-/// Error codes for an unknown upload session, also with status 400.
-const NO_SESSION: &[&str] = &["itemNotFound", "uploadSessionNotFound"];
+/// Error codes for an unknown upload session. Graph sends them with status 400 as well.
+const UNKNOWN_SESSION: &[&str] = &["itemNotFound", "uploadSessionNotFound"];
 /// Error code for an unknown user.
-const NO_USER: &[&str] = &["Request_ResourceNotFound"];
+const UNKNOWN_USER: &[&str] = &["Request_ResourceNotFound"];
 
+/// `PUT` requests to an upload session.
 const FRAGMENTS: &[Operation] = &[Fragment, LastFragment];
+/// Writing calls that address the destination by its path.
 const BY_PATH: &[Operation] = &[CreateSession, SmallPut];
-const ON_GRAPH: &[Operation] = &[CreateSession, SmallPut, ItemLookup, DriveLookup, UserLookup];
-/// Calls that change nothing, and the deletion of a session. All of them may be repeated.
-const HARMLESS: &[Operation] =
+/// Calls to Graph itself, which carry a bearer token.
+const WITH_BEARER_TOKEN: &[Operation] =
+    &[CreateSession, SmallPut, ItemLookup, DriveLookup, UserLookup];
+/// Calls that can be repeated without harm: calls that only read, and the deletion of a
+/// session.
+const REPEATABLE: &[Operation] =
     &[SessionStatus, SessionDelete, ItemLookup, DriveLookup, UserLookup, Token];
 const SERVER_ERRORS: &[u16] = &[500, 501, 502, 504];
 /// Statuses of a conflict with the item at the path.
 const CONFLICTS: &[u16] = &[409, 412];
 
-const UNAVAILABLE: Decision = Repeat { then: Code::DestinationUnavailable };
+const UNAVAILABLE: Decision = Repeat { last_failure: Code::DestinationUnavailable };
 
 /// Creates a row that depends on the status alone.
 const fn by_status(
@@ -59,7 +67,7 @@ const fn conflict(
     Row { policies, occupants, ..by_status(operations, CONFLICTS, decision) }
 }
 
-/// Every refusal with its reaction. The first matching row decides.
+/// Reactions to all refusals. The first matching row decides.
 ///
 /// Under [`ConflictPolicy::Replace`] a conflict is final only when a folder, or a file in
 /// place of a parent folder, occupies the path. The service answers 409 under every policy
@@ -71,22 +79,23 @@ pub const TABLE: &[Row] = &[
         &[507],
         Fail(Code::QuotaExceeded),
     ),
-    by_status(HARMLESS, &[507], UNAVAILABLE),
+    by_status(REPEATABLE, &[507], UNAVAILABLE),
     by_status(&[CreateSession, Fragment, LastFragment, SmallPut], SERVER_ERRORS, Reconcile),
-    by_status(HARMLESS, SERVER_ERRORS, UNAVAILABLE),
+    by_status(REPEATABLE, SERVER_ERRORS, UNAVAILABLE),
     // Calls with a bearer token.
-    by_status(ON_GRAPH, &[401], RenewToken),
+    by_status(WITH_BEARER_TOKEN, &[401], RenewToken),
     by_status(
         &[CreateSession, SmallPut, DriveLookup, UserLookup],
         &[403],
         Fail(Code::DestinationUnauthorized),
     ),
-    // The document may be there, and the same token has just been accepted for the upload.
-    by_status(&[ItemLookup], &[403], Repeat { then: Code::DestinationUnauthorized }),
+    // Not final: the document may be at the destination, and Graph has just accepted the
+    // same token for the upload.
+    by_status(&[ItemLookup], &[403], Repeat { last_failure: Code::DestinationUnauthorized }),
     by_code(
         &[CreateSession, SmallPut, ItemLookup, DriveLookup],
         &[404, 410],
-        NO_USER,
+        UNKNOWN_USER,
         Fail(Code::RecipientNotFound),
     ),
     by_status(BY_PATH, &[404, 410], CheckDrive),
@@ -97,7 +106,7 @@ pub const TABLE: &[Row] = &[
     by_status(&[ItemLookup], &[409, 412, 416], UNAVAILABLE),
     // Upload URLs carry their own credential.
     by_status(&[Fragment, LastFragment, SessionStatus], &[401, 403, 404, 410], NewSession),
-    by_code(FRAGMENTS, &[400], NO_SESSION, NewSession),
+    by_code(FRAGMENTS, &[400], UNKNOWN_SESSION, NewSession),
     by_status(&[SessionStatus], &[400], NewSession),
     by_status(&[SessionStatus], &[409, 412, 416], UNAVAILABLE),
     by_status(&[SessionDelete], &[400, 401, 403, 404, 410], AlreadyGone),
@@ -130,7 +139,7 @@ pub const TABLE: &[Row] = &[
     ),
     by_status(&[CreateSession], CONFLICTS, WaitForPath),
     by_status(FRAGMENTS, CONFLICTS, NewSession),
-    by_status(&[SmallPut], CONFLICTS, Repeat { then: Code::DestinationLocked }),
+    by_status(&[SmallPut], CONFLICTS, Repeat { last_failure: Code::DestinationLocked }),
     // Other refusals.
     by_status(
         &[

@@ -1,9 +1,10 @@
-//! Columns of the table of refusals.
+//! Columns of the table of refusals ([`TABLE`](super::TABLE)): the conditions under which
+//! Microsoft Graph refuses a call, and the reaction of docferry.
 
 use crate::failure::FailureCode;
 use crate::upload::ConflictPolicy;
 
-/// Call of docferry to Microsoft Graph.
+/// Kind of a call to Microsoft Graph.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Operation {
     /// `POST …:/createUploadSession`.
@@ -44,10 +45,10 @@ impl Operation {
     ];
 }
 
-/// Occupant of the destination's path, found when a conflict is looked up.
+/// Item at the destination's path, as a lookup after a conflict finds it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Occupant {
-    /// Nothing.
+    /// There is no item.
     Nothing,
     /// A file that is not the document.
     File,
@@ -62,51 +63,54 @@ impl Occupant {
     pub const ALL: [Self; 4] = [Self::Nothing, Self::File, Self::Folder, Self::FileInPath];
 }
 
-/// Reaction of docferry to a refusal. Every repetition is limited in number.
+/// Reaction of docferry to a refusal. The number of repetitions is always limited.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Decision {
-    /// The call had no effect: wait as long as `Retry-After` says, then repeat it.
+    /// Wait as long as `Retry-After` says, then repeat the call, which had no effect.
     Wait,
     /// Renew the token once and repeat the call. A second refusal is
     /// [`FailureCode::DestinationUnauthorized`].
     RenewToken,
-    /// The call had no effect: repeat it, and fail with `then` when that does not help.
+    /// Repeat the call, which had no effect.
     Repeat {
-        /// The failure after the last repetition.
-        then: FailureCode,
+        /// Failure of the upload when the last repetition is refused as well.
+        last_failure: FailureCode,
     },
-    /// The call may have taken effect: ask the session or look up the destination before
-    /// repeating it.
+    /// Query the session or look up the destination before the call is repeated, because it
+    /// may have taken effect.
     Reconcile,
-    /// Ask the session for its offset and continue there.
+    /// Query the session for its offset and continue there.
     Resume,
-    /// The upload URL is invalid or its item changed: look up the destination, then open
-    /// another session.
+    /// Look up the destination, then open a new session. The upload URL is invalid or the
+    /// item at the destination has changed.
     NewSession,
-    /// Another session or an editor holds the path: wait and open again, for longer than a
-    /// session lives. After that, [`FailureCode::DestinationLocked`].
+    /// Wait, then try to open a session again, because another session or an editor holds the
+    /// path. The waits together exceed the lifetime of a session. After the last wait the
+    /// upload fails with [`FailureCode::DestinationLocked`].
     WaitForPath,
     /// Try the next numbered name.
     NextNumber,
-    /// Look up the drive. Without one the transfer fails; otherwise repeat the call.
+    /// Look up the recipient's drive. If it exists, repeat the call. If it does not exist,
+    /// the transfer fails.
     CheckDrive,
-    /// The session has ended already; there is nothing to delete.
+    /// Nothing, because the session that was to be deleted has already ended.
     AlreadyGone,
-    /// There is no item at the path, provided that the recipient has a drive.
+    /// Treat the path as free. There is no item at the path if the recipient has a drive.
     Absent,
     /// Fail this try with the code. The workflow repeats the step when the code is
     /// retryable.
     Fail(FailureCode),
 }
 
-/// Row of [`TABLE`](super::TABLE). An empty list matches everything.
+/// Row of [`TABLE`](super::TABLE): conditions and the reaction when all of them match. An
+/// empty list is a condition that always matches.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Row {
     /// Operations that were refused.
     pub operations: &'static [Operation],
     /// HTTP statuses of the refusal.
     pub statuses: &'static [u16],
-    /// Error codes, one of which the answer's body contains.
+    /// Error codes, one of which must be in the body of the response.
     pub codes: &'static [&'static str],
     /// Conflict policies of the deployment.
     pub policies: &'static [ConflictPolicy],
@@ -117,16 +121,16 @@ pub struct Row {
 }
 
 impl Row {
-    /// Returns whether the row is about this operation and status, whatever its other
-    /// conditions.
+    /// Returns whether the row lists this operation and this status. The row's other
+    /// conditions are not checked.
     #[must_use]
     pub fn is_about(&self, operation: Operation, status: u16) -> bool {
         self.operations.contains(&operation) && self.statuses.contains(&status)
     }
 
-    /// Returns whether the row has no error codes or one of `codes`.
-    pub(super) fn names_one_of<C: AsRef<str>>(&self, codes: &[C]) -> bool {
-        let is_named = |code: &C| self.codes.contains(&code.as_ref());
-        self.codes.is_empty() || codes.iter().any(is_named)
+    /// Returns whether the row lists no error code or lists one of `error_codes`.
+    pub(super) fn matches_codes<C: AsRef<str>>(&self, error_codes: &[C]) -> bool {
+        let is_listed = |code: &C| self.codes.contains(&code.as_ref());
+        self.codes.is_empty() || error_codes.iter().any(is_listed)
     }
 }

@@ -1,4 +1,5 @@
-//! Rows with faults of a fragment in the middle of the document.
+//! Rows of the fault table with faults of a fragment in the middle of the document, with
+//! throttling, and with changes of the source object.
 
 use docferry_domain::failure::FailureCode::*;
 use docferry_testkit::World;
@@ -11,7 +12,8 @@ use crate::row::{Row, SMALL_SIZE, large, small};
 
 /// Rows with faults of the second fragment.
 pub(super) fn fragments() -> Vec<Row> {
-    let stored = |x: f64, status: u16| json!({ "operation": "fragment", "position": 2, "status": status, "storeFraction": x });
+    // The simulator stores this share of the fragment's bytes and then returns the status.
+    let stored = |share: f64, status: u16| json!({ "operation": "fragment", "position": 2, "status": status, "storeFraction": share });
     vec![
         large("F7", "fragment 2: stored, response lost", second_fragment_rule("dropResponse", json!(true))),
         large(

@@ -1,4 +1,5 @@
-//! Rows with faults of the last fragment.
+//! Rows of the fault table with faults of the last fragment of a document, whose response completes
+//! the upload.
 
 use docferry_app::ports::ConflictPolicy::{Fail, Rename};
 use docferry_domain::failure::FailureCode::*;
@@ -10,25 +11,37 @@ use crate::row::{LARGE_SIZE, Row, large};
 
 /// Rows with faults of the last fragment.
 pub(super) fn last_fragment() -> Vec<Row> {
-    let last_with =
+    let last_fragment_rule =
         |field: &str, value: Value| json!({ "operation": "lastFragment", field: value });
     let last_500 =
         |count: u32| json!({ "operation": "lastFragment", "status": 500, "count": count });
-    // After three failures of the last fragment, a new session uses fragments of half the size.
-    // This is the size of the last fragment there.
+    // After three failures of the last fragment, the client opens a new session and sends fragments
+    // of half the size. This is the size of the last fragment in the new session.
     let last_of_halved = LARGE_SIZE as i64 % (FRAGMENT_SIZE / 2);
     vec![
-        large("F11", "last: stored, response lost", last_with("dropResponse", json!(true))),
-        large("F11", "last: stored, response lost, rename", last_with("dropResponse", json!(true)))
-            .with_policy(Rename)
-            .with_existing_file()
-            .expect_files(2),
-        large("F11", "last: stored, response lost, fail", last_with("dropResponse", json!(true)))
-            .with_policy(Fail),
-        large("F11", "last: 500 once", last_with("status", json!(500)))
+        large(
+            "F11",
+            "last: stored, response lost",
+            last_fragment_rule("dropResponse", json!(true)),
+        ),
+        large(
+            "F11",
+            "last: stored, response lost, rename",
+            last_fragment_rule("dropResponse", json!(true)),
+        )
+        .with_policy(Rename)
+        .with_existing_file()
+        .expect_files(2),
+        large(
+            "F11",
+            "last: stored, response lost, fail",
+            last_fragment_rule("dropResponse", json!(true)),
+        )
+        .with_policy(Fail),
+        large("F11", "last: 500 once", last_fragment_rule("status", json!(500)))
             .expect_resent_bytes(LAST_FRAGMENT_SIZE),
-        large("F11", "last: 201 without an item", last_with("noItem", json!(true))),
-        large("F11", "last: 201 without a hash", last_with("noHash", json!(true))),
+        large("F11", "last: 201 without an item", last_fragment_rule("noItem", json!(true))),
+        large("F11", "last: 201 without a hash", last_fragment_rule("noHash", json!(true))),
         large(
             "F11",
             "last: 201, hash missing twice",
@@ -41,9 +54,9 @@ pub(super) fn last_fragment() -> Vec<Row> {
             .expect_resent_bytes(3 * LAST_FRAGMENT_SIZE + LARGE_SIZE as i64 - LAST_FRAGMENT_SIZE)
             .expect_sessions(2),
         large("F13", "last: 500 always", last_500(0))
-            // The first session receives the document with three tries of its last fragment. The
-            // second one receives all but its last fragment, then three tries of that, and three
-            // more for each retry of the workflow.
+            // The first session receives the document, and its last fragment two more times. The
+            // second session receives all fragments except the last, and then three tries of the
+            // last fragment. Each retry of the workflow sends three more tries.
             .expect_failure(
                 DestinationUnavailable,
                 2 * LARGE_SIZE as i64
@@ -52,9 +65,13 @@ pub(super) fn last_fragment() -> Vec<Row> {
                     + 3 * i64::from(RETRIES) * last_of_halved,
             )
             .expect_sessions(2),
-        large("F14", "last: an Office file is rewritten", last_with("rewrite", json!(true)))
-            .with_name("order.docx")
-            .expect_rewritten(),
+        large(
+            "F14",
+            "last: an Office file is rewritten",
+            last_fragment_rule("rewrite", json!(true)),
+        )
+        .with_name("order.docx")
+        .expect_rewritten(),
         large(
             "F14",
             "last: an Office file is rewritten, response lost",
@@ -65,13 +82,13 @@ pub(super) fn last_fragment() -> Vec<Row> {
         .with_name("order.docx")
         .expect_resent_bytes(LARGE_SIZE as i64)
         .expect_sessions(2),
-        large("F14", "last: a .doc is rewritten", last_with("rewrite", json!(true)))
+        large("F14", "last: a .doc is rewritten", last_fragment_rule("rewrite", json!(true)))
             .with_name("order.doc")
             .expect_rewritten(),
-        large("F14", "last: a .jpg is rewritten", last_with("rewrite", json!(true)))
+        large("F14", "last: a .jpg is rewritten", last_fragment_rule("rewrite", json!(true)))
             .with_name("photo.jpg")
             .expect_rewritten(),
-        large("F14", "last: a container is rewritten", last_with("rewrite", json!(true)))
+        large("F14", "last: a container is rewritten", last_fragment_rule("rewrite", json!(true)))
             .with_name("order.docx")
             .into_zip_container()
             .expect_rewritten(),
@@ -111,10 +128,10 @@ pub(super) fn last_fragment() -> Vec<Row> {
         .into_zip_container()
         .expect_failure(DestinationRewritten, LARGE_SIZE as i64)
         .expect_files(1),
-        large("F14", "last: 201 with another size", last_with("rewrite", json!(true)))
+        large("F14", "last: 201 with another size", last_fragment_rule("rewrite", json!(true)))
             .expect_failure(VerificationFailed, LARGE_SIZE as i64)
             .expect_files(1),
-        large("F14", "last: 201 with another hash", last_with("corruptHash", json!(true)))
+        large("F14", "last: 201 with another hash", last_fragment_rule("corruptHash", json!(true)))
             .expect_failure(VerificationFailed, LARGE_SIZE as i64)
             .expect_files(1),
     ]

@@ -1,4 +1,4 @@
-//! Fault table: every fault, by position, with its expected result.
+//! Fault table: the known faults of an upload to Microsoft Graph, each with its expected result.
 
 mod fragments;
 mod last_fragment;
@@ -9,6 +9,7 @@ mod whole_put;
 
 use crate::row::Row;
 
+/// Returns all rows of the fault table.
 pub(crate) fn rows() -> Vec<Row> {
     [
         session::session_creation(),

@@ -1,4 +1,4 @@
-//! Rows in which the service refuses a request.
+//! Rows of the fault table in which Microsoft Graph refuses a request with an error status.
 
 use docferry_app::ports::ConflictPolicy::Fail;
 use docferry_domain::failure::FailureCode::*;
@@ -8,10 +8,10 @@ use super::rules::{FRAGMENT_SIZE, LAST_FRAGMENT_SIZE, always_locked, second_frag
 use crate::bench::RETRIES;
 use crate::row::{LARGE_SIZE, Row, large};
 
-/// Rows in which the service refuses a request.
+/// Rows in which Microsoft Graph refuses a request with an error status.
 pub(super) fn refusals() -> Vec<Row> {
-    let last = |status: u16| json!({ "operation": "lastFragment", "status": status });
-    let creation = |status: u16| json!({ "operation": "createSession", "status": status });
+    let last_fragment = |status: u16| json!({ "operation": "lastFragment", "status": status });
+    let session_creation = |status: u16| json!({ "operation": "createSession", "status": status });
     let with_code =
         |code: &str| json!({ "operation": "createSession", "status": 400, "code": code });
     vec![
@@ -21,22 +21,22 @@ pub(super) fn refusals() -> Vec<Row> {
             .expect_failure(DestinationConflict, 0)
             .expect_sessions(0)
             .expect_files(1),
-        large("F12", "last: 409", last(409)).expect_resent_bytes(LARGE_SIZE as i64).expect_sessions(2),
+        large("F12", "last: 409", last_fragment(409)).expect_resent_bytes(LARGE_SIZE as i64).expect_sessions(2),
         large("F12", "last: 409 always", json!({
             "operation": "lastFragment", "status": 409, "count": 0,
         }))
         .expect_failure(DestinationLocked, 5 * LARGE_SIZE as i64)
         .expect_sessions(5),
-        large("F12", "createSession: 423", creation(423)),
+        large("F12", "createSession: 423", session_creation(423)),
         large("F12", "createSession: 423 always", always_locked("createSession"))
             .expect_failure(DestinationLocked, 0)
             .expect_sessions(0),
-        large("F12", "last: 423", last(423)).expect_resent_bytes(LAST_FRAGMENT_SIZE),
+        large("F12", "last: 423", last_fragment(423)).expect_resent_bytes(LAST_FRAGMENT_SIZE),
         large("F12", "last: 423 always", always_locked("lastFragment"))
             .expect_failure(DestinationLocked, LARGE_SIZE as i64 + i64::from(RETRIES) * LAST_FRAGMENT_SIZE),
-        large("F12", "createSession: 507", creation(507)).expect_failure(QuotaExceeded, 0).expect_sessions(0),
-        large("F12", "last: 507", last(507)).expect_failure(QuotaExceeded, LARGE_SIZE as i64),
-        large("–", "createSession: 403", creation(403))
+        large("F12", "createSession: 507", session_creation(507)).expect_failure(QuotaExceeded, 0).expect_sessions(0),
+        large("F12", "last: 507", last_fragment(507)).expect_failure(QuotaExceeded, LARGE_SIZE as i64),
+        large("–", "createSession: 403", session_creation(403))
             .expect_failure(DestinationUnauthorized, 0)
             .expect_sessions(0),
         large("–", "createSession: 400 invalidPath", with_code("invalidPath"))

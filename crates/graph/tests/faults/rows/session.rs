@@ -1,4 +1,4 @@
-//! Rows with faults of upload sessions.
+//! Rows of the fault table without a fault, and with faults of upload sessions.
 
 use docferry_app::ports::ConflictPolicy::Fail;
 use docferry_domain::failure::FailureCode::*;
@@ -9,21 +9,21 @@ use crate::row::{Row, SMALL_SIZE, large, row, small};
 
 /// Rows without a fault, and with faults of the creation of the session.
 pub(super) fn session_creation() -> Vec<Row> {
-    let lost = || json!({ "operation": "createSession", "dropResponse": true });
+    let response_lost = || json!({ "operation": "createSession", "dropResponse": true });
     vec![
         large("–", "none", json!([])),
         small("–", "none, put whole", json!([])),
         row("–", "none, empty", 0, json!([])),
-        large("F6", "createSession: response lost", lost())
+        large("F6", "createSession: response lost", response_lost())
             .with_expiring_sessions()
             .expect_sessions(2),
-        large("F6", "createSession: response lost, older file", lost())
+        large("F6", "createSession: response lost, older file", response_lost())
             .with_existing_file()
             .with_expiring_sessions()
             .expect_sessions(2),
-        large("F6", "createSession: response lost, session never expires", lost())
+        large("F6", "createSession: response lost, session never expires", response_lost())
             .expect_failure(DestinationLocked, 0),
-        large("F6", "createSession: response lost, policy fail", lost())
+        large("F6", "createSession: response lost, policy fail", response_lost())
             .with_policy(Fail)
             .with_expiring_sessions()
             .expect_sessions(2),

@@ -1,4 +1,5 @@
-//! Rows of documents that are uploaded in one request.
+//! Rows of the fault table for small documents, which are uploaded in one request without a
+//! session.
 
 use docferry_app::ports::ConflictPolicy::{Fail, Rename};
 use docferry_domain::failure::FailureCode::*;
@@ -8,7 +9,7 @@ use super::rules::always_locked;
 use crate::bench::RETRIES;
 use crate::row::{Row, SMALL_SIZE, row, small};
 
-/// Rows of documents that are uploaded in one request.
+/// Rows for documents that are uploaded in one request.
 pub(super) fn whole_put() -> Vec<Row> {
     let put = |field: &str, value: Value| json!({ "operation": "simplePut", field: value });
     let stored_500 = json!({ "operation": "simplePut", "status": 500, "storeFraction": 1 });

@@ -1,9 +1,10 @@
-//! Traits that types must implement.
+//! Finds the traits that the bounds of a declaration require: `T: Store`, `impl Store`, `dyn
+//! Store`.
 
 use syn::{GenericParam, Type, TypeParamBound, WherePredicate};
 
-use super::index::{Function, Key, key_of};
-use super::types::{Kind, Scope, Types};
+use super::index::{Function, ItemKey, key_of};
+use super::types::{Scope, Types, ValueType};
 use crate::source::ModuleId;
 
 impl Types<'_> {
@@ -14,7 +15,7 @@ impl Types<'_> {
     }
 
     /// Returns the traits that a type parameter must implement.
-    pub(super) fn bounds_of_parameter(&self, scope: Scope<'_>, name: &str) -> Vec<Key> {
+    pub(super) fn bounds_of_parameter(&self, scope: Scope<'_>, name: &str) -> Vec<ItemKey> {
         let mut found = Vec::new();
         for generics in scope.generics {
             for parameter in &generics.params {
@@ -37,20 +38,20 @@ impl Types<'_> {
         found
     }
 
-    /// Returns the type of a value of which only traits are known.
+    /// Returns the type of a value of which only the implemented traits are known.
     pub(super) fn of_bounds<'b>(
         &self,
         module: ModuleId,
         bounds: impl Iterator<Item = &'b TypeParamBound>,
-    ) -> Kind {
-        Kind::Bounds(self.traits(module, bounds))
+    ) -> ValueType {
+        ValueType::Bounds(self.traits(module, bounds))
     }
 
     fn traits<'b>(
         &self,
         module: ModuleId,
         bounds: impl Iterator<Item = &'b TypeParamBound>,
-    ) -> Vec<Key> {
+    ) -> Vec<ItemKey> {
         let paths = bounds.filter_map(|bound| match bound {
             TypeParamBound::Trait(bound) => Some(&bound.path),
             _ => None,
@@ -58,24 +59,24 @@ impl Types<'_> {
         paths.filter_map(|path| key_of(self.workspace, module, path)).collect()
     }
 
-    /// Adds the supertraits of traits.
-    pub(super) fn with_supertraits(&self, mut traits: Vec<Key>) -> Vec<Key> {
-        let mut position = 0;
-        while let Some(key) = traits.get(position).cloned() {
+    /// Returns the traits together with all their supertraits.
+    pub(super) fn with_supertraits(&self, mut traits: Vec<ItemKey>) -> Vec<ItemKey> {
+        let mut next_trait = 0;
+        while let Some(key) = traits.get(next_trait).cloned() {
             if let Some(item) = self.index.traits.get(&key) {
-                for found in self.traits(key.0, item.supertraits.iter()) {
+                for found in self.traits(key.module, item.supertraits.iter()) {
                     if !traits.contains(&found) {
                         traits.push(found);
                     }
                 }
             }
-            position += 1;
+            next_trait += 1;
         }
         traits
     }
 
     /// Returns the traits that a type parameter of a function must implement.
-    pub(super) fn parameter_traits(&self, function: &Function<'_>, name: &str) -> Vec<Key> {
+    pub(super) fn parameter_traits(&self, function: &Function<'_>, name: &str) -> Vec<ItemKey> {
         self.with_supertraits(self.bounds_of_parameter(Scope::of(function), name))
     }
 }

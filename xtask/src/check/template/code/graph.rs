@@ -1,58 +1,60 @@
-//! Determines which functions a program can call.
+//! Determines which functions and AWS operations a program can call, from its source code.
 //!
-//! The call graph contains at least the calls that can happen. A method call on a value whose type
-//! is not known reaches every method of that name that the module can call. A call of a trait's method reaches the
-//! implementations by the types that the program names.
+//! The result may contain too many calls, but never too few. A method call on a value of an unknown
+//! type counts as a call of every method with that name that is visible to the module. A call of a
+//! trait's method counts as a call of its implementations by all types that the program names.
 
 use std::collections::BTreeSet;
 
 use syn::visit::{self, Visit};
 use syn::{Expr, ExprMethodCall};
 
-use super::index::{Function, FunctionId, Key};
-use super::types::{Kind, Types};
+use super::index::{Function, FunctionId, ItemKey};
+use super::types::{Types, ValueType};
 use crate::source::{ModuleId, Target, expressions_of, references_in, segments_of};
 
 /// Functions and operations of the AWS SDK that a program can reach.
 #[derive(Debug, Default)]
 pub(super) struct Reached {
     pub(super) functions: BTreeSet<FunctionId>,
-    /// Service and operation: `kms`, `encrypt`. Constructed parts of a request count by their
-    /// names: `dynamodb`, `Put`.
+    /// Pairs of an AWS service and an operation, such as `kms` and `encrypt`. A part of a request
+    /// that the program builds counts as an operation with the name of the part's type, such as
+    /// `dynamodb` and `Put`.
     pub(super) operations: BTreeSet<(String, String)>,
     /// Types that the program names.
-    types: BTreeSet<Key>,
+    types: BTreeSet<ItemKey>,
     /// Methods of traits that the program calls.
-    methods: BTreeSet<(Key, String)>,
+    methods: BTreeSet<(ItemKey, String)>,
     /// Methods of types that are called on values of unknown types.
-    candidates: BTreeSet<(Key, FunctionId)>,
+    candidates: BTreeSet<(ItemKey, FunctionId)>,
 }
 
-/// Returns what a program reaches, except through the methods of `excluded` types.
+/// Returns the functions and operations that `main` reaches, except through the methods of types
+/// with the names in `excluded`.
 pub(super) fn reach(types: &Types<'_>, main: ModuleId, excluded: &[&str]) -> Reached {
     let index = types.index;
     let mut reached = Reached::default();
-    let main = index.free.get(&(main, "main".to_owned()));
+    let main = index.free.get(&ItemKey { module: main, name: "main".to_owned() });
     let mut to_visit: Vec<_> = main.copied().into_iter().collect();
     while let Some(id) = to_visit.pop() {
         let function = &index.functions[id];
         let is_excluded =
-            |owner: &Key| excluded.contains(&owner.1.as_str()) && !function.is_constructor();
+            |owner: &ItemKey| excluded.contains(&owner.name.as_str()) && !function.is_constructor();
         if function.owner.as_ref().is_some_and(is_excluded) || !reached.functions.insert(id) {
             continue;
         }
-        let mut calls = Calls { types, function, reached: &mut reached, found: vec![] };
-        calls.visit_signature(function.signature);
+        let mut visitor = CallVisitor { types, function, reached: &mut reached, called: vec![] };
+        visitor.visit_signature(function.signature);
         if let Some(body) = function.body {
-            calls.visit_block(body);
+            visitor.visit_block(body);
         }
-        to_visit.append(&mut calls.found);
-        let Reached { candidates, types: named, functions, .. } = &reached;
-        let called = candidates.iter().filter(|(owner, _)| named.contains(owner));
-        to_visit.extend(called.map(|(_, id)| *id).filter(|id| !functions.contains(id)));
+        to_visit.append(&mut visitor.called);
+        let Reached { candidates, types: named_types, functions, .. } = &reached;
+        let methods = candidates.iter().filter(|(owner, _)| named_types.contains(owner));
+        to_visit.extend(methods.map(|(_, id)| *id).filter(|id| !functions.contains(id)));
         for method in &reached.methods {
-            let all = index.implementations.get(method).into_iter().flatten();
-            to_visit.extend(all.filter_map(|(owner, id)| {
+            let implementations = index.implementations.get(method).into_iter().flatten();
+            to_visit.extend(implementations.filter_map(|(owner, id)| {
                 let is_used = owner.as_ref().is_none_or(|owner| reached.types.contains(owner));
                 (is_used && !reached.functions.contains(id)).then_some(*id)
             }));
@@ -62,26 +64,28 @@ pub(super) fn reach(types: &Types<'_>, main: ModuleId, excluded: &[&str]) -> Rea
 }
 
 impl Function<'_> {
+    /// Returns whether the function has no `self`.
     fn is_constructor(&self) -> bool {
         self.signature.receiver().is_none()
     }
 
-    /// Number of arguments after `self`.
+    /// Returns the number of arguments after `self`.
     fn argument_count(&self) -> usize {
         self.signature.inputs.len() - usize::from(self.signature.receiver().is_some())
     }
 }
 
 /// Visitor of the calls in one function.
-struct Calls<'a> {
+struct CallVisitor<'a> {
     types: &'a Types<'a>,
     function: &'a Function<'a>,
     reached: &'a mut Reached,
-    found: Vec<FunctionId>,
+    /// Functions that the visited function calls.
+    called: Vec<FunctionId>,
 }
 
-impl Calls<'_> {
-    /// Adds what a path names: a function, a method, or a type.
+impl CallVisitor<'_> {
+    /// Adds the function, method or type that a path names.
     fn add_path(&mut self, path: &[String]) {
         let module = self.function.module;
         if let [first, method] = path {
@@ -97,8 +101,8 @@ impl Calls<'_> {
         }
         match self.types.workspace.resolve(module, path) {
             Some(Target::Item { module, path }) => {
-                let key = (module, path[0].clone());
-                self.found.extend(self.types.index.free.get(&key));
+                let key = ItemKey { module, name: path[0].clone() };
+                self.called.extend(self.types.index.free.get(&key));
                 if self.types.index.types.contains_key(&key) {
                     self.reached.types.insert(key.clone());
                 }
@@ -119,47 +123,52 @@ impl Calls<'_> {
         }
     }
 
-    /// Adds a method of a type or trait. Returns whether there is one.
-    fn add_method(&mut self, owner: &Key, name: &str) -> bool {
+    /// Adds a method of a type or trait. Returns whether the type or trait has such a method.
+    fn add_method(&mut self, owner: &ItemKey, name: &str) -> bool {
         let index = self.types.index;
         let key = (owner.clone(), name.to_owned());
         let methods = index.methods.get(&key).into_iter().flatten();
         let found = methods.chain(index.declared.get(&key)).copied().collect::<Vec<_>>();
-        self.found.extend(&found);
+        self.called.extend(&found);
         if index.declared.contains_key(&key) {
             self.reached.methods.insert(key);
         }
         !found.is_empty()
     }
 
-    fn add_method_call(&mut self, receiver: &Kind, name: &str, arguments: usize) {
+    /// Adds the methods that a call on a receiver of this type can reach.
+    fn add_method_call(&mut self, receiver: &ValueType, name: &str, arguments: usize) {
         let owners = match receiver {
-            Kind::Own(key) => vec![key.clone()],
-            Kind::Bounds(traits) => self.types.with_supertraits(traits.clone()),
-            Kind::Client(service) if arguments == 0 => {
+            ValueType::Own(key) => vec![key.clone()],
+            ValueType::Bounds(traits) => self.types.with_supertraits(traits.clone()),
+            ValueType::Client(service) if arguments == 0 => {
                 self.reached.operations.insert((service.clone(), name.to_owned()));
                 return;
             }
-            Kind::Client(_) | Kind::Foreign => return,
-            Kind::Unknown => Vec::new(),
+            ValueType::Client(_) | ValueType::Foreign => return,
+            ValueType::Unknown => Vec::new(),
         };
-        let found: Vec<_> = owners.iter().map(|owner| self.add_method(owner, name)).collect();
-        if !found.contains(&true) {
+        let was_found: Vec<_> = owners.iter().map(|owner| self.add_method(owner, name)).collect();
+        if !was_found.contains(&true) {
             self.add_methods_named(name, Some(arguments));
         }
     }
 
-    /// Adds every method of a name that the function can call on some type.
+    /// Adds every method with this name that the function can call on any type. `arguments` is the
+    /// number of arguments, if it is known.
     fn add_methods_named(&mut self, name: &str, arguments: Option<usize>) {
         let index = self.types.index;
-        let fits = |id: &FunctionId| {
+        let has_matching_arguments = |id: &FunctionId| {
             let function = &index.functions[*id];
             arguments.is_none_or(|count| count == function.argument_count())
                 && function.signature.receiver().is_some()
         };
         for ((key, method), id) in &index.declared {
             let module = self.function.module;
-            if method == name && fits(id) && self.types.visible.has_trait(module, key) {
+            if method == name
+                && has_matching_arguments(id)
+                && self.types.visible.has_trait(module, key)
+            {
                 self.add_method(key, name);
             }
         }
@@ -170,14 +179,14 @@ impl Calls<'_> {
         };
         for ((key, method), ids) in &index.methods {
             if method == name {
-                let ids = ids.iter().filter(is_visible).filter(|id| fits(id));
+                let ids = ids.iter().filter(is_visible).filter(|id| has_matching_arguments(id));
                 self.reached.candidates.extend(ids.map(|id| (key.clone(), *id)));
             }
         }
     }
 }
 
-impl Visit<'_> for Calls<'_> {
+impl Visit<'_> for CallVisitor<'_> {
     fn visit_path(&mut self, path: &syn::Path) {
         self.add_path(&segments_of(path));
         visit::visit_path(self, path);

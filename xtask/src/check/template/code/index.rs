@@ -1,4 +1,6 @@
-//! Functions, types and traits of the code that runs in Lambda.
+//! Index of the functions, types and traits in the source code that runs in Lambda.
+//!
+//! The analysis of the call graph looks up definitions in this index by their module and name.
 
 use std::collections::BTreeMap;
 
@@ -9,32 +11,43 @@ use syn::{
 
 use crate::source::{ModuleId, Target, Workspace, segments_of};
 
-/// A type or trait: its module and name.
-pub(super) type Key = (ModuleId, String);
+/// Key of a type, a trait or a free function.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) struct ItemKey {
+    pub(super) module: ModuleId,
+    pub(super) name: String,
+}
 
-/// Index of a function in [`Index::functions`].
+impl ItemKey {
+    fn new(module: ModuleId, name: &syn::Ident) -> Self {
+        Self { module, name: name.to_string() }
+    }
+}
+
+/// Position of a function in [`Index::functions`].
 pub(super) type FunctionId = usize;
 
-/// A method of a trait's implementation, with the type. A type of `None` stands for all types, or
-/// for one outside the workspace.
-pub(super) type Implementation = (Option<Key>, FunctionId);
+/// The type that implements a trait, and one method of the implementation. `None` in place of the
+/// type stands for all types or for a type outside the workspace.
+pub(super) type Implementation = (Option<ItemKey>, FunctionId);
 
 /// A function or method.
 pub(super) struct Function<'a> {
     pub(super) module: ModuleId,
-    /// Type of `self` or, in a trait, the trait.
-    pub(super) owner: Option<Key>,
-    /// Module within which an inherent method is visible. `None` for other functions.
+    /// Type of `self`, or the trait if the function is declared in a trait.
+    pub(super) owner: Option<ItemKey>,
+    /// Module within which an inherent method is visible. `None` if this is not an inherent method.
     pub(super) visible_in: Option<ModuleId>,
     pub(super) signature: &'a Signature,
     pub(super) body: Option<&'a Block>,
-    /// Names that the body binds, which may hide parameters, with their values if there is one.
+    /// Names that the body binds, with their values if the value is known. They may hide
+    /// parameters.
     pub(super) locals: BTreeMap<String, Option<&'a Expr>>,
     /// Generics of the function and of the `impl` block or trait around it.
     pub(super) generics: Vec<&'a Generics>,
 }
 
-/// A type whose definition is known.
+/// Definition of a type of the workspace.
 pub(super) struct Definition<'a> {
     pub(super) fields: BTreeMap<String, &'a Type>,
     pub(super) generics: &'a Generics,
@@ -44,16 +57,17 @@ pub(super) struct Definition<'a> {
 #[derive(Default)]
 pub(super) struct Index<'a> {
     pub(super) functions: Vec<Function<'a>>,
-    pub(super) free: BTreeMap<Key, FunctionId>,
-    /// Methods of types, inherent ones and those of traits.
-    pub(super) methods: BTreeMap<(Key, String), Vec<FunctionId>>,
-    /// Declarations in traits.
-    pub(super) declared: BTreeMap<(Key, String), FunctionId>,
-    /// Implementations of the methods of traits.
-    pub(super) implementations: BTreeMap<(Key, String), Vec<Implementation>>,
-    pub(super) types: BTreeMap<Key, Definition<'a>>,
-    pub(super) aliases: BTreeMap<Key, &'a Type>,
-    pub(super) traits: BTreeMap<Key, &'a syn::ItemTrait>,
+    /// Functions that are not methods.
+    pub(super) free: BTreeMap<ItemKey, FunctionId>,
+    /// Methods of types, by the type and the name: inherent methods and methods of traits.
+    pub(super) methods: BTreeMap<(ItemKey, String), Vec<FunctionId>>,
+    /// Methods that traits declare, by the trait and the name.
+    pub(super) declared: BTreeMap<(ItemKey, String), FunctionId>,
+    /// Implementations of the methods of traits, by the trait and the name.
+    pub(super) implementations: BTreeMap<(ItemKey, String), Vec<Implementation>>,
+    pub(super) types: BTreeMap<ItemKey, Definition<'a>>,
+    pub(super) aliases: BTreeMap<ItemKey, &'a Type>,
+    pub(super) traits: BTreeMap<ItemKey, &'a syn::ItemTrait>,
 }
 
 impl<'a> Index<'a> {
@@ -72,20 +86,20 @@ impl<'a> Index<'a> {
             Item::Fn(item) => {
                 let generics = vec![&item.sig.generics];
                 let id = self.add_function(module, None, &item.sig, Some(&item.block), generics);
-                self.free.insert((module, item.sig.ident.to_string()), id);
+                self.free.insert(ItemKey::new(module, &item.sig.ident), id);
             }
             Item::Struct(item) => {
-                let fields = named_fields(&item.fields);
+                let fields = field_types(&item.fields);
                 let definition = Definition { fields, generics: &item.generics };
-                self.types.insert((module, item.ident.to_string()), definition);
+                self.types.insert(ItemKey::new(module, &item.ident), definition);
             }
             Item::Enum(item) => {
-                let fields = item.variants.iter().flat_map(|variant| named_fields(&variant.fields));
+                let fields = item.variants.iter().flat_map(|variant| field_types(&variant.fields));
                 let definition = Definition { fields: fields.collect(), generics: &item.generics };
-                self.types.insert((module, item.ident.to_string()), definition);
+                self.types.insert(ItemKey::new(module, &item.ident), definition);
             }
             Item::Type(item) => {
-                self.aliases.insert((module, item.ident.to_string()), &item.ty);
+                self.aliases.insert(ItemKey::new(module, &item.ident), &item.ty);
             }
             Item::Trait(item) => self.add_trait(module, item),
             Item::Impl(item) => self.add_impl(workspace, module, item),
@@ -94,7 +108,7 @@ impl<'a> Index<'a> {
     }
 
     fn add_trait(&mut self, module: ModuleId, item: &'a syn::ItemTrait) {
-        let key = (module, item.ident.to_string());
+        let key = ItemKey::new(module, &item.ident);
         for method in &item.items {
             let TraitItem::Fn(method) = method else { continue };
             let generics = vec![&item.generics, &method.sig.generics];
@@ -110,7 +124,9 @@ impl<'a> Index<'a> {
             Type::Path(path) => key_of(workspace, module, &path.path),
             _ => None,
         };
-        let of = item.trait_.as_ref().map(|(_, path, _)| key_of(workspace, module, path));
+        // `None` is an inherent `impl` block, `Some(None)` one of a trait outside the workspace.
+        let implemented_trait =
+            item.trait_.as_ref().map(|(_, path, _)| key_of(workspace, module, path));
         for method in &item.items {
             let ImplItem::Fn(method) = method else { continue };
             let name = method.sig.ident.to_string();
@@ -120,12 +136,12 @@ impl<'a> Index<'a> {
             if let Some(owner) = &owner {
                 self.methods.entry((owner.clone(), name.clone())).or_default().push(id);
             }
-            if of.is_none() {
+            if implemented_trait.is_none() {
                 self.functions[id].visible_in = Some(scope_of(workspace, module, &method.vis));
             }
-            if let Some(Some(of)) = &of {
-                let all = self.implementations.entry((of.clone(), name)).or_default();
-                all.push((owner.clone(), id));
+            if let Some(Some(trait_key)) = &implemented_trait {
+                let key = (trait_key.clone(), name);
+                self.implementations.entry(key).or_default().push((owner.clone(), id));
             }
         }
     }
@@ -133,7 +149,7 @@ impl<'a> Index<'a> {
     fn add_function(
         &mut self,
         module: ModuleId,
-        owner: Option<Key>,
+        owner: Option<ItemKey>,
         signature: &'a Signature,
         body: Option<&'a Block>,
         generics: Vec<&'a Generics>,
@@ -187,17 +203,20 @@ fn scope_of(workspace: &Workspace, module: ModuleId, visibility: &Visibility) ->
 }
 
 /// Returns the type or trait of the workspace that a path names.
-pub(super) fn key_of(workspace: &Workspace, module: ModuleId, path: &syn::Path) -> Option<Key> {
+pub(super) fn key_of(workspace: &Workspace, module: ModuleId, path: &syn::Path) -> Option<ItemKey> {
     match workspace.resolve(module, &segments_of(path))? {
-        Target::Item { module, path } if path.len() == 1 => Some((module, path[0].clone())),
+        Target::Item { module, path } if path.len() == 1 => {
+            Some(ItemKey { module, name: path[0].clone() })
+        }
         _ => None,
     }
 }
 
-fn named_fields(fields: &Fields) -> BTreeMap<String, &Type> {
-    let name = |(index, field): (usize, &syn::Field)| match &field.ident {
+/// Returns the types of fields by name. The name of a tuple's field is its position.
+fn field_types(fields: &Fields) -> BTreeMap<String, &Type> {
+    let name_of = |index: usize, field: &syn::Field| match &field.ident {
         Some(name) => name.to_string(),
         None => index.to_string(),
     };
-    fields.iter().enumerate().map(|(index, field)| (name((index, field)), &field.ty)).collect()
+    fields.iter().enumerate().map(|(index, field)| (name_of(index, field), &field.ty)).collect()
 }

@@ -1,7 +1,8 @@
-//! Determines which AWS actions the code of each function can call, and which environment variables
-//! it reads.
+//! Determines which AWS actions the code of each Lambda function can call, and which environment
+//! variables it reads.
 //!
-//! Both follow from the functions that the function's `main` can reach, wherever they are defined.
+//! The analysis parses the source code and follows the calls from the `main` of each Lambda
+//! function through all crates of the workspace.
 
 mod bounds;
 mod graph;
@@ -22,11 +23,11 @@ use scope::Visible;
 use types::Types;
 pub(super) use variables::Variables;
 
-/// Services whose IAM actions have another prefix than the crate of the SDK.
+/// Services whose crate in the AWS SDK and whose prefix of IAM actions differ: crate, prefix.
 const SERVICES: [(&str, &str); 2] = [("eventbridge", "events"), ("sfn", "states")];
 
-/// Operations whose IAM action has another name. `None`: only the parts of a transaction need
-/// permissions.
+/// Operations whose IAM action has a different name. `None` marks a transaction, which needs no
+/// permission of its own, because its parts need theirs.
 const ACTIONS: [(&str, Option<&str>); 10] = [
     ("complete_multipart_upload", Some("PutObject")),
     ("create_multipart_upload", Some("PutObject")),
@@ -40,7 +41,7 @@ const ACTIONS: [(&str, Option<&str>); 10] = [
     ("upload_part", Some("PutObject")),
 ];
 
-/// Parts of a transaction, by the type that builds them.
+/// Types that build a part of a transaction, and the IAM action of this part.
 const TRANSACTION_PARTS: [(&str, &str); 5] = [
     ("ConditionCheck", "ConditionCheckItem"),
     ("Delete", "DeleteItem"),
@@ -49,10 +50,10 @@ const TRANSACTION_PARTS: [(&str, &str); 5] = [
     ("Update", "UpdateItem"),
 ];
 
-/// Methods of clients that call no service.
+/// Methods of SDK clients that send no request.
 const LOCAL_METHODS: [&str; 2] = ["clone", "config"];
 
-/// Adapters that use an access key of their own instead of the function's role.
+/// Adapters that use a separate access key. Their calls need no permission of the function's role.
 const OWN_ACCESS_KEY: [&str; 1] = ["S3ExchangeStore"];
 
 /// Folders with code that runs in Lambda.
@@ -61,14 +62,22 @@ const FOLDERS: [&str; 2] = ["crates", "functions"];
 /// Packages below [`FOLDERS`] that are for tests only.
 const TEST_ONLY: [&str; 2] = ["docferry_openapi", "docferry_testkit"];
 
-/// Actions and variables of each function, by its name.
+/// Result of the analysis for all Lambda functions, by name.
 #[derive(Debug, Clone)]
 pub(crate) struct Code {
-    functions: BTreeMap<String, (BTreeSet<String>, Variables)>,
+    functions: BTreeMap<String, FunctionCode>,
+}
+
+/// Result of the analysis for one Lambda function.
+#[derive(Debug, Clone)]
+struct FunctionCode {
+    /// IAM actions of the calls that the code can make.
+    actions: BTreeSet<String>,
+    variables: Variables,
 }
 
 impl Code {
-    /// Reads the source of the project.
+    /// Analyses the source code of the project.
     pub(super) fn of_project(root: &Path) -> Result<Self> {
         let mut packages = packages(root)?;
         packages.retain(|package| {
@@ -89,19 +98,20 @@ impl Code {
             let main = main.with_context(|| format!("{name} has no main"))?;
             let reached = graph::reach(&types, main, &OWN_ACCESS_KEY);
             let variables = variables::read_by(&workspace, &index, &reached, main);
-            functions.insert(name.into_owned(), (actions(&reached), variables));
+            let function = FunctionCode { actions: actions(&reached), variables };
+            functions.insert(name.into_owned(), function);
         }
         Ok(Self { functions })
     }
 
     /// Returns the IAM actions that the code of a function can call.
     pub(super) fn calls(&self, function: &str) -> BTreeSet<String> {
-        self.functions.get(function).map(|(calls, _)| calls.clone()).unwrap_or_default()
+        self.functions.get(function).map(|code| code.actions.clone()).unwrap_or_default()
     }
 
     /// Returns the environment variables that a function reads.
     pub(super) fn variables(&self, function: &str) -> Variables {
-        self.functions.get(function).map(|(_, variables)| variables.clone()).unwrap_or_default()
+        self.functions.get(function).map(|code| code.variables.clone()).unwrap_or_default()
     }
 }
 
@@ -109,24 +119,26 @@ impl Code {
 fn actions(reached: &Reached) -> BTreeSet<String> {
     let mut actions = BTreeSet::new();
     for (sdk, operation) in &reached.operations {
-        let service = SERVICES.iter().find(|(name, _)| name == sdk).map_or(sdk.as_str(), |s| s.1);
+        let prefix = SERVICES.iter().find(|(name, _)| name == sdk).map(|(_, prefix)| *prefix);
+        let prefix = prefix.unwrap_or(sdk.as_str());
         let part = TRANSACTION_PARTS.iter().find(|(part, _)| part == operation);
-        let known = ACTIONS.iter().find(|(name, _)| name == operation);
-        let action = match (part, known) {
+        let renamed = ACTIONS.iter().find(|(name, _)| name == operation);
+        let action = match (part, renamed) {
             (Some((_, action)), _) => Some((*action).to_owned()),
             (None, Some((_, action))) => action.map(str::to_owned),
-            // Other types are built as well, but need no permission.
+            // The code also builds types that are not parts of a transaction. They need no
+            // permission.
             _ if operation.starts_with(char::is_uppercase) => None,
             _ if LOCAL_METHODS.contains(&operation.as_str()) => None,
-            _ => Some(pascal(operation)),
+            _ => Some(pascal_case(operation)),
         };
-        actions.extend(action.map(|action| format!("{service}:{action}")));
+        actions.extend(action.map(|action| format!("{prefix}:{action}")));
     }
     actions
 }
 
-/// `get_item` → `GetItem`.
-fn pascal(name: &str) -> String {
+/// Converts a name such as `get_item` to `GetItem`.
+fn pascal_case(name: &str) -> String {
     name.split('_')
         .map(|word| {
             let (first, rest) = word.split_at(word.len().min(1));

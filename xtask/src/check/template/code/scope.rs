@@ -1,15 +1,16 @@
-//! Determines which methods a module can call.
+//! Determines which methods the code of a module can call: those of the traits that the module
+//! names and the inherent methods that are visible to it.
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::index::{Function, Index, Key};
+use super::index::{Function, Index, ItemKey};
 use crate::source::{ModuleId, Target, Workspace, references, references_in_trait};
 
-/// Traits and crates that modules can use.
+/// Traits and crates that each module can use.
 pub(super) struct Visible {
     /// Traits that each module names, and the traits that their definitions name.
-    traits: Vec<BTreeSet<Key>>,
-    /// Crates that each crate uses, by the root modules.
+    traits: Vec<BTreeSet<ItemKey>>,
+    /// Crates that each crate uses. A crate is identified by its root module.
     crates: BTreeMap<ModuleId, BTreeSet<ModuleId>>,
 }
 
@@ -34,7 +35,7 @@ impl Visible {
     }
 
     /// Returns whether a module can call the methods of a trait.
-    pub(super) fn has_trait(&self, module: ModuleId, key: &Key) -> bool {
+    pub(super) fn has_trait(&self, module: ModuleId, key: &ItemKey) -> bool {
         self.traits[module].contains(key)
     }
 
@@ -46,45 +47,50 @@ impl Visible {
         method: &Function<'_>,
     ) -> bool {
         method.visible_in.is_some_and(|scope| {
-            let owner = workspace.modules[scope].crate_root();
-            let is_whole_crate = scope == owner;
+            let owner_crate = workspace.modules[scope].crate_root();
+            let is_whole_crate = scope == owner_crate;
             workspace.is_within(module, scope)
-                || (is_whole_crate && self.uses(workspace.modules[module].crate_root(), owner))
+                || (is_whole_crate
+                    && self.uses(workspace.modules[module].crate_root(), owner_crate))
         })
     }
 
-    /// Returns whether a crate uses another one, directly or through others.
-    fn uses(&self, from: ModuleId, to: ModuleId) -> bool {
-        let mut seen = BTreeSet::new();
-        let mut to_visit = vec![from];
+    /// Returns whether the crate `user` uses the crate `used`, directly or through further crates.
+    fn uses(&self, user: ModuleId, used: ModuleId) -> bool {
+        let mut reached = BTreeSet::new();
+        let mut to_visit = vec![user];
         while let Some(next) = to_visit.pop() {
-            if seen.insert(next) {
+            if reached.insert(next) {
                 to_visit.extend(self.crates.get(&next).into_iter().flatten());
             }
         }
-        seen.contains(&to)
+        reached.contains(&used)
     }
 }
 
 /// Returns the traits among the items, and those that their definitions name as supertraits or
 /// bounds.
-fn with_named_traits(workspace: &Workspace, index: &Index<'_>, items: Vec<Key>) -> BTreeSet<Key> {
+fn with_named_traits(
+    workspace: &Workspace,
+    index: &Index<'_>,
+    items: Vec<ItemKey>,
+) -> BTreeSet<ItemKey> {
     let mut to_visit = items;
     let mut traits = BTreeSet::new();
     while let Some(key) = to_visit.pop() {
         let Some(item) = index.traits.get(&key) else { continue };
         if traits.insert(key.clone()) {
             let paths = references_in_trait(item).into_iter();
-            let named = paths.filter_map(|found| workspace.resolve(key.0, &found.path));
+            let named = paths.filter_map(|found| workspace.resolve(key.module, &found.path));
             to_visit.extend(named.filter_map(item_key));
         }
     }
     traits
 }
 
-fn item_key(target: Target) -> Option<Key> {
+fn item_key(target: Target) -> Option<ItemKey> {
     match target {
-        Target::Item { module, path } => Some((module, path.first()?.clone())),
+        Target::Item { module, path } => Some(ItemKey { module, name: path.first()?.clone() }),
         Target::Module(_) => None,
     }
 }

@@ -1,21 +1,21 @@
-//! Tests of the analysis: on the project, and on small programs.
+//! Tests of the analysis of the code: of the project itself, and of small programs in this file.
 
 use std::path::Path;
 
 use super::*;
 use crate::paths::Paths;
 
-fn code() -> Code {
+fn project_code() -> Code {
     Code::of_project(&Paths::of_workspace().unwrap().root).unwrap()
 }
 
 #[test]
 fn function_calls_follow_from_its_use_cases_and_ports() {
-    let code = code();
+    let code = project_code();
     let calls = |function| code.calls(function).into_iter().collect::<Vec<_>>();
     assert_eq!(calls("download"), ["dynamodb:GetItem", "dynamodb:Query", "s3:GetObject"]);
     assert_eq!(calls("ping"), ["secretsmanager:GetSecretValue"]);
-    // The parts of a transaction count, not the transaction itself.
+    // The permissions are for the parts of a transaction, not for the transaction itself.
     let upload_calls = code.calls("upload");
     assert!(upload_calls.contains("dynamodb:ConditionCheckItem"), "{upload_calls:?}");
     assert!(!upload_calls.contains("dynamodb:TransactWriteItems"), "{upload_calls:?}");
@@ -26,17 +26,19 @@ fn function_calls_follow_from_its_use_cases_and_ports() {
 
 #[test]
 fn function_variables_follow_from_its_wiring() {
-    let variables = code().variables("authorizer");
+    let variables = project_code().variables("authorizer");
     assert_eq!(variables.required, BTreeSet::from(["SCV_SECRET_ARN".to_owned()]));
-    let variables = code().variables("poll");
+    let variables = project_code().variables("poll");
     assert!(variables.read.contains("ARRIVAL_DEADLINE_SECONDS"), "{variables:?}");
     assert!(!variables.required.contains("ARRIVAL_DEADLINE_SECONDS"));
 }
 
+/// Library `app` of the small programs, which declares a port.
 const APP: &str = "
     pub trait Store { async fn load(&self, id: u8) -> u8; async fn save(&self, id: u8); }
     pub trait Ports { type Store: Store; }";
 
+/// Library `aws` of the small programs. Its adapters `Dynamo` and `Other` implement the port.
 const AWS: &str = "
     use app::Store;
     use aws_sdk_dynamodb::Client;
@@ -65,12 +67,14 @@ const AWS: &str = "
         async fn save(&self, _: u8) {}
     }";
 
-/// Returns the actions of a program with a use case, given by the files of its crate and by `main`.
-fn actions_of(files: &[(&str, &str)], main: &str) -> Vec<String> {
+/// Returns the AWS actions of a program with the libraries `app`, `aws` and `cases`. `case_files`
+/// are the paths and texts of the library `cases`, and `main` is the text of the program's
+/// `main.rs`.
+fn actions_of(case_files: &[(&str, &str)], main: &str) -> Vec<String> {
     let read = |path: &Path| {
-        let all = [("app.rs", APP), ("aws.rs", AWS), ("main.rs", main)];
-        let mut all = all.iter().chain(files);
-        all.find(|(name, _)| Path::new(name) == path).map(|(_, text)| (*text).to_owned())
+        let fixed_files = [("app.rs", APP), ("aws.rs", AWS), ("main.rs", main)];
+        let mut files = fixed_files.iter().chain(case_files);
+        files.find(|(name, _)| Path::new(name) == path).map(|(_, text)| (*text).to_owned())
     };
     let mut workspace = Workspace::default();
     for (name, file) in [("app", "app.rs"), ("aws", "aws.rs"), ("cases", "cases.rs")] {
@@ -84,6 +88,7 @@ fn actions_of(files: &[(&str, &str)], main: &str) -> Vec<String> {
     actions(&graph::reach(&types, main, &[])).into_iter().collect()
 }
 
+/// A program that runs the use case with the adapter `Dynamo`.
 const MAIN: &str = "fn main() { let store = aws::Dynamo::new(client()); cases::run(&store); }";
 
 #[test]
@@ -100,7 +105,7 @@ fn type_parameters_and_associated_types_reach_the_same_methods() {
 }
 
 #[test]
-fn moved_functions_need_no_change() {
+fn function_that_moves_to_an_inner_module_is_still_reached() {
     let files = [
         ("cases.rs", "mod inner; pub use inner::deep::run;"),
         ("inner/mod.rs", "pub mod deep;"),
@@ -124,7 +129,7 @@ fn methods_that_are_invisible_to_the_caller_are_not_reached() {
 }
 
 #[test]
-fn client_in_a_local_variable_is_recognized() {
+fn sdk_client_in_a_local_variable_is_recognized() {
     for body in [
         "let client = &self.client; client.list_tables();",
         "

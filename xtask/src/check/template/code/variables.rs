@@ -1,4 +1,4 @@
-//! Finds the environment variables that a function reads.
+//! Finds the environment variables that the code of a Lambda function reads.
 
 use std::collections::BTreeSet;
 
@@ -9,7 +9,7 @@ use super::graph::Reached;
 use super::index::Index;
 use crate::source::{ModuleId, Workspace};
 
-/// Functions that read a variable without which the program does not start.
+/// Names of the functions that read a required variable. The program does not start without it.
 const REQUIRING: [&str; 3] = ["required", "required_url", "secret"];
 
 /// Environment variables of one function.
@@ -20,8 +20,10 @@ pub(crate) struct Variables {
     pub(crate) required: BTreeSet<String>,
 }
 
-/// Returns the variables that are named in the reached functions: in those of the program itself,
-/// and in those that are called with a reader of the environment.
+/// Returns the variables that a program reads.
+///
+/// Two groups of the reached functions can read variables: functions of the program's own crate,
+/// and functions that have a parameter of the type `Reader`.
 pub(super) fn read_by(
     workspace: &Workspace,
     index: &Index<'_>,
@@ -31,16 +33,16 @@ pub(super) fn read_by(
     let mut variables = Variables::default();
     for id in &reached.functions {
         let function = &index.functions[*id];
-        let is_wiring = workspace.modules[function.module].crate_root() == main
+        let may_read_variables = workspace.modules[function.module].crate_root() == main
             || function.signature.inputs.iter().any(is_reader);
-        if let Some(body) = function.body.filter(|_| is_wiring) {
+        if let Some(body) = function.body.filter(|_| may_read_variables) {
             variables.visit_block(body);
         }
     }
     variables
 }
 
-/// Returns whether a parameter is the reader of the environment.
+/// Returns whether a parameter has the type `&Reader`, which reads the environment.
 fn is_reader(parameter: &syn::FnArg) -> bool {
     let syn::FnArg::Typed(parameter) = parameter else { return false };
     let syn::Type::Reference(reference) = &*parameter.ty else { return false };
@@ -49,8 +51,9 @@ fn is_reader(parameter: &syn::FnArg) -> bool {
 }
 
 impl Variables {
+    /// Adds the variables that a call of the function `called` reads.
     fn add(&mut self, called: &str, arguments: &syn::punctuated::Punctuated<Expr, syn::Token![,]>) {
-        for name in arguments.iter().filter_map(variable) {
+        for name in arguments.iter().filter_map(variable_name) {
             if REQUIRING.contains(&called) {
                 self.required.insert(name.clone());
             }
@@ -75,13 +78,15 @@ impl Visit<'_> for Variables {
     }
 }
 
-/// Returns the name in a literal such as `"SOME_NAME"`. The underscore distinguishes variables from
-/// other uppercase words.
-fn variable(argument: &Expr) -> Option<String> {
+/// Returns the variable's name if the argument is a literal such as `"SOME_NAME"`. The name must
+/// contain an underscore, because a single uppercase word may have another meaning.
+fn variable_name(argument: &Expr) -> Option<String> {
     let Expr::Lit(literal) = argument else { return None };
     let Lit::Str(text) = &literal.lit else { return None };
     let text = text.value();
     let is_name = text.contains('_')
-        && text.bytes().all(|b| b.is_ascii_uppercase() || b.is_ascii_digit() || b == b'_');
+        && text
+            .bytes()
+            .all(|byte| byte.is_ascii_uppercase() || byte.is_ascii_digit() || byte == b'_');
     is_name.then_some(text)
 }

@@ -1,12 +1,14 @@
-//! Tests of the settings of each environment.
+//! Tests of the checks of the settings of each environment in `samconfig.toml`.
 
 use docferry_domain::settings::{DEPLOYMENT_RULES, RULES};
 
 use crate::check::template::tests::{Project, TEMPLATE, assert_violations};
 use crate::template::Template;
 
+/// Text in `samconfig.toml` after which another override of the environment `prod` can be added.
 const PROD: &str = "\"Environment=prod\",";
 
+/// Returns the project with one more override in the environment `prod`.
 fn prod(setting: &str) -> Project {
     Project::unmodified().samconfig(PROD, &format!("{PROD} \"{setting}\","))
 }
@@ -26,8 +28,9 @@ fn contradictory_settings_of_an_environment_are_reported() {
 
 #[test]
 fn contradictory_defaults_are_reported() {
-    let ttl = "    Default: 168\n    MinValue: 1\n    MaxValue: 8760";
-    let violations = Project::unmodified().template(ttl, &ttl.replace("168", "24")).violations();
+    let record_ttl = "    Default: 168\n    MinValue: 1\n    MaxValue: 8760";
+    let violations =
+        Project::unmodified().template(record_ttl, &record_ttl.replace("168", "24")).violations();
     assert!(violations[0].starts_with("the defaults: RecordTtlHours"), "{violations:?}");
     assert_eq!(violations.len(), 4, "the defaults and three environments: {violations:?}");
 }
@@ -81,7 +84,7 @@ fn unprotected_exchange_bucket_in_production_is_reported() {
 }
 
 #[test]
-fn value_outside_the_range_of_its_parameter_is_reported() {
+fn invalid_unknown_and_missing_parameters_are_reported() {
     assert_violations(&prod("StepTries=0"), &["prod: StepTries does not allow 0"]);
     assert_violations(&prod("JobTtlHours=73"), &["prod: JobTtlHours does not allow 73"]);
     assert_violations(&prod("JobTtl=24"), &["prod: JobTtl is not a parameter of the template"]);

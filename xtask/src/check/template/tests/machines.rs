@@ -1,4 +1,4 @@
-//! Tests of the checks of state machines against the template.
+//! Tests of the checks of the Step Functions state machines against the template.
 
 use super::{Project, assert_violations};
 
@@ -26,7 +26,7 @@ fn task_without_a_timeout_is_reported() {
 }
 
 #[test]
-fn task_with_an_unknown_function_is_reported() {
+fn unknown_function_of_a_task_and_missing_definition_are_reported() {
     assert_violations(
         &Project::unmodified().template(
             "PollFunctionArn: !GetAtt PollFunction.Arn",
@@ -48,14 +48,14 @@ fn task_with_an_unknown_function_is_reported() {
 }
 
 #[test]
-fn missing_and_surplus_permissions_of_a_state_machine_are_reported() {
-    let poll = "                  - !GetAtt PollFunction.Arn\n";
+fn missing_and_unneeded_permissions_of_a_state_machine_are_reported() {
+    let poll_arn = "                  - !GetAtt PollFunction.Arn\n";
     assert_violations(
-        &Project::unmodified().template(poll, ""),
+        &Project::unmodified().template(poll_arn, ""),
         &["TransferStateMachineRole lacks lambda:InvokeFunction on PollFunction"],
     );
     assert_violations(
-        &Project::unmodified().template(poll, &poll.replace("Poll", "Sweep")),
+        &Project::unmodified().template(poll_arn, &poll_arn.replace("Poll", "Sweep")),
         &[
             "TransferStateMachineRole lacks lambda:InvokeFunction on PollFunction",
             "TransferStateMachineRole needlessly allows lambda:InvokeFunction on SweepFunction",
@@ -63,7 +63,8 @@ fn missing_and_surplus_permissions_of_a_state_machine_are_reported() {
     );
 }
 
-/// A state machine that runs another one for each of several documents.
+/// Definition of a state machine that starts the transfer state machine for each of several
+/// documents.
 const BATCH: &str = r#"{ "StartAt": "Each", "States": { "Each": {
     "Type": "Map", "Comment": "One execution a document.", "MaxConcurrency": 4,
     "ItemProcessor": { "StartAt": "One", "States": { "One": {
@@ -75,6 +76,7 @@ const BATCH: &str = r#"{ "StartAt": "Each", "States": { "Each": {
     "Catch": [{ "ErrorEquals": ["States.ALL"], "Next": "Ended" }], "Next": "Ended" },
   "Ended": { "Type": "Succeed", "Comment": "All documents have ended." } } }"#;
 
+/// The state machine of [`BATCH`] and its role, as resources of the template.
 const BATCH_RESOURCES: &str = r#"
   BatchStateMachine:
     Type: AWS::Serverless::StateMachine
@@ -109,7 +111,9 @@ Outputs:"#;
 fn nested_state_machine_needs_permissions_to_start_and_wait() {
     let mut project = Project::unmodified().template("\nOutputs:", BATCH_RESOURCES);
     project.definitions.insert(0, ("statemachine/batch.asl.json", BATCH.to_owned()));
+
     assert_violations(&project, &[]);
+
     assert_violations(
         &project
             .template("[states:DescribeExecution, states:StopExecution]", "states:StopExecution"),

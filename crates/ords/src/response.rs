@@ -1,4 +1,9 @@
-//! Interpretation of the responses of ORDS.
+//! Interpretation of the HTTP responses of ORDS, the REST interface of the document management
+//! system from which docferry gets documents.
+//!
+//! [`parse_response`] parses every response or returns the matching [`SourceError`]. There are two
+//! types of responses: [`PushResponse`] describes a document that ORDS was asked to push to the
+//! exchange, and [`PingResponse`] is the result of a health check.
 
 use bytes::Bytes;
 use docferry_app::ports::{SourceAnswer, SourceError};
@@ -7,7 +12,10 @@ use http::StatusCode;
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
 
-/// Response with its complete body.
+/// Byte order mark that ORDS may put before the JSON text of a body.
+const UTF8_BYTE_ORDER_MARK: &[u8] = b"\xef\xbb\xbf";
+
+/// HTTP response of ORDS with its complete body.
 pub(crate) struct OrdsResponse {
     pub(crate) status: StatusCode,
     /// Media type of the body in lower case, without parameters.
@@ -17,33 +25,37 @@ pub(crate) struct OrdsResponse {
 
 /// Cause of an error for the log: ORDS responded with a server error.
 #[derive(Debug, thiserror::Error)]
-#[error("status {0}")]
-struct ServerFailure(u16);
+#[error("status {status}")]
+struct ServerFailure {
+    status: u16,
+}
 
-/// Parses a response as `T`, or returns the matching error. All statuses and bodies become
-/// [`SourceError`]s here.
+/// Parses a response as `T`, or returns the error that its status and body mean.
 ///
-/// Status 200 does not always mean success. The body may be an HTML error page of a server in
-/// front of ORDS or a truncated response, both of which may be temporary
-/// ([`SourceError::InvalidAnswer`]). It may also be an error text instead of the expected fields,
-/// which a retry would not change ([`SourceError::Refused`]).
-pub(crate) fn judge<T: DeserializeOwned>(answer: &OrdsResponse) -> Result<T, SourceError> {
-    match answer.status.as_u16() {
+/// A response with status 200 can still be an error:
+///
+/// - The body is an HTML error page of a server in front of ORDS, or it is truncated. A retry may
+///   succeed, so the error is [`SourceError::InvalidAnswer`].
+/// - The body is an error text instead of the fields of `T`. A retry would return the same text,
+///   so the error is [`SourceError::Refused`].
+pub(crate) fn parse_response<T: DeserializeOwned>(
+    response: &OrdsResponse,
+) -> Result<T, SourceError> {
+    match response.status.as_u16() {
         200..=299 => {}
         404 => return Err(SourceError::NotFound),
         401 | 403 => return Err(SourceError::Unauthorized),
         status @ (408 | 429 | 500..=599) => {
-            return Err(SourceError::Unavailable(Box::new(ServerFailure(status))));
+            return Err(SourceError::Unavailable(Box::new(ServerFailure { status })));
         }
         400..=499 => return Err(SourceError::Refused),
         _ => return Err(SourceError::InvalidAnswer),
     }
-    let text = answer.body.strip_prefix(b"\xef\xbb\xbf").unwrap_or(&answer.body);
-    let text = text.trim_ascii();
-    let is_html = matches!(answer.media_type.as_str(), "text/html" | "application/xhtml+xml");
+    let body = response.body.strip_prefix(UTF8_BYTE_ORDER_MARK).unwrap_or(&response.body);
+    let text = body.trim_ascii();
+    let is_html = matches!(response.media_type.as_str(), "text/html" | "application/xhtml+xml");
     match text.first() {
-        None => Err(SourceError::InvalidAnswer),
-        Some(b'<') => Err(SourceError::InvalidAnswer),
+        None | Some(b'<') => Err(SourceError::InvalidAnswer),
         Some(_) if is_html => Err(SourceError::InvalidAnswer),
         Some(b'{' | b'[') => {
             let value: serde_json::Value =
@@ -54,15 +66,15 @@ pub(crate) fn judge<T: DeserializeOwned>(answer: &OrdsResponse) -> Result<T, Sou
     }
 }
 
-/// Response to a push: facts about the pushed document.
+/// Response to a push: name, media type and size of the pushed document.
 #[derive(Debug, Deserialize)]
-pub(crate) struct Facts {
+pub(crate) struct PushResponse {
     filename: String,
     mimetype: Option<String>,
     sizeval: Size,
 }
 
-/// Size in bytes. ORDS sends it as a string; a number is accepted as well.
+/// Size of a document in bytes. ORDS sends it as a string; a number is accepted as well.
 #[derive(Debug, Deserialize)]
 #[serde(untagged)]
 enum Size {
@@ -70,27 +82,31 @@ enum Size {
     Text(String),
 }
 
-impl TryFrom<Facts> for SourceAnswer {
-    type Error = SourceError;
-
-    fn try_from(facts: Facts) -> Result<Self, SourceError> {
-        let size = match facts.sizeval {
-            Size::Number(size) => size,
-            Size::Text(text) => {
+impl Size {
+    /// Returns the number of bytes; fails if the string is not a decimal number without a sign.
+    fn bytes(&self) -> Result<u64, SourceError> {
+        match self {
+            Self::Number(bytes) => Ok(*bytes),
+            Self::Text(text) => {
                 let digits = text.trim();
                 // `parse` alone would accept a plus sign.
-                let only_digits = digits.bytes().all(|b| b.is_ascii_digit());
-                let size = digits.parse().ok().filter(|_| only_digits);
-                size.ok_or(SourceError::Refused)?
+                let has_only_digits = digits.bytes().all(|byte| byte.is_ascii_digit());
+                let bytes = digits.parse().ok().filter(|_| has_only_digits);
+                bytes.ok_or(SourceError::Refused)
             }
-        };
+        }
+    }
+}
+
+impl TryFrom<PushResponse> for SourceAnswer {
+    type Error = SourceError;
+
+    fn try_from(response: PushResponse) -> Result<Self, SourceError> {
+        let mime = response.mimetype.filter(|mime| !mime.trim().is_empty());
         Ok(Self {
-            filename: facts.filename,
-            mime: facts
-                .mimetype
-                .filter(|mime| !mime.trim().is_empty())
-                .map(|mime| media_type(&mime).to_owned()),
-            size,
+            filename: response.filename,
+            mime: mime.map(|mime| media_type(&mime).to_owned()),
+            size: response.sizeval.bytes()?,
         })
     }
 }
@@ -107,40 +123,44 @@ pub(crate) struct PingResponse {
 mod tests {
     use super::*;
 
-    fn push(status: u16, media_type: &str, body: &str) -> Result<SourceAnswer, SourceError> {
-        let answer = OrdsResponse {
+    const JSON: &str = "application/json";
+
+    /// Interprets a response to a push.
+    fn parse_push(status: u16, media_type: &str, body: &str) -> Result<SourceAnswer, SourceError> {
+        let response = OrdsResponse {
             status: StatusCode::from_u16(status).unwrap(),
             media_type: media_type.into(),
             body: Bytes::copy_from_slice(body.as_bytes()),
         };
-        judge(&answer).and_then(|facts: Facts| facts.try_into())
+        parse_response(&response).and_then(|push: PushResponse| push.try_into())
     }
 
-    const JSON: &str = "application/json";
-
     #[test]
-    fn document_facts_are_passed_on_and_size_may_be_a_string() {
-        for (body, filename, mime, size) in [
+    fn file_name_media_type_and_size_are_read_from_a_push_response() {
+        let document = |filename: &str, mime: Option<&str>, size: u64| SourceAnswer {
+            filename: filename.to_owned(),
+            mime: mime.map(str::to_owned),
+            size,
+        };
+        for (body, expected) in [
             (
                 r#"{"filename":"a.pdf","mimetype":"application/pdf","sizeval":"12"}"#,
-                "a.pdf",
-                Some("application/pdf"),
-                12,
+                document("a.pdf", Some("application/pdf"), 12),
             ),
-            (r#"{"filename":"","mimetype":"","sizeval":"0"}"#, "", None, 0),
-            (r#"{"filename":"../a\"b\n","sizeval":" 7 ","more":1}"#, "../a\"b\n", None, 7),
-            (r#"{"filename":"a","mimetype":null,"sizeval":5}"#, "a", None, 5),
+            (r#"{"filename":"","mimetype":"","sizeval":"0"}"#, document("", None, 0)),
+            (
+                r#"{"filename":"../a\"b\n","sizeval":" 7 ","more":1}"#,
+                document("../a\"b\n", None, 7),
+            ),
+            (r#"{"filename":"a","mimetype":null,"sizeval":5}"#, document("a", None, 5)),
             (
                 "\u{feff} \n{\"filename\":\"a\",\"sizeval\":\"5000000000\"}",
-                "a",
-                None,
-                5_000_000_000,
+                document("a", None, 5_000_000_000),
             ),
         ] {
-            let answer = push(200, JSON, body).unwrap();
-            assert_eq!(answer.filename, filename);
-            assert_eq!(answer.mime.as_deref(), mime);
-            assert_eq!(answer.size, size);
+            let push = parse_push(200, JSON, body).unwrap();
+
+            assert_eq!(push, expected);
         }
     }
 
@@ -153,8 +173,10 @@ mod tests {
             (r"pdf", "application/octet-stream"),
         ] {
             let body = format!(r#"{{"filename":"a","mimetype":"{mime}","sizeval":"1"}}"#);
-            let answer = push(200, JSON, &body).unwrap();
-            assert_eq!(answer.mime.as_deref(), Some(expected), "{mime}");
+
+            let push = parse_push(200, JSON, &body).unwrap();
+
+            assert_eq!(push.mime.as_deref(), Some(expected), "{mime}");
         }
     }
 
@@ -169,13 +191,13 @@ mod tests {
             (JSON, r#"{"filename":"a.pdf","sizeva"#),
             (JSON, "[1,"),
         ] {
-            let answer = push(200, media_type, body);
-            assert!(matches!(answer, Err(SourceError::InvalidAnswer)), "{body} {answer:?}");
+            let result = parse_push(200, media_type, body);
+            assert!(matches!(result, Err(SourceError::InvalidAnswer)), "{body} {result:?}");
         }
     }
 
     #[test]
-    fn error_text_instead_of_facts_is_a_permanent_error() {
+    fn body_without_the_fields_of_a_push_is_a_permanent_error() {
         for body in [
             "ORA-20001: unknown document",
             "\"unknown document\"",
@@ -194,14 +216,14 @@ mod tests {
             r#"{"filename":"a.pdf","sizeval":-1}"#,
             r#"{"filename":"a.pdf","sizeval":"99999999999999999999"}"#,
         ] {
-            let answer = push(200, JSON, body);
-            assert!(matches!(answer, Err(SourceError::Refused)), "{body} {answer:?}");
+            let result = parse_push(200, JSON, body);
+            assert!(matches!(result, Err(SourceError::Refused)), "{body} {result:?}");
         }
     }
 
     #[test]
-    fn error_status_decides_regardless_of_the_body() {
-        for (status, meaning) in [
+    fn error_status_determines_the_error_even_if_the_body_is_valid() {
+        for (status, expected) in [
             (404, "the document is unknown to its source"),
             (401, "the document source refused our credentials"),
             (403, "the document source refused our credentials"),
@@ -215,8 +237,10 @@ mod tests {
             (302, "the document source gave an answer that is not of its contract"),
         ] {
             let body = r#"{"filename":"a.pdf","sizeval":"1"}"#;
-            let error = push(status, JSON, body).unwrap_err();
-            assert_eq!(error.to_string(), meaning, "{status}");
+
+            let error = parse_push(status, JSON, body).unwrap_err();
+
+            assert_eq!(error.to_string(), expected, "{status}");
         }
     }
 }

@@ -1,5 +1,7 @@
-//! Writes whose response is lost although they were applied. The SDK repeats them, and the
-//! caller must see the result of a single write.
+//! Tests of DynamoDB writes that were applied but whose response was lost, against the emulator.
+//!
+//! A proxy in front of the emulator drops the responses. The AWS SDK then repeats the write, and
+//! the caller must see the same result as from a single write.
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "tests")]
 
@@ -12,8 +14,7 @@ use docferry_app::ports::{
 use docferry_domain::document::Artifact;
 use docferry_domain::phase::Phase;
 use docferry_domain::transfer::{Outcome, Transfer};
-use docferry_testkit::builders::record_push;
-use docferry_testkit::builders::{arrived, checkpoint, epoch, pushed, transfer};
+use docferry_testkit::builders::{arrived, checkpoint, epoch, pushed, record_push, transfer};
 use jiff::SignedDuration;
 
 use support::wire::LossyProxy;
@@ -23,8 +24,8 @@ use support::{TestTable, emulator};
 async fn caller_does_not_notice_a_lost_response_to_any_write() {
     let Some(emulator) = emulator() else { return };
     let table = TestTable::create(&emulator).await;
-    let wire = LossyProxy::to(&emulator).await;
-    let store = table.store_through(&wire.url).await;
+    let proxy = LossyProxy::to(&emulator).await;
+    let store = table.store_through(&proxy.url).await;
     let later = epoch() + SignedDuration::from_secs(60);
     let new_transfer = transfer();
     let id = &new_transfer.transfer_id;
@@ -32,9 +33,9 @@ async fn caller_does_not_notice_a_lost_response_to_any_write() {
     // Runs a call whose first response is lost.
     macro_rules! with_lost_response {
         ($call:expr) => {{
-            wire.drop_next_response();
+            proxy.drop_next_response();
             let outcome = $call.await.expect(stringify!($call));
-            assert!(wire.has_dropped_response());
+            assert!(proxy.has_dropped_response());
             outcome
         }};
     }
@@ -50,7 +51,7 @@ async fn caller_does_not_notice_a_lost_response_to_any_write() {
     )));
     with_lost_response!(store.release_slot(&store.get(id).await.unwrap().unwrap()));
     with_lost_response!(store.enqueue(&new_transfer, later));
-    // The transfer held a slot before.
+    // The time of the first grant stays recorded after the slot was released.
     let slot_granted_at = Some(epoch());
     assert_eq!(
         with_lost_response!(store.get(id)),
@@ -59,7 +60,7 @@ async fn caller_does_not_notice_a_lost_response_to_any_write() {
     assert_eq!(with_lost_response!(store.begin_push(id, 1, epoch())).phase, Phase::Pushing);
     assert!(with_lost_response!(record_push(&store, id, 1, &push)));
     with_lost_response!(store.record_arrival(id, 1, &arrived()));
-    // The repeated write skips an epoch; the returned epoch is the newest.
+    // The repeated write increments the epoch again. The returned epoch is the newest one.
     let current_epoch = with_lost_response!(store.claim(id, 1)).epoch;
     assert_eq!(current_epoch, 2);
     let session = SealedSession { sealed_url: vec![1, 2, 3], expires_at: Some(later) };
@@ -92,18 +93,19 @@ async fn caller_does_not_notice_a_lost_response_to_any_write() {
 async fn lost_response_to_releasing_a_shared_key_is_harmless() {
     let Some(emulator) = emulator() else { return };
     let table = TestTable::create(&emulator).await;
-    let wire = LossyProxy::to(&emulator).await;
-    let (direct, lossy) = (table.store(), table.store_through(&wire.url).await);
+    let proxy = LossyProxy::to(&emulator).await;
+    let (direct, lossy) = (table.store(), table.store_through(&proxy.url).await);
     let push = pushed(&support::random_name("key"), 1);
     let users = [transfer(), transfer()];
     for user in &users {
         direct.create(user).await.unwrap();
         assert!(record_push(&direct, &user.transfer_id, 1, &push).await.unwrap());
     }
-    let [a, b] = users.map(|user| user.transfer_id);
-    wire.drop_next_response();
-    let released = lossy.release_key(&a, 1, &push.key, epoch(), epoch()).await.unwrap();
+    let [first_user, last_user] = users.map(|user| user.transfer_id);
+
+    proxy.drop_next_response();
+    let released = lossy.release_key(&first_user, 1, &push.key, epoch(), epoch()).await.unwrap();
     assert_eq!(released, Release::StillReferenced);
-    let released = direct.release_key(&b, 1, &push.key, epoch(), epoch()).await.unwrap();
+    let released = direct.release_key(&last_user, 1, &push.key, epoch(), epoch()).await.unwrap();
     assert_eq!(released, Release::Last);
 }

@@ -1,4 +1,5 @@
-//! Conversion of jobs into the responses of the API.
+//! Conversion of jobs of the domain into the JSON documents of the downloads API: the status of a
+//! job, its download URL, and its errors.
 
 use std::time::Duration;
 
@@ -12,18 +13,18 @@ use docferry_domain::ids::TransferId;
 use docferry_domain::job::{JobSnapshot, JobState, next_poll_ms};
 use docferry_domain::phase::Phase;
 use docferry_domain::transfer::{Failure, Transfer, TransientError, percent};
-use docferry_domain::upload::eta_seconds;
 use jiff::Timestamp;
 use secrecy::ExposeSecret as _;
 
+use super::throughput::throughput;
 use crate::error::ApiError;
 
 /// Fields that jobs with one document and batch jobs have in common.
 struct JobSummary {
     /// Progress, 0 to 100.
     percent: u8,
-    /// Number of the current run, from 1.
-    attempts: u32,
+    /// Number of the current run. The first run has the number 1, and each retry starts another.
+    run_number: u32,
     created_at: Timestamp,
     started_at: Option<Timestamp>,
     updated_at: Timestamp,
@@ -38,7 +39,7 @@ impl JobSummary {
         match job {
             Job::One(transfer) => Self {
                 percent: percent(transfer),
-                attempts: transfer.retries + 1,
+                run_number: transfer.retries + 1,
                 created_at: transfer.created_at,
                 started_at: transfer.started_at,
                 updated_at: updated_at(transfer),
@@ -48,7 +49,7 @@ impl JobSummary {
             },
             Job::Many { batch, counts, documents } => Self {
                 percent: batch.percent(counts),
-                attempts: batch.retries + 1,
+                run_number: batch.retries + 1,
                 created_at: batch.created_at,
                 started_at: documents.iter().filter_map(|document| document.started_at).min(),
                 updated_at: documents
@@ -59,14 +60,15 @@ impl JobSummary {
                     .unwrap_or(batch.created_at),
                 ended_at: batch.ended_at,
                 failure: batch.failure.clone(),
-                // While documents are being resumed, the counts are those of the previous run.
+                // Until a retry has reset all documents, the counts are those of the previous run.
                 failed_items: if batch.resuming { 0 } else { counts.failed() },
             },
         }
     }
 }
 
-/// Returns 1 for a transfer that ended without a delivery, otherwise 0.
+/// Returns the number of failed documents of a job with one document: 1 if its transfer ended
+/// without a delivery, and 0 if not.
 pub(super) fn failed_items(transfer: &Transfer) -> u16 {
     matches!(transfer.phase, Phase::Failed | Phase::Canceled).into()
 }
@@ -87,8 +89,10 @@ pub(super) fn updated_at(transfer: &Transfer) -> Timestamp {
     events.into_iter().flatten().max().unwrap_or(transfer.created_at).max(transfer.created_at)
 }
 
-/// Returns the status of a job. `detail` selects the detailed progress; `url` is the download URL
-/// of a completed job with one document.
+/// Returns the status of a job.
+///
+/// If `detail` is set, the progress contains bytes, throughput and phase; if not, it contains only
+/// the percentage. `url` is the download URL of a completed job with one document.
 pub(super) fn status_document(
     job: &Job,
     id: &TransferId,
@@ -98,25 +102,26 @@ pub(super) fn status_document(
 ) -> JobStatus {
     let summary = JobSummary::of(job);
     let state = job.state(now);
-    let throughput = throughput(job, now);
-    let items: Vec<_> = documents(job).map(|document| item_document(document, now)).collect();
+    let throughput = throughput(documents(job), now);
+    let items: Vec<_> = documents(job).iter().map(|document| item_status(document, now)).collect();
+    let progress = if detail {
+        Progress::Detail {
+            percent: summary.percent,
+            bytes_done: items.iter().map(|item| item.bytes_done).sum(),
+            bytes_total: items.iter().map(|item| item.bytes_total).sum(),
+            bytes_per_second: throughput.map(|throughput| throughput.per_second),
+            phase: job.phase().as_str(),
+        }
+    } else {
+        Progress::Percent(summary.percent)
+    };
     let result = url.map(job_result);
     JobStatus {
         job_id: id.to_string(),
         status: state.as_str(),
-        progress: if detail {
-            Progress::Detail {
-                percent: summary.percent,
-                bytes_done: items.iter().map(|item| item.bytes_done).sum(),
-                bytes_total: items.iter().map(|item| item.bytes_total).sum(),
-                bytes_per_second: throughput.map(|throughput| throughput.per_second),
-                phase: job.phase().as_str(),
-            }
-        } else {
-            Progress::Percent(summary.percent)
-        },
-        eta_seconds: throughput.and_then(|throughput| throughput.eta),
-        attempts: summary.attempts,
+        progress,
+        eta_seconds: throughput.and_then(|throughput| throughput.eta_seconds),
+        attempts: summary.run_number,
         tries: tries(job),
         last_transient_error: last_transient_error(job),
         failed_items: summary.failed_items,
@@ -141,16 +146,18 @@ pub(super) fn status_document(
     }
 }
 
-/// Returns the tries of the current step: the maximum over the running documents, or over all
-/// documents when none is running.
+/// Returns the number of tries of the current step. For a batch, this is the maximum over the
+/// running documents, or over all documents if none is running.
 fn tries(job: &Job) -> u32 {
-    let running = documents(job).filter(|document| !document.phase.is_terminal());
-    let most = running.map(Transfer::tries).max();
-    most.or_else(|| documents(job).map(Transfer::tries).max()).unwrap_or(1)
+    let running = documents(job).iter().filter(|document| !document.phase.is_terminal());
+    let max_tries = running.map(Transfer::tries).max();
+    max_tries.or_else(|| documents(job).iter().map(Transfer::tries).max()).unwrap_or(1)
 }
 
+/// Returns the latest transient error of all documents of a job.
 fn last_transient_error(job: &Job) -> Option<JobTransientError> {
-    let errors = documents(job).filter_map(|document| document.last_transient_error.as_ref());
+    let errors =
+        documents(job).iter().filter_map(|document| document.last_transient_error.as_ref());
     let TransientError { code, at } = errors.max_by_key(|error| error.at)?;
     Some(JobTransientError { code: code.as_str(), message: code.message(), at: time(*at) })
 }
@@ -159,21 +166,21 @@ fn last_transient_error(job: &Job) -> Option<JobTransientError> {
 pub(super) fn snapshot(job: &Job, now: Timestamp) -> JobSnapshot {
     let summary = JobSummary::of(job);
     JobSnapshot {
-        run_number: summary.attempts,
+        run_number: summary.run_number,
         state: job.state(now),
         percent: summary.percent,
-        bytes_done: documents(job).map(|document| document.bytes_done).sum(),
+        bytes_done: documents(job).iter().map(|document| document.bytes_done).sum(),
     }
 }
 
-/// Returns the time until the next poll; `None` once the job cannot change any more.
-pub(super) fn next_poll(job: &Job, now: Timestamp) -> Option<Duration> {
+/// Returns the time until the next poll, or `None` if the job cannot change any more.
+pub(super) fn next_poll_delay(job: &Job, now: Timestamp) -> Option<Duration> {
     let summary = JobSummary::of(job);
     let age = now.duration_since(summary.created_at);
     next_poll_ms(job.state(now), summary.percent, age).map(|ms| Duration::from_millis(ms.into()))
 }
 
-/// Returns the reason why a job has ended in this state without a result.
+/// Returns the reason why a job has ended in this state and has no result.
 pub(super) fn end_error(job: &Job, state: JobState) -> JobError {
     let summary = JobSummary::of(job);
     let last_attempt_at = summary.ended_at.map(time);
@@ -185,56 +192,21 @@ pub(super) fn end_error(job: &Job, state: JobState) -> JobError {
     JobError { code: code.as_str(), message: code.message(), last_attempt_at }
 }
 
-/// Measured throughput of a job, and the time that it needs for the remaining bytes.
-#[derive(Debug, Clone, Copy)]
-struct JobThroughput {
-    /// Bytes per second, over all documents.
-    per_second: u64,
-    /// Estimated remaining time in seconds.
-    eta: Option<u64>,
-}
-
-/// Returns the throughput of a job; `None` while no document is moving or none has a recent
-/// measurement. The remaining time is known only once the sizes of all documents are.
-fn throughput(job: &Job, now: Timestamp) -> Option<JobThroughput> {
-    let is_running = |document: &&Transfer| !document.phase.is_terminal();
-    let measured = |document: &Transfer| {
-        let measured = document.checkpoint.as_ref().and_then(|checkpoint| checkpoint.throughput);
-        measured.filter(|_| document.phase == Phase::Uploading)
-    };
-    let speed = |document: &Transfer| measured(document)?.per_second(now);
-    let per_second = documents(job).filter_map(speed).reduce(u64::saturating_add)?;
-    let remaining: Option<u64> = documents(job)
-        .filter(is_running)
-        .map(|document| {
-            let source = document.source.as_ref().filter(|_| document.phase > Phase::Pushing)?;
-            let unsent = source.size.saturating_sub(document.bytes_done);
-            // Estimate of the bytes that have moved since the last measured checkpoint.
-            let moved =
-                measured(document).map_or(0, |measured| measured.estimated_bytes_since(now));
-            Some(unsent.saturating_sub(moved))
-        })
-        .sum();
-    let eta = remaining.and_then(|remaining| eta_seconds(remaining, per_second));
-    Some(JobThroughput { per_second, eta })
-}
-
 /// Returns the download URL of a job with its time of expiry.
 pub(super) fn job_result(url: &PresignedUrl) -> JobResult {
     JobResult { url: url.url.expose_secret().to_owned(), expires_at: time(url.expires_at) }
 }
 
-/// Returns the documents of a job: one, or all of a batch.
-fn documents(job: &Job) -> impl Iterator<Item = &Transfer> {
-    let documents = match job {
+/// Returns the documents of a job, which has one document or is a batch of many.
+fn documents(job: &Job) -> &[Transfer] {
+    match job {
         Job::One(transfer) => std::slice::from_ref(&**transfer),
         Job::Many { documents, .. } => documents,
-    };
-    documents.iter()
+    }
 }
 
 /// Returns the status of one document of a job.
-fn item_document(document: &Transfer, now: Timestamp) -> JobItem {
+fn item_status(document: &Transfer, now: Timestamp) -> JobItem {
     let state = JobState::of(document.phase, document.retain_until, now);
     JobItem {
         file_id: document.file_id,
@@ -250,8 +222,11 @@ fn item_document(document: &Transfer, now: Timestamp) -> JobItem {
 }
 
 /// Returns the error of a failed job or document.
-pub(super) fn job_error(failure: Option<&Failure>, at: Option<Timestamp>) -> Option<JobError> {
+pub(super) fn job_error(
+    failure: Option<&Failure>,
+    ended_at: Option<Timestamp>,
+) -> Option<JobError> {
     let code = failure?.code;
-    let last_attempt_at = at.map(time);
+    let last_attempt_at = ended_at.map(time);
     Some(JobError { code: code.as_str(), message: code.message(), last_attempt_at })
 }

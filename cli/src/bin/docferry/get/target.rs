@@ -1,36 +1,37 @@
-//! Target folder and file name of downloaded documents.
+//! The target of `docferry get`: the folder and the file name of downloaded documents, from the
+//! arguments.
 
 use std::fs;
 use std::path::PathBuf;
 
-use docferry_cli::fetch::{Existing, FetchError};
+use docferry_cli::fetch::{ExistingFilePolicy, FetchError};
 
 use crate::args::Get;
 use crate::error::CliError;
 
 /// Target of the downloaded documents.
-pub(super) struct Place {
+pub(super) struct DownloadTarget {
     pub(super) folder: PathBuf,
     /// File name for a single document; `None` uses the document's own name.
     pub(super) name: Option<String>,
 }
 
 /// Policy for existing files, from the arguments.
-pub(super) fn existing(args: &Get) -> Existing {
+pub(super) fn existing_file_policy(args: &Get) -> ExistingFilePolicy {
     match (args.force, args.skip_existing) {
-        (true, _) => Existing::Replace,
-        (_, true) => Existing::Skip,
-        _ => Existing::Refuse,
+        (true, _) => ExistingFilePolicy::Replace,
+        (_, true) => ExistingFilePolicy::Skip,
+        _ => ExistingFilePolicy::Refuse,
     }
 }
 
 /// Determines the target and creates its folder.
 ///
 /// `--output` is a folder if it is an existing folder, ends with a slash, or several
-/// documents are requested. Otherwise it is the path of the file.
-pub(super) fn place(args: &Get) -> Result<Place, CliError> {
+/// documents are requested. In all other cases it is the path of the file.
+pub(super) fn download_target(args: &Get) -> Result<DownloadTarget, CliError> {
     let Some(output) = &args.output else {
-        return Ok(Place { folder: PathBuf::from("."), name: None });
+        return Ok(DownloadTarget { folder: PathBuf::from("."), name: None });
     };
     let is_folder = output.is_dir()
         || args.file_ids.len() > 1
@@ -44,9 +45,12 @@ pub(super) fn place(args: &Get) -> Result<Place, CliError> {
     if let Err(source) = fs::create_dir_all(&folder) {
         return Err(FetchError::File { path: folder, source }.into());
     }
-    // Checked before a job is created, whose work would be useless.
-    if name.is_some() && existing(args) == Existing::Refuse && output.symlink_metadata().is_ok() {
+    // This check precedes the creation of a job, because the job's work would be useless.
+    if name.is_some()
+        && existing_file_policy(args) == ExistingFilePolicy::Refuse
+        && output.symlink_metadata().is_ok()
+    {
         return Err(FetchError::Exists { path: output.clone() }.into());
     }
-    Ok(Place { folder, name })
+    Ok(DownloadTarget { folder, name })
 }

@@ -1,0 +1,74 @@
+//! Settings and results of a sweep, the background repair that runs once a minute.
+
+use jiff::{SignedDuration, Timestamp};
+
+use crate::finish::FinalizeSettings;
+
+/// Limits of a sweep.
+#[derive(Debug, Clone, Copy)]
+pub struct SweepSettings {
+    /// Interval between two checks of a transfer whose execution is running.
+    pub check_interval: SignedDuration,
+    /// Time after the deadline of a transfer at which the sweeper ends it. The steps of the
+    /// transfer, if they still run, notice the deadline before that.
+    pub deadline_grace: SignedDuration,
+    /// Maximum number of executions in one run of a transfer.
+    pub max_executions: u32,
+    /// Maximum number of items of each kind in one sweep: transfers recovered, transfers
+    /// cleaned up, expired downloads, outcomes, and webhook notifications.
+    pub max_items: usize,
+    /// Settings of [`finalize`](crate::finish::finalize).
+    pub finalize: FinalizeSettings,
+}
+
+impl Default for SweepSettings {
+    fn default() -> Self {
+        Self {
+            check_interval: SignedDuration::from_mins(5),
+            deadline_grace: SignedDuration::from_secs(60),
+            max_executions: 3,
+            max_items: 200,
+            finalize: FinalizeSettings::default(),
+        }
+    }
+}
+
+/// Queues to which the contents of the outbox are sent.
+#[derive(Debug)]
+pub struct OutboxQueues<'a, A, W> {
+    /// Queue of outcomes.
+    pub audit: &'a A,
+    /// Queue of webhook notifications.
+    pub webhook: &'a W,
+}
+
+/// Counts of what a sweep did.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Swept {
+    /// Work items checked.
+    pub seen: usize,
+    /// Executions started.
+    pub started: usize,
+    /// Transfers ended, or cleaned up after.
+    pub finalized: usize,
+    /// Outcomes sent that `notify` had not sent.
+    pub sent: usize,
+    /// Webhook notifications queued that `notify` had not queued.
+    pub forwarded: usize,
+    /// Slots freed that had no active holder.
+    pub reclaimed: usize,
+    /// Work items that failed; the next sweep retries them.
+    pub failed: usize,
+}
+
+/// Result of handling a work item, which decides when the item is checked again.
+pub(super) enum ItemResult {
+    /// The item needed no repair, or cannot be repaired yet.
+    Unchanged { next_check: Timestamp },
+    /// An execution was started.
+    Started,
+    /// The transfer was ended or cleaned up.
+    Finalized { next_check: Timestamp },
+    /// The transfer was queued, and the same write has rescheduled the item.
+    Queued,
+}
