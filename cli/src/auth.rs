@@ -36,20 +36,20 @@ pub(crate) enum Signer {
 }
 
 impl Signer {
-    /// Creates a signer. `http` creates the HTTP client for the token endpoint.
+    /// Creates a signer. `build_http` creates the HTTP client for the token endpoint.
     ///
     /// # Errors
     /// [`ClientError::TokenUrl`] when the token endpoint does not use TLS, because the
     /// secret would be sent in clear text.
     pub(crate) fn new(
         credentials: Credentials,
-        http: impl FnOnce(&Url) -> Result<reqwest::Client, ClientError>,
+        build_http: impl FnOnce(&Url) -> Result<reqwest::Client, ClientError>,
     ) -> Result<Self, ClientError> {
         Ok(match credentials {
             Credentials::Account { username, password } => Self::Account { username, password },
             Credentials::Token(token) => Self::Token(token),
             Credentials::Client(credentials) => {
-                Self::Client(Arc::new(TokenSource::new(credentials, http)?))
+                Self::Client(Arc::new(TokenSource::new(credentials, build_http)?))
             }
         })
     }
@@ -57,7 +57,7 @@ impl Signer {
     /// Adds credentials to the request.
     ///
     /// # Errors
-    /// The error of the token endpoint.
+    /// A [`ClientError`] when a new token is needed and the token endpoint issues none.
     pub(crate) async fn sign(
         &self,
         request: RequestBuilder,
@@ -74,7 +74,7 @@ impl Signer {
         })
     }
 
-    /// Whether new credentials can be requested after a refusal.
+    /// Whether a new token can be requested after the service refused the current one.
     pub(crate) fn can_renew(&self) -> bool {
         matches!(self, Self::Client(_))
     }

@@ -52,8 +52,8 @@ impl Client {
     /// [`ClientError::TokenUrl`] when the address of the token endpoint is not usable.
     pub fn new(base: &str, credentials: Credentials) -> Result<Self, ClientError> {
         let base = parse_base(base)?;
-        let http = |url: &Url| Ok(http_for(url).timeout(REQUEST_TIMEOUT).build()?);
-        Ok(Self { http: http(&base)?, signer: Signer::new(credentials, http)?, base })
+        let build_http = |url: &Url| Ok(http_for(url).timeout(REQUEST_TIMEOUT).build()?);
+        Ok(Self { http: build_http(&base)?, signer: Signer::new(credentials, build_http)?, base })
     }
 
     /// Starts a transfer of one document to one person.

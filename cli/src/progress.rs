@@ -135,18 +135,19 @@ mod tests {
     }
 
     #[test]
-    fn throughput_is_measured_over_the_last_seconds() {
+    fn throughput_is_measured_within_a_time_window() {
         let mut progress = Progress::default();
         let start = Instant::now();
         let at = |second| start + Duration::from_secs(second);
         progress.observe(&status(10, 9000), at(0));
         assert_eq!(progress.time_left(at(0)), None);
 
+        // The upload spans 10 to 100 %, so 10 % of it are 1000 of the 9000 bytes.
         progress.observe(&status(20, 9000), at(10));
         assert_eq!(progress.rate(at(10)), Some(100));
         assert_eq!(progress.time_left(at(10)), Some(Duration::from_secs(80)));
 
-        // The throughput is now ten times as high; the slow start is outside the window.
+        // The throughput is now ten times as high. The slow start is outside the window.
         for step in 1..=4 {
             progress.observe(&status(20 + step * 10, 9000), at(30 + u64::from(step)));
         }

@@ -54,6 +54,7 @@ impl BufferedResponse {
     /// sends a 403 with the text "Missing Authentication Token", and never a 404. An empty body
     /// says nothing about its origin, so it counts as docferry's.
     fn is_foreign(&self, problem: Option<&Problem>) -> bool {
+        // 408 and 429 are retried, even if another server sent them.
         let is_refusal =
             self.status.is_client_error() && !matches!(self.status.as_u16(), 408 | 429);
         is_refusal

@@ -12,10 +12,11 @@ pub(crate) const MIN_PAUSE: Duration = Duration::from_millis(500);
 /// Longest backoff after failures.
 const MAX_BACKOFF: Duration = Duration::from_secs(10);
 
-/// Minimum for a pause that the service asks for. It prevents that polling becomes a busy loop.
+/// Minimum for a pause that the service asks for. It prevents a busy loop.
 const MIN_REQUESTED_PAUSE: Duration = Duration::from_millis(100);
 
-/// Maximum for a pause that the service asks for. It limits the delay until an end is noticed.
+/// Maximum for a pause that the service asks for. After the end of a transfer or job,
+/// the client notices it within this time.
 const MAX_REQUESTED_PAUSE: Duration = Duration::from_secs(60);
 
 /// Limits of watching and of retries.
@@ -28,8 +29,8 @@ pub struct Options {
 }
 
 impl Default for Options {
-    /// A timeout of four hours, the service's own deadline, and six retries (about half a
-    /// minute).
+    /// The timeout is four hours, which is also the service's deadline for a transfer. The six
+    /// retries together take about half a minute.
     fn default() -> Self {
         Self { timeout: Duration::from_secs(4 * 60 * 60), retries: 6 }
     }

@@ -32,7 +32,7 @@ pub struct ClientCredentials {
     pub scope: Option<String>,
 }
 
-/// Token that a request is to carry, if the credentials are those of an OAuth client.
+/// Selects the token of a request. It matters only for the credentials of an OAuth client.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum TokenUse {
     /// The cached token, unless it expires soon.
@@ -79,17 +79,18 @@ struct TokenError {
 }
 
 impl TokenSource {
-    /// Creates a source of tokens for these credentials. `http` creates the HTTP client.
+    /// Creates a source of tokens for these credentials. `build_http` creates the HTTP client
+    /// for the token endpoint.
     ///
     /// # Errors
     /// [`ClientError::TokenUrl`] when the token endpoint does not use TLS, because the
     /// secret would be sent in clear text.
     pub(crate) fn new(
         credentials: ClientCredentials,
-        http: impl FnOnce(&Url) -> Result<reqwest::Client, ClientError>,
+        build_http: impl FnOnce(&Url) -> Result<reqwest::Client, ClientError>,
     ) -> Result<Self, ClientError> {
         let url = parse_token_url(&credentials.token_url)?;
-        Ok(Self { http: http(&url)?, url, credentials, current: None.into() })
+        Ok(Self { http: build_http(&url)?, url, credentials, current: None.into() })
     }
 
     /// Returns the cached token. Requests a new token if the cached one expires soon, or if

@@ -164,7 +164,7 @@ async fn watch_status<S: StatusDocument, F: Future<Output = Result<Polled<S>, Cl
     result
 }
 
-/// Polls until the transfer or job ends. Stores each status that says it is running in
+/// Polls until the transfer or job ends. While it is running, each status is stored in
 /// `last_status`, so that the status is still known when the timeout drops this future.
 async fn poll_until_end<S: StatusDocument, F: Future<Output = Result<Polled<S>, ClientError>>>(
     id: &str,
@@ -183,6 +183,7 @@ async fn poll_until_end<S: StatusDocument, F: Future<Output = Result<Polled<S>, 
         let is_transient = |error: &ClientError| {
             error.is_transient() || was_found_before && error.is_empty_not_found()
         };
+        // The retries need no deadline, because the caller's timeout ends this future.
         let polled = retry_with_backoff(is_transient, options, None, &mut poll, notify);
         let Polled { status, retry_after } = polled.await?;
         let now = Instant::now();

@@ -35,13 +35,14 @@ impl StatusDocument for TransferStatus {
         self.percent_transfered
     }
 
+    /// The older API reports a percentage and no bytes.
     fn bytes(&self) -> Option<u64> {
         None
     }
 
     fn size(&self) -> Option<u64> {
-        // Before this percentage, 0 means that the size is not known. From then on, it means
-        // that the document is empty.
+        // Before the upload starts, a size of 0 means that the size is not known. Afterwards, it
+        // means that the document is empty.
         let is_known = self.file_size > 0 || self.percent_transfered >= PERCENT_AT_UPLOAD_START;
         is_known.then_some(self.file_size)
     }

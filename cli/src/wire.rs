@@ -38,6 +38,7 @@ pub(crate) struct Terminate<'a> {
 /// request was accepted; the outcome of each transfer is in its status.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 pub(crate) struct TerminateAccepted {
+    /// Only parsed, so that a response with another value is refused.
     #[serde(rename = "response")]
     _response: Success,
 }

@@ -91,6 +91,7 @@ async fn oauth_client_reuses_one_token_for_all_calls() {
     let output = run_command(list_as_oauth_client(&server, CLIENT_SECRET)).await;
 
     assert_exit_code(&output, 0);
+    // One request for the token, and one for each of the two pages.
     assert_eq!(server.received_requests().await.unwrap().len(), 3);
 }
 
@@ -108,7 +109,7 @@ async fn refused_token_is_replaced_once() {
 
     assert_exit_code(&output, 0);
 
-    // The service refuses both tokens. The command requests no third one.
+    // The service refuses both tokens. The command does not request a third one.
     server.reset().await;
     for token in ["old", "new"] {
         grant_token_once(&server, token).await;
@@ -118,6 +119,7 @@ async fn refused_token_is_replaced_once() {
     let output = run_command(list_as_oauth_client(&server, CLIENT_SECRET)).await;
 
     assert_exit_code(&output, 4);
+    // Two requests for tokens, and two for the page.
     assert_eq!(server.received_requests().await.unwrap().len(), 4);
 }
 

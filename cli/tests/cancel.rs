@@ -59,19 +59,19 @@ async fn cancel_of_several_transfers_sends_one_request_and_reports_each_state() 
     accept_cancel_requests(&server).await;
     serve_transfer_status(&server, "runs", transfer_status_responses(&[40])).await;
     serve_transfer_status(&server, "done", transfer_status_responses(&[100])).await;
-    serve_transfer_status(&server, "gone", vec![canceled_transfer_response()]).await;
+    serve_transfer_status(&server, "canceled", vec![canceled_transfer_response()]).await;
 
     let output =
-        run_docferry(&api_url(&server), PASSWORD, &["cancel", "runs", "done", "gone"]).await;
+        run_docferry(&api_url(&server), PASSWORD, &["cancel", "runs", "done", "canceled"]).await;
 
     assert_eq!(
         stdout(&output),
         "runs  cancel requested; a document that is already complete stays\n\
          done  already completed; the document stays\n\
-         gone  stopped on request\n"
+         canceled  stopped on request\n"
     );
     assert_exit_code(&output, 0);
-    assert_eq!(ids_by_request(&server).await, [json!(["runs", "done", "gone"])]);
+    assert_eq!(ids_by_request(&server).await, [json!(["runs", "done", "canceled"])]);
 }
 
 #[tokio::test]

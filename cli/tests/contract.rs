@@ -94,11 +94,11 @@ async fn status_reads_the_fields_of_the_contract() {
 #[tokio::test]
 async fn corrected_spelling_of_percent_transfered_is_refused() {
     let server = MockServer::start().await;
-    let mut misspelled = transfer_status(50);
-    misspelled["percentTransferred"] =
-        misspelled.as_object_mut().unwrap().remove("percentTransfered").unwrap();
+    let mut corrected = transfer_status(50);
+    corrected["percentTransferred"] =
+        corrected.as_object_mut().unwrap().remove("percentTransfered").unwrap();
     transfer_status_request("t1")
-        .respond_with(ResponseTemplate::new(200).set_body_json(misspelled))
+        .respond_with(ResponseTemplate::new(200).set_body_json(corrected))
         .mount(&server)
         .await;
 

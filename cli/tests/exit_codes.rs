@@ -128,7 +128,8 @@ async fn wrong_credentials_exit_4_and_are_not_printed() {
         assert!(shown.contains("Unauthorized") && !shown.contains("wrong-secret-9"), "{shown}");
     }
 
-    // After the refusal of the first document, the second one is not sent.
+    // One request of `watch` and one of `send`: after the refusal of the first document, the second
+    // one is not sent.
     assert_eq!(server.received_requests().await.unwrap().len(), 2);
 }
 
@@ -154,6 +155,7 @@ async fn persistent_503_exits_5_after_all_retries() {
     let output = run_docferry(&api_url(&server), PASSWORD, &args).await;
 
     assert_exit_code(&output, 5);
+    // The first try and one retry.
     assert_eq!(server.received_requests().await.unwrap().len(), 2);
 }
 

@@ -136,6 +136,7 @@ async fn retry_with_watch_waits_for_the_cleanup_and_then_for_the_job() {
 #[tokio::test]
 async fn retry_is_not_repeated_when_it_may_have_taken_effect() {
     let server = MockServer::start().await;
+    // Each of these responses ends the command without a retry.
     for (job_id, status, exit_code) in [("busy", 503, 5), ("runs", 409, 1), ("gone", 404, 1)] {
         download_request("POST", &format!("retry/{job_id}"))
             .respond_with(problem_response(status, &json!({ "title": "No", "status": status })))
@@ -146,6 +147,7 @@ async fn retry_is_not_repeated_when_it_may_have_taken_effect() {
 
         assert_eq!(output.status.code(), Some(exit_code), "{job_id}: {}", stderr(&output));
     }
+    // One request for each job.
     assert_eq!(server.received_requests().await.unwrap().len(), 3);
 }
 

@@ -1,5 +1,5 @@
 //! Tests that `docferry` reports outcomes exactly: a request whose response was lost, a closed
-//! pipe, and a job that is completed without some of its documents.
+//! pipe, a missing import file, and a job that is completed without some of its documents.
 #![allow(clippy::unwrap_used, reason = "tests")]
 
 mod support;

@@ -70,7 +70,7 @@ async fn each_document_gets_its_own_idempotency_key() {
     let server = start_server(vec![accepted()]).await;
     let args = ["send", "QQ==", "QQ==", "--email", "judge@example.test"];
 
-    // Two runs send two documents each, and each document is the same.
+    // Each of the two runs sends the same document twice.
     run_docferry(&api_url(&server), PASSWORD, &args).await;
     run_docferry(&api_url(&server), PASSWORD, &args).await;
 

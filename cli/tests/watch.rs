@@ -1,5 +1,6 @@
-//! Tests of the library's functions that watch transfers, which poll a transfer's status until it
-//! ends: the progress that an observer sees, the polling rate, retries, and the result.
+//! Tests of the library's functions that watch transfers. They poll the status of a transfer until
+//! it ends. The tests check the progress that an observer sees, the polling rate, retries, and the
+//! result.
 
 mod support;
 
@@ -29,8 +30,8 @@ struct Recorder {
     views: RefCell<Vec<RecordedView>>,
     /// Pause before each retry.
     retry_pauses: RefCell<Vec<Duration>>,
-    /// Number of reports that watching ended.
-    ends: RefCell<usize>,
+    /// Number of calls of [`Observer::ended`].
+    end_count: RefCell<usize>,
 }
 
 impl Observer for Recorder {
@@ -44,7 +45,7 @@ impl Observer for Recorder {
     }
 
     fn ended(&self, _end: &End<'_>, _elapsed: Duration) {
-        *self.ends.borrow_mut() += 1;
+        *self.end_count.borrow_mut() += 1;
     }
 }
 
@@ -67,9 +68,10 @@ async fn displayed_percent_and_bytes_never_decrease() {
     let percents: Vec<_> = views.iter().map(|view| view.percent).collect();
     assert_eq!(percents, [0, 40, 40, 55, 55, 100]);
     let size = Some(TRANSFER_SIZE);
+    // The upload spans 10 to 100 %, so 40 % are a third of the bytes.
     assert_eq!(views[1], RecordedView { percent: 40, bytes: 3_000_000, size });
     assert_eq!(views[5], RecordedView { percent: 100, bytes: TRANSFER_SIZE, size });
-    assert_eq!(*recorder.ends.borrow(), 1);
+    assert_eq!(*recorder.end_count.borrow(), 1);
 }
 
 #[tokio::test]
@@ -141,6 +143,7 @@ async fn persistent_failure_ends_a_watch_after_all_retries() {
         watch(&client(&server), "t1", &options(30), &Recorder::default()).await.unwrap_err();
 
     assert!(matches!(error, ClientError::Unavailable { status: 500, .. }));
+    // The first try and two retries.
     assert_eq!(server.received_requests().await.unwrap().len(), 3);
 }
 
@@ -181,6 +184,7 @@ async fn polling_rate_is_limited() {
     serve_transfer_status(&server, "t1", transfer_status_responses(&[30])).await;
     let recorder = Recorder::default();
     watch(&client(&server), "t1", &options(5), &recorder).await.unwrap();
+    // The pauses grow from 0.5 s to 2 s, so about five polls fit into the timeout of 5 s.
     let polls = server.received_requests().await.unwrap().len();
     assert!((2..=7).contains(&polls), "{polls} polls in 5 s");
 }

@@ -14,7 +14,7 @@ use crate::{SHORT_TIMEOUT, Stack, eventually};
 #[derive(Debug, Clone)]
 pub struct Api {
     http: reqwest::Client,
-    /// Base URL, which ends with the stage of API Gateway.
+    /// Base URL, including the stage of API Gateway.
     base_url: String,
     credentials: Credentials,
 }
@@ -53,7 +53,7 @@ impl ApiResponse {
 }
 
 /// The status of a transfer in the format of the contract with SCV. A missing or additional
-/// field is an error.
+/// field is an error. `deserialize_with` makes this true for fields that may be null.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 #[expect(missing_docs, reason = "the contract with SCV describes them")]
@@ -179,8 +179,8 @@ impl Api {
         api_response
     }
 
-    /// Sends a GET request, and repeats it while the API throttles it, because many tests run at
-    /// the same time.
+    /// Sends a GET request, and repeats it while the API throttles it. The API throttles requests
+    /// because many tests run at the same time.
     pub async fn get(&self, path: &str) -> ApiResponse {
         self.request_unthrottled(Method::GET, path, None).await
     }

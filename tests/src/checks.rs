@@ -55,8 +55,8 @@ impl Sandbox {
         let pushes: u32 =
             record.get("pushes").map_or(0, |pushes| pushes.as_n().unwrap().parse().unwrap());
         if pushes > 1 {
-            // Each push may deliver another copy, even after the end of the transfer. A transfer
-            // pushes twice if it starts in the second in which an earlier copy was deleted.
+            // Each push may deliver another copy, even after the end of the transfer. A push is
+            // repeated if an earlier copy was deleted within the same second.
             self.wait_for_removal().await;
         }
         let object = self.cloud.exchange_object_size(&self.file_name).await;

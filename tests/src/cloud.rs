@@ -1,5 +1,5 @@
-//! Access of an operator to docferry's AWS resources: the clients, the items of the DynamoDB table
-//! of transfers, and the messages in SQS queues.
+//! Access to docferry's AWS resources with the rights of an operator: the clients, the items of the
+//! DynamoDB table of transfers, and the messages in SQS queues.
 
 use std::collections::{BTreeMap, HashMap};
 
@@ -128,21 +128,24 @@ impl Cloud {
         keys.filter(|key| key.starts_with(prefix)).collect()
     }
 
-    /// Returns all transfers that have ended, as `{transferId}/{attempt}`, each with the number of
-    /// retries that its owner requested. For a document of a batch the number is an upper bound of
-    /// the retries of this document, because a retry of the batch may leave the document out.
+    /// Returns the number of retries of each ended transfer, by the id of its last outcome. The id
+    /// is `{transferId}/{attempt}`, and `attempt` is the number of the last execution.
+    ///
+    /// A document of a batch may have been retried less often than this number, because a retry of
+    /// the batch may leave the document out.
     pub async fn ended_transfers(&self) -> BTreeMap<String, usize> {
-        let last_end = |item: &Item| {
+        let last_outcome = |item: &Item| {
             string_attribute(item, "endedAt")?;
             let number = |name: &str| item.get(name)?.as_n().ok()?.parse::<usize>().ok();
-            let end = format!("{}/{}", string_attribute(item, "transferId")?, number("attempt")?);
-            Some((end, number("retries").unwrap_or(0)))
+            let transfer_id = string_attribute(item, "transferId")?;
+            let outcome_id = format!("{transfer_id}/{}", number("attempt")?);
+            Some((outcome_id, number("retries").unwrap_or(0)))
         };
         let items = self.items().await;
         let transfers = items.iter().filter(|item| {
             string_attribute(item, "sk").is_some_and(|sk| sk == "META" || sk.starts_with("DOC#"))
         });
-        transfers.filter_map(last_end).collect()
+        transfers.filter_map(last_outcome).collect()
     }
 
     /// Receives and deletes all messages of the audit queue.

@@ -55,6 +55,7 @@ impl History {
             let error = &event["taskFailedEventDetails"]["error"];
             error == "Runtime.ExitError" || error == "Runtime.Unknown"
         };
+        // A timestamp is a text, or the number of seconds since 1970.
         let milliseconds = |event: &Value| match &event["timestamp"] {
             Value::String(text) => text.parse::<jiff::Timestamp>().unwrap().as_millisecond(),
             #[expect(clippy::cast_possible_truncation, reason = "milliseconds fit into an i64")]
@@ -135,6 +136,7 @@ impl Cloud {
                 .header("content-type", "application/x-amz-json-1.0")
                 .header("x-amz-target", "AWSStepFunctions.GetExecutionHistory");
             let response = call.body(request.to_string()).send().await.unwrap();
+            // The execution does not exist.
             if response.status() == reqwest::StatusCode::BAD_REQUEST {
                 return None;
             }

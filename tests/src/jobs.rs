@@ -1,5 +1,5 @@
 //! Helpers for jobs of the downloads API and for the documents that the jobs download. A job
-//! downloads one document or a batch of documents, which it names by their numbers.
+//! downloads one document or a batch of documents. A request names documents by their numbers.
 
 use reqwest::{Method, StatusCode};
 use serde_json::Value;
@@ -58,7 +58,7 @@ impl Api {
         retried
     }
 
-    /// Returns the status document of an existing job.
+    /// Returns the status of an existing job as JSON.
     pub async fn job_status(&self, job_id: &str) -> Value {
         let response = self.get(&format!("/v1/download/status/{job_id}")).await;
         assert_eq!(response.status, StatusCode::OK, "{}", response.text);

@@ -43,6 +43,7 @@ impl Cloud {
                 match request.send().await {
                     Ok(updated) => unfinished_items.extend(updated.attributes),
                     Err(error) => {
+                        // The transfer was cleaned up after the query.
                         let error = error.into_service_error();
                         assert!(error.is_conditional_check_failed_exception(), "{error:?}");
                     }
@@ -150,7 +151,8 @@ impl Cloud {
     }
 }
 
-/// Returns the attribute name of a slot holder that does not exist.
+/// Returns the name of the attribute for one slot holder. The name contains a transfer id that does
+/// not exist.
 fn placeholder_attribute(number: usize) -> String {
     format!("h{number:032x}")
 }

@@ -1,6 +1,7 @@
 //! Clients of the admin interfaces of the simulators: the document source (ORDS) and Microsoft
 //! Graph. Tests use them to create documents and users, to inject faults, and to read what the
-//! simulators have received.
+//! simulators have received. The mover of the document source is a simulated program that copies
+//! pushed documents to the exchange bucket.
 //!
 //! A fault rule tells a simulator to fail certain requests. The subject of a request is the
 //! document, address or path that the request is about; a rule's `match` is a part of it.
@@ -91,7 +92,8 @@ impl Simulator {
         matching_rules.map(|rule| rule["fired"].as_u64().unwrap()).sum()
     }
 
-    /// Sets bandwidth and latency of requests whose subject contains `match`.
+    /// Sets bandwidth and latency of requests. The `match` of the shape selects the requests by a
+    /// part of their subjects.
     pub async fn shape(&self, shape: &Value) {
         assert!(shape["match"].is_string(), "a shape without `match` would affect all tests");
         self.call(Method::POST, "/shape", &[], shape.to_string().into_bytes()).await;
@@ -135,7 +137,7 @@ impl Ords {
         self.put(guid, Vec::new(), &query).await
     }
 
-    /// Creates a document with these bytes.
+    /// Creates a document with these bytes. `query` contains the query parameters.
     pub async fn put(&self, guid: &str, bytes: Vec<u8>, query: &[(&str, &str)]) -> Document {
         let path = format!("/documents/{}", guid.replace('/', "%2F").replace('+', "%2B"));
         let text = self.simulator.call(Method::PUT, &path, query, bytes).await;
@@ -143,7 +145,7 @@ impl Ords {
     }
 
     /// Returns descriptions of the matching files that the mover has still to copy to the exchange
-    /// bucket, without files that a fault keeps from arriving.
+    /// bucket. Leaves out files that never arrive because of a fault.
     pub async fn files_in_transit(&self, matching: &str) -> Vec<String> {
         let files: Vec<Value> = self.simulator.list("/nfs").await;
         let arriving = files.iter().filter(|file| file["never"] != true).map(Value::to_string);

@@ -15,13 +15,13 @@ pub struct Stack {
     /// The service account of SCV, the court viewer.
     pub scv: Login,
     /// The simulated document source.
-    pub ords: Service,
+    pub ords: SimulatorUrls,
     /// The simulated Microsoft Graph.
-    pub graph: Service,
+    pub graph: SimulatorUrls,
     /// The issuer of access tokens.
     pub oidc: Oidc,
     /// The simulated identity provider.
-    pub identity: Service,
+    pub identity: SimulatorUrls,
     /// The exchange bucket, to which the document source copies documents.
     pub exchange: Exchange,
     /// Endpoint of the emulator of AWS.
@@ -63,9 +63,9 @@ pub struct Login {
     pub password: String,
 }
 
-/// A simulator.
+/// URLs of a simulator.
 #[derive(Debug, Clone, Deserialize)]
-pub struct Service {
+pub struct SimulatorUrls {
     /// URL that the service under test calls.
     pub url: String,
     /// URL of the admin interface.

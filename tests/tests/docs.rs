@@ -1,6 +1,6 @@
 //! Runs the commands in the project's documents unchanged. The tests run the code blocks with the
-//! info strings `sh run` (runs on any machine) and `sh stack` (needs a deployed system). People run
-//! all other blocks. `cargo xtask check` checks the syntax of all blocks.
+//! info strings `sh run` (runs on any machine) and `sh stack` (needs a deployed system). All other
+//! blocks are run only by people. `cargo xtask check` checks the syntax of all blocks.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test")]
 
 use std::path::Path;
@@ -19,8 +19,13 @@ const DOCUMENTS: [&str; 6] = [
     "README.md",
 ];
 
-/// Shell function that makes curl retry, because another test makes the ping of ORDS fail for a short
-/// time.
+/// Number of the document that the commands download.
+const DOCUMENTED_FILE_ID: u64 = 10_001;
+/// GUID of the document that the commands create.
+const DOCUMENTED_GUID: &str = "AAECAwQFBgcICQoLDA0ODw==";
+
+/// Shell function that makes curl retry. Another test makes ORDS fail for a short time, and then a
+/// documented call of `/ping` fails too.
 const RETRYING_CURL: &str = r#"curl() { command curl --retry 20 --retry-delay 1 "$@"; }"#;
 
 #[test]
@@ -31,7 +36,7 @@ fn documented_commands_for_any_machine_succeed() {
 #[test]
 fn documented_commands_for_a_running_system_succeed() {
     let stack = stack();
-    index_document_of_commands(&stack);
+    index_documented_file_id(&stack);
     let block_count = run_all(
         "sh stack",
         &[
@@ -45,10 +50,10 @@ fn documented_commands_for_a_running_system_succeed() {
     assert!(block_count >= 5, "{block_count}");
 }
 
-/// Adds the document that the commands use to the index of documents.
-fn index_document_of_commands(stack: &docferry_system_tests::Stack) {
+/// Maps the document number in the commands to the GUID of the document that the commands create.
+fn index_documented_file_id(stack: &docferry_system_tests::Stack) {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
-    runtime.block_on(Cloud::new(stack).index_document(10_001, "AAECAwQFBgcICQoLDA0ODw=="));
+    runtime.block_on(Cloud::new(stack).index_document(DOCUMENTED_FILE_ID, DOCUMENTED_GUID));
 }
 
 /// Runs all blocks with this info string and returns the number of blocks.

@@ -186,26 +186,27 @@ async fn user_can_send_documents_only_to_their_own_onedrive() {
     let sandbox = Sandbox::new().await;
     let (file_id, document) = sandbox.indexed_document(1000, &[]).await;
     let identity = Identity::new(&sandbox.stack);
-    let user = sandbox.graph.user_id(&sandbox.email).await;
+    let graph_user_id = sandbox.graph.user_id(&sandbox.email).await;
     let claims = json!({
-        "sub": sandbox.tag, "scope": "docferry.read docferry.write", "oid": user,
+        "sub": sandbox.tag, "scope": "docferry.read docferry.write", "oid": graph_user_id,
     });
     let token = identity.mint(&json!({ "claims": claims })).await;
-    let own = sandbox.api.with_token(&token);
+    let user_client = sandbox.api.with_token(&token);
     let request_to = |email: &str| {
         let options = json!({
             "destination": "onedrive", "email": email, "filePath": sandbox.folder,
         });
         json!({ "file_id": file_id, "options": options })
     };
-    let job_id = own.create_job(&request_to(&sandbox.email)).await;
-    let status = own.wait_for_job_end(&job_id).await;
+    let job_id = user_client.create_job(&request_to(&sandbox.email)).await;
+    let status = user_client.wait_for_job_end(&job_id).await;
     assert_eq!(status["status"], "completed", "{status}");
     assert_eq!(sandbox.only_file_of(&sandbox.email).await.sha256, document.sha256);
 
     let another_user = Sandbox::new().await.email;
     for email in [another_user.as_str(), "unknown@docferry.example"] {
-        let refused = own.post_json("/v1/download/initiate", Some(&request_to(email))).await;
+        let refused =
+            user_client.post_json("/v1/download/initiate", Some(&request_to(email))).await;
         assert_eq!(refused.status, StatusCode::FORBIDDEN, "{}", refused.text);
     }
 }

@@ -10,6 +10,8 @@ use serde_json::{Value, json};
 
 /// Path of the call that creates a job.
 const INITIATE_PATH: &str = "/v1/download/initiate";
+/// Document number that no document has.
+const UNKNOWN_FILE_ID: u64 = 10_000;
 
 #[tokio::test]
 async fn invalid_download_requests_are_refused_without_side_effects() {
@@ -79,7 +81,7 @@ async fn deprecated_start_call_creates_a_job_and_links_its_successor() {
     assert_eq!(available.status, StatusCode::OK, "{}", available.text);
     assert_eq!(available.json()["available"], true);
 
-    let unknown = json!({ "file_id": 10_000 }).to_string();
+    let unknown = json!({ "file_id": UNKNOWN_FILE_ID }).to_string();
     let missing =
         sandbox.api.request_unthrottled(Method::POST, "/v1/download/check", Some(&unknown)).await;
     assert_eq!(missing.json()["available"], false);

@@ -13,6 +13,8 @@ use serde_json::{Value, json};
 const ALLOWED_ORIGIN: &str = "https://viewer.example.org";
 /// Origin of web pages that may not call the API.
 const FORBIDDEN_ORIGIN: &str = "https://x.example";
+/// Read calls per minute of one person, the default of `ReadRatePerPerson` in `template.yaml`.
+const READ_RATE_PER_PERSON: u32 = 600;
 
 /// Returns a client with the token of a person who calls the API only in this test. So no other
 /// test uses this person's quota of calls.
@@ -26,9 +28,11 @@ async fn client_of_new_person(sandbox: &Sandbox) -> Api {
 async fn fifty_concurrent_equal_requests_create_one_job() {
     let sandbox = Sandbox::new().await;
     let (file_id, _) = sandbox.indexed_document(1000, &[]).await;
-    for body in [json!({ "file_id": file_id }), json!({ "file_ids": [file_id] })] {
-        let request_id = format!("{}-{}", sandbox.tag, body.to_string().len());
-        let mut keyed_body = body.clone();
+    for (job_kind, body) in
+        [("document", json!({ "file_id": file_id })), ("batch", json!({ "file_ids": [file_id] }))]
+    {
+        let request_id = format!("{}-{job_kind}", sandbox.tag);
+        let mut keyed_body = body;
         keyed_body["clientRequestId"] = json!(request_id);
         let requests = (0..50).map(async |_| {
             eventually("the request is recorded", SHORT_TIMEOUT, async || {
@@ -82,6 +86,7 @@ async fn canceled_job_is_delivered_after_a_retry() {
 
     let done = sandbox.api.wait_for_job_end(&id).await;
     assert_eq!((&done["status"], &done["attempts"]), (&json!("completed"), &json!(2)), "{done}");
+    // The key ends with the number of retries.
     let delivered = sandbox.cloud.delivered_object(&format!("downloads/{id}/1")).await.unwrap();
     assert_eq!(delivered, (1000, document.sha256));
     // The execution of the first run has also ended.
@@ -137,7 +142,7 @@ async fn allowed_origin_passes_cors_and_sees_rate_limits() {
     let response = ada.get("/v1/download/history").await;
     let header = |name: &str| response.headers[name].to_str().unwrap().parse::<u32>().unwrap();
     let (limit, remaining) = (header("ratelimit-limit"), header("ratelimit-remaining"));
-    assert!(limit == 600 && remaining < limit, "{remaining} of {limit}");
+    assert!(limit == READ_RATE_PER_PERSON && remaining < limit, "{remaining} of {limit}");
     assert!((1..=60).contains(&header("ratelimit-reset")));
 
     let http = reqwest::Client::builder().no_proxy().build().unwrap();

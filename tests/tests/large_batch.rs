@@ -25,7 +25,8 @@ use jiff::{SignedDuration, Timestamp};
 
 /// Number of documents of the batch.
 const DOCUMENT_COUNT: u16 = 200;
-/// Limits of slots in total and per person in the test stack, see `xtask/src/stack/settings.rs`.
+/// Numbers of slots in the test stack, in total and per person, from
+/// `xtask/src/stack/settings.rs`.
 const SLOT_LIMITS: PoolLimits = PoolLimits::new(20, 10);
 /// Maximum time until the batch has ended.
 const END_TIMEOUT: Duration = Duration::from_secs(500);
@@ -106,7 +107,7 @@ async fn two_hundred_documents_of_a_batch_respect_slot_limits() {
     })
     .await;
     assert_eq!(batch.phase, Phase::Completed);
-    assert_eq!((counts.ended, counts.completed), (200, 200));
+    assert_eq!((counts.ended, counts.completed), (DOCUMENT_COUNT, DOCUMENT_COUNT));
     assert!(max_held > 1, "the documents were delivered one at a time");
 
     let files = sandbox.graph.files(&sandbox.email).await;

@@ -233,11 +233,9 @@ async fn two_hundred_jobs_complete_although_processes_are_killed() {
     };
     let ((seen_count, killed_count), records) = futures::join!(killing, running_jobs);
     println!("{killed_count} of {seen_count} processes killed");
-    let a_third_was_killed = killed_count * 3 + 3 >= seen_count;
-    assert!(
-        a_third_was_killed && killed_count >= KILLED_FUNCTIONS.len(),
-        "{killed_count} of {seen_count}"
-    );
+    // The killing stops when the jobs have ended, so one kill may be missing.
+    assert!((killed_count + 1) * 3 >= seen_count, "{killed_count} of {seen_count}");
+    assert!(killed_count >= KILLED_FUNCTIONS.len(), "{killed_count} of {seen_count}");
 
     let mut failed = Vec::new();
     for record in records.iter().filter(|record| record.delivery.is_none()) {

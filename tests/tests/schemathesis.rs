@@ -19,9 +19,11 @@ use docferry_openapi::Description;
 use docferry_system_tests::{Identity, Sandbox};
 use serde_json::{Value, json};
 
-/// Default of `DOCFERRY_API_CASES`, the number of random requests. Schemathesis also sends about a
-/// thousand requests that follow directly from `openapi.yaml`: one for each limit, each missing
-/// member and each undefined method.
+/// Default of `DOCFERRY_API_CASES`, the number of random requests.
+///
+/// Schemathesis also sends about a thousand requests that are not random. Such a request has a value
+/// at a limit of `openapi.yaml`, lacks one member, or uses a method that `openapi.yaml` does not
+/// contain.
 const DEFAULT_CASES: usize = 300;
 
 /// Number of existing documents that requests can use.

@@ -86,8 +86,8 @@ async fn events_continue_over_reconnects_until_the_result() {
     assert_eq!((events_with_name("result").len(), events_with_name("error").len()), (1, 0));
 
     let url = events_with_name("result")[0].data["url"].as_str().unwrap();
-    let plain = reqwest::Client::builder().no_proxy().build().unwrap();
-    let fetched = plain.get(url).send().await.unwrap().bytes().await.unwrap();
+    let http_client = reqwest::Client::builder().no_proxy().build().unwrap();
+    let fetched = http_client.get(url).send().await.unwrap().bytes().await.unwrap();
     assert_eq!(fetched.len() as u64, size);
 
     // A client that has received the last event gets no more events.
@@ -148,8 +148,8 @@ async fn events_of_a_canceled_job_end_and_continue_after_a_retry() {
 async fn allowed_origin_may_subscribe_to_events() {
     let sandbox = Sandbox::new().await;
     let url = format!("{}/v1/download/subscribe/x", sandbox.stack.api);
-    let plain = reqwest::Client::builder().no_proxy().build().unwrap();
-    let preflight = plain
+    let http_client = reqwest::Client::builder().no_proxy().build().unwrap();
+    let preflight = http_client
         .request(Method::OPTIONS, url)
         .header("origin", "https://viewer.example.org")
         .header("access-control-request-method", "GET")

@@ -147,7 +147,7 @@ async fn create_batch_job(sandbox: &Sandbox, callback_url: &str) -> String {
 }
 
 #[tokio::test]
-async fn webhook_is_sent_for_each_end_of_each_run() {
+async fn each_run_of_a_job_sends_one_webhook_at_its_end() {
     let sandbox = Sandbox::new().await;
     let sandbox = Sandbox { api: sandbox.api.within_trace(TRACEPARENT), ..sandbox };
     let server = start_receiver(0).await;

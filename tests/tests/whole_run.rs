@@ -10,12 +10,12 @@ use base64::engine::general_purpose::STANDARD;
 use docferry_system_tests::{FailureCode, LONG_TIMEOUT, MIB, SHORT_TIMEOUT, Sandbox, eventually};
 use serde_json::json;
 
-/// Invariant I8: "upload URLs, presigned URLs, tokens, secrets, e-mail addresses
-/// and file names are in no log, history, error or metric".
+/// Invariant I8 of `docs/SEMANTICS.md`: no log and no execution history contains an upload URL, a
+/// presigned URL, a token, a secret, an e-mail address or a file name.
 ///
-/// Each sandbox's tag is part of its e-mail address, file name and folder, and the simulated
-/// Graph has the addresses of all sandboxes. So this test checks the logs of all earlier
-/// tests, including their faults and crashes.
+/// The tag of a sandbox is part of its e-mail address, file name and folder. The simulated Graph has
+/// the addresses of all sandboxes. So this test checks the logs of all earlier tests, including their
+/// faults and crashes.
 #[tokio::test]
 async fn logs_and_histories_contain_no_personal_data_or_secrets() {
     let sandbox = Sandbox::new().await;
@@ -26,9 +26,9 @@ async fn logs_and_histories_contain_no_personal_data_or_secrets() {
     let mut hits = Vec::new();
     let mut search = |place: &str, text: &str| {
         searched += text.len();
-        for found in forbidden.iter().filter(|forbidden| text.contains(&forbidden.text)) {
+        for hit in forbidden.iter().filter(|forbidden| text.contains(&forbidden.text)) {
             let context = context_of_hit(text, &forbidden);
-            hits.push(format!("{} in {place}: {context}", found.description));
+            hits.push(format!("{} in {place}: {context}", hit.description));
         }
     };
     let mut logs = String::new();
@@ -42,7 +42,7 @@ async fn logs_and_histories_contain_no_personal_data_or_secrets() {
         search(&group, &log);
         logs.push_str(&log);
     }
-    // Finding nothing means something only if the logs contain the transfer.
+    // The search is meaningful only if the logs contain the transfer.
     assert!(logs.contains(&delivered), "the logs do not contain the transfer");
     for step in ["push", "poll", "upload", "finalize"] {
         assert!(logs.contains(&format!("\"{step}\"")), "no log of {step}");
@@ -65,8 +65,8 @@ async fn logs_and_histories_contain_no_personal_data_or_secrets() {
     assert!(searched > 10_000, "only {searched} bytes were searched");
 }
 
-/// Invariant I9: "one outbox record an outcome, in the terminal transaction;
-/// messages at least once with the stable id `{transferId}/{attempt}`".
+/// Invariant I9 of `docs/SEMANTICS.md`: each outcome is sent to the audit queue at least once, always
+/// under the id `{transferId}/{attempt}`. `attempt` is the number of the execution.
 ///
 /// Covers all transfers that earlier tests have ended, including those with crashes.
 #[tokio::test]

@@ -29,6 +29,7 @@ pub(crate) struct Emulator {
 
 impl Emulator {
     /// Starts the emulator on a free port. `folder` receives its log and temporary files.
+    /// `wait_scale` is the factor by which it multiplies the waiting times of state machines.
     ///
     /// The emulator enforces IAM: it denies a call for which the role lacks the permission, as AWS
     /// does.
@@ -62,8 +63,8 @@ impl Emulator {
             .env("GATEWAY_PORT", port.to_string())
             .env("AUTH", "true")
             .env("SFN_WAIT_SCALE", wait_scale.to_string())
-            // Each idle execution environment needs a process, and four threads of the emulator
-            // that poll ten times a second.
+            // An idle execution environment ends after this time, because it needs a process and
+            // four threads of the emulator that poll ten times a second.
             .env("LAMBDA_WARM_TTL_SECONDS", "20")
             .env("IOT_MTLS_ENABLED", "0")
             .env("MINISTACK_REGION", REGION)
@@ -106,6 +107,7 @@ fn is_healthy(address: SocketAddr) -> std::io::Result<bool> {
     let mut stream = TcpStream::connect_timeout(&address, timeout)?;
     stream.set_read_timeout(Some(timeout))?;
     stream.write_all(b"GET /_ministack/health HTTP/1.0\r\nHost: localhost\r\n\r\n")?;
+    // The response begins with 12 bytes such as `HTTP/1.0 200`.
     let mut status = [0; 12];
     stream.read_exact(&mut status)?;
     Ok(status.ends_with(b" 200"))

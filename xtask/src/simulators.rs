@@ -14,7 +14,7 @@ use crate::paths::Paths;
 use crate::process::Background;
 use crate::stack::{Secrets, Service};
 
-/// Time after which the simulated ORDS moves a file from its NFS into the exchange bucket.
+/// Time after which the simulated ORDS moves a file from its file share into the exchange bucket.
 const MOVER_DELAY_MILLISECONDS: u32 = 1500;
 
 /// A running simulator. Dropping this value stops the simulator.

@@ -49,8 +49,8 @@ const SCHEMATHESIS: Environment = Environment {
     constraints: "constraints-schemathesis.txt",
 };
 
-/// Generator of API clients. It is separate, because it needs a wheel of Java, which does not exist
-/// for every machine.
+/// Generator of API clients. It is separate, because it needs Java as a Python package, which does
+/// not exist for every platform.
 const CLIENTS: Environment = Environment {
     venv: "clients",
     stamp: "clients.stamp",
@@ -59,8 +59,8 @@ const CLIENTS: Environment = Environment {
     constraints: "constraints-clients.txt",
 };
 
-/// Tools that are being installed in the background, while the foreground compiles. The
-/// installation mostly waits for the network.
+/// Tools that are being installed in the background while the caller compiles. The installation
+/// mostly waits for the network, so it does not slow the compiler down.
 #[derive(Debug)]
 pub(crate) enum PendingTools {
     Installing(Option<JoinHandle<Result<Tools>>>),
@@ -75,7 +75,7 @@ impl PendingTools {
         Ok(Self::Installing(Some(thread::spawn(move || Tools::ensure(&paths)))))
     }
 
-    /// Waits until the tools are installed.
+    /// Waits until the tools are installed, and returns them.
     pub(crate) fn get(&mut self) -> Result<&Tools> {
         if let Self::Installing(handle) = self {
             // An earlier call has taken the handle, and has returned the error of the installation.

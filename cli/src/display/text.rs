@@ -40,13 +40,15 @@ pub fn make_printable(text: &str) -> String {
         .collect()
 }
 
-/// Whether a character can control a terminal or change the direction of text.
+/// Whether [`make_printable`] replaces a character.
 fn is_unsafe(character: char) -> bool {
-    let is_direction_mark = matches!(
+    // U+2028 and U+2029 are line and paragraph separators. The other characters change the
+    // direction of text.
+    let is_separator_or_direction_mark = matches!(
         character,
         '\u{61c}' | '\u{200e}' | '\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}'
     );
-    is_direction_mark || (character.is_control() && character != '\n')
+    is_separator_or_direction_mark || (character.is_control() && character != '\n')
 }
 
 /// Describes percentage, bytes, throughput and remaining time in one line.
@@ -77,6 +79,7 @@ pub fn describe_end(end: &End<'_>, elapsed: Duration) -> String {
             format!("timed out at {percent} % after {took}")
         }
         End::TimedOut(None) => format!("timed out without a response after {took}"),
+        // The text of an error may have further lines, which are indented. They are joined here.
         End::Error(error) => make_printable(&error.to_string().replace("\n ", ";")),
     }
 }

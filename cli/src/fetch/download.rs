@@ -123,10 +123,11 @@ impl Download<'_> {
         let requested_offset = requested.map(|requested| requested.offset);
         match content_range(headers) {
             Some(range) if is_same_document && Some(range.first_byte) == requested_offset => {
-                self.part.seek(range.first_byte)?;
+                self.part.truncate(range.first_byte)?;
                 Ok(range.document_size)
             }
-            // The response has another range or another document. The next try starts over.
+            // The response has another range or another document. The next try starts over: the
+            // status 416 (range not satisfiable) makes the error transient.
             _ => {
                 self.part.restart(None)?;
                 Err(FetchError::Store { status: 416, retry_after: None })

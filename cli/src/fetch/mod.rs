@@ -58,7 +58,7 @@ pub async fn fetch(
     result
 }
 
-/// Does the work of [`fetch`], which reports the end to the observer.
+/// Downloads the document for [`fetch`], without reporting the end to the observer.
 async fn fetch_to_target(
     client: &Client,
     wanted: &WantedDocument,
@@ -142,6 +142,7 @@ async fn presigned_url(
                     });
                 }
                 FetchResponse::NotReady { status, retry_after } => match status.status {
+                    // The service has no presigned URL for this completed job.
                     JobState::Completed => {
                         return Err(nothing_to_fetch(
                             "it was delivered elsewhere, or as several documents",

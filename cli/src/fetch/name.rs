@@ -8,8 +8,8 @@ use std::collections::BTreeSet;
 use percent_encoding::percent_decode_str;
 use reqwest::header::{CONTENT_DISPOSITION, HeaderMap};
 
-/// Maximum length of a name in bytes. File systems allow 255 bytes, which leaves room for a number
-/// and for `.part`.
+/// Maximum length of a name in bytes. File systems allow 255 bytes. The difference leaves room for
+/// a number and for `.part`.
 const MAX_NAME_BYTES: usize = 200;
 /// Maximum length of a file extension in bytes, with its dot. A longer extension counts as a part
 /// of the stem.

@@ -1,7 +1,8 @@
 //! The partial file, to which a download is written until it is complete.
 //!
 //! A tag file beside it contains the document's entity tag (`ETag` header), so that a later run
-//! resumes the download only if the document has not changed.
+//! resumes the download only if the document has not changed. Only a strong entity tag is stored,
+//! because a weak one does not guarantee equal bytes.
 
 use std::fs::{self, File, OpenOptions, TryLockError};
 use std::io::{self, Seek as _, SeekFrom, Write as _};
@@ -47,7 +48,7 @@ impl PartialFile {
         loop {
             let mut options = OpenOptions::new();
             let opened = options.create(true).truncate(false).read(true).write(true).open(&path);
-            let file = opened.map_err(failed(&path))?;
+            let file = opened.map_err(file_error(&path))?;
             match file.try_lock() {
                 Ok(()) => {}
                 Err(TryLockError::WouldBlock) => return Err(FetchError::Busy { path }),
@@ -59,8 +60,11 @@ impl PartialFile {
                 let tag = fs::read_to_string(tag_path(&path)).ok();
                 let tag = tag.filter(|tag| !tag.is_empty());
                 // Without a tag the bytes cannot be resumed, so they are ignored.
-                let bytes =
-                    if tag.is_some() { file.metadata().map_err(failed(&path))?.len() } else { 0 };
+                let bytes = if tag.is_some() {
+                    file.metadata().map_err(file_error(&path))?.len()
+                } else {
+                    0
+                };
                 return Ok(Self { path, file, bytes, tag });
             }
         }
@@ -90,26 +94,26 @@ impl PartialFile {
     pub(super) fn restart(&mut self, tag: Option<&str>) -> Result<(), FetchError> {
         // The bytes are removed before the tag changes, so that a crash in between cannot
         // combine them with another document's tag.
-        self.seek(0)?;
+        self.truncate(0)?;
         let tag_file = tag_path(&self.path);
         match tag {
-            Some(tag) => fs::write(&tag_file, tag).map_err(failed(&tag_file))?,
-            None => remove(&tag_file)?,
+            Some(tag) => fs::write(&tag_file, tag).map_err(file_error(&tag_file))?,
+            None => remove_if_exists(&tag_file)?,
         }
         self.tag = tag.map(str::to_owned);
         Ok(())
     }
 
-    /// Truncates the file to its first `length` bytes, so that the next bytes are appended there.
-    pub(super) fn seek(&mut self, length: u64) -> Result<(), FetchError> {
-        self.file.set_len(length).map_err(failed(&self.path))?;
-        self.file.seek(SeekFrom::Start(length)).map_err(failed(&self.path))?;
+    /// Truncates the file to its first `length` bytes. The next bytes are appended after them.
+    pub(super) fn truncate(&mut self, length: u64) -> Result<(), FetchError> {
+        self.file.set_len(length).map_err(file_error(&self.path))?;
+        self.file.seek(SeekFrom::Start(length)).map_err(file_error(&self.path))?;
         self.bytes = length;
         Ok(())
     }
 
     pub(super) fn append(&mut self, bytes: &[u8]) -> Result<(), FetchError> {
-        self.file.write_all(bytes).map_err(failed(&self.path))?;
+        self.file.write_all(bytes).map_err(file_error(&self.path))?;
         self.bytes += bytes.len() as u64;
         Ok(())
     }
@@ -120,19 +124,19 @@ impl PartialFile {
         target: &Path,
         existing: ExistingFilePolicy,
     ) -> Result<(), FetchError> {
-        self.file.sync_all().map_err(failed(&self.path))?;
+        self.file.sync_all().map_err(file_error(&self.path))?;
         if existing == ExistingFilePolicy::Replace {
-            fs::rename(&self.path, target).map_err(failed(target))?;
+            fs::rename(&self.path, target).map_err(file_error(target))?;
         } else {
             move_to_new(&self.path, target)?;
         }
-        remove(&tag_path(&self.path))
+        remove_if_exists(&tag_path(&self.path))
     }
 
     /// Deletes the partial file and its tag.
     pub(super) fn discard(self) -> Result<(), FetchError> {
-        remove(&tag_path(&self.path))?;
-        remove(&self.path)
+        remove_if_exists(&tag_path(&self.path))?;
+        remove_if_exists(&self.path)
     }
 }
 
@@ -140,13 +144,13 @@ impl PartialFile {
 /// one of them fails.
 fn move_to_new(from: &Path, target: &Path) -> Result<(), FetchError> {
     match fs::hard_link(from, target) {
-        Ok(()) => remove(from),
+        Ok(()) => remove_if_exists(from),
         Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {
             Err(FetchError::Exists { path: target.to_owned() })
         }
         // The file system has no hard links. There, the check and the rename are not atomic.
         Err(_) if target.exists() => Err(FetchError::Exists { path: target.to_owned() }),
-        Err(_) => fs::rename(from, target).map_err(failed(target)),
+        Err(_) => fs::rename(from, target).map_err(file_error(target)),
     }
 }
 
@@ -158,15 +162,15 @@ fn tag_path(path: &Path) -> PathBuf {
 }
 
 /// Deletes a file if it exists.
-fn remove(path: &Path) -> Result<(), FetchError> {
+fn remove_if_exists(path: &Path) -> Result<(), FetchError> {
     match fs::remove_file(path) {
-        Err(error) if error.kind() != io::ErrorKind::NotFound => Err(failed(path)(error)),
+        Err(error) if error.kind() != io::ErrorKind::NotFound => Err(file_error(path)(error)),
         _ => Ok(()),
     }
 }
 
-/// Returns a function that converts an error of this file or folder.
-fn failed(path: &Path) -> impl FnOnce(io::Error) -> FetchError + use<> {
+/// Returns a function that converts an I/O error to a [`FetchError`] with this path.
+fn file_error(path: &Path) -> impl FnOnce(io::Error) -> FetchError + use<> {
     let path = path.to_owned();
     move |source| FetchError::File { path, source }
 }

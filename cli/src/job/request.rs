@@ -1,5 +1,5 @@
-//! JSON types for creating, retrying and canceling jobs: the request bodies, and the responses of a
-//! service that accepts the request.
+//! JSON types for creating, retrying and canceling jobs: the request bodies and the bodies of
+//! successful responses.
 
 use serde::{Deserialize, Serialize};
 
@@ -74,6 +74,7 @@ pub(crate) struct KnownDocument {
 /// cancel request was accepted.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 pub(crate) struct JobCanceling {
+    /// Only parsed, so that a response with another status is refused.
     #[serde(rename = "status")]
     _status: Canceling,
 }

@@ -46,14 +46,17 @@ pub(crate) async fn serve_aws_call(server: &MockServer, target: &str, response: 
         .await;
 }
 
-/// Error response of AWS, whose message contains an email address.
+/// Error response of AWS. Its message contains an email address, which must not be printed.
 pub(crate) fn aws_error(status: u16, code: &str) -> ResponseTemplate {
     let error_type = format!("com.amazonaws#{code}");
     ResponseTemplate::new(status)
         .set_body_json(json!({"__type": error_type, "message": "ada@court.example may not"}))
 }
 
-/// A record of a transfer as stored in DynamoDB, written by hand.
+/// Sealed URL of the upload session: base64 of `sealed`. It must not be printed.
+pub(crate) const SEALED_URL: &str = "c2VhbGVk";
+
+/// Returns the record of a transfer as stored in DynamoDB, written by hand.
 pub(crate) fn stored_record(phase: &str) -> Value {
     json!({
         "pk": {"S": format!("T#{TRANSFER_ID}")}, "sk": {"S": "META"},
@@ -83,7 +86,7 @@ pub(crate) async fn start_aws_with_dead_transfer() -> MockServer {
     let items = json!([
         stored_record("uploading"),
         {"pk": {"S": format!("T#{TRANSFER_ID}")}, "sk": {"S": "SESSION#0"}, "epoch": {"N": "3"},
-         "sealedUrl": {"B": "c2VhbGVk"}, "sessionExpiresAt": {"S": "2026-11-30T09:00:00Z"}},
+         "sealedUrl": {"B": SEALED_URL}, "sessionExpiresAt": {"S": "2026-11-30T09:00:00Z"}},
         {"pk": {"S": format!("T#{TRANSFER_ID}")}, "sk": {"S": "OUTBOX#1"}, "body": {"S": "never shown"}},
     ]);
     serve_aws_call(
@@ -96,6 +99,7 @@ pub(crate) async fn start_aws_with_dead_transfer() -> MockServer {
         "pk": {"S": "K#verdict.pdf"}, "sk": {"S": "REFS"}, "refs": {"SS": [TRANSFER_ID, "other"]},
     }});
     serve_aws_call(&server, "DynamoDB_20120810.GetItem", json_response(&references)).await;
+    // The start is 2026-11-23T09:00:00Z, and the end is one minute later.
     let execution = |execution_number: u32, status: &str| {
         json_response(&json!({
             "executionArn": "x", "stateMachineArn": STATE_MACHINE, "name": format!("{TRANSFER_ID}-{execution_number}"),

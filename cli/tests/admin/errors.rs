@@ -98,11 +98,11 @@ async fn missing_permissions_exit_4_and_unreachable_aws_exits_5() {
 }
 
 #[tokio::test]
-async fn missing_settings_are_reported_by_name() {
+async fn missing_settings_and_an_invalid_id_are_reported() {
     let inspect = ["inspect", TRANSFER_ID];
     let inspect_in_deployment = [&inspect[..], &DEPLOYMENT_ARGS].concat();
     let region = [("AWS_REGION", "ca-central-1")];
-    for (environment, args, exit_code, missing_setting) in [
+    for (environment, args, exit_code, expected_text) in [
         (&[][..], &inspect[..], 1, "DOCFERRY_STACK_NAME"),
         (&[], &inspect_in_deployment, 1, "AWS_REGION"),
         (&region, &inspect_in_deployment, 4, "aws configure export-credentials"),
@@ -110,6 +110,6 @@ async fn missing_settings_are_reported_by_name() {
     ] {
         let output = run_admin(environment, args).await;
         assert_exit_code(&output, exit_code);
-        assert_stderr_contains(&output, missing_setting);
+        assert_stderr_contains(&output, expected_text);
     }
 }

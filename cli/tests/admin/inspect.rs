@@ -4,8 +4,8 @@ use serde_json::{Value, json};
 use wiremock::MockServer;
 
 use crate::aws::{
-    DEPLOYMENT_ARGS, TRANSFER_ID, aws_environment, aws_error, run_admin, serve_aws_call,
-    start_aws_with_dead_transfer, stored_record,
+    DEPLOYMENT_ARGS, SEALED_URL, TRANSFER_ID, aws_environment, aws_error, run_admin,
+    serve_aws_call, start_aws_with_dead_transfer, stored_record,
 };
 use crate::support::jobs::json_response;
 use crate::support::{assert_exit_code, json_lines, stdout};
@@ -39,7 +39,7 @@ async fn inspect_shows_no_secrets_and_names_only_on_request() {
     for format in [&[][..], &["--json"]] {
         let args = [&["inspect", TRANSFER_ID][..], &DEPLOYMENT_ARGS, format].concat();
         let shown = stdout(&run_admin(&aws_environment(&server.uri()), &args).await);
-        for secret in ["ada@", "verdict", "Sealed matters", "never shown", "c2VhbGVk"] {
+        for secret in ["ada@", "verdict", "Sealed matters", "never shown", SEALED_URL] {
             assert!(!shown.contains(secret), "{secret} is in\n{shown}");
         }
 
@@ -48,7 +48,7 @@ async fn inspect_shows_no_secrets_and_names_only_on_request() {
         for name in ["ada@court.example", "verdict.pdf", "Sealed matters"] {
             assert!(shown.contains(name), "{name} is missing in\n{shown}");
         }
-        assert!(!shown.contains("never shown") && !shown.contains("c2VhbGVk"), "{shown}");
+        assert!(!shown.contains("never shown") && !shown.contains(SEALED_URL), "{shown}");
     }
 }
 

@@ -44,8 +44,8 @@ async fn expired_presigned_url_is_replaced_by_a_new_one() {
 #[tokio::test]
 async fn downloaded_document_of_wrong_size_is_discarded() {
     let server = MockServer::start().await;
-    let bucket = Bucket::start(Document::of_size(10), &[]).await;
-    serve_completed_job(&server, 11, &bucket.url("one")).await;
+    let bucket = Bucket::start(Document::of_size(SIZE), &[]).await;
+    serve_completed_job(&server, SIZE + 1, &bucket.url("one")).await;
     let folder = TempDir::new().unwrap();
 
     let output = run_get(&server, folder.path(), &["--job=j1"]).await;
@@ -150,8 +150,7 @@ async fn get_exits_3_when_the_job_has_not_ended_by_the_timeout() {
 #[tokio::test]
 async fn get_retries_after_503_and_409_with_the_same_idempotency_key() {
     let server = MockServer::start().await;
-    // After the 503, the first request may still be being recorded, which the API reports as
-    // 409.
+    // After the 503, the service may still be recording the first request. It reports that as 409.
     for status in [503, 409] {
         download_request("POST", "initiate")
             .respond_with(ResponseTemplate::new(status))

@@ -166,11 +166,11 @@ async fn respond(
     }
     head += "connection: close\r\n\r\n";
     socket.write_all(head.as_bytes()).await?;
-    let sent_bytes = match fault {
+    let body_bytes_to_send = match fault {
         Some(Fault::BreakAfter(bytes) | Fault::StallAfter(bytes)) => bytes.min(body.len()),
         _ => body.len(),
     };
-    socket.write_all(&body[..sent_bytes]).await
+    socket.write_all(&body[..body_bytes_to_send]).await
 }
 
 /// Returns the first byte that the request's `Range` header asks for.

@@ -23,7 +23,7 @@ pub enum RetryReason {
     ExchangeKeyReleasing,
     /// Transfers of another document use the exchange key.
     ExchangeKeyHeld,
-    /// A PUT of a small document may still land at the destination.
+    /// A PUT of a small document may still take effect at the destination.
     PutInFlight,
     /// The service has not computed the hash of a file that may be the document.
     HashPending,
@@ -53,9 +53,9 @@ impl RetryReason {
         }
     }
 
-    /// Returns the retryable failure code that an execution of definition 1 of the workflow
-    /// knows for this reason. Such executions end within `TransferDeadlineSeconds` of
-    /// the deployment that replaced their definition.
+    /// Returns the retryable failure code that stands for this reason in old executions: those that
+    /// run definition 1 of the workflow, which has no retry reasons. They end within
+    /// `TransferDeadlineSeconds` after the deployment that replaced definition 1.
     #[must_use]
     pub const fn legacy_code(self) -> FailureCode {
         match self {

@@ -98,6 +98,7 @@ async fn batch_of_two_hundred_documents_respects_the_slot_limits() {
         runner.execute(&task).await;
         let (batch, counts) = batch(&world, &id).await;
         let percent = batch.percent(&counts);
+
         assert!(percent >= last_percent, "{percent}");
         assert_eq!(percent == 100, counts.ended == 200, "{percent}");
         last_percent = percent;
@@ -153,11 +154,11 @@ async fn canceled_batch_keeps_its_delivered_documents() {
     assert_final_invariants(&world, "canceled").await;
 }
 
-/// Injects each kind of fault at each effect of a batch. If the request was confirmed, all
-/// documents are delivered. If it was not, either all documents or none are delivered.
+/// Injects each kind of fault at each effect of a batch. If the caller got a response to the
+/// request, all documents are delivered. If not, either all documents or none are delivered.
 #[tokio::test(start_paused = true)]
 async fn batch_survives_one_fault_at_any_effect() {
-    // Ends after the last effect of the batch.
+    // The loop ends when the index exceeds the last effect of the batch.
     for fault_index in 0.. {
         let mut was_reached = false;
         for mode in FAULT_MODES {
@@ -266,7 +267,8 @@ async fn cancel_of_the_last_queued_document_ends_the_batch() {
     assert_eq!((ended.phase, counts.ended), (Phase::Canceled, 1), "{ended:?}");
 }
 
-/// The documents were never queued, so no step `finalize` has cleaned up after them.
+/// The documents were never queued, so the workflow step `finalize` never ran for them. A retry
+/// must not wait for that step.
 #[tokio::test(start_paused = true)]
 async fn documents_canceled_before_queueing_can_be_retried() {
     let (world, runner, id) = request_until("batch").await;

@@ -75,19 +75,23 @@ fn assert_only_objects(world: &World, keys: &[&str], context: &str) {
 
 #[tokio::test(start_paused = true)]
 async fn download_survives_one_fault_at_any_effect() {
-    for (len, effects) in [(5 * MB, 25), (MB, 18), (0, 18)] {
+    for (len, min_effects) in [(5 * MB, 25), (MB, 18), (0, 18)] {
         let world = world_with(len);
         let task = request_download(&world, "p").await;
         let first = world.effects().len();
+
         runner(&world).execute(&task).await;
+
         let count = world.effects().len();
-        assert!(count > effects, "the download has only {count} effects");
+        assert!(count > min_effects, "the download has only {count} effects");
         for at in first..count {
             for mode in FAULT_MODES {
                 let world = world_with(len);
                 let task = request_download(&world, "p").await;
                 world.inject(Fault { at, mode });
+
                 let ended = runner(&world).execute(&task).await;
+
                 let context = format!("{len} bytes, {mode:?} at {at} of {:?}", world.effects());
                 assert_eq!(ended.phase, Some(Phase::Completed), "{context}: {ended:?}");
                 let key = delivered_key(&world, &task).await;
@@ -100,7 +104,8 @@ async fn download_survives_one_fault_at_any_effect() {
 
 #[tokio::test(start_paused = true)]
 async fn canceled_download_leaves_nothing_after_any_fault() {
-    for at in 0.. {
+    // The loop ends when the index exceeds the last effect after the cancel request.
+    for fault_index in 0.. {
         let mut was_reached = false;
         for mode in FAULT_MODES {
             let world = world_with(5 * MB);
@@ -110,15 +115,17 @@ async fn canceled_download_leaves_nothing_after_any_fault() {
             let runner = runner(&world);
             let scheduler = runner.scheduler();
 
-            let first = world.effects().len();
-            world.inject(Fault { at: first + at, mode });
+            let faulty_effect = world.effects().len() + fault_index;
+            world.inject(Fault { at: faulty_effect, mode });
             let ids = std::slice::from_ref(&task.transfer_id);
             let cancel = terminate(&scheduler, SETTINGS.record_ttl, OWNER, ids);
             let is_confirmed = runner.survive(cancel).await.is_some();
             runner.run_all().await;
             runner.recover(8).await;
-            was_reached |= world.effects().len() > first + at;
-            let context = format!("{mode:?} at {at}: {:?}", world.effects().get(first + at));
+
+            was_reached |= world.effects().len() > faulty_effect;
+            let effect = world.effects().get(faulty_effect).copied();
+            let context = format!("{mode:?} at {fault_index}: {effect:?}");
             let transfer = record(&world, &task).await;
             if transfer.cancel_requested {
                 assert_eq!(transfer.phase, Phase::Canceled, "{context}");
@@ -129,14 +136,14 @@ async fn canceled_download_leaves_nothing_after_any_fault() {
             }
         }
         if !was_reached {
-            assert!(at > 15, "the cancel has only {at} effects");
+            assert!(fault_index > 15, "the cancel has only {fault_index} effects");
             break;
         }
     }
 }
 
-/// Runs the steps of a download up to one invocation of `publish`, which an injected fault may
-/// kill.
+/// Runs the steps of a download up to and including one invocation of `publish`. An injected fault
+/// may kill this invocation.
 async fn publish_until_fault(world: &World) -> TaskInput {
     let task = request_download(world, "p").await;
     let runner = runner(world);
@@ -198,19 +205,23 @@ async fn delivered_document_is_reused_without_a_push() {
 
 #[tokio::test(start_paused = true)]
 async fn reuse_of_an_artifact_survives_one_fault_at_any_effect() {
-    for at in 0.. {
+    // The loop ends when the index exceeds the last effect of the second download.
+    for fault_index in 0.. {
         let mut was_reached = false;
         for mode in FAULT_MODES {
             let world = world_with(MB);
             let first = request_download(&world, "p").await;
             runner(&world).execute(&first).await;
             let second = request_download(&world, "q").await;
-            let first_effect = world.effects().len();
-            world.inject(Fault { at: first_effect + at, mode });
+            let faulty_effect = world.effects().len() + fault_index;
+            world.inject(Fault { at: faulty_effect, mode });
+
             let ended = runner(&world).execute(&second).await;
             runner(&world).recover(3).await;
-            was_reached |= world.effects().len() > first_effect + at;
-            let context = format!("{mode:?} at {at}: {:?}", world.effects().get(first_effect + at));
+
+            was_reached |= world.effects().len() > faulty_effect;
+            let effect = world.effects().get(faulty_effect).copied();
+            let context = format!("{mode:?} at {fault_index}: {effect:?}");
             assert_eq!(
                 record(&world, &second).await.phase,
                 Phase::Completed,
@@ -220,14 +231,14 @@ async fn reuse_of_an_artifact_survives_one_fault_at_any_effect() {
             assert_eq!(world.state().delivery.objects[&key], bytes(MB), "{context}");
         }
         if !was_reached {
-            assert!(at > 10, "the second download has only {at} effects");
+            assert!(fault_index > 10, "the second download has only {fault_index} effects");
             break;
         }
     }
 }
 
-/// Fault F20: the object is replaced during the copy. Parts of the old and the new object must not
-/// be mixed.
+/// Fault F20 of `docs/SEMANTICS.md`: the object is replaced during the copy. Parts of the old and
+/// the new object must not be mixed.
 #[tokio::test(start_paused = true)]
 async fn source_replaced_during_download_is_copied_from_the_start() {
     let world = world_with(5 * MB);
@@ -236,7 +247,9 @@ async fn source_replaced_during_download_is_copied_from_the_start() {
     let other: bytes::Bytes = bytes(5 * MB).iter().map(|byte| !byte).collect();
     let key = record(&world, &task).await.source.unwrap().key;
     world.put_object(&key, other.clone());
+
     runner(&world).execute(&task).await;
+
     let key = delivered_key(&world, &task).await;
     assert_eq!(world.state().delivery.objects[&key], other);
     assert_only_objects(&world, &[&key], "replaced");
@@ -259,12 +272,14 @@ async fn cancel_before_delivery_keeps_the_object_of_another_job() {
     assert_eq!(record(&world, &second).await.phase, Phase::Completed);
     let key = delivered_key(&world, &second).await;
     assert!(world.state().delivery.objects.contains_key(&key), "the object was not written");
+
     // The first job is canceled before its step runs again.
     let runner = runner(&world);
     let ids = std::slice::from_ref(&first.transfer_id);
     terminate(&runner.scheduler(), SETTINGS.record_ttl, OWNER, ids).await.unwrap();
     runner.run_all().await;
     runner.recover(8).await;
+
     assert_eq!(record(&world, &first).await.phase, Phase::Canceled);
     assert_eq!(record(&world, &second).await.phase, Phase::Completed);
     assert!(
@@ -302,7 +317,8 @@ async fn repeated_step_never_shortens_the_retention_of_another_job() {
     let key = delivered_key(&world, &second).await;
     assert_eq!(delivered_key(&world, &first).await, key);
     assert_only_objects(&world, &[&key], "the object that the first job wrote itself is deleted");
-    // 24 h and a minute after the first request, 23 h and a minute after the second.
+
+    // The first job, requested an hour before the second, has expired. The second has not.
     world.advance(SignedDuration::from_hours(23) + SignedDuration::from_mins(1));
     runner(&world).recover(3).await;
     let retain_until = record(&world, &second).await.retain_until.unwrap();
@@ -340,6 +356,7 @@ async fn outdated_step_leaves_no_object_beside_a_reused_one() {
         }
         processes.run().await;
         drop(processes);
+
         let context = format!("after {effects} effects");
         for task in [&first, &second] {
             assert_eq!(record(&world, task).await.phase, Phase::Completed, "{context}");

@@ -68,7 +68,7 @@ async fn effects_of_upload(
     world.effects()
 }
 
-/// Number of the last effect that sends bytes.
+/// Index of the last effect that sends bytes.
 fn last_sending_effect(effects: &[&str]) -> usize {
     effects.iter().rposition(|name| ["put_whole", "put_fragment"].contains(name)).unwrap()
 }
@@ -115,9 +115,11 @@ async fn canceled_upload_is_found_under_any_numbered_name() {
     for len in [MB, LARGE] {
         for foreign in 0..=3 {
             let policy = ConflictPolicy::Rename;
+
             let (world, task) =
                 upload_with_lost_response(&bytes(len), "order.pdf", foreign, policy, |_| {}).await;
             cancel(&world, &task).await;
+
             let item = delivered_item(&world, &task).await;
             let state = world.state();
             let file = state.drive.files().values().find(|file| file.id == item.item_id).unwrap();
@@ -146,7 +148,9 @@ async fn ending_waits_for_a_put_in_flight() {
         let settings = FinalizeSettings::default();
         finalize(&ports, &runner.scheduler(), settings, &task, Some("CANCELED")).await.unwrap()
     };
+
     assert_eq!(finalize_once().await, StepOutcome::RetryLater { reason: RetryReason::PutInFlight });
+
     let destination = Destination::of(&record(&world, &task).await).unwrap();
     world.put_whole(&destination, document, policy).await.unwrap();
     world.advance(SignedDuration::from_secs(61));
@@ -170,7 +174,9 @@ async fn numbered_file_is_foreign_unless_the_policy_is_rename() {
         };
         world.state().drive.script.clear();
         world.put_whole(&foreign, bytes(MB), ConflictPolicy::Fail).await.unwrap();
+
         cancel(&world, &task).await;
+
         assert_eq!(record(&world, &task).await.phase, Phase::Canceled, "{policy:?}");
     }
 }
@@ -178,18 +184,21 @@ async fn numbered_file_is_foreign_unless_the_policy_is_rename() {
 #[tokio::test(start_paused = true)]
 async fn cancel_waits_for_a_late_hash() {
     for len in [MB, LARGE] {
-        for reads in [1, 3] {
-            let late_hash = |world: &World| world.state().drive.without_hash = reads + 1;
+        for reads_without_hash in [2, 4] {
+            let late_hash = |world: &World| world.state().drive.without_hash = reads_without_hash;
             let policy = ConflictPolicy::Replace;
+
             let (world, task) =
                 upload_with_lost_response(&bytes(len), "order.pdf", 0, policy, late_hash).await;
             cancel(&world, &task).await;
+
             assert_eq!(delivered_item(&world, &task).await.evidence, Some(Evidence::Hash));
         }
     }
 }
 
-/// The phase "canceled" would be wrong, because the file may exist.
+/// The drive never computes the hash of the file. The transfer must not end as canceled, because
+/// the file may exist.
 #[tokio::test(start_paused = true)]
 async fn ending_reports_a_hash_that_is_never_computed() {
     let without_hash = |world: &World| world.state().drive.without_hash = u32::MAX;
@@ -197,7 +206,9 @@ async fn ending_reports_a_hash_that_is_never_computed() {
     let (world, task) =
         upload_with_lost_response(&bytes(MB), "order.pdf", 0, policy, without_hash).await;
     let before = world.state().now;
+
     cancel(&world, &task).await;
+
     let record = record(&world, &task).await;
     assert_eq!(record.phase, Phase::Failed);
     assert_eq!(record.failure.unwrap().code, FailureCode::HashNotComputed);
@@ -211,7 +222,9 @@ async fn upload_without_a_computed_hash_fails_as_hash_not_computed() {
         let world = world_with(len);
         world.state().drive.without_hash = u32::MAX;
         let task = start(&world).await;
+
         let ended = runner(&world, ConflictPolicy::Replace).execute(&task).await;
+
         assert_eq!(ended.phase, Some(Phase::Failed));
         let failure = record(&world, &task).await.failure.unwrap();
         assert_eq!(failure.code, FailureCode::HashNotComputed, "{len}");
@@ -226,7 +239,9 @@ async fn ending_accepts_a_hash_computed_after_the_upload_failed() {
     let world = world_with(MB);
     world.state().drive.without_hash = 12;
     let task = start(&world).await;
+
     let ended = runner(&world, ConflictPolicy::Replace).execute(&task).await;
+
     assert_eq!(ended.stopped_by.as_deref(), Some("HASH_NOT_COMPUTED"));
     assert_eq!(delivered_item(&world, &task).await.evidence, Some(Evidence::Hash));
 }
@@ -261,7 +276,9 @@ async fn rewritten_office_file_with_equal_content_parts_is_delivered() {
         let world = world_beside(&office(&bytes(MB)), name, 0).await;
         world.state().drive.rewrite = Some(edited);
         let task = start(&world).await;
+
         runner(&world, ConflictPolicy::Replace).execute(&task).await;
+
         let item = delivered_item(&world, &task).await;
         assert_eq!((item.rewritten, item.evidence), (true, Some(Evidence::ContentParts)), "{name}");
         assert_eq!(effect_count(&world, "put_whole"), 1);
@@ -273,7 +290,9 @@ async fn office_file_with_a_changed_content_part_fails_verification() {
     let world = world_beside(&office(&bytes(MB)), "order.docx", 0).await;
     world.state().drive.rewrite = Some(corrupted);
     let task = start(&world).await;
+
     runner(&world, ConflictPolicy::Replace).execute(&task).await;
+
     let failure = record(&world, &task).await.failure.unwrap();
     assert_eq!(failure.code, FailureCode::VerificationFailed);
 }
@@ -287,6 +306,7 @@ async fn rewritten_office_file_is_found_after_a_lost_response() {
     for foreign in [0, 1] {
         for canceled in [false, true] {
             let policy = ConflictPolicy::Rename;
+
             let (world, task) =
                 upload_with_lost_response(&document, "order.docx", foreign, policy, rewriting)
                     .await;
@@ -295,6 +315,7 @@ async fn rewritten_office_file_is_found_after_a_lost_response() {
             } else {
                 runner(&world, policy).execute(&task).await;
             }
+
             let item = delivered_item(&world, &task).await;
             assert_eq!(item.evidence, Some(Evidence::ContentParts), "{foreign} {canceled}");
             let files = world.state().drive.files().len();
@@ -332,16 +353,19 @@ async fn rewritten_file_is_accepted_when_the_last_byte_was_acknowledged() {
     }
 }
 
-/// The directory of a ZIP64 file is not read, so the comparison has no result.
+/// docferry does not read the directory of a ZIP64 file, so it cannot compare the content parts.
 #[tokio::test(start_paused = true)]
 async fn rewritten_container_without_comparison_has_its_own_failure_code() {
     let mut document = office(&bytes(MB)).to_vec();
     let end = document.len();
+    // Both entry counts of the ZIP directory get the value that marks a ZIP64 file.
     document[end - 14..end - 10].fill(0xFF);
     let world = world_beside(&document.into(), "order.docx", 0).await;
     world.state().drive.rewrite = Some(appended);
     let task = start(&world).await;
+
     runner(&world, ConflictPolicy::Replace).execute(&task).await;
+
     let failure = record(&world, &task).await.failure.unwrap();
     assert_eq!(failure.code, FailureCode::DestinationRewritten);
 }

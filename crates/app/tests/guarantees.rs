@@ -1,5 +1,5 @@
-//! Tests of guarantees within a transfer. Other tests check only its end, and would not detect a
-//! violation of these guarantees, because a later step compensates for it.
+//! Tests of guarantees that hold while a transfer runs. Most other tests check only the end of a
+//! transfer. They would not detect a violation, because a later step repairs it.
 
 #![allow(clippy::unwrap_used, reason = "tests")]
 
@@ -15,15 +15,15 @@ use docferry_domain::failure::FailureCode;
 use docferry_domain::phase::Phase;
 use docferry_testkit::{Fault, Mode, Runner, Scripted, World};
 
-/// Runs the steps before the upload.
+/// Runs the steps before the upload: the push, and the check that the document has arrived.
 async fn run_until_arrival(world: &World, task: &TaskInput) {
     let runner = Runner::new(world);
     runner.push_once(task).await.unwrap();
     docferry_app::source::poll::poll(&runner.scheduler(), world, runner.rules, task).await.unwrap();
 }
 
-/// Stores one fragment, is throttled, and gets a cancel request during the pause. Returns the phase
-/// in which the transfer ends.
+/// Uploads one fragment, throttles the upload, and requests a cancel during the pause. Returns the
+/// phase in which the transfer ends.
 async fn cancel_after_one_fragment(world: &World, task: &TaskInput) -> Option<Phase> {
     run_until_arrival(world, task).await;
     let pause = Some(Duration::from_secs(120));
@@ -44,6 +44,7 @@ async fn ended_transfer_keeps_a_source_copy_that_another_transfer_uses() {
     run_until_arrival(&world, &one).await;
     run_until_arrival(&world, &two).await;
     let runner = Runner::new(&world);
+
     assert_eq!(runner.execute(&one).await.phase, Some(Phase::Completed));
     assert_eq!(world.state().objects.len(), 1, "the other transfer still needs the object");
     assert_eq!(runner.execute(&two).await.phase, Some(Phase::Completed));
@@ -55,6 +56,7 @@ async fn source_copy_is_deleted_only_after_the_ending_is_durable() {
     for is_canceled in [false, true] {
         let world = world_with(5 * MB);
         let task = start(&world).await;
+
         let phase = if is_canceled {
             cancel_after_one_fragment(&world, &task).await
         } else {
@@ -76,13 +78,15 @@ async fn next_invocation_resends_no_stored_bytes() {
     Runner::new(&world).execute(&task).await;
     let effects = world.effects();
     let fragments = effects.iter().enumerate().filter(|(_, effect)| **effect == "put_fragment");
-    for (at, _) in fragments {
+    for (fragment_index, _) in fragments {
         let world = world_with(5 * MB);
         let task = start(&world).await;
-        world.inject(Fault { at, mode: Mode::CrashAfter });
+        world.inject(Fault { at: fragment_index, mode: Mode::CrashAfter });
+
         Runner::new(&world).execute(&task).await;
-        assert_invariants(&world, &task, &bytes(5 * MB), &format!("at {at}")).await;
-        assert_eq!(world.state().drive.received, 5 * MB as u64, "at {at}");
+
+        assert_invariants(&world, &task, &bytes(5 * MB), &format!("at {fragment_index}")).await;
+        assert_eq!(world.state().drive.received, 5 * MB as u64, "at {fragment_index}");
     }
 }
 
@@ -92,7 +96,9 @@ async fn older_of_two_concurrent_invocations_is_superseded() {
     let task = start(&world).await;
     run_until_arrival(&world, &task).await;
     let runner = Runner::new(&world);
+
     let (older, newer) = tokio::join!(runner.upload_once(&task), runner.upload_once(&task));
+
     assert_eq!(older.unwrap_err().code, FailureCode::Superseded);
     assert!(newer.is_ok());
 }
@@ -101,6 +107,7 @@ async fn older_of_two_concurrent_invocations_is_superseded() {
 async fn cancel_during_upload_leaves_neither_session_nor_file() {
     let world = world_with(5 * MB);
     let task = start(&world).await;
+
     assert_eq!(cancel_after_one_fragment(&world, &task).await, Some(Phase::Canceled));
     assert!(world.state().drive.files().is_empty());
     assert_invariants(&world, &task, &bytes(5 * MB), "stopped").await;

@@ -1,4 +1,6 @@
-//! Tests of documents that share one exchange key: each recipient gets only their own document.
+//! Tests of documents that share one exchange key, the name of their object in the exchange bucket.
+//! Each recipient must get only their own document. An *unnamed push* is a push whose response,
+//! which names the key, was lost.
 //!
 //! The environment variable `DOCFERRY_MODEL_CASES` sets the number of random cases.
 
@@ -149,7 +151,7 @@ async fn downloads_with_equal_names_deliver_their_own_documents() {
     }
 }
 
-/// The second document replaces the first one in the middle of its upload.
+/// The push of the second document replaces the object of the first document during its upload.
 #[tokio::test(start_paused = true)]
 async fn upload_delivers_its_own_bytes_after_its_object_was_replaced() {
     for len in [5 * MB, 5 * MB + 1] {
@@ -160,11 +162,14 @@ async fn upload_delivers_its_own_bytes_after_its_object_was_replaced() {
         let first = start_transfer(&world, 0, false).await;
         runner.push_once(&first).await.unwrap();
         world.advance(SignedDuration::from_secs(10));
+        // An effect in the middle of the upload.
         let at = world.effects().len() + 12;
         world.inject(Fault { at, mode: Mode::CrashAfter });
         let _died = Box::pin(runner.survive(runner.upload_once_after_arrival(&first))).await;
         let second = start_transfer(&world, 1, false).await;
+
         assert!(!runner.push_once(&second).await.unwrap());
+
         runner.function_time = SignedDuration::from_secs(300);
         runner.execute(&first).await;
         runner.execute(&second).await;
@@ -183,14 +188,19 @@ async fn unnamed_push_is_awaited_before_an_object_is_accepted() {
     let second = start_transfer(&world, 1, false).await;
     let runner = Runner::new(&world);
     runner.push_once(&first).await.unwrap();
+    // The effect that calls the source. The assertion below checks this.
     let at = world.effects().len() + 3;
     world.inject(Fault { at, mode: Mode::CrashAfter });
+
     let _died = runner.survive(runner.push_once(&second)).await;
+
     assert_eq!(world.effects()[at], "push");
+
     // The object is now that of the second document.
     runner.visit(&first).await;
     assert_own_bytes(&world);
     assert!(record(&world, &first.transfer_id).await.object.is_none());
+
     runner.push_once(&second).await.unwrap();
     runner.execute(&first).await;
     runner.execute(&second).await;
@@ -225,10 +235,13 @@ async fn documents_of_one_batch_with_equal_names_are_numbered() {
             for task in runner.started() {
                 runner.push_once(&task).await.unwrap();
             }
+
             runner.run_all().await;
             runner.recover(5).await;
+
             let (ended, counts) = world.store().batch(&id).await.unwrap().unwrap();
             assert_eq!((ended.phase, counts.completed), (Phase::Completed, 3), "{policy:?}");
+
             let state = world.state();
             let found: BTreeSet<_> = state.drive.files().values().map(|f| &f.bytes).collect();
             let sent: BTreeSet<_> = state.documents.values().map(|d| &d.bytes).collect();
@@ -249,7 +262,9 @@ async fn object_of_a_rejected_push_is_removed() {
     runner.run_all().await;
     let ended = record(&world, &transfer.transfer_id).await;
     let failure = ended.failure.map(|failure| failure.code);
+
     assert_eq!((ended.phase, failure), (Phase::Failed, Some(FailureCode::DestinationRefused)));
+
     runner.recover(2).await;
     assert!(world.state().objects.is_empty(), "the exchange bucket is not empty");
     assert!(world.keys_in_use().is_empty());
@@ -287,7 +302,8 @@ fn step() -> impl Strategy<Value = Step> {
     ]
 }
 
-/// Behavior of the mover for each push. Each copy arrives before the arrival deadline.
+/// Behavior of the document source for each push: the delay of the copy, and whether it overwrites
+/// an object. Each copy arrives before the arrival deadline.
 fn moves() -> impl Strategy<Value = Vec<Move>> {
     let single_move = (prop_oneof![Just(0_i64), 1_i64..10, 10_i64..500], any::<bool>()).prop_map(
         |(seconds, overwrites)| Move { delay: SignedDuration::from_secs(seconds), overwrites },
@@ -305,7 +321,7 @@ struct Model {
     documents: usize,
     /// Number of requests so far.
     requests: usize,
-    /// Documents with a push that was unanswered for [`UNNAMED_PUSH_TIMEOUT`] or longer.
+    /// Documents whose push was unanswered for [`UNNAMED_PUSH_TIMEOUT`] or longer.
     overdue: BTreeSet<ObjectGuid>,
 }
 

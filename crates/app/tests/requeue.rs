@@ -5,7 +5,9 @@
 
 mod common;
 
-use common::{MB, assert_invariants, bytes, effect_count, record, start, world_with};
+use common::{
+    MB, assert_invariants, bytes, effect_count, kill_execution, record, start, world_with,
+};
 use docferry_app::TaskInput;
 use docferry_app::ports::TransferStore as _;
 use docferry_app::recovery::requeue::{RequeueError, Requeued, requeue};
@@ -15,13 +17,6 @@ use docferry_domain::phase::Phase;
 use docferry_domain::slots::SlotState;
 use docferry_domain::transfer::Transfer;
 use docferry_testkit::{Fault, Mode, Runner, World};
-
-/// Ends the execution of a transfer without ending the transfer.
-fn kill_execution(world: &World, task: &TaskInput) {
-    let name = format!("{}-{}", task.transfer_id, task.execution_number);
-    world.state().running.remove(&name);
-    world.state().closed.insert(name);
-}
 
 /// Requeues a transfer, and checks that the command is rejected and changes nothing. Returns the
 /// reason of the rejection.
@@ -77,7 +72,9 @@ async fn operator_may_exceed_the_execution_limit_of_the_sweeper() {
     for execution_number in 1..=4 {
         task.execution_number = execution_number;
         kill_execution(&world, &task);
+
         let requeued = requeue(&world, &world, &task.transfer_id).await.unwrap();
+
         assert_eq!(requeued, Requeued::Next { execution_number: execution_number + 1 });
     }
 }
@@ -112,7 +109,8 @@ async fn requeue_rejects_a_queued_transfer() {
     assert!(matches!(expect_rejection(&world, &task).await, RequeueError::Queued));
 }
 
-/// The response to one of the command's four calls is lost. Then the operator repeats the command,
+/// The command makes four calls to the store and the workflow service. The response to one of them
+/// is lost. Then the operator repeats the command,
 /// or the sweeper recovers the transfer. In both cases the document is delivered once.
 #[tokio::test(start_paused = true)]
 async fn requeue_with_lost_response_is_repaired_by_repetition_or_sweep() {

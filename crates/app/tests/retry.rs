@@ -136,23 +136,25 @@ fn assert_delivered(world: &World, documents: u64, target: &Target, context: &st
     );
 }
 
-/// Retries an ended job once for each effect of the retry request and of the following run, with a
-/// crash before it, a crash after it and a lost response. `ended` creates the job and runs it to
-/// its end. Fails if a retry has no more than `effects` effects.
+/// Retries an ended job once for each effect of the retry request and of the following run, and for
+/// each kind of fault. `create_ended_job` creates the job and runs it to its end. Fails if a retry
+/// has `min_effects` effects or fewer.
 async fn assert_retry_survives_faults(
     documents: u64,
-    effects: usize,
-    ended: impl AsyncFn(&World, &mut Runner, &Target) -> TransferId,
+    min_effects: usize,
+    create_ended_job: impl AsyncFn(&World, &mut Runner, &Target) -> TransferId,
 ) {
     for target in targets() {
-        for at in 0.. {
+        // The loop ends when the index exceeds the last effect of the retry.
+        for fault_index in 0.. {
             let mut was_reached = false;
             for mode in FAULT_MODES {
                 let world = world(documents);
                 let mut runner = Runner::new(&world);
-                let id = ended(&world, &mut runner, &target).await;
-                let first = world.effects().len();
-                world.inject(Fault { at: first + at, mode });
+                let id = create_ended_job(&world, &mut runner, &target).await;
+                let faulty_effect = world.effects().len() + fault_index;
+                world.inject(Fault { at: faulty_effect, mode });
+
                 // A client repeats the request if its response is lost.
                 let mut response = runner.survive(retry(&runner, &id)).await;
                 if response.is_none() {
@@ -160,14 +162,16 @@ async fn assert_retry_survives_faults(
                 }
                 runner.run_all().await;
                 runner.recover(20).await;
-                was_reached |= world.effects().len() > first + at;
-                let effect = world.effects().get(first + at).copied();
-                let context = format!("{target:?}, {mode:?} at {at}: {effect:?}, {response:?}");
+
+                was_reached |= world.effects().len() > faulty_effect;
+                let effect = world.effects().get(faulty_effect).copied();
+                let context =
+                    format!("{target:?}, {mode:?} at {fault_index}: {effect:?}, {response:?}");
                 assert_eq!(phase(&world, &id).await, Phase::Completed, "{context}");
                 assert_delivered(&world, documents, &target, &context);
             }
             if !was_reached {
-                assert!(at > effects, "the retry has only {at} effects");
+                assert!(fault_index > min_effects, "the retry has only {fault_index} effects");
                 break;
             }
         }
@@ -213,13 +217,16 @@ async fn expired_job_is_refetched_on_retry() {
     let [target, _] = targets();
     for documents in [1, 2] {
         let id = start_job(&runner, &world, documents, &target).await;
+
         runner.run_all().await;
         expire_deliveries(&world, &runner).await;
+
         assert!(world.state().delivery.objects.is_empty(), "an expired object was not deleted");
         assert!(matches!(
             retry(&runner, &id).await.unwrap(),
             RetryResult::Accepted { attempts: 2, .. }
         ));
+
         runner.run_all().await;
         runner.recover(2).await;
         assert_eq!(phase(&world, &id).await, Phase::Completed);
@@ -228,7 +235,7 @@ async fn expired_job_is_refetched_on_retry() {
     }
 }
 
-/// A late clean-up of the first run does not affect the second run.
+/// The last step of the first run is repeated while the second run uploads.
 #[tokio::test(start_paused = true)]
 async fn late_cleanup_does_not_affect_the_next_run() {
     for target in targets() {
@@ -241,13 +248,16 @@ async fn late_cleanup_does_not_affect_the_next_run() {
         let task = TaskInput { transfer_id: id.clone(), execution_number: 1 };
         runner.push_once(&task).await.unwrap();
         docferry_app::job::terminate(&scheduler, SETTINGS.record_ttl, OWNER, ids).await.unwrap();
+
         runner.execute(&task).await;
+
         let ended = world.store().get(&id).await.unwrap().unwrap();
         assert_eq!(
             JobState::of(ended.phase, ended.retain_until, ended.created_at),
             JobState::Canceled
         );
         assert!(matches!(retry(&runner, &id).await.unwrap(), RetryResult::Accepted { .. }));
+
         let next = TaskInput { transfer_id: id.clone(), execution_number: 2 };
         // A push in the second of a deletion would have to be repeated.
         world.advance(SignedDuration::from_secs(1));
@@ -272,14 +282,19 @@ async fn late_copy_of_first_run_is_removed_if_retry_never_started() {
         world.state().documents.get_mut(&guid(0)).unwrap().moves = false;
         let mut runner = Runner::new(&world);
         let id = start_job(&runner, &world, 1, &target).await;
+
         runner.run_all().await;
+
         assert_eq!(phase(&world, &id).await, Phase::Failed);
+
         runner.limits = NO_SLOTS.into();
         assert!(matches!(retry(&runner, &id).await.unwrap(), RetryResult::Accepted { .. }));
+
         let ids = std::slice::from_ref(&id);
         let scheduler = runner.scheduler();
         docferry_app::job::terminate(&scheduler, SETTINGS.record_ttl, OWNER, ids).await.unwrap();
         assert_eq!(phase(&world, &id).await, Phase::Canceled);
+
         world.put_object("document 0.pdf", bytes(400_000));
         runner.recover(70).await;
         assert!(world.state().objects.is_empty(), "{target:?}: the late object was not deleted");
@@ -295,8 +310,11 @@ async fn document_is_canceled_while_another_of_its_batch_is_not_closed() {
     let mut runner = Runner::new(&world);
     let [target, _] = targets();
     let job = start_job(&runner, &world, 2, &target).await;
+
     runner.run_all().await;
+
     assert_eq!(phase(&world, &job).await, Phase::Failed);
+
     let failed = world.store().get(&job.document(0)).await.unwrap().unwrap();
     world.store().set(Transfer { closed: false, ..failed });
     runner.limits = NO_SLOTS.into();
@@ -325,7 +343,9 @@ async fn batch_resumes_when_its_last_document_is_closed() {
         world.store().set(Transfer { closed: false, ..failed });
         add_to_source(&world, 0);
         add_to_source(&world, 1);
+
         assert!(matches!(retry(&runner, &job).await.unwrap(), RetryResult::Accepted { .. }));
+
         // The workflow or the sweeper repeats `finalize`, which closes the document.
         runner.execute(&task).await;
         runner.run_all().await;
@@ -348,7 +368,9 @@ async fn run_that_reuses_an_artifact_after_a_push_is_cleaned_up() {
     expire_deliveries(&world, &runner).await;
     start_job(&runner, &world, 1, &target).await;
     runner.run_all().await;
+
     assert!(matches!(retry(&runner, &first).await.unwrap(), RetryResult::Accepted { .. }));
+
     runner.run_all().await;
     runner.recover(70).await;
     let retried = world.store().get(&first).await.unwrap().unwrap();
@@ -371,8 +393,10 @@ async fn expired_batch_canceled_during_retry_ends_as_canceled() {
     let (ended, _) = world.store().batch(&job).await.unwrap().unwrap();
     let now = world.state().now;
     let (deadline, retain_until) = (now + SignedDuration::from_hours(4), now + JOBS.job_ttl);
+
     // The process that resumes the batch dies after its first write.
     assert!(world.store().resume_batch(&ended, retain_until, deadline, deadline).await.unwrap());
+
     let scheduler = runner.scheduler();
     let canceled = cancel_job(&scheduler, SETTINGS.record_ttl, OWNER, &job).await.unwrap();
     assert_eq!(canceled, CancelResult::Asked);
@@ -387,6 +411,7 @@ async fn canceled_batch_starts_no_document_while_being_resumed() {
     // More than one page of documents.
     const DOCUMENTS: u64 = 30;
     let (mut cancels, mut is_resuming) = (0, true);
+
     for effects in 0.. {
         let world = world(DOCUMENTS);
         world.state().documents.clear();
@@ -395,6 +420,7 @@ async fn canceled_batch_starts_no_document_while_being_resumed() {
         let job = start_job(&runner, &world, DOCUMENTS, &target).await;
         runner.run_all().await;
         assert_eq!(phase(&world, &job).await, Phase::Failed);
+
         runner.limits = NO_SLOTS.into();
         world.state().interleaved = true;
         let response = std::cell::Cell::new(None);
@@ -419,6 +445,7 @@ async fn canceled_batch_starts_no_document_while_being_resumed() {
         }
         world.state().interleaved = false;
         runner.recover(5).await;
+
         if response.get() == Some(CancelResult::Asked) {
             cancels += 1;
             assert_eq!(phase(&world, &job).await, Phase::Canceled, "after {effects} effects");
@@ -430,6 +457,7 @@ async fn canceled_batch_starts_no_document_while_being_resumed() {
             break;
         }
     }
+
     assert!(cancels > 10 && !is_resuming, "canceled after only {cancels} effects");
 }
 
@@ -444,6 +472,7 @@ async fn retried_job_queues_behind_earlier_requests() {
             let job = start_job(&runner, &world, documents, &target).await;
             runner.run_all().await;
             assert_eq!(phase(&world, &job).await, Phase::Failed);
+
             runner.limits = NO_SLOTS.into();
             world.advance(SignedDuration::from_hours(1));
             let other = start_job(&runner, &world, 1, &target).await;
@@ -451,8 +480,9 @@ async fn retried_job_queues_behind_earlier_requests() {
             assert!(matches!(retry(&runner, &job).await.unwrap(), RetryResult::Accepted { .. }));
             world.advance(SignedDuration::from_secs(1));
             let last = start_job(&runner, &world, 1, &target).await;
+
             let queue = world.store().queue(target.pool(), None, 100).await.unwrap();
-            let queue: Vec<_> = queue.into_iter().map(|waiting| waiting.transfer_id).collect();
+            let queue: Vec<_> = queue.into_iter().map(|entry| entry.transfer_id).collect();
             let retried: Vec<_> = match documents {
                 1 => vec![job],
                 many => (0..many).map(|n| job.document(u16::try_from(n).unwrap())).collect(),

@@ -20,7 +20,7 @@ use docferry_domain::slots::{Pool, PoolLimits, Priority, SlotState};
 use docferry_testkit::{Fault, Runner, World};
 use jiff::SignedDuration;
 
-/// Two slots, but only one for each person.
+/// Two slots in total, and one for each person.
 const TWO_SLOTS: PoolLimits = PoolLimits::new(2, 1);
 
 /// One slot for all transfers.
@@ -39,7 +39,7 @@ async fn request(runner: &Runner, email: &str, priority: Priority) -> TaskInput 
     TaskInput { transfer_id: transfer.transfer_id, execution_number: 1 }
 }
 
-/// Requests deliveries for four people, one second apart.
+/// Requests four deliveries, one second apart. A person may request more than one.
 async fn request_in_order(world: &World, runner: &Runner, people: [&str; 4]) -> Vec<TaskInput> {
     let mut tasks = Vec::new();
     for person in people {
@@ -178,11 +178,11 @@ async fn skipped_transfer_gets_a_slot_released_during_the_same_round() {
     assert_eq!(slot_states(&world, &tasks).await, [Idle, Idle, Holding, Holding]);
 }
 
-/// Faults F2 and F17. The sweeper repairs a fault at any effect between the queue and the start of
-/// an execution.
+/// Faults F2 and F17 of `docs/SEMANTICS.md`: a process dies or loses a response after it has queued
+/// a transfer and before it has started the execution. The sweeper repairs this.
 #[tokio::test(start_paused = true)]
 async fn single_slot_delivers_all_transfers_after_any_fault() {
-    // Ends after the last effect of both transfers.
+    // The loop ends when the index exceeds the last effect of both transfers.
     for fault_index in 0.. {
         let mut was_reached = false;
         for mode in FAULT_MODES {

@@ -100,7 +100,8 @@ async fn locked_put_does_not_adopt_an_identical_foreign_file() {
     assert_eq!(failure.code, FailureCode::DestinationConflict);
 }
 
-/// Tests each conflict policy with a lost response and with a crash after the PUT.
+/// Tests each conflict policy. Either the response to the PUT is lost, or the process dies after
+/// the PUT.
 #[tokio::test(start_paused = true)]
 async fn put_with_lost_response_is_found_and_not_repeated() {
     for policy in [ConflictPolicy::Replace, ConflictPolicy::Rename, ConflictPolicy::Fail] {
@@ -117,8 +118,8 @@ async fn put_with_lost_response_is_found_and_not_repeated() {
     }
 }
 
-/// Another user's file has the document's name, so the document gets a numbered name. When the
-/// response is lost, the numbered file is recognised by its content.
+/// A file of another user has the name of the document, so the document gets a numbered name. If
+/// the response is lost, the retry recognizes the numbered file by its content.
 #[tokio::test(start_paused = true)]
 async fn retry_under_rename_makes_no_second_copy() {
     for mode in FAULT_MODES {
@@ -160,8 +161,10 @@ async fn put_is_repeated_after_a_server_error() {
     assert_eq!(put_count(&world), 2);
 }
 
-/// A rejected second PUT does not tell whether the first PUT, whose response was lost, is still in
-/// progress. The ending has to wait for the first PUT. A rejected first PUT needs no lease.
+/// A *PUT lease* is the time for which the ending of a transfer waits for a PUT that may still be
+/// in progress. If the first PUT is rejected, no PUT is in progress and the lease is withdrawn. If
+/// the response to the first PUT is lost and the second PUT is rejected, the first may still be in
+/// progress, so the lease stays.
 #[tokio::test(start_paused = true)]
 async fn rejected_put_keeps_the_lease_of_an_earlier_put() {
     let rejected = vec![Scripted::Lock];
@@ -180,7 +183,7 @@ async fn rejected_put_keeps_the_lease_of_an_earlier_put() {
     }
 }
 
-/// An exchange bucket that requests a cancel of the transfer whenever an object is read.
+/// An exchange bucket that requests a cancel of the transfer before each read of an object.
 struct CancelsOnRead {
     world: World,
     transfer_id: TransferId,

@@ -5,8 +5,8 @@
 mod common;
 
 use common::{
-    FAULT_MODES, GUID, MB, OWNER, assert_invariants, bytes, effect_count, effect_index, record,
-    start, start_for, world_with,
+    FAULT_MODES, GUID, MB, OWNER, assert_invariants, bytes, effect_count, effect_index,
+    kill_execution, record, start, start_for, world_with,
 };
 use docferry_app::ports::{RecoveryStore as _, TransferStore as _};
 use docferry_app::source::push::{PushPorts, push};
@@ -16,13 +16,14 @@ use docferry_domain::transfer::DeadlineRules;
 use docferry_testkit::{Fault, Mode, Runner, World};
 use jiff::SignedDuration;
 
-/// Number of items in the index of unfinished work.
+/// Number of transfers that the sweeper still has to check.
 async fn unfinished(world: &World) -> usize {
     let far_future = world.state().now + SignedDuration::from_hours(9);
     world.store().unfinished(far_future, 100).await.unwrap().len()
 }
 
-/// Fault F2: the process dies between the record and StartExecution.
+/// Fault F2 of `docs/SEMANTICS.md`: the process dies after it has recorded a transfer and before it
+/// has called `StartExecution`.
 #[tokio::test(start_paused = true)]
 async fn sweep_starts_a_transfer_that_lost_its_start() {
     for mode in [Mode::CrashBefore, Mode::ResponseLost] {
@@ -33,7 +34,9 @@ async fn sweep_starts_a_transfer_that_lost_its_start() {
             () = tokio::time::sleep(std::time::Duration::from_secs(60)) => {}
         }
         let id = world.store().transfers()[0].transfer_id.clone();
+
         Runner::new(&world).recover(3).await;
+
         let transfer = world.get(&id).await.unwrap().unwrap();
         assert_eq!(transfer.phase, Phase::Completed, "{mode:?}");
         assert_eq!(unfinished(&world).await, 0);
@@ -49,10 +52,10 @@ async fn sweep_resumes_a_dead_transfer_in_the_next_execution() {
     docferry_app::source::poll::poll(&runner.scheduler(), &world, runner.rules, &task)
         .await
         .unwrap();
-    let name = format!("{}-1", task.transfer_id);
-    world.state().running.remove(&name);
-    world.state().closed.insert(name);
+    kill_execution(&world, &task);
+
     runner.recover(3).await;
+
     let transfer = record(&world, &task).await;
     assert_eq!((transfer.phase, transfer.execution_number), (Phase::Completed, 2));
     assert_eq!(effect_count(&world, "push"), 1, "the document was pushed again");
@@ -67,26 +70,31 @@ async fn transfer_fails_after_repeated_execution_deaths() {
         world.state().running.remove(&name);
         world.state().closed.insert(name);
     }
+
     Runner::new(&world).recover(8).await;
+
     let transfer = record(&world, &task).await;
     assert_eq!(transfer.phase, Phase::Failed);
     assert_eq!(transfer.failure.unwrap().code, FailureCode::Internal);
     assert_eq!(unfinished(&world).await, 0);
 }
 
-/// Invariant I5: a terminal state within the deadline, even when the state
-/// machine hangs.
+/// Invariant I5 of `docs/SEMANTICS.md`: a transfer ends soon after its deadline, even if its
+/// workflow hangs.
 #[tokio::test(start_paused = true)]
 async fn hanging_transfer_is_ended_at_its_deadline() {
     let world = world_with(MB);
     let task = start(&world).await;
     world.advance(SignedDuration::from_hours(4));
+
     Runner::new(&world).sweep().await;
+
     assert_eq!(
         record(&world, &task).await.phase,
         Phase::Accepted,
-        "the steps of the workflow may still end it"
+        "the workflow has a minute to end the transfer itself"
     );
+
     world.advance(SignedDuration::from_secs(61));
     Runner::new(&world).sweep().await;
     let transfer = record(&world, &task).await;
@@ -100,11 +108,14 @@ async fn document_arriving_after_the_end_is_removed() {
     world.state().documents.get_mut(GUID).unwrap().moves = false;
     let task = start(&world).await;
     let runner = Runner::new(&world);
+
     assert_eq!(runner.execute(&task).await.phase, Some(Phase::Failed));
     assert_eq!(unfinished(&world).await, 1, "the exchange key is no longer watched");
+
     world.put_object("order.pdf", bytes(10));
     runner.recover(7).await;
     assert_invariants(&world, &task, &bytes(10), "late").await;
+
     // The document may have been pushed twice: a second copy is deleted as well.
     world.put_object("order.pdf", bytes(10));
     runner.recover(70).await;
@@ -113,7 +124,7 @@ async fn document_arriving_after_the_end_is_removed() {
     assert_eq!(unfinished(&world).await, 0);
 }
 
-/// A push that was not recorded is repeated, so the document arrives twice.
+/// A push is repeated because its response was not recorded. The document arrives twice.
 #[tokio::test(start_paused = true)]
 async fn second_copy_arriving_after_the_delivery_is_removed() {
     let world = world_with(10);
@@ -121,16 +132,19 @@ async fn second_copy_arriving_after_the_delivery_is_removed() {
     let now = world.state().now;
     world.store().begin_push(&task.transfer_id, 1, now).await.unwrap();
     let runner = Runner::new(&world);
+
     assert_eq!(runner.execute(&task).await.phase, Some(Phase::Completed));
     assert_eq!(unfinished(&world).await, 1, "the exchange key is no longer watched");
+
     world.put_object("order.pdf", bytes(10));
     runner.recover(7).await;
     assert_invariants(&world, &task, &bytes(10), "second copy").await;
+
     runner.recover(70).await;
     assert_eq!(unfinished(&world).await, 0);
 }
 
-/// Both transfers delivered the object of the first push.
+/// Each of two transfers pushes the document, and both deliver the object of the first push.
 #[tokio::test(start_paused = true)]
 async fn late_copy_pushed_by_another_transfer_is_removed() {
     let world = world_with(10);
@@ -142,13 +156,17 @@ async fn late_copy_pushed_by_another_transfer_is_removed() {
         push(&ports, &DeadlineRules::default(), task).await.unwrap().done().unwrap();
     }
     let runner = Runner::new(&world);
+
     for task in &tasks {
         assert_eq!(runner.execute(task).await.phase, Some(Phase::Completed));
     }
+
     assert_eq!(unfinished(&world).await, 1, "the transfer that ended first watches the key");
+
     world.put_object("order.pdf", bytes(10));
     runner.recover(7).await;
     assert!(world.state().objects.is_empty(), "the late copy is still there");
+
     runner.recover(70).await;
     assert_eq!(unfinished(&world).await, 0);
 }
@@ -161,7 +179,9 @@ async fn missing_document_is_watched_for_an_hour() {
     world.state().documents.get_mut(GUID).unwrap().moves = false;
     let task = start(&world).await;
     let runner = Runner::new(&world);
+
     assert_eq!(runner.execute(&task).await.phase, Some(Phase::Failed));
+
     runner.recover(70).await;
     assert_eq!(unfinished(&world).await, 0);
     assert!(world.keys_in_use().is_empty());
@@ -172,28 +192,28 @@ async fn missing_document_is_watched_for_an_hour() {
     );
 }
 
-/// Each effect of a sweep that has work to do, with a crash before it, a crash after it and a lost
-/// response.
+/// Tests each effect of a sweep that restarts a transfer, with each kind of fault.
 #[tokio::test(start_paused = true)]
 async fn sweep_survives_one_fault_at_any_effect() {
-    for at in 0.. {
+    // The loop ends when the index exceeds the last effect of the sweep.
+    for fault_index in 0.. {
         let mut was_reached = false;
         for mode in FAULT_MODES {
             let world = world_with(MB);
             let task = start(&world).await;
-            let name = format!("{}-1", task.transfer_id);
-            world.state().running.remove(&name);
-            world.state().closed.insert(name);
-            let first = world.effects().len();
-            world.inject(Fault { at: first + at, mode });
+            kill_execution(&world, &task);
+            let faulty_effect = world.effects().len() + fault_index;
+            world.inject(Fault { at: faulty_effect, mode });
+
             // Longer than the time for which a key that may have been pushed twice is watched.
             Runner::new(&world).recover(75).await;
-            was_reached |= world.effects().len() > first + at;
-            let context = format!("{mode:?} at {at}");
+
+            was_reached |= world.effects().len() > faulty_effect;
+            let context = format!("{mode:?} at {fault_index}");
             assert_eq!(record(&world, &task).await.phase, Phase::Completed, "{context}");
             assert_eq!(unfinished(&world).await, 0, "{context}");
         }
-        if !was_reached || at > 60 {
+        if !was_reached || fault_index > 60 {
             break;
         }
     }
@@ -207,7 +227,9 @@ async fn watched_transfers_are_not_checked_in_every_sweep() {
     world.state().documents.get_mut(GUID).unwrap().moves = false;
     let task = start(&world).await;
     let runner = Runner::new(&world);
+
     assert_eq!(runner.execute(&task).await.phase, Some(Phase::Failed));
+
     let mut seen = 0;
     for _ in 0..30 {
         world.advance(SignedDuration::from_secs(60));
@@ -243,15 +265,17 @@ async fn lost_start_is_recovered_before_expired_downloads_are_removed() {
     }
     let id = world.store().transfers()[0].transfer_id.clone();
     let mut minutes = 0;
+
     while world.get(&id).await.unwrap().unwrap().phase != Phase::Completed && minutes < 60 {
         Runner::new(&world).recover(1).await;
         minutes += 1;
     }
+
     assert!(minutes <= 3, "the transfer was recovered after {minutes} minutes");
 }
 
-/// Three thousand documents of one person are queued because of the limit for one person, while
-/// slots are free.
+/// One person has three thousand queued documents. Slots are free, but the person already holds as
+/// many as one person may hold.
 #[tokio::test(start_paused = true)]
 async fn sweep_reads_a_long_queue_once() {
     use docferry_domain::slots::PoolLimits;
@@ -269,12 +293,14 @@ async fn sweep_reads_a_long_queue_once() {
     }
     world.advance(SignedDuration::from_secs(300));
     let before = effect_count(&world, "queue");
+
     let swept = runner.sweep().await.unwrap();
+
     let reads = effect_count(&world, "queue") - before;
     assert!(reads < 100, "{reads} pages of the queue were read in one sweep: {swept:?}");
 }
 
-/// Queued transfers have no execution, so the sweeper does not describe any.
+/// Queued transfers have no execution, so the sweeper asks for the status of none.
 #[tokio::test(start_paused = true)]
 async fn dead_execution_is_found_despite_thousands_of_queued_transfers() {
     use docferry_domain::slots::PoolLimits;
@@ -298,6 +324,7 @@ async fn dead_execution_is_found_despite_thousands_of_queued_transfers() {
         state.closed.insert(name);
     }
     let mut minutes = 0;
+
     while world.store().get(&other.transfer_id).await.unwrap().unwrap().execution_number == 1
         && minutes < 60
     {
@@ -305,6 +332,7 @@ async fn dead_execution_is_found_despite_thousands_of_queued_transfers() {
         runner.sweep().await;
         minutes += 1;
     }
+
     assert!(minutes <= 7, "the next execution started after {minutes} minutes");
 }
 
@@ -321,7 +349,9 @@ async fn cancel_of_a_queued_transfer_is_completed_by_the_next_sweep() {
         docferry_app::transfer::create::initiate(&scheduler, common::SETTINGS, new).await.unwrap();
     let id = waiting.transfer_id;
     world.store().request_cancel(&id, OWNER, 0).await.unwrap();
+
     runner.recover(1).await;
+
     let ended = world.store().get(&id).await.unwrap().unwrap();
     assert_eq!(ended.phase, Phase::Canceled);
     assert_eq!(world.store().held_and_queued(), (0, 0));
@@ -342,7 +372,9 @@ async fn queued_transfer_is_swept_only_at_its_deadline() {
         assert_eq!(runner.sweep().await.unwrap().seen, 0);
     }
     world.advance(SignedDuration::from_mins(62));
+
     runner.recover(2).await;
+
     let ended = world.store().get(&waiting.transfer_id).await.unwrap().unwrap();
     assert_eq!(ended.failure.unwrap().code, FailureCode::DeadlineExceeded);
     assert!(
@@ -356,9 +388,7 @@ async fn queued_transfer_is_swept_only_at_its_deadline() {
 async fn dead_execution_is_recovered_before_ended_transfers_are_cleaned_up() {
     let world = world_with(MB);
     let task = start(&world).await;
-    let name = format!("{}-1", task.transfer_id);
-    world.state().running.remove(&name);
-    world.state().closed.insert(name);
+    kill_execution(&world, &task);
     let ended_at = Some(world.state().now);
     for _ in 0..300 {
         let ended = docferry_testkit::builders::transfer();
@@ -369,7 +399,9 @@ async fn dead_execution_is_recovered_before_ended_transfers_are_cleaned_up() {
         });
     }
     world.advance(SignedDuration::from_secs(120));
+
     let swept = Runner::new(&world).sweep().await.unwrap();
+
     assert_eq!(record(&world, &task).await.execution_number, 2, "{swept:?}");
     assert_eq!((swept.started, swept.finalized), (1, 200));
 }
@@ -393,6 +425,7 @@ async fn sweep_grants_slots_once_for_any_number_of_endings() {
     }
     world.advance(SignedDuration::from_secs(60));
     let reads = || effect_count(&world, "queue");
+
     let before = reads();
     assert_eq!(runner.sweep().await.unwrap().finalized, 4);
     assert_eq!(reads() - before, 2, "expected one page for each pool");

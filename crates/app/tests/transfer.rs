@@ -53,6 +53,7 @@ async fn missing_document_fails_at_the_arrival_deadline() {
 async fn document_of_unexpected_size_is_not_delivered() {
     let world = world_with(10);
     world.state().documents.get_mut(GUID).unwrap().claimed_size = Some(11);
+
     assert_eq!(failure_of(&world).await, FailureCode::SourceSizeMismatch);
     assert!(world.state().drive.files().is_empty());
 }
@@ -74,6 +75,7 @@ async fn object_dated_by_a_slow_node_is_delivered() {
         let world = world_with(10);
         world.state().object_clock_lag = CLOCK_LAG;
         let delay = SignedDuration::from_secs(seconds_until_arrival);
+        // Each push of this transfer writes its object after the delay.
         world.state().moves = [Move { delay, overwrites: false }; 9].into();
         let task = start(&world).await;
 
@@ -84,7 +86,7 @@ async fn object_dated_by_a_slow_node_is_delivered() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn object_left_over_by_a_slow_node_is_not_delivered() {
+async fn old_object_dated_by_a_slow_node_is_not_delivered() {
     let world = world_with(10);
     world.state().object_clock_lag = CLOCK_LAG;
     world.put_object(OBJECT_KEY, bytes(10));
@@ -121,7 +123,9 @@ async fn file_name_with_a_path_is_reduced_to_its_last_segment() {
     let world = World::default();
     world.add_document(GUID, "../x/we\"ird.pdf", bytes(10));
     let task = start(&world).await;
+
     Runner::new(&world).execute(&task).await;
+
     let state = world.state();
     let path = state.drive.files().keys().next().unwrap();
     assert_eq!(path, "judge@court.example court/we_ird.pdf");

@@ -30,7 +30,7 @@ const JOBS: JobSettings =
 /// Maximum number of retries of a job.
 const MAX_RETRIES: u32 = 3;
 
-/// Numbers of documents of the tested jobs: a job of one document, and a batch.
+/// Document counts of the tested jobs: a job of one document, and a batch.
 const JOB_SIZES: [u64; 2] = [1, 3];
 
 /// A world with three documents, numbered 0 to 2.
@@ -91,7 +91,7 @@ async fn each_run_of_a_job_sends_one_webhook_notification() {
         let [canceled_run, completed_run] = &*sent else { panic!("{sent:?}") };
         assert_eq!((canceled_run.outcome, canceled_run.runs), (Phase::Canceled, 1));
         assert_eq!((completed_run.outcome, completed_run.runs), (Phase::Completed, 2));
-        assert!(sent.iter().all(|sent| u64::from(sent.documents) == document_count));
+        assert!(sent.iter().all(|message| u64::from(message.documents) == document_count));
         assert_ne!(canceled_run.message_id(), completed_run.message_id());
         assert_eq!(world.state().notifications.len(), 2, "there are more notifications");
     }
@@ -100,7 +100,7 @@ async fn each_run_of_a_job_sends_one_webhook_notification() {
 #[tokio::test(start_paused = true)]
 async fn webhook_notification_survives_one_fault_at_any_effect() {
     for document_count in JOB_SIZES {
-        // Ends after the last effect of the run.
+        // The loop ends when the index exceeds the last effect of the run.
         for fault_index in 0.. {
             let mut was_reached = false;
             for mode in FAULT_MODES {

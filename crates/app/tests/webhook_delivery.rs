@@ -1,5 +1,5 @@
-//! Tests of the delivery of webhook notifications: which failed deliveries are retried, and after
-//! which pause.
+//! Tests of the delivery of webhook notifications. They check which failed deliveries are retried,
+//! and the pause before each retry.
 //!
 //! A notification is a message in a queue. If its receiver, the URL that a job names, cannot be
 //! notified, the queue redelivers the message after a pause.
@@ -105,6 +105,7 @@ async fn webhook_backoff_grows_within_bounds() {
 
     let pauses = endpoint.delays();
     assert!((first_pause / 2..=first_pause).contains(&pauses[0]), "{pauses:?}");
+    // The first five pauses are shorter than the maximum, so each is longer than the one before.
     for pair in pauses[..5].windows(2) {
         assert!(pair[1] > pair[0] * 2, "{pauses:?}");
     }
@@ -116,14 +117,16 @@ async fn webhook_backoff_grows_within_bounds() {
     );
 }
 
-/// The name of a forbidden address may resolve to another address later.
+/// The host name of the receiver resolves to a forbidden address. It may resolve to another address
+/// later.
 #[tokio::test]
 async fn notification_for_a_forbidden_address_is_retried() {
     let endpoint = Endpoint::responding(Err(ReceiverError::Forbidden));
     assert!(matches!(deliver(&endpoint, 1).await, NotificationResult::NotYet { .. }));
 }
 
-/// The queue's own visibility timeout then determines the time of the retry.
+/// The queue does not accept a delay for the message. It then redelivers the message after its
+/// default visibility timeout.
 #[tokio::test]
 async fn notification_is_retried_even_if_the_queue_rejects_the_delay() {
     let endpoint = Endpoint { rejects_delays: true, ..unreachable_endpoint() };

@@ -256,7 +256,8 @@ impl Presigner for S3Artifacts {
         let now = SystemTime::from(now);
         let lifetime = self.url_lifetime(now, valid_for).await?;
         let config = PresigningConfig::builder().start_time(now).expires_in(lifetime).build();
-        let config = config.map_err(|_| unexpected(CALL, "the validity cannot be signed"))?;
+        let config =
+            config.map_err(|_| unexpected(CALL, "the URL cannot be valid for this duration"))?;
         let request = self.client.get_object().bucket(&self.bucket).key(key);
         let request = request
             .response_content_disposition(content_disposition(name.as_str()))

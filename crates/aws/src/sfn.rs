@@ -54,9 +54,9 @@ impl Workflow for StepFunctionsWorkflow {
     /// Starts the execution, or reports the status of an existing execution with the same name.
     ///
     /// AWS accepts a repeated start with the same name and input while the execution runs. After
-    /// the execution has ended, AWS rejects a repeated start with `ExecutionAlreadyExists`. The
-    /// emulator rejects it in both cases. After a rejection, this method reads the status of the
-    /// existing execution.
+    /// the execution has ended, AWS rejects a repeated start with `ExecutionAlreadyExists`. The AWS
+    /// emulator of the tests rejects it in both cases. After a rejection, this method reads the
+    /// status of the existing execution.
     async fn start(
         &self,
         transfer: &TransferId,

@@ -87,7 +87,7 @@ async fn status_costs_one_read_and_a_new_job_one_transaction() {
     let initiate =
         InitiateSettings { transfer_deadline: SignedDuration::from_hours(4), record_ttl: ttl };
     let settings = JobSettings { initiate, job_ttl: SignedDuration::from_hours(24) };
-    // The calls until here only prepare the test.
+    // Discards the calls until here, which only prepare the test.
     proxy.calls();
 
     let single_job =
@@ -99,7 +99,7 @@ async fn status_costs_one_read_and_a_new_job_one_transaction() {
     assert!(matches!(found, Some(Job::One(_))) && world.now() < single_job.retain_until);
     assert_eq!(proxy.calls(), ["GetItem"]);
 
-    // The calls for creating a large job are not checked.
+    // The calls that create the large job are discarded too.
     let large_job =
         initiate_job(&scheduler, &AllDocumentsKnown, settings, job_request(40)).await.unwrap();
     proxy.calls();

@@ -122,12 +122,13 @@ async fn only_finished_records_get_a_ttl() {
         Some(AttributeValue::N(at.as_second().to_string()))
     };
 
-    // While the transfer runs, only its session has an expiry.
+    // While the transfer runs, only its session has an expiry: 7 days after the session expires.
     assert_eq!(expiry(format!("T#{id}"), "META").await, None);
     assert_eq!(expiry(format!("K#{key}"), "REFS").await, None);
     assert_eq!(expiry(format!("T#{id}"), "SESSION#0").await, hours_after_epoch(7 * 24));
 
-    // The end of the transfer and the release of its key set an expiry.
+    // The end of the transfer sets the expiry `purge_at`. The release of its key sets an expiry of
+    // 24 hours.
     let purge_at = epoch() + SignedDuration::from_hours(1);
     let read = store.get(id).await.unwrap().unwrap();
     store.finish(&read, Outcome::Canceled, epoch()).await.unwrap();

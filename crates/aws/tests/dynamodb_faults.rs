@@ -17,6 +17,12 @@ use docferry_testkit::builders::{epoch, pushed, record_push, transfer};
 
 use support::wire::{AfterResponse, http_response, serve};
 
+/// Number of times that the store sends a write that meets conflicts or throttling: once, and 7
+/// retries.
+const STORE_TRIES: usize = 8;
+/// Number of times that the AWS SDK sends a request that fails.
+const SDK_TRIES: usize = 4;
+
 /// Returns a DynamoDB error. `more_members` is added to the JSON object of its body.
 fn error_response(code: &str, more_members: &str) -> Vec<u8> {
     let body = format!(
@@ -74,7 +80,7 @@ async fn transaction_canceled_by_throttling_is_retried_like_a_conflict() {
             panic!("{code}: {result:?}");
         };
         assert_eq!(cause.to_string(), format!("DynamoDB TransactWriteItems: {code}"));
-        assert_eq!(count.load(Ordering::SeqCst), 8, "{code}");
+        assert_eq!(count.load(Ordering::SeqCst), STORE_TRIES, "{code}");
     }
 }
 
@@ -84,7 +90,7 @@ async fn persistent_transaction_conflict_ends_as_unavailable() {
     let (store, count) = store(vec![conflict; 50]).await;
     let result = store.claim(&support::random_id(), 1).await;
     assert!(matches!(result, Err(WriteError::Store(StoreError::Unavailable(_)))), "{result:?}");
-    assert_eq!(count.load(Ordering::SeqCst), 8);
+    assert_eq!(count.load(Ordering::SeqCst), STORE_TRIES);
 }
 
 #[tokio::test]
@@ -95,7 +101,7 @@ async fn throttled_read_is_unavailable_after_sdk_retries() {
             panic!("{code}");
         };
         assert!(cause.to_string().contains(code), "{cause}");
-        assert_eq!(count.load(Ordering::SeqCst), 4);
+        assert_eq!(count.load(Ordering::SeqCst), SDK_TRIES);
     }
 }
 
@@ -117,5 +123,5 @@ async fn broken_dynamodb_connection_is_reported_as_unavailable() {
         panic!("the read succeeded");
     };
     assert_eq!(cause.to_string(), "DynamoDB GetItem: the connection failed");
-    assert_eq!(count.load(Ordering::SeqCst), 4);
+    assert_eq!(count.load(Ordering::SeqCst), SDK_TRIES);
 }

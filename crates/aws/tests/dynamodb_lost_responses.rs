@@ -67,6 +67,7 @@ async fn caller_does_not_notice_a_lost_response_to_any_write() {
     with_lost_response!(store.put_session(id, current_epoch, &session));
     assert_eq!(with_lost_response!(store.session(id)).unwrap().session, session);
     with_lost_response!(store.checkpoint(id, current_epoch, &checkpoint(700)));
+    // After a new upload session, a checkpoint can have a lower offset than the one before.
     with_lost_response!(store.checkpoint(id, current_epoch, &checkpoint(300)));
     with_lost_response!(store.pause_until(id, current_epoch, later));
     let delivery: docferry_domain::transfer::Delivery =

@@ -39,6 +39,7 @@ async fn uploading_transfer(store: &DynamoTransferStore) -> TransferId {
     id
 }
 
+/// Reads the stored record of a transfer.
 async fn record(store: &DynamoTransferStore, id: &TransferId) -> Transfer {
     store.get(id).await.unwrap().unwrap()
 }
@@ -91,9 +92,9 @@ async fn newest_of_twenty_concurrent_invocations_wins_without_losing_progress() 
     results.sort_unstable();
     let epochs: Vec<_> = results.iter().map(|(epoch, _)| *epoch).collect();
     assert_eq!(epochs, (1..=20).collect::<Vec<_>>());
-    let record = record(&store, &id).await;
-    assert_eq!(record.epoch, 20);
-    assert_eq!(Some(record.bytes_done), results.iter().map(|(_, bytes)| *bytes).max());
+    let stored = record(&store, &id).await;
+    assert_eq!(stored.epoch, 20);
+    assert_eq!(Some(stored.bytes_done), results.iter().map(|(_, bytes)| *bytes).max());
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -9,6 +9,9 @@ use docferry_aws::KmsSealer;
 
 use support::emulator;
 
+/// Length of the longest URL that KMS can encrypt.
+const MAX_URL_BYTES: usize = 4096;
+
 const URL: &str = "https://drive.example/up?token=3q2-7w";
 
 async fn sealer(endpoint: &str) -> KmsSealer {
@@ -46,11 +49,11 @@ async fn url_above_the_kms_limit_fails_with_a_clear_cause() {
     let Some(emulator) = emulator() else { return };
     let sealer = sealer(&emulator).await;
     let id = support::random_id();
-    let longest = UploadUrl::new("u".repeat(4096));
+    let longest = UploadUrl::new("u".repeat(MAX_URL_BYTES));
     let sealed = sealer.seal(&id, &longest).await.unwrap();
     assert_eq!(sealer.open(&id, &sealed).await.unwrap().expose(), longest.expose());
     let Err(SealError::Unavailable(cause)) =
-        sealer.seal(&id, &UploadUrl::new("u".repeat(4097))).await
+        sealer.seal(&id, &UploadUrl::new("u".repeat(MAX_URL_BYTES + 1))).await
     else {
         panic!("a URL above the limit was sealed");
     };

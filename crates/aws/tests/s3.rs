@@ -70,6 +70,7 @@ async fn exact_range_is_read_for_keys_with_special_characters() {
     let Some(emulator) = emulator() else { return };
     let (exchange, client, bucket) = bucket(&emulator).await;
     let bytes = pattern(3_000_000);
+    // 327,680 bytes (320 KiB) is the unit in which a OneDrive accepts fragments.
     for key in ["plain.pdf", "a b/#1 + 50%?&=.pdf", "../up.pdf", "法廷 l'été.pdf"] {
         put(&client, &bucket, key, &bytes).await;
         let etag = exchange.head(key).await.unwrap().unwrap().etag;

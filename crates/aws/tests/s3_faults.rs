@@ -88,6 +88,7 @@ async fn complete_range_is_accepted_despite_a_whole_object_checksum() {
 
 #[tokio::test]
 async fn response_with_another_range_is_rejected() {
+    // The last response has no header `content-range`.
     for headers in ["content-range: bytes 0-9/100", "content-range: bytes 11-20/100", "x: y"] {
         let store = FakeStore::closing_after(partial_response(headers, RANGE_BYTES)).await;
         let result = store.exchange.read(KEY, ETAG, RANGE).await.err();

@@ -39,6 +39,7 @@ async fn rotated_secret_is_returned_only_after_a_refresh() {
     assert_eq!(secret.get().await.unwrap().username, "eve");
 }
 
+/// Secret of a fake Secrets Manager.
 struct FakeSecret {
     secret: SecretCache<Account>,
     /// Number of successful fetches.
@@ -73,6 +74,10 @@ async fn fake_secret(text: &'static str) -> FakeSecret {
     FakeSecret { secret: SecretCache::new(client, "s"), fetches, is_down }
 }
 
+/// Duration after which a cached secret is no longer fresh.
+const PAST_MAX_AGE: Duration =
+    SecretCache::<Account>::MAX_AGE.saturating_add(Duration::from_secs(1));
+
 /// Moves tokio's clock forward.
 async fn advance_time(time: Duration) {
     tokio::time::pause();
@@ -86,7 +91,7 @@ async fn secret_is_fetched_once_in_five_minutes() {
     for _ in 0..3 {
         assert_eq!(fake.secret.get().await.unwrap().username, "u0");
     }
-    advance_time(Duration::from_secs(301)).await;
+    advance_time(PAST_MAX_AGE).await;
     assert_eq!(fake.secret.clone().get().await.unwrap().username, "u1");
     assert_eq!(fake.fetches.load(Ordering::SeqCst), 2);
 }
@@ -107,13 +112,14 @@ async fn cached_secret_is_used_while_the_service_is_unavailable() {
     let fake = fake_secret(r#"{"username":"u{n}"}"#).await;
     fake.secret.get().await.unwrap();
     fake.is_down.store(true, Ordering::SeqCst);
-    advance_time(Duration::from_secs(301)).await;
+    advance_time(PAST_MAX_AGE).await;
     assert_eq!(fake.secret.get().await.unwrap().username, "u0");
     let Err(SecretError::Unavailable(fault)) = fake.secret.refresh().await else {
         panic!("the refresh succeeded");
     };
     assert!(fault.to_string().contains("AccessDeniedException"), "{fault}");
     fake.is_down.store(false, Ordering::SeqCst);
+    // After a failed fetch, the old value is used for 30 seconds without another fetch.
     advance_time(Duration::from_secs(31)).await;
     assert_ne!(fake.secret.get().await.unwrap().username, "u0");
 }

@@ -12,9 +12,9 @@ use serde::{Deserialize, Serialize};
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct AuditMessage {
-    /// `{transferId}/{attempt}`.
+    /// Id of the message: `{transferId}/{attempt}`. `attempt` is the number of the execution.
     pub message_id: String,
-    /// Person whom the documents concern. It is null if the request named no person.
+    /// Person whom the documents concern. It is always null, because no request names this person.
     pub subject: Option<String>,
     /// The documents that were delivered. Documents that were not delivered are not listed.
     pub files: Vec<AuditedFile>,
@@ -48,11 +48,11 @@ pub struct AuditedFile {
 /// Action that a transfer performs. The field `outcome` says whether the action succeeded.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub enum AuditAction {
-    /// The document was sent into a OneDrive.
+    /// Delivery of the documents into a OneDrive.
     #[serde(rename = "Delivered to OneDrive")]
     DeliveredToOneDrive,
-    /// The document was stored for download with a presigned URL. The download itself is not
-    /// reported by this message.
+    /// Storage of the documents for download with presigned URLs. docferry sends no message when
+    /// a document is downloaded.
     #[serde(rename = "Made available for download")]
     MadeAvailableForDownload,
 }

@@ -40,7 +40,7 @@ pub struct InitiateDownload {
     pub on_item_error: OnItemError,
     /// Whether the documents are packed into one ZIP.
     pub zip: bool,
-    /// Subject in the tokens of the person on whose behalf the request is made.
+    /// Person on whose behalf the request is made. It is the subject of that person's tokens.
     pub user_id: Option<String>,
     /// URL of the webhook that is called when the job ends.
     pub callback: Option<CallbackUrl>,
@@ -84,11 +84,11 @@ impl InitiateDownload {
     }
 }
 
-/// Maximum length of the subject of a token, including the prefix that docferry adds to it.
+/// Maximum length of `userId`: 200 characters for the subject of a token, and 4 for the prefix
+/// `sub:` of a principal id.
 const MAX_USER_ID_LENGTH: usize = 204;
 
-/// Reads the person on whose behalf the request is made. The person is named by the subject of
-/// their tokens, never by an e-mail address.
+/// Reads the person on whose behalf the request is made. E-mail addresses are rejected.
 fn read_user(fields: &mut Fields<'_>) -> Option<String> {
     let text = fields.text("userId")?;
     let is_allowed = text.bytes().all(|byte| byte.is_ascii_graphic() && byte != b'@');
@@ -220,6 +220,7 @@ mod tests {
             ),
             (json!({ "file_id": 10_000, "options": 1 }), vec!["/options"]),
             (json!({ "file_id": 10_000, "callbackUrl": 1 }), vec!["/callbackUrl"]),
+            // This host is the private address 169.254.169.254 in hexadecimal.
             (
                 json!({ "file_id": 10_000, "callbackUrl": "https://0xa9fea9fe/" }),
                 vec!["/callbackUrl"],

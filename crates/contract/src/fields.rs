@@ -27,7 +27,7 @@ impl<'a> Fields<'a> {
     /// Returns the fields of a body.
     ///
     /// # Errors
-    /// If the body is no JSON object.
+    /// If the body is not a JSON object.
     pub(crate) fn of(body: &'a Value) -> Result<Self, Vec<FieldError>> {
         let object = body.as_object().ok_or_else(|| {
             vec![FieldError { pointer: String::new(), detail: "must be a JSON object".into() }]

@@ -14,7 +14,7 @@ pub enum Scope {
     Write,
     /// Request documents on behalf of another person.
     Delegate,
-    /// Act as a service that names its recipients, as SCV does.
+    /// Act as a service that sends documents to recipients of its choice, as SCV does.
     Service,
 }
 
@@ -66,8 +66,8 @@ impl From<Scope> for Scopes {
 /// Collects scopes by their names. Unknown names are ignored.
 impl<'a> FromIterator<&'a str> for Scopes {
     fn from_iter<I: IntoIterator<Item = &'a str>>(names: I) -> Self {
-        let known = |name| Scope::ALL.into_iter().find(|scope| scope.as_str() == name);
-        Self(names.into_iter().filter_map(known).fold(0, |bits, scope| bits | scope.bit()))
+        let scope_named = |name| Scope::ALL.into_iter().find(|scope| scope.as_str() == name);
+        Self(names.into_iter().filter_map(scope_named).fold(0, |bits, scope| bits | scope.bit()))
     }
 }
 

@@ -46,7 +46,7 @@ impl UploadRequest {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct UploadAccepted {
-    /// GUID of the document, as sent.
+    /// GUID of the document, exactly as in the request.
     pub obj_guid: String,
     /// Id of the transfer, with which the caller polls its status.
     pub transfer_id: String,
@@ -101,7 +101,7 @@ impl Default for Terminated {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct TransferStatus {
-    /// Id of the transfer, as sent.
+    /// Id of the transfer.
     pub transfer_id: String,
     /// Progress in percent, 0 to 100. The misspelling of the name (one `r`) is part of the
     /// contract.
@@ -154,6 +154,7 @@ fn with_offset(time: Timestamp) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use docferry_domain::document::DriveFolder;
     use docferry_domain::failure::FailureCode;
     use docferry_domain::slots::Priority;
     use docferry_domain::transfer::{Failure, NewTransfer, PushedSource, Target};
@@ -197,7 +198,7 @@ mod tests {
         );
     }
 
-    /// Regression: the old service set end time and bytes only at exactly 100 %.
+    /// Regression test: the old service set the end time and the size only at exactly 100 %.
     #[test]
     fn failed_transfer_keeps_its_percent_and_shows_both_times() {
         let mut failed = new_transfer();
@@ -220,6 +221,7 @@ mod tests {
 
         let status = serde_json::to_value(TransferStatus::from(&failed)).unwrap();
 
+        // The push counts as 10 %, and the upload as 90 %, of which one half is done.
         assert_eq!(status["percentTransfered"], 55);
         assert_eq!(status["startDeliveryDtm"], "1970-01-01T00:00:00.000+00:00");
         assert_eq!(status["endDeliveryDtm"], "1970-01-01T00:00:01.500+00:00");
@@ -256,10 +258,7 @@ mod tests {
         for path in [json!(null), json!("")] {
             let body = json!({"objGuid": "AAAA", "email": "a@b.c", "filePath": path, "extra": 1});
             let target = UploadRequest::parse(&body).unwrap().target;
-            assert_eq!(
-                (target.file_path, target.folder),
-                (None, docferry_domain::document::DriveFolder::default())
-            );
+            assert_eq!((target.file_path, target.folder), (None, DriveFolder::default()));
         }
     }
 }

@@ -9,9 +9,10 @@ use docferry_domain::phase::Phase;
 use docferry_domain::slots::Pool;
 use serde::{Deserialize, Serialize};
 
-/// Current version of the workflow definition, which understands every output in this module. An
-/// execution uses the definition with which it started until it ends. After a deployment, a step
-/// may therefore still be called by an execution with an older definition.
+/// Current version of the workflow definition. It understands every output in this module.
+///
+/// An execution keeps the definition with which it started. After a deployment, an execution with
+/// an older definition may therefore still call the steps.
 pub const DEFINITION: u32 = 2;
 
 /// Error name of a step that cannot do its work yet. It is not a failure code, because nothing is
@@ -80,7 +81,7 @@ pub struct FinalizeInput {
     /// Version of the definition that calls the step, as in [`TaskInput`].
     #[serde(default = "first_definition")]
     pub definition: u32,
-    /// Error name that stopped the workflow: a failure code or an AWS name.
+    /// Name of the error that stopped the workflow: a failure code, or an error name of AWS.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub failure: Option<String>,
 }
@@ -115,7 +116,7 @@ mod tests {
     }
 
     #[test]
-    fn step_outputs_contain_the_fields_that_choices_read() {
+    fn step_outputs_contain_the_fields_that_choice_states_read() {
         let poll = PollOutput { arrived: false, wait_seconds: 5, pool: None, push_again: false };
         assert_eq!(
             serde_json::to_value(poll).unwrap(),

@@ -46,7 +46,7 @@ const fn is_public_v4(address: Ipv4Addr) -> bool {
     let is_special = match first {
         // This network, private, loopback; multicast, reserved and broadcast.
         0 | 10 | 127 | 224..=255 => true,
-        // Shared by a provider's customers.
+        // Shared by the customers of a provider (RFC 6598).
         100 => matches!(second, 64..=127),
         169 => second == 254,
         172 => matches!(second, 16..=31),
@@ -254,7 +254,7 @@ mod tests {
 
     #[test]
     fn callback_that_is_not_a_plain_https_url_is_refused_by_rule() {
-        for (url, rule) in [
+        for (url, expected_text) in [
             ("", "absolute https"),
             ("hook", "absolute https"),
             ("http://hooks.example.org/", "absolute https"),
@@ -269,7 +269,7 @@ mod tests {
             ("https://hooks.example.org/#top", "fragment"),
         ] {
             let error = refusal_of(url);
-            assert!(error.contains(rule), "{url}: {error}");
+            assert!(error.contains(expected_text), "{url}: {error}");
         }
     }
 

@@ -12,9 +12,9 @@ macro_rules! failure_codes {
     ($($(#[$doc:meta])* $variant:ident = $name:literal, retry: $retry:literal, $message:literal;)+) => {
         /// Reason why a step or a transfer failed.
         ///
-        /// Each code has one name in the API, in the state machine's `ErrorEquals` and in
-        /// the store: [`FailureCode::as_str`]. `cargo xtask check` proves that the state
-        /// machine uses no other name and retries every retryable code.
+        /// Each code has one name: [`FailureCode::as_str`]. The API, the store and the
+        /// `ErrorEquals` of the Step Functions workflow use this name. `cargo xtask check`
+        /// proves that the workflow uses no other name and retries every retryable code.
         #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
         pub enum FailureCode {
             $($(#[$doc])* $variant,)+
@@ -24,7 +24,7 @@ macro_rules! failure_codes {
             /// Every code, in the order of the steps of a transfer.
             pub const ALL: &'static [FailureCode] = &[$(FailureCode::$variant,)+];
 
-            /// Returns the name used on the wire and in the state machine.
+            /// Returns the name used on the wire and in the workflow.
             #[must_use]
             pub const fn as_str(self) -> &'static str {
                 match self { $(Self::$variant => $name,)+ }
@@ -87,7 +87,7 @@ failure_codes! {
     /// The exchange bucket refused docferry's key pair.
     ExchangeUnauthorized = "EXCHANGE_UNAUTHORIZED", retry: false,
         "The exchange bucket refused the service's key pair. Operators: check the exchange secret and bucket policy.";
-    /// There is no Microsoft 365 user with the address.
+    /// There is no Microsoft 365 user with the recipient's address.
     RecipientNotFound = "RECIPIENT_NOT_FOUND", retry: false,
         "The recipient is not a Microsoft 365 user. Check the e-mail address.";
     /// The user exists but has no OneDrive yet.
@@ -99,15 +99,15 @@ failure_codes! {
     /// Graph refused docferry's credentials or permissions.
     DestinationUnauthorized = "DESTINATION_UNAUTHORIZED", retry: false,
         "OneDrive refused the service's credentials. Operators: check the Graph secret and the app's consent.";
-    /// A file of the document's name exists and the conflict policy forbids to replace it, or
-    /// a folder has the document's name.
+    /// A folder has the document's name. Or a file has this name, and the conflict policy
+    /// forbids replacing it.
     DestinationConflict = "DESTINATION_CONFLICT", retry: false,
         "A file or a folder of that name is already in OneDrive. Remove or rename it, then try again.";
     /// A file stands in place of a parent folder.
     DestinationPathConflict = "DESTINATION_PATH_CONFLICT", retry: false,
         "A file in OneDrive has the name of a folder of the path. Remove or rename it, or choose another folder.";
     /// The file at the destination is locked, open in an editor, or being uploaded by another
-    /// session. The last repetition was refused for this reason as well.
+    /// session. This was still the case at the last repetition.
     DestinationLocked = "DESTINATION_LOCKED", retry: true,
         "The file in OneDrive is open, locked or being uploaded. Close it, then try again.";
     /// The recipient's OneDrive is full.

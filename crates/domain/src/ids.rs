@@ -39,10 +39,11 @@ impl TransferId {
     }
 
     /// Creates the id of a batch from 128 bits chosen by the caller. The UUID version is
-    /// set to 8 ("custom", RFC 9562), so that the id is distinguished from that of a
-    /// transfer without reading the store.
+    /// set to 8 ("custom", RFC 9562), so that the id can be distinguished from that of
+    /// a transfer without reading the store.
     #[must_use]
     pub fn of_batch(bits: u128) -> Self {
+        // The version is the 13th of 32 hex digits, so 19 digits of 4 bits follow it.
         const VERSION_SHIFT: u32 = 76;
         Self::from_u128(bits & !(0xf << VERSION_SHIFT) | 8 << VERSION_SHIFT)
     }
@@ -226,6 +227,7 @@ mod tests {
 
     #[test]
     fn batch_id_is_distinguished_from_a_transfer_id() {
+        // A UUID of version 7. The version is the first digit of `7def`.
         let bits = 0x0193_5678_90ab_7def_8123_4567_89ab_cdef;
         let (transfer, batch) = (TransferId::from_u128(bits), TransferId::of_batch(bits));
         assert_eq!(batch.as_str(), "0193567890ab8def8123456789abcdef");

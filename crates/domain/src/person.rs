@@ -1,5 +1,5 @@
-//! Persons: the recipient of a delivery, and the person or service whose slot limit a transfer
-//! counts against.
+//! Persons: the recipient of a delivery, and the person or service that a transfer is counted
+//! for when the number of transfers at the same time is limited.
 
 use std::fmt;
 use std::str::FromStr;
@@ -12,6 +12,17 @@ use crate::text::is_printable;
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{0}")]
 pub struct InvalidRecipient(&'static str);
+
+impl InvalidRecipient {
+    /// Error for a text without the form of an address.
+    const NOT_AN_ADDRESS: Self = Self("must be an e-mail address such as name@example.org");
+}
+
+/// Maximum length of an address, in bytes. RFC 5321 (4.5.3.1.3) allows 256 bytes for a path, which
+/// consists of the address and two angle brackets.
+const MAX_ADDRESS_LEN: usize = 254;
+/// Maximum length of the part before the at sign, in bytes (RFC 5321, 4.5.3.1.1).
+const MAX_LOCAL_PART_LEN: usize = 64;
 
 /// E-mail address of the recipient, a Microsoft 365 user.
 ///
@@ -36,10 +47,6 @@ impl fmt::Debug for Recipient {
     }
 }
 
-/// Error for a text without the form of an address.
-const NO_ADDRESS: InvalidRecipient =
-    InvalidRecipient("must be an e-mail address such as name@example.org");
-
 impl FromStr for Recipient {
     type Err = InvalidRecipient;
 
@@ -47,7 +54,7 @@ impl FromStr for Recipient {
         let recipient = Self::try_from(text.to_owned())?;
         // In an address with two at signs, systems disagree about where the domain begins.
         if text.bytes().filter(|byte| *byte == b'@').count() != 1 {
-            return Err(NO_ADDRESS);
+            return Err(InvalidRecipient::NOT_AN_ADDRESS);
         }
         if !is_printable(text) {
             return Err(InvalidRecipient("must be an e-mail address without invisible characters"));
@@ -61,11 +68,10 @@ impl TryFrom<String> for Recipient {
     type Error = InvalidRecipient;
 
     fn try_from(text: String) -> Result<Self, Self::Error> {
-        // RFC 5321 4.5.3.1 allows 64 bytes for the local part and 256 for a path with brackets.
         if text.is_empty() {
             return Err(InvalidRecipient("must not be empty"));
         }
-        if text.len() > 254 {
+        if text.len() > MAX_ADDRESS_LEN {
             return Err(InvalidRecipient("must be at most 254 characters"));
         }
         if text.chars().any(|c| c.is_control() || c.is_whitespace() || "/\\?<>\"".contains(c)) {
@@ -73,11 +79,11 @@ impl TryFrom<String> for Recipient {
         }
         match text.rsplit_once('@') {
             Some((local, domain))
-                if !local.is_empty() && local.len() <= 64 && !domain.is_empty() =>
+                if !local.is_empty() && local.len() <= MAX_LOCAL_PART_LEN && !domain.is_empty() =>
             {
                 Ok(Self(text))
             }
-            _ => Err(NO_ADDRESS),
+            _ => Err(InvalidRecipient::NOT_AN_ADDRESS),
         }
     }
 }
@@ -88,25 +94,25 @@ impl From<Recipient> for String {
     }
 }
 
-/// Prefix of the stored form of a service. It contains a space, so it cannot be the beginning
-/// of a token's subject.
+/// Prefix of the stored form of a service. It contains a space. The subject of a token contains
+/// none, so a person cannot be confused with a service.
 const SERVICE_PREFIX: &str = "service ";
 
-/// Person or service whose slot limit a transfer counts against. `Debug` hides the value,
-/// because it may be an e-mail address.
+/// Person, or service that makes requests for itself. Each of them may hold only a limited number
+/// of slots (rights to move bytes) at the same time. `Debug` hides the value, because it may be an
+/// e-mail address.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct Person(String);
 
 impl Person {
-    /// Creates a person from the stored form.
+    /// Creates a person or service from the stored form.
     #[must_use]
     pub fn new(text: impl Into<String>) -> Self {
         Self(text.into())
     }
 
-    /// Creates a service that makes requests for itself. The slot limit of a service differs
-    /// from that of a person.
+    /// Creates a service. It may hold another number of slots than a person.
     #[must_use]
     pub fn service(id: &str) -> Self {
         Self(format!("{SERVICE_PREFIX}{id}"))

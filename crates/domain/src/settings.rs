@@ -25,95 +25,96 @@ pub struct Rule {
 pub const RULES: [Rule; 7] = [
     Rule {
         settings: &["RecordTtlHours", "JobTtlHours", "TransferDeadlineSeconds"],
-        holds: |of| {
-            seconds_of_hours(of("RecordTtlHours"))
-                >= seconds_of_hours(of("JobTtlHours")).saturating_add(of("TransferDeadlineSeconds"))
+        holds: |value| {
+            seconds_of_hours(value("RecordTtlHours"))
+                >= seconds_of_hours(value("JobTtlHours"))
+                    .saturating_add(value("TransferDeadlineSeconds"))
         },
         text: "RecordTtlHours must be at least JobTtlHours and TransferDeadlineSeconds together: \
                a record must outlive its job and the longest run",
     },
     Rule {
         settings: &["ArrivalDeadlineSeconds", "TransferDeadlineSeconds"],
-        holds: |of| of("ArrivalDeadlineSeconds") < of("TransferDeadlineSeconds"),
+        holds: |value| value("ArrivalDeadlineSeconds") < value("TransferDeadlineSeconds"),
         text: "ArrivalDeadlineSeconds must be less than TransferDeadlineSeconds: a document that \
                never arrives must be reported as such",
     },
     Rule {
         settings: &["ArrivalDeadlineSeconds", "DeadlineBaseSeconds"],
-        holds: |of| of("ArrivalDeadlineSeconds") < of("DeadlineBaseSeconds"),
+        holds: |value| value("ArrivalDeadlineSeconds") < value("DeadlineBaseSeconds"),
         text: "ArrivalDeadlineSeconds must be less than DeadlineBaseSeconds: time must be left to \
                send a document that arrives late",
     },
     Rule {
         settings: &["FileIdMin", "FileIdMax"],
-        holds: |of| of("FileIdMin") <= of("FileIdMax"),
+        holds: |value| value("FileIdMin") <= value("FileIdMax"),
         text: "FileIdMin must not be greater than FileIdMax: no document could be asked for",
     },
     Rule {
         settings: &["UploadTimeoutSeconds", "UploadDeadlineMarginSeconds"],
-        holds: |of| {
-            of("UploadTimeoutSeconds") >= of("UploadDeadlineMarginSeconds").saturating_add(4)
+        holds: |value| {
+            value("UploadTimeoutSeconds") >= value("UploadDeadlineMarginSeconds").saturating_add(4)
         },
         text: "UploadTimeoutSeconds must be at least 4 s more than UploadDeadlineMarginSeconds: \
                an invocation would hand over before it sends anything",
     },
     Rule {
         settings: &["UploadMemoryMegabytes", "UploadReadAheadBytes"],
-        holds: |of| {
-            of("UploadMemoryMegabytes").saturating_mul(MIB)
-                >= of("UploadReadAheadBytes").saturating_add(64 * MIB)
+        holds: |value| {
+            value("UploadMemoryMegabytes").saturating_mul(MIB)
+                >= value("UploadReadAheadBytes").saturating_add(64 * MIB)
         },
         text: "UploadMemoryMegabytes must be at least 64 MiB more than UploadReadAheadBytes: the \
                process would run out of memory",
     },
     Rule {
         settings: &["UploadFragmentBytes"],
-        holds: |of| of("UploadFragmentBytes").is_multiple_of(327_680),
+        holds: |value| value("UploadFragmentBytes").is_multiple_of(327_680),
         text: "UploadFragmentBytes must be a multiple of 327680: OneDrive refuses other fragments",
     },
 ];
 
-/// Rules that only keep a setting from being pointless. They are checked before a
-/// deployment.
+/// Rules whose violation loses nothing but makes a setting useless or causes failures. They are
+/// checked before a deployment.
 pub const DEPLOYMENT_RULES: [Rule; 7] = [
     Rule {
         settings: &["DeadlineBaseSeconds", "TransferDeadlineSeconds"],
-        holds: |of| of("DeadlineBaseSeconds") <= of("TransferDeadlineSeconds"),
+        holds: |value| value("DeadlineBaseSeconds") <= value("TransferDeadlineSeconds"),
         text: "DeadlineBaseSeconds must not be greater than TransferDeadlineSeconds, which bounds \
                it",
     },
     Rule {
         settings: &["OrdsTicketLifetimeMinutes", "ArrivalDeadlineSeconds"],
-        holds: |of| {
-            of("OrdsTicketLifetimeMinutes").saturating_mul(60) >= of("ArrivalDeadlineSeconds")
+        holds: |value| {
+            value("OrdsTicketLifetimeMinutes").saturating_mul(60) >= value("ArrivalDeadlineSeconds")
         },
         text: "OrdsTicketLifetimeMinutes must not be less than ArrivalDeadlineSeconds: the ticket \
                of a push must be valid until its document has arrived",
     },
     Rule {
         settings: &["UrlTtlSeconds", "JobTtlHours"],
-        holds: |of| of("UrlTtlSeconds") <= seconds_of_hours(of("JobTtlHours")),
+        holds: |value| value("UrlTtlSeconds") <= seconds_of_hours(value("JobTtlHours")),
         text: "UrlTtlSeconds must not be greater than JobTtlHours: a URL must not outlive what it \
                leads to",
     },
     Rule {
         settings: &["MaxDeliveriesPerUser", "MaxActiveDeliveries"],
-        holds: |of| of("MaxDeliveriesPerUser") <= of("MaxActiveDeliveries"),
+        holds: |value| value("MaxDeliveriesPerUser") <= value("MaxActiveDeliveries"),
         text: "MaxDeliveriesPerUser must not be greater than MaxActiveDeliveries, which bounds it",
     },
     Rule {
         settings: &["MaxActivePerUser", "MaxActiveTransfers"],
-        holds: |of| of("MaxActivePerUser") <= of("MaxActiveTransfers"),
+        holds: |value| value("MaxActivePerUser") <= value("MaxActiveTransfers"),
         text: "MaxActivePerUser must not be greater than MaxActiveTransfers, which bounds it",
     },
     Rule {
         settings: &["MaxActivePerService", "MaxActiveTransfers"],
-        holds: |of| of("MaxActivePerService") <= of("MaxActiveTransfers"),
+        holds: |value| value("MaxActivePerService") <= value("MaxActiveTransfers"),
         text: "MaxActivePerService must not be greater than MaxActiveTransfers, which bounds it",
     },
     Rule {
         settings: &["ApiRateLimit", "ApiBurstLimit"],
-        holds: |of| of("ApiRateLimit") <= of("ApiBurstLimit"),
+        holds: |value| value("ApiRateLimit") <= value("ApiBurstLimit"),
         text: "ApiBurstLimit must not be less than ApiRateLimit: requests would be refused below \
                the rate",
     },
@@ -161,6 +162,7 @@ mod tests {
             RULES[0].is_broken(|name| match name {
                 "RecordTtlHours" => Some(record_hours),
                 "JobTtlHours" => Some(job_hours),
+                // The third setting of the rule is `TransferDeadlineSeconds`.
                 _ => Some(run_seconds),
             })
         };

@@ -3,7 +3,7 @@
 
 use unicode_general_category::{GeneralCategory, get_general_category};
 
-/// Character by which decoders replace bytes that are not valid text.
+/// Character with which decoders replace bytes that are not valid text.
 const REPLACEMENT: char = '\u{fffd}';
 
 /// Zero-width non-joiner and joiner. Both are format characters, but they are part of the
@@ -147,6 +147,7 @@ mod tests {
                 assert!(is_unprintable(c), "U+{:04X}", u32::from(c));
             }
         }
+        // The last two code points of each Unicode plane are never characters.
         for plane in 0..=16_u32 {
             for low in [0xfffe, 0xffff] {
                 let c = char::from_u32(plane * 0x1_0000 + low).unwrap();

@@ -6,8 +6,8 @@ use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
 
-/// Length of the fields that every version of the header has: version, trace id, parent id
-/// and flags.
+/// Length of the four fields that every version of the header has: version, trace id, parent
+/// id and flags. They have 2, 32, 16 and 2 digits and are separated by three dashes.
 const KNOWN_LEN: usize = 55;
 
 /// Position of a call in a trace that spans systems: the value of the header `traceparent`
@@ -28,11 +28,12 @@ impl TraceParent {
     /// can be searched for it.
     #[must_use]
     pub fn trace_id(&self) -> &str {
+        // The trace id follows the two digits of the version and a dash.
         self.0.get(3..35).unwrap_or_default()
     }
 }
 
-/// Error for a header that no known version of the standard allows.
+/// Error for a text that is not a valid `traceparent` header.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct InvalidTraceParent;
 
@@ -58,6 +59,7 @@ impl FromStr for TraceParent {
             part.len() == digits
                 && part.bytes().all(|byte| byte.is_ascii_digit() || matches!(byte, b'a'..=b'f'))
         };
+        // The standard forbids an id that consists only of zeros.
         let is_id =
             |part: &str, digits| is_hex(part, digits) && part.bytes().any(|byte| byte != b'0');
         let is_version_valid = match version {
@@ -100,7 +102,8 @@ mod tests {
     fn malformed_traceparent_is_refused() {
         for malformed in [
             String::new(),
-            "x".repeat(55),
+            "x".repeat(KNOWN_LEN),
+            // A character of two bytes crosses the end of the known fields.
             "é".repeat(30),
             VALID.to_uppercase(),
             format!("{VALID}-more"),

@@ -14,7 +14,7 @@ use docferry_domain::upload::Checkpoint;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
-/// A delivery to OneDrive, with the placeholder `CHECKPOINT`.
+/// A delivery to OneDrive. `stored_transfer` replaces the word `CHECKPOINT` by the checkpoint.
 const TRANSFER: &str = r#"{
   "schemaVersion": 1,
   "transferId": "00000000000000000000000000000001",

@@ -186,14 +186,15 @@ fn zip_with_an_encrypted_part_or_duplicate_name_is_unreadable() {
     let entries: Vec<usize> =
         (0..sent.len()).filter(|at| sent[*at..].starts_with(b"PK\x01\x02")).collect();
     let mut encrypted = sent.clone();
+    // The lowest bit of byte 8 of an entry marks an encrypted part.
     encrypted[entries[2] + 8] |= 1;
     assert_eq!(contents(&encrypted), ZipKind::Unreadable);
 
-    // The second part is renamed to the name of the first.
+    // The second part, `word/b.xml`, gets the name of the first.
     let mut repeated = zip_of(&["word/a.xml", "word/b.xml"]);
     assert!(matches!(contents(&repeated), ZipKind::Zip(_)));
     let start = repeated.windows(10).rposition(|name| name == b"word/b.xml").unwrap();
-    repeated[start + 5] = b'a';
+    repeated[start + "word/".len()] = b'a';
     assert_eq!(contents(&repeated), ZipKind::Unreadable);
 }
 
@@ -201,6 +202,7 @@ fn zip_with_an_encrypted_part_or_duplicate_name_is_unreadable() {
 fn zip_of(names: &[&str]) -> Vec<u8> {
     let mut directory = Vec::new();
     for name in names {
+        // Byte 24 is the size of the part, and byte 28 is the length of its name.
         let mut entry = [0_u8; 46];
         entry[..4].copy_from_slice(b"PK\x01\x02");
         entry[24] = 1;

@@ -1,7 +1,7 @@
 //! Request body that carries one fragment of a document to an upload URL.
 //!
-//! [`FragmentBody`] reads the bytes from a stream and has an exact length. The connection takes the
-//! body over; [`BodyWatch`] is the sender's handle, with which the sender observes the progress of
+//! [`FragmentBody`] reads the bytes from a stream and has an exact length. The sender gives it to
+//! the connection, and keeps a [`BodyWatch`]. With this handle, the sender observes the progress of
 //! the body and stops it.
 
 use std::pin::Pin;
@@ -53,7 +53,7 @@ struct State {
     abandoned: AtomicBool,
 }
 
-/// Handle to a body that the connection has taken over. When the handle is dropped, the body ends
+/// Handle to a body that the connection sends. When the handle is dropped, the body ends
 /// with [`BodyError::Abandoned`], even if the connection is still sending it in the background.
 pub(crate) struct BodyWatch(Arc<State>);
 

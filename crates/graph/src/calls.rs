@@ -15,8 +15,8 @@ use crate::response::GraphResponse;
 use crate::settings::{GraphSettings, SetupError, base_url};
 use crate::token::{Bearer, ClientCredentials, Tokens};
 
-/// Lowest throughput at which a small upload must still succeed. The largest small document has
-/// 4,000,000 bytes, so its time limit is 80 s longer than that of a call without a body.
+/// Lowest throughput at which the upload of a small document must still succeed. It extends the
+/// time limit of the call: by 80 s for the largest small document, which has 4,000,000 bytes.
 const SLOWEST_BYTES_PER_SECOND: u64 = 50_000;
 
 /// HTTP client for calls of Graph that need a bearer token.
@@ -26,7 +26,7 @@ pub(crate) struct Calls<P, C> {
     base: String,
     tokens: Tokens<P>,
     clock: C,
-    /// Time limit of a call, apart from the time for sending a document.
+    /// Time limit of a call. [`sending_time`] extends it for a document.
     call_timeout: Duration,
 }
 

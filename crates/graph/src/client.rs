@@ -18,8 +18,8 @@ use crate::token::ClientCredentials;
 use crate::upload::Uploads;
 use crate::wire::{Item, WithId};
 
-/// Maximum number of cached recipients. A process serves few at a time; at this limit the whole
-/// cache is cleared.
+/// Maximum number of cached recipients. At this limit, the whole cache is cleared. A process serves
+/// only few recipients at a time.
 const MAX_CACHED_RECIPIENTS: usize = 1000;
 
 /// Client for the OneDrives of people, through Microsoft Graph.
@@ -29,7 +29,7 @@ const MAX_CACHED_RECIPIENTS: usize = 1000;
 pub struct GraphDrive<P, C> {
     pub(crate) calls: Calls<P, C>,
     pub(crate) uploads: Uploads,
-    /// Cache of users by the recipient's address.
+    /// Cached recipients by email address.
     owners: Mutex<HashMap<String, Owner>>,
 }
 
@@ -99,7 +99,7 @@ impl<P: CredentialsProvider<ClientCredentials>, C: Clock> GraphDrive<P, C> {
 
     /// Returns the error for a failed write to a path.
     ///
-    /// If the path was not found, this looks the drive up again and ignores the cache, because the
+    /// If Graph did not find the path, this function looks up the drive and ignores the cache. The
     /// failure is permanent only if the drive itself does not exist.
     pub(crate) async fn write_error(
         &self,

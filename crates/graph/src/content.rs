@@ -10,7 +10,7 @@ use http::{HeaderMap, HeaderValue, StatusCode};
 
 use crate::response::GraphResponse;
 
-/// Returns the value of the `Range` header for `range`; fails if the range is empty.
+/// Returns the value of the `Range` header for `range`. Fails if the range is empty.
 pub(crate) fn range_header(range: &Range<u64>) -> Result<HeaderValue, DriveError> {
     let last = range.end.checked_sub(1).filter(|last| range.start <= *last);
     last.and_then(|last| HeaderValue::try_from(format!("bytes={}-{last}", range.start)).ok())

@@ -105,8 +105,8 @@ impl<P: CredentialsProvider<ClientCredentials>, C: Clock> Drive for GraphDrive<P
             return Ok(SessionEnd::Deleted);
         }
         if response.status.is_success() {
-            // Graph responds with 204 only, so this response is not from Graph; it may be a page of
-            // a proxy. The session may still be open, or the document may be complete.
+            // Graph's only successful response is 204, so this response is from another server, for
+            // example a proxy. The session may still be open, or the document may be complete.
             return Err(unreadable_write_response());
         }
         match classify(Operation::SessionDelete, &response) {
@@ -151,7 +151,8 @@ impl<P: CredentialsProvider<ClientCredentials>, C: Clock> Drive for GraphDrive<P
     async fn has_file_in_path(&self, destination: &Destination) -> Result<bool, DriveError> {
         let Destination { recipient, folder, .. } = destination;
         let owner = self.owner(recipient).await?;
-        // The deepest existing item of the path is either a folder or the file in the path.
+        // This loop looks for the deepest existing item of the path. If that item is a file, it
+        // prevents the creation of the folders below it.
         for depth in (1..=folder.segments().len()).rev() {
             let path = path::folder(&owner.id, &folder.segments()[..depth]);
             if let Some(item) = self.item(recipient, &owner, &path).await? {

@@ -30,7 +30,7 @@ pub(crate) fn classify(operation: Operation, response: &GraphResponse) -> DriveE
     let code = codes.last().cloned().unwrap_or_else(|| status.to_string());
     match refusal::classify(operation, status, &codes) {
         RefusalMeaning::Conflict => DriveError::Conflict,
-        RefusalMeaning::Decided(decision) => error_of(decision, code, response),
+        RefusalMeaning::Decided(decision) => decided_error(decision, code, response),
     }
 }
 
@@ -43,9 +43,8 @@ pub(crate) fn decision(operation: Operation, response: &GraphResponse) -> Option
     }
 }
 
-/// Returns the error for a decision of the table. `code` is the most specific error code of the
-/// response.
-fn error_of(decision: Decision, code: String, response: &GraphResponse) -> DriveError {
+/// Returns the error for a decision of the table. `code` is the most specific code of the response.
+fn decided_error(decision: Decision, code: String, response: &GraphResponse) -> DriveError {
     let status = response.status.as_u16();
     match decision {
         Decision::Wait => DriveError::Throttled { retry_after: response.retry_after },

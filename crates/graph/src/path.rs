@@ -3,8 +3,8 @@
 use docferry_app::ports::Destination;
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 
-/// Characters to encode in a path segment: all except the "unreserved" ones of RFC 3986, so that
-/// `#`, `%`, `+` and `'` in names are taken literally.
+/// Characters to encode in a path segment: all except the "unreserved" ones of RFC 3986. So `#`,
+/// `%`, `+` and `'` have no special meaning in names.
 const ENCODED_IN_SEGMENT: &AsciiSet =
     &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');
 

@@ -26,10 +26,9 @@ pub(crate) struct GraphResponse {
 }
 
 impl GraphResponse {
-    /// Reads the body; fails if it exceeds [`MAX_RESPONSE_BYTES`].
+    /// Reads the body. Fails if it exceeds [`MAX_RESPONSE_BYTES`].
     ///
-    /// `now` is the local time. It replaces the time of the server if the response has no `Date`
-    /// header, see [`retry_after`].
+    /// `now` is the local time. [`retry_after`] uses it if the response has no `Date` header.
     pub(crate) async fn read<B>(response: Response<B>, now: Timestamp) -> Result<Self, Cause>
     where
         B: Body<Data = Bytes>,

@@ -41,7 +41,7 @@ impl Bearer {
 /// Cached token with the times of its renewal and its expiry.
 struct Token {
     bearer: Bearer,
-    refresh_at: Timestamp,
+    renew_at: Timestamp,
     expires_at: Timestamp,
 }
 
@@ -52,7 +52,7 @@ struct TokenResponse {
     expires_in: u32,
 }
 
-/// Cache of the access token. The token is renewed when 80 % of its life are over.
+/// Cache of the access token. It renews the token when 80 % of the token's life are over.
 ///
 /// The lock is held during a renewal, so concurrent callers wait for one renewal instead of
 /// requesting tokens of their own.
@@ -84,8 +84,9 @@ impl<P: CredentialsProvider<ClientCredentials>> Tokens<P> {
 
     /// Returns a valid token.
     ///
-    /// `rejected` is a token that Graph has just rejected; it is never returned. If a concurrent
-    /// call has already renewed it, the renewed token is returned without another request.
+    /// `rejected` is a token that Graph has just rejected. This function never returns it. If a
+    /// concurrent call has already renewed the token, this function returns the renewed token and
+    /// sends no request.
     pub(crate) async fn bearer(
         &self,
         clock: &impl Clock,
@@ -93,14 +94,14 @@ impl<P: CredentialsProvider<ClientCredentials>> Tokens<P> {
     ) -> Result<Bearer, DriveError> {
         let mut cached = self.cached.lock().await;
         cached.take_if(|token| Some(&token.bearer) == rejected);
-        if let Some(token) = cached.as_ref().filter(|token| clock.now() < token.refresh_at) {
+        if let Some(token) = cached.as_ref().filter(|token| clock.now() < token.renew_at) {
             return Ok(token.bearer.clone());
         }
         match self.request_token(clock).await {
             Ok(token) => Ok(cached.insert(token).bearer.clone()),
             Err(error) => match cached.as_mut() {
                 Some(token) if clock.now() < token.expires_at => {
-                    token.refresh_at = clock.now() + PAUSE_AFTER_FAILURE;
+                    token.renew_at = clock.now() + PAUSE_AFTER_FAILURE;
                     Ok(token.bearer.clone())
                 }
                 _ => Err(error),
@@ -156,7 +157,7 @@ fn parse_token(response: &TokenResponse, requested_at: Timestamp) -> Option<Toke
     let life = SignedDuration::from_secs(response.expires_in.into());
     Some(Token {
         bearer: Bearer(header),
-        refresh_at: requested_at + life * 4 / 5,
+        renew_at: requested_at + life * 4 / 5,
         expires_at: requested_at + life,
     })
 }

@@ -22,17 +22,16 @@ use crate::response::GraphResponse;
 use crate::settings::GraphSettings;
 
 /// Time without a TCP acknowledgement after which a connection counts as dead. Lambda freezes a
-/// function between two invocations, and the function detects by this limit that a connection broke
-/// meanwhile.
+/// function between two invocations, and a connection may break in that time.
 const DEAD_CONNECTION_TIMEOUT: Duration = Duration::from_secs(60);
-/// Time after which idle connections are closed, well before the service closes them.
+/// Time after which the client closes an idle connection. Graph closes it only much later.
 const IDLE_TIMEOUT: Duration = Duration::from_secs(30);
 
 /// Client for URLs that contain their own credential. It adds no other credential to a request, and
 /// no header except those of the trace, the range and the body.
 ///
-/// It uses HTTP/1.1 only. A connection sends one fragment at a time, so HTTP/2 would add nothing
-/// but its flow-control window, which slows large uploads down.
+/// It uses HTTP/1.1 only. A connection sends one fragment at a time, so HTTP/2 has no advantage.
+/// The flow-control window of HTTP/2 would slow large uploads down.
 pub(crate) struct Uploads {
     http: Client<HttpsConnector<HttpConnector>, FragmentBody>,
     hosts: UploadHosts,
@@ -195,7 +194,8 @@ fn encode_path_and_query(url: &str) -> Option<String> {
     Some(format!("{origin}{}", utf8_percent_encode(path_and_query, INVALID_IN_URL)))
 }
 
-/// Returns the value of the `Content-Range` header; fails if the range is empty or too long.
+/// Returns the value of the `Content-Range` header. Fails if the range is empty or ends after the
+/// end of the document.
 fn content_range(range: FragmentRange) -> Result<HeaderValue, DriveError> {
     let FragmentRange { start, end, total } = range;
     end.checked_sub(1)
@@ -218,8 +218,8 @@ mod tests {
 
     #[test]
     fn every_character_of_an_upload_url_reaches_the_server_unchanged() {
-        let ascii_and_latin = '\0'..='\u{17f}';
-        let characters = ascii_and_latin.chain("法廷\u{202e}\u{fffd}\u{1f3db}".chars());
+        let ascii_and_latin_letters = '\0'..='\u{17f}';
+        let characters = ascii_and_latin_letters.chain("法廷\u{202e}\u{fffd}\u{1f3db}".chars());
         for character in characters {
             let in_path = format!("/a{character}b%20?k=v");
             let in_query = format!("/a?k=x{character}y%2B+");

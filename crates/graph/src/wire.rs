@@ -31,7 +31,7 @@ impl<'a> CreateSession<'a> {
     }
 }
 
-/// Response that describes a user or a drive. docferry uses only its id.
+/// Response that describes a user or a drive. docferry uses only the id.
 #[derive(Deserialize)]
 pub(crate) struct WithId {
     pub(crate) id: String,
@@ -118,8 +118,8 @@ impl Item {
     }
 }
 
-/// Maximum length of a web URL that is stored. A OneDrive path has at most 400 characters, and each
-/// of them takes up to 12 characters in a URL.
+/// Maximum length of a stored web URL. It suffices for the longest OneDrive path, which has 400
+/// characters. Each of them takes up to 12 characters in a URL.
 const MAX_WEB_URL_LENGTH: usize = 8192;
 
 /// Returns whether a text is a web address that callers can safely put into a page as a link.

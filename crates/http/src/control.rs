@@ -1,5 +1,5 @@
-//! Calls that stop or retry existing work: `POST /document/terminate` stops transfers of the
-//! viewer, and `POST /v1/download/cancel/{jobId}` and `POST /v1/download/retry/{jobId}` act on
+//! Calls that stop or retry existing work. `POST /document/terminate` stops transfers of the
+//! viewer (SCV). `POST /v1/download/cancel/{jobId}` and `POST /v1/download/retry/{jobId}` act on
 //! jobs.
 
 use std::sync::Arc;
@@ -47,14 +47,14 @@ pub fn control_router<P: SlotAdapters<Store: Store>>(
     settings: RetrySettings,
 ) -> Router {
     let api = Arc::new(api);
-    let retries = Router::new()
+    let retry_routes = Router::new()
         .route("/v1/download/retry/{jobId}", post(retry::<P>))
         .with_state(Arc::new(RetryState { api: Arc::clone(&api), settings }));
     let routes = Router::new()
         .route("/document/terminate", post(terminate_transfers::<P>))
         .route("/v1/download/cancel/{jobId}", post(cancel::<P>))
         .with_state(api)
-        .merge(retries);
+        .merge(retry_routes);
     finish(routes)
 }
 

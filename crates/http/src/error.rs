@@ -91,12 +91,12 @@ impl ApiError {
         }
     }
 
-    /// Returns the value of `Retry-After` in seconds, or `None` if a repetition of the same request
-    /// cannot succeed.
+    /// Returns the value of `Retry-After` in seconds, or `None` if repeating the request cannot
+    /// succeed.
     pub(crate) fn retry_after(&self) -> Option<u32> {
         match self {
-            Self::NotCompleted(job) => {
-                job.next_poll_in_ms.map(|millis| millis.div_ceil(1000).max(1))
+            Self::NotCompleted(status) => {
+                status.next_poll_in_ms.map(|millis| millis.div_ceil(1000).max(1))
             }
             Self::Pending => Some(1),
             Self::Unsettled => Some(5),

@@ -117,6 +117,7 @@ mod tests {
         for (text, pointers) in [
             (r#"{"a":1,"b":{"a":[1,"a",null,true,1.5,-1]}}"#, vec![]),
             (r#"{"a":1,"a":1}"#, vec!["/a"]),
+            // `\u0061` is the letter `a`.
             (r#"{"a":1,"\u0061":2,"A":3}"#, vec!["/a"]),
             (r#"{"o":{"x":1,"y":2,"x":3}}"#, vec!["/o/x"]),
             (r#"[{}, {"a/b~c":1,"a/b~c":2}]"#, vec!["/1/a~1b~0c"]),
@@ -140,6 +141,7 @@ mod tests {
         }
     }
 
+    /// The parser limits the depth, so that it does not overflow the stack.
     #[test]
     fn deeply_nested_json_is_an_error() {
         let deep = "[".repeat(100_000);

@@ -1,5 +1,5 @@
 //! Middleware that is wrapped around every router of the API: the rate limit of each caller, and
-//! the CORS rules by which pages of other origins may call.
+//! the CORS rules for web pages of other origins.
 
 use std::sync::Arc;
 
@@ -23,7 +23,7 @@ const WINDOW_SECONDS: i64 = 60;
 /// Seconds for which a browser may cache the result of a CORS preflight.
 const PREFLIGHT_SECONDS: u64 = 7200;
 
-/// Maximum number of calls a caller may make in a minute; 0 means no limit.
+/// Maximum number of calls that a caller may make in a minute. 0 means no limit.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct RateLimits {
     /// Limit for a person.
@@ -41,7 +41,7 @@ pub struct ApiLayers<Q, C> {
     pub clock: C,
     /// Calls allowed in a minute.
     pub limits: RateLimits,
-    /// Allowed CORS origins. If the list is empty, no page of another origin may call.
+    /// Allowed CORS origins. If the list is empty, no page of another origin may call the API.
     pub origins: Vec<HeaderValue>,
 }
 
@@ -112,8 +112,8 @@ struct RateWindow {
 
 impl RateWindow {
     fn at(limit: u32, used: u32, now: Timestamp) -> Self {
-        let passed = now.as_second().rem_euclid(WINDOW_SECONDS);
-        let reset_seconds = u32::try_from(WINDOW_SECONDS - passed).unwrap_or(1);
+        let elapsed_seconds = now.as_second().rem_euclid(WINDOW_SECONDS);
+        let reset_seconds = u32::try_from(WINDOW_SECONDS - elapsed_seconds).unwrap_or(1);
         Self { limit, used, reset_seconds }
     }
 

@@ -25,11 +25,11 @@ pub(crate) const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id"
 /// code that serves the router puts it into the extensions of the request.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Principal {
-    /// Owner of the caller's transfers and jobs: `scv`, or `sub:` and the subject of a token.
+    /// Id of the caller: `scv`, or `sub:` and the subject of a token. Transfers and jobs store it.
     pub id: String,
     /// Scopes granted to the caller.
     pub scopes: Scopes,
-    /// The caller's user id in Microsoft Graph, if the token has the claim.
+    /// The caller's user id in Microsoft Graph, if the token contains it.
     pub graph_user: Option<String>,
 }
 
@@ -87,7 +87,7 @@ macro_rules! callers {
 }
 
 callers! {
-    /// Caller with the scope `docferry.service`, which all calls of the viewer's contract require.
+    /// Caller with the scope `docferry.service`, which all calls of the viewer (SCV) require.
     Service = Service;
     /// Caller that may read jobs.
     Reader = Read;
@@ -105,8 +105,8 @@ impl RequestId {
         if let Some(known) = request.extensions().get::<Self>() {
             return known.clone();
         }
-        let sent = request.headers().get(REQUEST_ID).and_then(|value| value.to_str().ok());
-        match sent.filter(|id| is_well_formed(id)) {
+        let sent_id = request.headers().get(REQUEST_ID).and_then(|value| value.to_str().ok());
+        match sent_id.filter(|id| is_well_formed(id)) {
             Some(id) => Self(id.to_owned()),
             None => Self(Uuid::new_v4().to_string()),
         }

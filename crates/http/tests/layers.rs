@@ -133,14 +133,14 @@ async fn requests_without_a_caller_are_not_counted() {
     assert_eq!(response.headers()["ratelimit-remaining"], "2");
 }
 
-/// Returns a request that a page of this origin sends.
-fn from_origin(origin: &str, mut request: Request<axum::body::Body>) -> Request<axum::body::Body> {
+/// Adds the header `Origin`, as the browser does for a page of this origin.
+fn with_origin(origin: &str, mut request: Request<axum::body::Body>) -> Request<axum::body::Body> {
     request.headers_mut().insert("origin", origin.parse().unwrap());
     request
 }
 
-/// Checks that a header with a list of names contains this name.
-fn assert_lists(list: &HeaderValue, name: &str) {
+/// Asserts that a header with a list of names contains this name.
+fn assert_list_contains(list: &HeaderValue, name: &str) {
     let list = list.to_str().unwrap().to_lowercase();
     assert!(list.split(',').any(|listed| listed.trim() == name), "{name}: {list}");
 }
@@ -149,7 +149,7 @@ fn assert_lists(list: &HeaderValue, name: &str) {
 async fn cors_allows_only_listed_origins_and_exposes_the_headers() {
     let (world, quota) = (World::default(), CountsInMemory::default());
     let request =
-        from_origin("https://viewer.example", request_of("sub:ada", Scope::Read.as_str()));
+        with_origin("https://viewer.example", request_of("sub:ada", Scope::Read.as_str()));
     let (response, _) = send(router(&world, &quota), request).await;
     let headers = response.headers();
     assert_eq!(headers["access-control-allow-origin"], "https://viewer.example");
@@ -162,10 +162,10 @@ async fn cors_allows_only_listed_origins_and_exposes_the_headers() {
         "etag",
         "x-request-id",
     ] {
-        assert_lists(&headers["access-control-expose-headers"], name);
+        assert_list_contains(&headers["access-control-expose-headers"], name);
     }
 
-    let request = from_origin("https://other.example", request_of("sub:ada", Scope::Read.as_str()));
+    let request = with_origin("https://other.example", request_of("sub:ada", Scope::Read.as_str()));
     let (response, _) = send(router(&world, &quota), request).await;
     assert!(!response.headers().contains_key("access-control-allow-origin"));
 }
@@ -174,7 +174,7 @@ async fn cors_allows_only_listed_origins_and_exposes_the_headers() {
 async fn cors_preflight_lists_the_allowed_methods_and_headers() {
     let (world, quota) = (World::default(), CountsInMemory::default());
     let mut preflight =
-        from_origin("https://viewer.example", build_request("OPTIONS", "/v1/download/history", ""));
+        with_origin("https://viewer.example", build_request("OPTIONS", "/v1/download/history", ""));
     preflight.extensions_mut().clear();
     preflight
         .headers_mut()
@@ -200,6 +200,6 @@ async fn cors_preflight_lists_the_allowed_methods_and_headers() {
         "baggage",
         "sentry-trace",
     ] {
-        assert_lists(&headers["access-control-allow-headers"], name);
+        assert_list_contains(&headers["access-control-allow-headers"], name);
     }
 }

@@ -107,7 +107,7 @@ async fn malformed_upload_key_is_refused_and_creates_nothing() {
 
 #[tokio::test]
 async fn upload_repeated_after_a_lost_store_response_makes_one_transfer() {
-    // The fault affects one call of an adapter, for example a write to the store.
+    // The call number `at` of an adapter, for example a write to the store, loses its response.
     for at in 0..8 {
         let world = World::default();
         world.inject(Fault { at, mode: Mode::ResponseLost });
@@ -120,6 +120,7 @@ async fn upload_repeated_after_a_lost_store_response_makes_one_transfer() {
             }
         }
 
+        // Only the upload during which the response is lost may fail.
         assert!(accepted.len() >= 3, "effect {at}");
         assert!(accepted.iter().all(|body| *body == accepted[0]), "effect {at}: {accepted:?}");
         assert_eq!(transfer_count(&world), 1, "effect {at}");
@@ -156,17 +157,17 @@ async fn upload_key_never_outlives_the_record_of_its_transfer() {
 }
 
 #[tokio::test]
-async fn drained_service_repeats_an_upload_it_accepted_before() {
+async fn draining_service_returns_the_first_response_to_a_repeated_upload() {
     let world = World::default();
     let (_, first) = upload(&world, "k", BODY).await;
-    let drained =
+    let draining_routes =
         || initiate_routes_with(&world, TransferApi { drain: true, ..transfer_api(&world) });
 
-    let (response, repeated) = send(drained(), upload_request("k", BODY)).await;
+    let (response, repeated) = send(draining_routes(), upload_request("k", BODY)).await;
     assert_eq!(response.status(), StatusCode::ACCEPTED);
     assert_eq!(repeated, first);
 
-    let (response, problem) = send(drained(), upload_request("new", BODY)).await;
+    let (response, problem) = send(draining_routes(), upload_request("new", BODY)).await;
     assert_eq!(response.status(), StatusCode::SERVICE_UNAVAILABLE);
     assert_eq!(problem["code"], "DRAINING");
     assert_eq!(transfer_count(&world), 1);

@@ -219,6 +219,8 @@ mod tests {
             reader.seconds("TRANSFER_DEADLINE_SECONDS", 14_400);
             reader.finish()
         };
+        // A record must outlive its job (24 hours) and the longest run (14,400 seconds, which are 4
+        // hours).
         assert_eq!(with_record_ttl("28"), Ok(()));
         let text = with_record_ttl("27").unwrap_err().to_string();
         assert!(text.contains("RecordTtlHours must be at least JobTtlHours"), "{text}");
@@ -226,6 +228,7 @@ mod tests {
 
     #[test]
     fn defaults_are_checked_against_the_settings_rules() {
+        // The minimum is above the default of the maximum.
         let mut reader = Reader::new([("FILE_ID_MIN", "200000000")]);
         reader.number("FILE_ID_MIN", 10_000_u64);
         reader.number("FILE_ID_MAX", 100_000_000_u64);

@@ -41,9 +41,9 @@ mod tests {
 
     #[tokio::test]
     async fn calls_are_counted_by_caller_and_minute() {
-        let quota = InMemoryCallCounter::default();
+        let counter = InMemoryCallCounter::default();
         let count = async |caller: &str, second| {
-            quota.count_call(caller, Timestamp::from_second(second).unwrap()).await.unwrap()
+            counter.count_call(caller, Timestamp::from_second(second).unwrap()).await.unwrap()
         };
         assert_eq!([count("a", 60).await, count("a", 119).await, count("b", 119).await], [1, 2, 1]);
         assert_eq!([count("a", 120).await, count("b", 120).await], [1, 1]);

@@ -28,7 +28,8 @@ pub async fn serve(router: Router) -> Result<(), Error> {
 
 /// Serves a router with long responses. If `mode` is [`StreamMode::Stream`], the responses are
 /// streamed. [`StreamMode::Buffered`] is for an API that does not support streaming: the responses
-/// are buffered as by [`serve`]. The extensions of a request contain a [`TimeLeft`].
+/// are buffered as by [`serve`]. The extensions of a request contain a [`TimeLeft`]: the time
+/// until Lambda ends the process.
 ///
 /// # Errors
 /// Only errors of the Lambda runtime itself.
@@ -97,16 +98,16 @@ mod tests {
     #[test]
     fn principal_and_scopes_come_from_the_authorizer_context() {
         let with_scope = json!({ "principalId": "sub:ada", "scopes": "docferry.service other" });
-        let ada = |scopes, graph_user: Option<&str>| {
+        let expected = |scopes, graph_user: Option<&str>| {
             let graph_user = graph_user.map(str::to_owned);
             Some(Principal { id: "sub:ada".to_owned(), scopes, graph_user })
         };
-        assert_eq!(principal_from(&with_scope), ada(Scope::Service.into(), None));
+        assert_eq!(principal_from(&with_scope), expected(Scope::Service.into(), None));
         let with_graph_user = json!({ "principalId": "sub:ada", "graphUser": "0f8fad5b" });
-        assert_eq!(principal_from(&with_graph_user), ada(Scopes::default(), Some("0f8fad5b")));
+        assert_eq!(principal_from(&with_graph_user), expected(Scopes::default(), Some("0f8fad5b")));
         assert_eq!(
             principal_from(&json!({ "principalId": "sub:ada" })),
-            ada(Scopes::default(), None)
+            expected(Scopes::default(), None)
         );
         assert_eq!(principal_from(&json!({ "scopes": "docferry.service" })), None);
     }

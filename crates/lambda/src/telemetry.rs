@@ -52,13 +52,13 @@ pub fn init(level: &str) {
         .with_targets(CAPPED_LIBRARIES.iter().map(|target| (*target, Level::WARN)))
         // This target would log every failure a second time.
         .with_target("lambda_runtime::layers::panic", LevelFilter::OFF);
-    let lines = tracing_subscriber::fmt::layer()
+    let json_layer = tracing_subscriber::fmt::layer()
         .fmt_fields(JsonFields::new())
         .event_format(FlatJson)
         .with_ansi(false)
         .with_filter(requested.and(capped));
     // `try_init` fails if logging has already been started, which happens in tests.
-    let _ = tracing_subscriber::registry().with(lines).try_init();
+    let _ = tracing_subscriber::registry().with(json_layer).try_init();
 }
 
 /// Log format with one JSON object per line. The fields of the event and of the spans around it,
@@ -139,7 +139,7 @@ mod tests {
 
     use super::*;
 
-    /// Collects the log lines.
+    /// Writer that collects the log lines.
     #[derive(Clone, Default)]
     struct Lines(Arc<Mutex<Vec<u8>>>);
 

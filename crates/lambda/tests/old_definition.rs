@@ -109,6 +109,7 @@ fn invoke(step: &str, payload: &Value) -> StepResult {
             return StepResult { kind, body: serde_json::from_slice(&body).unwrap() };
         }
         let event = payload.to_string();
+        // The deadline of the invocation is in the year 2100.
         let head = format!(
             "HTTP/1.1 200 OK\r\nconnection: close\r\nlambda-runtime-aws-request-id: 1\r\n\
              lambda-runtime-deadline-ms: 4102444800000\r\n\
@@ -166,7 +167,7 @@ fn is_handled(state: &Value, error: &str) -> bool {
 
 #[test]
 fn executions_of_version_0_1_0_get_results_that_they_know() {
-    for (name, step, code, is_retried) in [
+    for (state_name, step, code, is_retried) in [
         ("Push", "push", "EXCHANGE_UNAVAILABLE", true),
         ("Poll", "poll", "SOURCE_CHANGED", false),
         ("Upload", "upload", "SOURCE_CHANGED", false),
@@ -175,13 +176,16 @@ fn executions_of_version_0_1_0_get_results_that_they_know() {
         let result = invoke(step, &old_payload(step));
         assert_eq!(result.error_name(), Some(code), "{step}");
 
-        let state = old_state(name);
-        assert!(is_handled(&state, code), "{name} handles {code}");
+        let state = old_state(state_name);
+        assert!(is_handled(&state, code), "{state_name} handles {code}");
         let retriers = state["Retry"].to_string();
-        assert_eq!(retriers.contains(&format!("\"{code}\"")), is_retried, "{name}: {code}");
-        assert!(!retriers.contains(RETRY_LATER), "{name} does not know {RETRY_LATER}");
+        assert_eq!(retriers.contains(&format!("\"{code}\"")), is_retried, "{state_name}: {code}");
+        assert!(!retriers.contains(RETRY_LATER), "{state_name} does not know {RETRY_LATER}");
         let sent = state["Arguments"]["Payload"].to_string();
-        assert!(sent.contains("transferId") && !sent.contains("definition"), "{name}: {sent}");
+        assert!(
+            sent.contains("transferId") && !sent.contains("definition"),
+            "{state_name}: {sent}"
+        );
     }
 }
 

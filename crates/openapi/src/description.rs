@@ -36,7 +36,7 @@ pub struct Operation<'a> {
     pub method: &'a str,
     /// Path template, with parameters such as `{jobId}`.
     pub path: &'a str,
-    /// Operation object of the description.
+    /// Operation object of the description, as parsed from YAML.
     pub body: &'a Value,
 }
 
@@ -81,8 +81,8 @@ impl Description {
     pub fn operations(&self) -> impl Iterator<Item = Operation<'_>> {
         let paths = self.document["paths"].as_object().into_iter().flatten();
         paths.flat_map(|(path, item)| {
-            let bodies = item.as_object().into_iter().flatten();
-            bodies.filter_map(move |(method, body)| {
+            let members = item.as_object().into_iter().flatten();
+            members.filter_map(move |(method, body)| {
                 let method = METHODS.iter().find(|known| **known == method)?;
                 Some(Operation { method: upper_case(method), path, body })
             })

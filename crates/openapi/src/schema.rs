@@ -47,8 +47,8 @@ impl Schemas {
         if let Some(validator) = validators.get(&schema_text) {
             return Ok(Arc::clone(validator));
         }
-        // A JSON Schema validator ignores the members beside a `$ref`. The schema is therefore
-        // wrapped in `allOf`, so that it can be a reference and `components` is still read.
+        // The schema may be a `$ref` into `components`. A validator would ignore `components` if it
+        // stood beside the `$ref`, so the schema is wrapped in `allOf`.
         let root = json!({ "allOf": [json_schema(schema)], "components": self.components });
         let validator = jsonschema::options()
             .with_draft(Draft::Draft4)

@@ -67,8 +67,8 @@ impl<P: CredentialsProvider<OrdsCredentials>> OrdsSource<P> {
         }
     }
 
-    async fn credentials(&self, lookup: Freshness) -> Result<OrdsCredentials, SourceError> {
-        let credentials = self.provider.credentials(lookup).await;
+    async fn credentials(&self, freshness: Freshness) -> Result<OrdsCredentials, SourceError> {
+        let credentials = self.provider.credentials(freshness).await;
         credentials.map_err(SourceError::Unavailable)
     }
 

@@ -55,7 +55,7 @@ pub fn drive_target(email: &str, folder: &str) -> DriveTarget {
 /// Returns the URL of a webhook.
 ///
 /// # Panics
-/// Never.
+/// Never, because the URL is valid.
 #[must_use]
 pub fn callback() -> CallbackUrl {
     let url = "https://hooks.docferry.example/ended?key=secret";
@@ -84,6 +84,9 @@ pub fn arrived() -> ArrivedObject {
     ArrivedObject { etag: "\"tag\"".into(), arrived_at: epoch(), written_at: None }
 }
 
+/// Size of the smallest fragment: 320 KiB.
+const FRAGMENT_BYTES: u64 = 327_680;
+
 /// Returns a checkpoint at this offset. Its hash is that of no bytes.
 #[must_use]
 pub fn checkpoint(offset: u64) -> Checkpoint {
@@ -91,7 +94,7 @@ pub fn checkpoint(offset: u64) -> Checkpoint {
     Checkpoint {
         offset,
         hash,
-        fragment_bytes: 327_680,
+        fragment_bytes: FRAGMENT_BYTES,
         sessions: 1,
         replaced_for_last_fragment: false,
         counters: UploadCounters::default(),

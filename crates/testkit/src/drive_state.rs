@@ -30,7 +30,7 @@ pub(crate) struct Session {
     pub(crate) size: u64,
     /// Bytes received so far.
     pub(crate) stored: BytesMut,
-    /// Time at which the session expires. Each fragment or status request moves it.
+    /// Time at which the session expires. Each fragment or status request extends it.
     pub(crate) expires_at: Timestamp,
 }
 
@@ -46,7 +46,7 @@ pub struct DriveState {
     pub(crate) sessions: BTreeMap<String, Session>,
     /// Last number used in a file id or in an upload URL.
     pub(crate) last_number: u64,
-    /// Number of body bytes received in total, by which a test detects bytes that were sent twice.
+    /// Number of body bytes received in total. It shows a test whether bytes were sent twice.
     pub received: u64,
     /// Responses to the next fragments and PUTs, in order. When the script is empty, the response
     /// is [`Scripted::Correct`].

@@ -59,6 +59,7 @@ impl DriveState {
     ) -> Result<DriveItem, DriveError> {
         self.received += bytes.len() as u64;
         let scripted = self.next_scripted();
+        // `Expire` and `Forget` change only sessions, so a PUT ignores them.
         match scripted {
             Scripted::Correct
             | Scripted::Expire

@@ -8,7 +8,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::task::{Context, Poll};
 use std::time::Duration;
 
-/// Kills the invocation that runs under it, like a SIGKILL.
+/// Kill switch of an invocation. It ends the invocation without cleanup, as SIGKILL does.
 #[derive(Debug, Clone, Default)]
 pub struct Kill(Arc<AtomicBool>);
 

@@ -1,7 +1,7 @@
 //! The [`World`]: an in-memory implementation of all ports over one shared state, with a clock and
 //! injected faults.
 //!
-//! A call to a port is an *effect*. A test injects a [`Fault`] to let one effect fail. The *mover*
+//! A call to a port is an *effect*. A test injects a [`Fault`] to make one effect fail. The *mover*
 //! is the simulated program that writes pushed documents to the exchange bucket.
 
 use std::sync::{Arc, Mutex, MutexGuard};
@@ -10,6 +10,7 @@ use bytes::Bytes;
 use docferry_app::ports::Cause;
 use jiff::{SignedDuration, Timestamp};
 
+use crate::builders::epoch;
 use crate::interleave::yield_to_other_processes;
 use crate::store::InMemoryTransferStore;
 use crate::throttle::InMemoryThrottleBudget;
@@ -27,8 +28,7 @@ pub struct World {
 
 impl Default for World {
     fn default() -> Self {
-        let state =
-            State { now: Timestamp::from_second(1_700_000_000).unwrap(), ..State::default() };
+        let state = State { now: epoch(), ..State::default() };
         Self {
             state: Arc::new(Mutex::new(state)),
             store: InMemoryTransferStore::default(),

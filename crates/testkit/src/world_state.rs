@@ -89,7 +89,7 @@ pub struct State {
     pub documents: BTreeMap<String, SourceDocument>,
     /// Objects of the exchange bucket, by key.
     pub objects: BTreeMap<String, Object>,
-    /// How far the clock that dates objects is behind the clock of the store's `Date` header.
+    /// Time by which `last_modified` of new objects is behind the clock of the world.
     pub object_clock_lag: SignedDuration,
     /// Copies that the mover has not written to the exchange bucket yet.
     pub pending: Vec<PendingCopy>,

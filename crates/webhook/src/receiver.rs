@@ -1,5 +1,5 @@
-//! HTTP client that delivers webhook notifications: it tells the URL that a caller has chosen for a
-//! job that the job has ended.
+//! HTTP client that delivers webhook notifications. A notification reports the end of a job to the
+//! URL that the caller has chosen.
 
 use std::error::Error as _;
 use std::sync::Arc;
@@ -197,6 +197,7 @@ mod tests {
 
     #[test]
     fn retry_after_accepts_seconds_and_future_dates() {
+        // 1994-11-06 08:49:37 UTC
         let now = Timestamp::from_second(784_111_777).unwrap();
         let parse = |text: &str| {
             let value = text.parse().unwrap();

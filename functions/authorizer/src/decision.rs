@@ -152,8 +152,8 @@ mod tests {
     use crate::oidc::HttpKeys;
     use std::sync::{Arc, Mutex};
 
-    /// Account whose password is rotated. It has the first password of the list; each fresh read
-    /// removes that password unless it is the last one.
+    /// Account whose password is rotated. The first password of the list is the current one. Each
+    /// fresh read removes it, unless it is the last one.
     struct RotatedAccount(Mutex<Vec<&'static str>>);
 
     impl Accounts for RotatedAccount {
@@ -206,6 +206,7 @@ mod tests {
 
     #[tokio::test]
     async fn rejected_credentials_give_the_exact_error_unauthorized() {
+        // The user `scv` with the password `worse`.
         const WRONG_PASSWORD: &str = "Basic c2N2OndvcnNl";
         const BEARER_TOKEN: &str = "Bearer x";
         for header in [None, Some(WRONG_PASSWORD), Some(BEARER_TOKEN)] {

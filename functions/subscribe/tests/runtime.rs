@@ -16,7 +16,7 @@ use jiff::{SignedDuration, Timestamp};
 use serde_json::{Value, json};
 use support::Function;
 
-/// Time limit of invocations that end before their limit, because the job ends.
+/// Time limit that an invocation never reaches, because its job ends earlier.
 const LONG_LIMIT: Duration = Duration::from_secs(300);
 
 #[expect(clippy::disallowed_methods, reason = "the program uses the system time")]
@@ -95,19 +95,22 @@ async fn events_are_sent_while_the_job_is_running() {
     response.read_until("event: progress").await;
     assert!(response.body().starts_with("retry: "), "{}", response.body());
     function.table.put(&uploading_transfer(&job, 500));
+    // The arrival of the document counts 10 percent, and half of its bytes count 45 percent.
     response.read_until("\"percent\":55").await;
     assert!(response.body().contains("\"status\":\"running\""), "{}", response.body());
 
     function.table.put(&completed_transfer(&job));
     response.read_to_end().await;
     let body = response.body();
+    // An event id contains the run, the status, the percentage and the number of bytes.
     assert!(body.contains("event: result\nid: 1.completed.100.1000.end\ndata: {\"url\":\"http"));
 
     let positions = ["queued", "running", "completed"]
         .map(|status| body.find(&format!("\"status\":\"{status}\"")));
     assert!(positions.is_sorted() && positions[0].is_some(), "{body}");
 
-    // A second invocation of the same process gets no events after the last one.
+    // A client that has received the last event gets no more events. The invocation uses the same
+    // process.
     let mut response = function
         .runtime
         .invoke(&subscribe_event(Some(&response.last_event_id())), LONG_LIMIT)
@@ -126,11 +129,13 @@ async fn function_sends_heartbeats_and_ends_the_stream_before_its_timeout() {
     let job = queued_transfer();
     function.table.put(&job);
     // The function sends a heartbeat comment after 15 s and ends the stream 5 s before the limit.
+    // So this limit allows one heartbeat.
     let time_limit = Duration::from_secs(28);
     let mut response = function.runtime.invoke(&subscribe_event(None), time_limit).await;
     response.read_until(": keep-alive\n\n").await;
     response.read_to_end().await;
     let last_event_id = response.last_event_id();
+    // The two events are `status` and `progress`.
     assert_eq!(response.body().matches("event: ").count(), 2, "{}", response.body());
 
     function.table.put(&completed_transfer(&job));

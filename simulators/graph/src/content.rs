@@ -62,7 +62,7 @@ impl Draft {
     /// Stores the next bytes.
     ///
     /// The write is synchronous. A piece has at most a few hundred KiB and goes into the page
-    /// cache, which takes less time than a hand-over to a different thread.
+    /// cache. This takes less time than a switch to a different thread.
     pub(crate) fn push(&mut self, bytes: &[u8]) -> io::Result<()> {
         let remaining = usize::try_from(self.limit - self.written).unwrap_or(usize::MAX);
         let stored = &bytes[..bytes.len().min(remaining)];
@@ -149,7 +149,7 @@ impl Content {
 struct Reader {
     /// Files still to be read, in reverse order.
     pending: Vec<Arc<Blob>>,
-    /// File being read. The reference keeps the file from being deleted meanwhile.
+    /// File being read. The [`Blob`] prevents its deletion.
     open: Option<(Arc<Blob>, File)>,
 }
 

@@ -52,8 +52,8 @@ pub(crate) async fn put(world: &World, id: &str, parts: &Parts, body: Body) -> R
     match world.receive(body, &mut call, &subject, body_draft, count_bytes).await {
         Ok(()) => {}
         Err(ReceiveError::Broken) => {
-            let commits_partially = rule.as_ref().is_some_and(|rule| rule.store_fraction.is_some());
-            if commits_partially
+            let stores_part = rule.as_ref().is_some_and(|rule| rule.store_fraction.is_some());
+            if stores_part
                 && faults.reset_after.is_some()
                 && let Ok((range, draft)) = draft
             {
@@ -66,8 +66,7 @@ pub(crate) async fn put(world: &World, id: &str, parts: &Parts, body: Body) -> R
     }
 
     let response = match draft {
-        // The rule rejects the request before its content is checked, so the rule's error is sent
-        // even if the content is invalid.
+        // The rule's error takes precedence over an error in the content of the request.
         _ if rule.as_ref().is_some_and(rejects_without_storing) => None,
         Ok((range, draft)) => Some(commit_draft(world, id, range, draft, &faults)),
         Err(error) => Some(Err(error)),

@@ -9,9 +9,9 @@ use sha2::{Digest as _, Sha256};
 /// Number of bytes after which quickXorHash repeats its bit positions.
 ///
 /// The hash XORs each byte into a register of 160 bits, 11 bits further than the previous byte.
-/// Since 11 · 160 is a multiple of 160, byte *i* and byte *i* + 160 have the same position. So the
-/// bytes are first XORed into 160 columns, eight at a time, and the end of the computation rotates
-/// the columns into the register.
+/// Since 11 · 160 is a multiple of 160, byte *i* and byte *i* + 160 have the same position. So
+/// [`QuickXorHash::update`] XORs the bytes into 160 columns, eight bytes at a time. At the end,
+/// [`QuickXorHash::base64`] rotates the columns into the register.
 const COLUMNS: usize = 160;
 /// Number of 64-bit words that contain the columns.
 const WORDS: usize = COLUMNS / 8;
@@ -27,12 +27,12 @@ impl QuickXorHash {
     /// Adds the next bytes.
     pub fn update(&mut self, bytes: &[u8]) {
         let column = self.next_column();
-        let to_boundary = bytes.len().min((COLUMNS - column) % COLUMNS);
-        let (head, rest) = bytes.split_at(to_boundary);
+        let head_length = bytes.len().min((COLUMNS - column) % COLUMNS);
+        let (head, rest) = bytes.split_at(head_length);
         self.add_bytes(column, head);
         let (blocks, tail) = rest.as_chunks::<COLUMNS>();
         for block in blocks {
-            let (words, _none) = block.as_chunks::<8>();
+            let (words, _remainder) = block.as_chunks::<8>();
             for (column, word) in self.columns.iter_mut().zip(words) {
                 *column ^= u64::from_le_bytes(*word);
             }
@@ -41,8 +41,8 @@ impl QuickXorHash {
         self.length += bytes.len() as u64;
     }
 
-    #[expect(clippy::cast_possible_truncation, reason = "a remainder below 160")]
     /// Returns the column of the next byte.
+    #[expect(clippy::cast_possible_truncation, reason = "a remainder below 160")]
     fn next_column(&self) -> usize {
         (self.length % COLUMNS as u64) as usize
     }

@@ -20,8 +20,8 @@ pub(crate) fn date(time: Timestamp) -> String {
     time.strftime("%Y-%m-%dT%H:%M:%SZ").to_string()
 }
 
-/// Returns the base of the URLs in responses. It has the host name that the client used, because in
-/// a container network the client may know the simulator by a different name.
+/// Returns the base of the URLs in responses. It has the host name that the client used. In a
+/// container network, this name may differ from the simulator's own.
 pub(crate) fn base(world: &World, headers: &HeaderMap) -> String {
     let host = headers.get(HOST).and_then(|host| host.to_str().ok());
     host.map_or_else(|| world.url.clone(), |host| format!("http://{host}"))

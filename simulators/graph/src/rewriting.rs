@@ -33,6 +33,8 @@ pub(crate) fn rewrite(world: &World, content: &mut Content) -> Result<(), GraphE
 /// Returns the container with new metadata parts, or `None` if the file is not a ZIP container.
 fn edit_container(file: &[u8]) -> Option<Vec<u8>> {
     let end = file.windows(END_SIGNATURE.len()).rposition(|bytes| bytes == END_SIGNATURE)?;
+    // The record at the end contains the length of the central directory at its byte 12, and the
+    // start of the directory at its byte 16.
     let number = |at: usize| file.get(at..at + 4)?.first_chunk().copied().map(u32::from_le_bytes);
     let (length, start) = (number(end + 12)? as usize, number(end + 16)? as usize);
     let entries = entries_to_keep(file.get(start..start.checked_add(length)?)?)?;
@@ -63,6 +65,8 @@ fn entries_to_keep(directory: &[u8]) -> Option<Vec<&[u8]>> {
     let mut rest = directory;
     let mut entries = Vec::new();
     while rest.starts_with(ENTRY_SIGNATURE) {
+        // An entry has 46 bytes before its name. The lengths of the name, of the extra field and of
+        // the comment are at its bytes 28, 30 and 32.
         let length = |at: usize| rest.get(at..)?.first_chunk().copied().map(u16::from_le_bytes);
         let name = usize::from(length(28)?);
         let whole = 46 + name + usize::from(length(30)?) + usize::from(length(32)?);

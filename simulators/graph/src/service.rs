@@ -2,7 +2,7 @@
 //! and calls its handler.
 //!
 //! Each operation has a name, and each request has a subject: the user and path that it concerns.
-//! Fault rules select requests by both.
+//! Fault rules select requests by operation and subject.
 
 use std::sync::Arc;
 

@@ -33,7 +33,7 @@ pub(crate) struct Session {
     /// UPN of the drive's owner.
     pub(crate) user: String,
     pub(crate) path: Vec<String>,
-    /// Size of the file. The request that creates the session declares it, or the first fragment.
+    /// Size of the file. The request that creates the session or the first fragment declares it.
     pub(crate) size: Option<u64>,
     pub(crate) conflict: Conflict,
     /// Creation and modification times that the client has set for the file.
@@ -50,7 +50,7 @@ pub(crate) struct Session {
     /// Time at which the session expires if the client stays idle, as reported to the client.
     pub(crate) expires_at: Timestamp,
     state: SessionState,
-    /// The same time on the monotonic clock, which decides whether the session has expired.
+    /// `expires_at` on the monotonic clock. It decides whether the session has expired.
     deadline: Instant,
     /// Time without activity after which the session expires.
     lifetime: Duration,
@@ -133,9 +133,8 @@ impl Session {
         self.content.discard();
     }
 
-    /// Checks that the session is open and that the fragment starts at the next expected byte.
-    ///
-    /// Returns the error of the response when the fragment cannot be stored.
+    /// Checks that the session is open and that the fragment starts at the next expected byte. If
+    /// not, returns the error response for the fragment.
     pub(crate) fn check_next_range(&mut self, range: &DeclaredRange) -> Result<(), GraphError> {
         if self.state() != SessionState::Open {
             return Err(GraphError::session_not_found());

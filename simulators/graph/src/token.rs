@@ -31,7 +31,8 @@ pub(crate) async fn issue(
     world.stage.run("token", tenant, error::scripted_token, handle).await
 }
 
-/// Checks the credentials and the scope of the request, and issues a token.
+/// Checks the credentials and the scope of the request, and issues a token. Each error has the
+/// `AADSTS` number of the real service.
 fn issue_token(
     world: &World,
     tenant: &str,

@@ -1,7 +1,7 @@
 //! Requests that create, query and delete an upload session in the Microsoft Graph simulator.
 //!
 //! A client uploads a large file in an upload session: it creates the session, gets an upload URL,
-//! and sends the file in parts (fragments) to that URL. The module `fragment` receives the parts.
+//! and sends the file in fragments to that URL. The module `fragment` receives the fragments.
 //!
 //! A request's subject is the user and the path that it concerns. Fault rules select requests by
 //! their subject.
@@ -62,8 +62,8 @@ pub(crate) fn create(
 ) -> Result<Response, GraphError> {
     names::check_path(path)?;
     let request = parse_request(path, body)?;
-    // The service replaces the file when no conflict behavior is given. rclone gives none and
-    // updates files this way.
+    // Without a conflict behavior, Graph replaces the file. rclone relies on this when it updates
+    // files.
     let conflict = Conflict::parse(request.item.conflict.as_deref().unwrap_or("replace"))?;
     check_file_size(request.item.file_size)?;
 

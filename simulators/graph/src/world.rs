@@ -54,7 +54,7 @@ pub(crate) struct GraphFaults {
     pub(crate) empty_ranges: bool,
     /// The session expires before the request is handled.
     pub(crate) expire_session: bool,
-    /// After its response, the service loses all bytes of the session, including those of a last
+    /// After this response, the service loses all bytes of the session, including those of the last
     /// fragment. So the file is not completed, and the session expects the range `0-`.
     pub(crate) forget_bytes: bool,
     /// The connection is reset after this fraction (0 to 1) of a fragment's body.

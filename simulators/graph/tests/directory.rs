@@ -24,6 +24,7 @@ async fn token_is_issued_only_for_the_correct_secret() {
     };
     let (status, body) =
         read_json(request("https://graph.microsoft.com/.default").await.unwrap()).await;
+    // The token is valid for one hour. Like Graph, the simulator reports one second less.
     assert_eq!((status.as_u16(), &body["expires_in"]), (200, &json!(3599)));
     assert!(body.get("refresh_token").is_none());
 
@@ -62,6 +63,7 @@ async fn unknown_users_and_missing_drives_return_not_found() {
     assert_eq!(bench.get("/users/bo%23ext@example.org").await.0, 200);
     let (status, body) = bench.get("/users/bo%23ext@example.org/drive").await;
     assert_eq!((status.as_u16(), error_code(&body).as_str()), (404, "ResourceNotFound"));
+    // Graph parses an unquoted id that starts with `$` as a function call.
     assert_eq!(bench.get("/users/$eve@example.org").await.0, 400);
     assert_eq!(bench.get("/users('$eve@example.org')/drive").await.0, 200);
 }

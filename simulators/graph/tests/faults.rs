@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 use support::{FRAGMENT_UNIT, USER, error_code, read_json, start_bench, test_bytes};
 
 #[tokio::test]
-async fn fault_rule_fires_at_its_position_and_count_times() {
+async fn fault_rule_fires_from_its_position_for_count_requests() {
     let bench = start_bench().await;
     bench
         .add_faults(json!([{
@@ -61,6 +61,8 @@ async fn fragment_can_be_stored_partially_and_return_an_error() {
     let bench = start_bench().await;
     let all = test_bytes(3 * FRAGMENT_UNIT);
     let url = bench.create_session("part.pdf", all.len()).await;
+    // The simulator stores 30 % of the first fragment, and the whole second fragment.
+    let first_stored = FRAGMENT_UNIT * 3 / 10;
     bench
         .add_faults(json!([
             { "operation": "fragment", "position": 1, "status": 500, "storeFraction": 0.3 },
@@ -71,12 +73,12 @@ async fn fragment_can_be_stored_partially_and_return_an_error() {
     assert_eq!(bench.put_fragment(&url, &all, 0, FRAGMENT_UNIT).await.0, 500);
     assert_eq!(
         bench.next_expected_ranges(&url).await,
-        json!(["98304-"]),
+        json!([format!("{first_stored}-")]),
         "the next offset is unaligned"
     );
-    assert_eq!(bench.put_fragment(&url, &all, 98_304, 98_304 + FRAGMENT_UNIT).await.0, 503);
+    let next = first_stored + FRAGMENT_UNIT;
+    assert_eq!(bench.put_fragment(&url, &all, first_stored, next).await.0, 503);
 
-    let next = 98_304 + FRAGMENT_UNIT;
     assert_eq!(bench.next_expected_ranges(&url).await, json!([format!("{next}-")]));
     let (status, body) = bench.put_fragment(&url, &all, next, all.len()).await;
     assert_eq!((status.as_u16(), error_code(&body).as_str()), (429, "activityLimitReached"));
@@ -84,6 +86,7 @@ async fn fragment_can_be_stored_partially_and_return_an_error() {
     assert_eq!(bench.put_fragment(&url, &all, next, all.len()).await.0, 201);
     assert!(bench.stored_bytes("part.pdf").await == all);
 
+    // The last fragment was sent twice.
     let sent = FRAGMENT_UNIT + FRAGMENT_UNIT + 2 * (all.len() - next);
     assert_eq!(bench.get_admin("/files").await[0]["receivedBytes"], sent);
 }
@@ -175,7 +178,8 @@ async fn session_can_lose_acknowledged_bytes() {
         .await;
     bench.put_fragment(&url, &all, 0, FRAGMENT_UNIT).await;
     let (status, body) = bench.put_fragment(&url, &all, FRAGMENT_UNIT, 2 * FRAGMENT_UNIT).await;
-    assert_eq!((status.as_u16(), &body["nextExpectedRanges"]), (202, &json!(["655360-"])));
+    let acknowledged = format!("{}-", 2 * FRAGMENT_UNIT);
+    assert_eq!((status.as_u16(), &body["nextExpectedRanges"]), (202, &json!([acknowledged])));
     assert_eq!(bench.next_expected_ranges(&url).await, json!(["0-"]));
     assert_eq!(bench.put_fragment(&url, &all, 0, FRAGMENT_UNIT).await.0, 202);
     assert_eq!(bench.next_expected_ranges(&url).await, json!(["0-"]));
@@ -198,6 +202,7 @@ async fn bandwidth_limit_applies_to_matching_subjects() {
         took.push(start.elapsed());
     }
 
+    // 327,680 bytes take 819 ms at 400,000 bytes per second.
     assert!(took[0] > Duration::from_millis(750), "{took:?}");
     // A busy machine may delay one of the uploads without a limit.
     assert!(took[1..].iter().any(|fast| *fast < took[0]), "{took:?}");

@@ -47,10 +47,8 @@ struct RcloneResult {
 }
 
 impl RcloneBench {
-    /// Returns `None` and prints a line if rclone is not available.
-    ///
-    /// Upload URLs contain a quote, as the real ones do, so that the simulator is as strict as
-    /// possible.
+    /// Returns `None` and prints a line if rclone is not available. The simulator's upload URLs
+    /// contain a quote, as the real ones do.
     async fn new() -> Option<Self> {
         let Some(program) = program() else {
             eprintln!("skipped: DOCFERRY_RCLONE is not set");
@@ -76,7 +74,7 @@ impl RcloneBench {
     }
 
     /// Writes a file of pseudo-random bytes and returns its SHA-256.
-    fn file(&self, name: &str, size: usize, seed: u64) -> String {
+    fn write_random_file(&self, name: &str, size: usize, seed: u64) -> String {
         let mut out = BufWriter::new(File::create(self.dir.path().join(name)).unwrap());
         let mut sha256 = Sha256::new();
         let mut state = seed | 1;
@@ -145,7 +143,7 @@ async fn rclone_uploads_files_of_every_size() {
     let Some(setup) = RcloneBench::new().await else { return };
     for size in [0, 1, 4 * MB, 100 * MB] {
         let name = format!("{size}.bin");
-        let sha256 = setup.file(&name, size, 7);
+        let sha256 = setup.write_random_file(&name, size, 7);
         let path = format!("Court/{size} bytes/Ōtāhuhu #3 50% + l'été.bin");
         assert_success(&setup.copy(&name, &path, &[]).await);
 
@@ -162,7 +160,7 @@ async fn rclone_uploads_files_of_every_size() {
 /// up again only some fragments later.
 async fn assert_upload_survives(rules: Value) {
     let Some(setup) = RcloneBench::new().await else { return };
-    let sha256 = setup.file("faulty.bin", 100 * MB, 9);
+    let sha256 = setup.write_random_file("faulty.bin", 100 * MB, 9);
     setup.bench.add_faults(rules).await;
     assert_success(&setup.copy("faulty.bin", "faulty.bin", &[]).await);
     let files = setup.files().await;
@@ -181,6 +179,7 @@ async fn rclone_honors_retry_after_and_completes() {
         { "operation": "fragment", "position": 8, "status": 503, "retryAfter": 1 },
     ]))
     .await;
+    // Two of the rules make rclone wait for 1 s each. Without rclone, the upload is skipped.
     assert!(program().is_none() || start.elapsed() > Duration::from_secs(2));
 }
 
@@ -217,14 +216,14 @@ async fn rclone_completes_after_a_lost_fragment_response() {
 #[tokio::test(flavor = "multi_thread")]
 async fn rclone_replaces_changed_files_and_skips_unchanged_ones() {
     let Some(setup) = RcloneBench::new().await else { return };
-    setup.file("doc.bin", 3 * MB, 1);
+    setup.write_random_file("doc.bin", 3 * MB, 1);
     assert_success(&setup.copy("doc.bin", "doc.bin", &[]).await);
 
     let before = setup.files().await;
     assert_success(&setup.copy("doc.bin", "doc.bin", &[]).await);
     assert_eq!(setup.files().await, before, "an unchanged file must not be uploaded again");
 
-    let sha256 = setup.file("doc.bin", 3 * MB, 2);
+    let sha256 = setup.write_random_file("doc.bin", 3 * MB, 2);
     assert_success(&setup.copy("doc.bin", "doc.bin", &["--checksum"]).await);
     let after = setup.files().await;
     assert_eq!((after.len(), &after[0]["versions"]), (1, &json!(2)));
@@ -234,7 +233,8 @@ async fn rclone_replaces_changed_files_and_skips_unchanged_ones() {
 #[tokio::test(flavor = "multi_thread")]
 async fn rclone_gets_an_error_for_too_large_fragments() {
     let Some(setup) = RcloneBench::new().await else { return };
-    setup.file("large.bin", 192 * FRAGMENT_UNIT + 1, 5);
+    // 192 units of 320 KiB are 60 MiB.
+    setup.write_random_file("large.bin", 192 * FRAGMENT_UNIT + 1, 5);
     let too_large = ["--onedrive-chunk-size", "60M"];
     let result = setup.copy("large.bin", "large.bin", &too_large).await;
     assert!(!result.status.success() && result.log.contains("smaller than 60 MiB"), "{result:?}");

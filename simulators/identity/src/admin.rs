@@ -32,14 +32,14 @@ pub(crate) fn routes(world: Arc<World>) -> Router {
         .with_state(world)
 }
 
-/// Parses a JSON body; an empty body counts as an empty object.
-fn read<T: DeserializeOwned>(body: &Bytes) -> Result<T, String> {
+/// Parses a JSON body. An empty body counts as an empty object.
+fn parse_body<T: DeserializeOwned>(body: &Bytes) -> Result<T, String> {
     let text: &[u8] = if body.is_empty() { b"{}" } else { body };
     serde_json::from_slice(text).map_err(|error| error.to_string())
 }
 
 async fn add_client(Extract(world): Extract<Arc<World>>, body: Bytes) -> Response {
-    match read::<Client>(&body) {
+    match parse_body::<Client>(&body) {
         Ok(client) => {
             let response_body = json!(client);
             world.state().clients.insert(client.client_id.clone(), client);
@@ -55,7 +55,7 @@ async fn list_clients(Extract(world): Extract<Arc<World>>) -> Response {
 }
 
 async fn add_user(Extract(world): Extract<Arc<World>>, body: Bytes) -> Response {
-    match read::<User>(&body) {
+    match parse_body::<User>(&body) {
         Ok(user) => {
             let response_body = json!(user);
             world.state().users.insert(user.login.clone(), user);
@@ -73,7 +73,7 @@ async fn list_users(Extract(world): Extract<Arc<World>>) -> Response {
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 struct Rotation {
-    /// Algorithm whose key is replaced; absent: both algorithms.
+    /// Algorithm whose key is replaced. Default: both algorithms.
     algorithm: Option<Algorithm>,
     /// Whether the old key stays in the key set document.
     #[serde(default)]
@@ -81,7 +81,7 @@ struct Rotation {
 }
 
 async fn rotate(Extract(world): Extract<Arc<World>>, body: Bytes) -> Response {
-    let rotation: Rotation = match read(&body) {
+    let rotation: Rotation = match parse_body(&body) {
         Ok(rotation) => rotation,
         Err(message) => return sim_kit::refuse(message),
     };
@@ -90,7 +90,7 @@ async fn rotate(Extract(world): Extract<Arc<World>>, body: Bytes) -> Response {
         if rotation.algorithm.is_some_and(|selected| selected != algorithm) {
             continue;
         }
-        // Generated without the lock, because an RSA key takes a while.
+        // The key is generated before the state is locked, because this takes long for RSA.
         let Ok(key) = Key::generate(algorithm) else { return signing_failed().into_response() };
         ids.insert(algorithm.name().to_owned(), key.id.as_str().into());
         let mut state = world.state();
@@ -109,15 +109,16 @@ async fn rotate(Extract(world): Extract<Arc<World>>, body: Bytes) -> Response {
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields, default)]
 struct MintRequest {
-    /// Claims to set in place of a valid token's; null removes a claim.
+    /// Claims that replace those of a valid token. Null removes a claim.
     claims: Claims,
-    /// Header fields to set in place of a valid token's; null removes a field.
+    /// Header fields that replace those of a valid token. Null removes a field.
     header: Claims,
     /// `RS256`, `ES256`, `none`, or `HS256` with the public key as its secret.
     algorithm: Option<String>,
-    /// Lifetime in seconds from now; a negative value makes an expired token.
+    /// Lifetime in seconds from now. If it is negative, the token is expired.
     expires_in: i64,
-    /// Whether the token is signed with an unpublished key under the id of a published one.
+    /// Whether the token is signed with an unpublished key, although it has the id of a published
+    /// key.
     foreign_key: bool,
     /// Whether one bit of the signature is flipped.
     bad_signature: bool,
@@ -137,7 +138,7 @@ impl Default for MintRequest {
 }
 
 async fn mint(Extract(world): Extract<Arc<World>>, body: Bytes) -> Response {
-    let request: MintRequest = match read(&body) {
+    let request: MintRequest = match parse_body(&body) {
         Ok(request) => request,
         Err(message) => return sim_kit::refuse(message),
     };

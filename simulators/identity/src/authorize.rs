@@ -73,7 +73,7 @@ fn create_code(world: &World, query: &HashMap<String, String>) -> Result<String,
         nonce: query.get("nonce").cloned(),
         scope: field("scope").to_owned(),
         user,
-        until: sim_kit::now() + CODE_LIFETIME,
+        expires_at: sim_kit::now() + CODE_LIFETIME,
     };
     state.grants.insert(code.clone(), grant);
     Ok(code)

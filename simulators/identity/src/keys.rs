@@ -79,8 +79,8 @@ impl Key {
         }
     }
 
-    /// Returns the public key as bytes. A test signs a token with them as an HMAC secret, as an
-    /// attacker would.
+    /// Returns the public key as bytes. Like an attacker, a test uses them as an HMAC secret to
+    /// sign a token.
     pub(crate) fn public_bytes(&self) -> &[u8] {
         match &self.pair {
             Pair::Rsa(pair) => pair.public_key().as_ref(),

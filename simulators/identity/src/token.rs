@@ -119,7 +119,7 @@ fn authorization_code_grant(world: &World, client: &Client, form: &Form) -> Resu
     let verifier = field("code_verifier");
     if grant.client_id != client.client_id
         || grant.redirect_uri != field("redirect_uri")
-        || grant.until < sim_kit::now()
+        || grant.expires_at < sim_kit::now()
         || encode(Sha256::digest(verifier)) != grant.challenge
     {
         return Err(invalid_grant());

@@ -37,7 +37,7 @@ pub(crate) struct Grant {
     pub(crate) scope: String,
     pub(crate) user: User,
     /// Time at which the code expires.
-    pub(crate) until: Timestamp,
+    pub(crate) expires_at: Timestamp,
 }
 
 /// State that requests change.
@@ -66,7 +66,7 @@ pub(crate) struct World {
 
 impl World {
     pub(crate) fn new(config: Config) -> Result<Self, Unspecified> {
-        let key_of_each_algorithm = || -> Result<[Arc<Key>; 2], Unspecified> {
+        let generate_keys = || -> Result<[Arc<Key>; 2], Unspecified> {
             Ok([
                 Arc::new(Key::generate(Algorithm::Rs256)?),
                 Arc::new(Key::generate(Algorithm::Es256)?),
@@ -78,13 +78,13 @@ impl World {
             clients: config.clients.iter().map(by_id).collect(),
             users: config.users.iter().map(by_login).collect(),
             grants: HashMap::new(),
-            keys: key_of_each_algorithm()?.into(),
+            keys: generate_keys()?.into(),
             retired: Vec::new(),
         };
         Ok(Self {
             config,
             stage: Arc::new(Stage::new(&OPERATIONS)),
-            foreign: key_of_each_algorithm()?,
+            foreign: generate_keys()?,
             issuer: OnceLock::new(),
             state: Mutex::new(state),
         })

@@ -1,5 +1,4 @@
-//! The active fault rules of a simulator, and the counters that decide which request a rule fires
-//! at.
+//! The active fault rules of a simulator. Counters decide for which request a rule fires.
 
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
@@ -25,7 +24,7 @@ impl<ServiceFaults> CountedRule<ServiceFaults> {
             && self.rule.matching.as_deref().is_none_or(|part| subject.contains(part))
     }
 
-    /// Returns whether the rule fires at the request that was counted last.
+    /// Returns whether the rule may fire for the request that was counted last.
     fn is_due(&self) -> bool {
         self.seen >= self.rule.position.unwrap_or(1)
             && (self.rule.count == 0 || self.fired < self.rule.count)

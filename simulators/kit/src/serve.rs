@@ -86,7 +86,7 @@ impl Running {
         self.background.shutdown().await;
         // Dropping the sender signals the server to stop.
         drop(self.stop.take());
-        // The task returns nothing; a join error would not be actionable here.
+        // The task returns nothing. A join error can be ignored at this point.
         let _ended = (&mut self.task).await;
     }
 }
@@ -125,7 +125,7 @@ async fn accept(listener: TcpListener, router: Router, mut stopped: oneshot::Rec
                 Ok((stream, _)) => {
                     connections.spawn(connection(stream, router.clone()));
                 }
-                // No file descriptor is available: wait until a connection has ended.
+                // No file descriptor may be available until a connection has ended.
                 Err(_) => tokio::time::sleep(std::time::Duration::from_millis(50)).await,
             },
             Some(_ended) = connections.join_next() => {}
@@ -136,7 +136,7 @@ async fn accept(listener: TcpListener, router: Router, mut stopped: oneshot::Rec
 
 /// Serves the requests of one connection.
 async fn connection(stream: TcpStream, router: Router) {
-    // Responses are small. With Nagle's algorithm they would wait for the client's ACK.
+    // Responses are small. Nagle's algorithm would delay them until the client's ACK.
     let _best_effort = stream.set_nodelay(true);
     let service = service_fn(move |request: Request<Incoming>| respond(router.clone(), request));
     // An error here is a broken connection, caused by the client or by a scripted fault.

@@ -15,8 +15,8 @@ use tokio::time::{Instant, sleep, sleep_until};
 /// Size in bytes of the pieces in which a line passes its bytes. Pieces are small, so that a
 /// limited stream flows evenly.
 const PIECE: u64 = 64 * 1024;
-/// Maximum lateness that a line makes up for by sending faster. Timers fire a millisecond or two
-/// late, and a busy machine schedules a waiting task even later.
+/// Maximum delay that a line compensates by sending faster. Timers fire a millisecond or two late,
+/// and a busy machine schedules a waiting task even later.
 const MAX_CATCH_UP: Duration = Duration::from_millis(25);
 
 /// Limits of bandwidth and latency for the requests with some subjects.

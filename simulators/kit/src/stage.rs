@@ -87,8 +87,8 @@ impl<ServiceFaults: Clone + Default + Serialize + DeserializeOwned> Stage<Servic
 /// Applies a rule to a response and returns the response for the client. `response` is `None` if
 /// the operation was not carried out.
 ///
-/// An error of the operation itself takes precedence over the error of the rule, which would hide
-/// the mistake in an invalid request.
+/// An error of the operation itself takes precedence over the error of the rule. Otherwise, the
+/// rule would hide the mistake in an invalid request.
 pub async fn apply_rule<ServiceFaults>(
     rule: Option<&Rule<ServiceFaults>>,
     response: Option<Response>,
@@ -133,9 +133,8 @@ fn replacement<ServiceFaults>(rule: &Rule<ServiceFaults>, error_body: ErrorBody)
     response
 }
 
-/// Log entry of a request. The entry is written when this value is dropped, because the handler of
-/// a request is canceled when the client breaks the connection, and that request must be logged
-/// too.
+/// Log entry of a request. The entry is written when this value is dropped. So a request is logged
+/// even if the client breaks the connection, which cancels the handler.
 #[derive(Debug)]
 pub struct Call {
     log: Arc<RequestLog>,

@@ -64,7 +64,7 @@ impl Exchange {
         Self { client: Client::from_conf(builder.build()), bucket: config.bucket.clone() }
     }
 
-    /// Writes an object atomically. A reader gets the old object or the new one, never a mixture.
+    /// Writes an object atomically: a reader gets either the old object or the new one.
     ///
     /// `line` limits the bandwidth, and `call` counts the bytes for the request log.
     pub(crate) async fn put(

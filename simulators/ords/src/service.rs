@@ -75,8 +75,8 @@ fn push_to_nfs(
     }
     document.pushes += 1;
     *last_id += 1;
-    // The rule for the move is selected here and not when the mover runs, so that the first push
-    // causes the first move, the second push the second move, and so on.
+    // The rule for the move is selected here and not when the mover runs. So the position in a rule
+    // counts the moves in the order of their pushes.
     let move_rule = world.stage.faults.take(&["move"], subject);
     let size = document.source.size();
     let file = NfsFile {

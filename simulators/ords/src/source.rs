@@ -11,7 +11,7 @@ use std::{
 use bytes::Bytes;
 use sha2::{Digest as _, Sha256};
 
-/// Number of bytes that are hashed at once; large enough for few reads, small enough for memory.
+/// Number of bytes that are read and hashed at once.
 const PIECE: u64 = 1 << 20;
 
 /// Content of one document.
@@ -80,7 +80,8 @@ fn generate(seed: u64, offset: u64, buffer: &mut [u8]) {
     }
 }
 
-/// Returns one word of SplitMix64, which can be computed for any position directly.
+/// Returns the word at an index of the output of SplitMix64, a pseudo-random number generator. The
+/// word can be computed without the previous words.
 fn word(seed: u64, index: u64) -> [u8; 8] {
     let mut z = seed.wrapping_add(index.wrapping_add(1).wrapping_mul(0x9e37_79b9_7f4a_7c15));
     z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);

@@ -111,6 +111,7 @@ async fn push_can_fail_return_html_or_lose_its_response() {
     let (_, body) = bench.push("g").await;
     assert_eq!((&body["filename"], &body["sizeval"]), (&json!(""), &json!("many")));
 
+    // The response with the status null was lost.
     let statuses: Vec<Value> = bench
         .get_admin("/requests")
         .await

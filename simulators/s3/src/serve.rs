@@ -103,8 +103,8 @@ impl BodyStream {
         if let Some(call) = &mut self.call {
             call.count(piece.len());
         }
-        // The entry is finished here, because the stream is not polled again after as many bytes as
-        // `Content-Length` says.
+        // The log entry is finished here, because the stream is not polled again after the last
+        // byte of `Content-Length`.
         if self.position == self.end
             && let Some(call) = self.call.take()
         {

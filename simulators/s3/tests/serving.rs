@@ -138,6 +138,7 @@ async fn bandwidth_is_limited_and_response_bodies_can_break() {
     };
     let (bytes, took) = read().await;
     assert_eq!(bytes.unwrap().len(), 400_000);
+    // The latency is 100 ms. At 1 MB per second, 400,000 bytes take 400 ms.
     assert!(took > Duration::from_millis(480), "{took:?}");
 
     store.post_admin("/faults", &json!({ "operation": "getObject", "breakAfter": 0.5 })).await;

@@ -53,7 +53,9 @@ macro_rules! call {
     };
 }
 
-/// Returns the typed problem document of a call that must be refused.
+/// Returns the typed problem document of a call that must be refused. The generated error type does
+/// not depend on the HTTP status: it takes the first variant that fits the body. So each call names
+/// the variants that contain a problem document.
 macro_rules! problem {
     ($call:expr, $error:ident::$($status:ident)|+) => {
         match call!($call) {

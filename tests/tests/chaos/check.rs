@@ -9,9 +9,9 @@ use crate::names::{execution_number, recipient_email, string_attribute};
 use crate::plan::{PlannedTransfer, RECIPIENT_COUNT};
 use crate::round::Round;
 
-/// Failures that a transfer may report when many faults occur at once. All other failures
-/// violate an invariant: for example that a transfer delivers wrong bytes, or that another
-/// transfer deletes its copy in the exchange bucket.
+/// Failures that a transfer may report when many faults occur at once. Any other failure violates
+/// an invariant. It may mean that wrong bytes were delivered, or that one transfer deleted the
+/// exchange object of another transfer.
 const ALLOWED_FAILURES: [FailureCode; 8] = [
     FailureCode::ArrivalTimeout,
     FailureCode::DestinationUnavailable,
@@ -140,8 +140,8 @@ impl Round {
         }
     }
 
-    /// Returns the times in milliseconds since 1970 at which executions of a transfer were
-    /// stopped or its functions crashed.
+    /// Returns the times at which executions of a transfer were stopped or its functions crashed,
+    /// in milliseconds since 1970.
     async fn crashes_of(&self, id: &str, record: &Item) -> Vec<i64> {
         let stopped_executions = self.stopped_executions.lock().unwrap().clone();
         let mut crashes: Vec<_> = stopped_executions

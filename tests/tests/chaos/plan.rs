@@ -20,6 +20,11 @@ const DOCUMENTS_WITH_EQUAL_NAME: usize = 3;
 /// Number of recipients per round.
 pub(crate) const RECIPIENT_COUNT: usize = 8;
 
+// Numbers of repeated steps, cancel requests and stopped executions per round.
+const DUPLICATE_COUNT: usize = 25;
+const CANCEL_COUNT: usize = 5;
+const STOP_COUNT: usize = 8;
+
 /// Length of the period in which faults occur.
 pub(crate) const FAULT_PERIOD_MS: u64 = 20_000;
 /// Length of the period in which transfers are requested.
@@ -55,9 +60,9 @@ pub(crate) struct Plan {
     /// Steps that are invoked a second time.
     pub(crate) duplicates: Vec<PlannedDuplicate>,
     /// Transfers whose cancellation is requested.
-    pub(crate) terminates: Vec<PlannedSelection>,
+    pub(crate) cancels: Vec<PlannedSelection>,
     /// Transfers whose executions are stopped from outside.
-    pub(crate) aborts: Vec<PlannedSelection>,
+    pub(crate) stops: Vec<PlannedSelection>,
 }
 
 /// The killing of all processes of one function.
@@ -73,7 +78,7 @@ pub(crate) struct PlannedDuplicate {
     pub(crate) at: Duration,
     /// Number that selects one of the latest transfers.
     pub(crate) transfer_selector: usize,
-    /// Number that selects one of the steps that the transfer has reached.
+    /// Number that selects one of the steps that the transfer has reached, by the remainder.
     pub(crate) step_selector: usize,
 }
 
@@ -140,7 +145,7 @@ impl Plan {
                 function: KILLED_FUNCTIONS[rng.usize(..KILLED_FUNCTIONS.len())],
             });
         }
-        let mut duplicates: Vec<_> = (0..25)
+        let mut duplicates: Vec<_> = (0..DUPLICATE_COUNT)
             .map(|_| PlannedDuplicate {
                 at: random_time(&mut rng, FAULT_PERIOD_MS),
                 transfer_selector: rng.usize(..TRANSFER_COUNT),
@@ -148,9 +153,9 @@ impl Plan {
             })
             .collect();
         duplicates.sort_unstable();
-        let terminates = random_selections(&mut rng, 5);
-        let aborts = random_selections(&mut rng, 8);
-        Self { documents, transfers, kills, duplicates, terminates, aborts }
+        let cancels = random_selections(&mut rng, CANCEL_COUNT);
+        let stops = random_selections(&mut rng, STOP_COUNT);
+        Self { documents, transfers, kills, duplicates, cancels, stops }
     }
 }
 

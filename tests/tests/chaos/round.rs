@@ -37,8 +37,8 @@ pub(crate) struct Round {
     pub(crate) accepted_ids: Mutex<Vec<String>>,
     /// Ids of the transfers whose cancellation was requested.
     pub(crate) canceled_ids: Mutex<Vec<String>>,
-    /// Ids of the transfers whose executions were stopped from outside, and the times in
-    /// milliseconds since 1970.
+    /// Executions that were stopped from outside: the id of the transfer, and the time of the stop
+    /// in milliseconds since 1970.
     pub(crate) stopped_executions: Mutex<Vec<(String, i64)>>,
     /// Number of killed processes.
     pub(crate) kills: AtomicUsize,
@@ -90,8 +90,8 @@ impl Round {
             self.send_all(),
             self.kill_all(),
             self.duplicate_all(),
-            self.terminate_all(),
-            self.abort_all(),
+            self.cancel_all(),
+            self.stop_all(),
             self.sweep_until_ended()
         );
         unfinished
@@ -149,8 +149,8 @@ impl Round {
         }
     }
 
-    /// Repeats steps that the workflow has already invoked: queues and workflows deliver at
-    /// least once, and a task may continue after its timeout.
+    /// Repeats steps that the workflow has already invoked. In production, a step may also run
+    /// twice, because an invocation may continue after its timeout.
     async fn duplicate_all(&self) {
         let mut calls = JoinSet::new();
         for PlannedDuplicate { at, transfer_selector, step_selector } in &self.plan.duplicates {
@@ -177,9 +177,9 @@ impl Round {
         while calls.join_next().await.is_some() {}
     }
 
-    /// Sends the cancel requests, and repeats each of them until it is accepted.
-    async fn terminate_all(&self) {
-        for PlannedSelection { at, transfer_selector } in &self.plan.terminates {
+    /// Sends the cancel requests. Each request is sent up to ten times until it is accepted.
+    async fn cancel_all(&self) {
+        for PlannedSelection { at, transfer_selector } in &self.plan.cancels {
             self.wait_until(*at).await;
             let Some(id) = self.recent_transfer(*transfer_selector) else { continue };
             self.canceled_ids.lock().unwrap().push(id.clone());
@@ -197,8 +197,8 @@ impl Round {
 
     /// Stops executions from outside, as an operator or a service limit may do. Functions that
     /// a stopped execution has invoked continue to run.
-    async fn abort_all(&self) {
-        for PlannedSelection { at, transfer_selector } in &self.plan.aborts {
+    async fn stop_all(&self) {
+        for PlannedSelection { at, transfer_selector } in &self.plan.stops {
             self.wait_until(*at).await;
             let Some(id) = self.recent_transfer(*transfer_selector) else { continue };
             let Some(record) = self.sandbox.cloud.record(&id).await else { continue };

@@ -1,5 +1,6 @@
 //! Tests of the example API clients in `docs/clients/`. Node runs the unchanged clients; they call a
-//! mock of the API ([`Upstream`]) through nginx.
+//! mock of the API ([`Upstream`]) through nginx. The mock sends correct responses for the job `j1`
+//! and damaged responses for the job `j2`.
 
 use std::path::Path;
 use std::process::{Command, Stdio};
@@ -91,13 +92,14 @@ async fn polling_client_stops_on_permanent_errors_and_on_abort() {
 }
 
 #[tokio::test]
-async fn polling_client_retries_after_truncated_bodies_and_foreign_pages() {
+async fn polling_client_retries_after_truncated_bodies_and_sign_in_pages() {
     let Some((_upstream, proxy)) = start_behind_nginx().await else { return };
     let script = "const pauses = [];
         const pause = async (milliseconds) => { pauses.push(milliseconds); };
         const job = await waitForJob(api, 'j2', { authorization, pause });
         console.log(JSON.stringify({ status: job.status, failures: pauses.length }));";
     let Some(printed) = run_client(&proxy, "poll.ts", "waitForJob", script).await else { return };
+    // A sign-in page, a truncated body and a wrong media type.
     assert_eq!(printed, json!({ "status": "completed", "failures": 3 }));
 }
 
@@ -113,7 +115,7 @@ async fn polling_client_gives_up_after_the_configured_number_of_retries() {
 }
 
 #[tokio::test]
-async fn streaming_client_reconnects_after_malformed_events_and_foreign_pages() {
+async fn streaming_client_reconnects_after_malformed_events_and_sign_in_pages() {
     let Some((upstream, proxy)) = start_behind_nginx().await else { return };
     let script = "const seen = [];
         const pause = async () => {};

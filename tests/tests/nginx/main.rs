@@ -51,7 +51,7 @@ fn http_client() -> Client {
         .unwrap()
 }
 
-/// Reads the stream until the new part contains this text.
+/// Reads further chunks of the stream until they contain this text.
 async fn read_until(stream: &mut Response, text: &str) {
     let mut received = String::new();
     while !received.contains(text) {

@@ -32,7 +32,7 @@ impl Proxy {
                 return proxy;
             }
         }
-        panic!("each free port was taken by another process");
+        panic!("other processes took five free ports before nginx");
     }
 
     /// Starts nginx on a free port. Returns `None` if another process took the port first.
@@ -65,7 +65,6 @@ impl Proxy {
             let logged = std::fs::read_to_string(&log).unwrap_or_default();
             logged.contains("bind() to") && logged.contains("failed")
         };
-        // nginx logs that a port is taken before it writes its pid file.
         let is_listening = eventually("nginx listens", SHORT_TIMEOUT, async || {
             if port_is_taken() {
                 return Some(false);
@@ -77,6 +76,8 @@ impl Proxy {
             pid_file.is_ok_and(|file| file.len() > 0).then_some(true)
         })
         .await;
+        // nginx logs that a port is taken before it writes its pid file. So nginx has the port if the
+        // file is written and nothing is logged.
         (is_listening && !port_is_taken()).then_some(proxy)
     }
 }

@@ -24,8 +24,8 @@ pub(crate) struct Upstream {
 struct Shared {
     /// Heads of all requests, with header names in lower case.
     request_heads: Mutex<Vec<String>>,
-    /// Number of calls so far whose responses depend on the order of the calls.
-    ordered_calls: AtomicUsize,
+    /// Number of calls so far that get scripted responses, one after the other.
+    scripted_calls: AtomicUsize,
     /// Number of the last event that the client has received.
     confirmed: watch::Sender<u32>,
 }
@@ -43,7 +43,7 @@ impl Upstream {
         let port = listener.local_addr().unwrap().port();
         let shared = Arc::new(Shared {
             request_heads: Mutex::default(),
-            ordered_calls: AtomicUsize::new(0),
+            scripted_calls: AtomicUsize::new(0),
             confirmed: watch::Sender::new(0),
         });
         let listener_state = Arc::clone(&shared);
@@ -105,7 +105,7 @@ impl Shared {
     /// Returns the next status of the job `j1`. The responses in order: throttled, running,
     /// completed.
     fn next_status(&self) -> Response {
-        let (head, body) = match self.ordered_calls.fetch_add(1, Ordering::Relaxed) {
+        let (head, body) = match self.scripted_calls.fetch_add(1, Ordering::Relaxed) {
             0 => (
                 "HTTP/1.1 429 Slow down\r\nretry-after: 2\r\ncontent-type: application/problem+json\r\n",
                 r#"{"title":"Too many requests","status":429,"code":"THROTTLED"}"#,
@@ -127,7 +127,7 @@ impl Shared {
     async fn send_broken_status(&self, socket: &mut TcpStream) -> std::io::Result<()> {
         let ok = "HTTP/1.1 200 OK\r\n";
         let body = r#"{"jobId":"j2","status":"completed","nextPollInMs":null,"error":null}"#;
-        let (media_type, body_to_send) = match self.ordered_calls.fetch_add(1, Ordering::Relaxed) {
+        let (media_type, body_to_send) = match self.scripted_calls.fetch_add(1, Ordering::Relaxed) {
             0 => ("text/html", "<html>Sign in</html>"),
             1 => {
                 let length = body.len();
@@ -147,7 +147,7 @@ impl Shared {
     /// is not JSON, the last event, status 204 without events.
     async fn send_broken_events(&self, socket: &mut TcpStream) -> std::io::Result<()> {
         let ok = "HTTP/1.1 200 OK\r\n";
-        let (media_type, body_to_send) = match self.ordered_calls.fetch_add(1, Ordering::Relaxed) {
+        let (media_type, body_to_send) = match self.scripted_calls.fetch_add(1, Ordering::Relaxed) {
             0 => ("text/html", "<html>\n\nSign in</html>"),
             1 => ("text/event-stream", "retry: 50\n\nid: 9\ndata: not JSON\n\n"),
             2 => ("text/event-stream", "retry: 50\n\nevent: result\nid: 1.end\ndata: {}\n\n"),

@@ -16,7 +16,8 @@ async fn inspect(sandbox: &Sandbox, id: &str) -> Value {
     json_of_success(&docferry(&sandbox.stack, &args).await)
 }
 
-/// Starts a transfer with low bandwidth and waits until the first bytes are acknowledged.
+/// Starts a transfer with low bandwidth and waits until the first bytes are acknowledged. The
+/// arrival of the document counts 10 percent, so a higher value shows acknowledged bytes.
 async fn start_slow_upload(sandbox: &Sandbox) -> String {
     sandbox.limit_bandwidth(2 * MIB).await;
     let id = sandbox.send().await;
@@ -51,7 +52,7 @@ async fn cancel_command_keeps_a_completed_document() {
 }
 
 #[tokio::test]
-async fn inspect_shows_a_delivery_and_names_only_on_request() {
+async fn inspect_hides_names_without_show_names() {
     let sandbox = Sandbox::new().await;
     let document = sandbox.document(MIB).await;
     let (id, _) = sandbox.deliver(&document).await;

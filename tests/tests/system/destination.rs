@@ -76,7 +76,8 @@ async fn file_with_wrong_hash_fails_verification() {
     assert!(status.percent_transfered < 100);
 }
 
-/// The URL of the first session is lost with the response, so that session expires in Graph.
+/// The URL of the first session is lost with the response. docferry cannot use that session,
+/// so it expires in Graph.
 #[tokio::test]
 async fn lost_session_response_opens_another_session() {
     let sandbox = Sandbox::new().await;
@@ -91,8 +92,11 @@ async fn lost_session_response_opens_another_session() {
     sandbox.assert_no_leftovers(&id).await;
 }
 
-/// Lifetime of upload sessions in the test stack.
+/// Lifetime of upload sessions in the test stack, in seconds.
 const SESSION_SECONDS: u64 = 30;
+
+/// Value of `Retry-After` in seconds that is longer than one wait of the workflow.
+const LONG_RETRY_AFTER: u32 = 62;
 
 #[tokio::test]
 async fn short_retry_after_pauses_within_the_invocation() {
@@ -105,13 +109,14 @@ async fn short_retry_after_pauses_within_the_invocation() {
     assert!(seconds_after_throttling(&sandbox).await >= 2);
 }
 
-/// The test stack shortens the pauses of the workflow. But the transfer's record contains the end of
-/// Graph's `Retry-After`, before which nothing is sent. So this test takes longer than a minute.
+/// The test stack shortens the pauses of the workflow. But the transfer's record contains the time at
+/// which Graph's `Retry-After` ends, and docferry sends nothing before it. So this test takes longer
+/// than a minute.
 #[tokio::test]
 async fn long_retry_after_pauses_the_workflow() {
     let sandbox = Sandbox::new().await;
     let document = sandbox.document(25 * MIB).await;
-    sandbox.graph_faults([throttled_fault(62)]).await;
+    sandbox.graph_faults([throttled_fault(LONG_RETRY_AFTER)]).await;
     // Real upload sessions live longer than this pause, but sessions of the test stack do not.
     sandbox.graph.set_session_lifetime(900).await;
     let id = sandbox.send().await;
@@ -125,11 +130,12 @@ async fn long_retry_after_pauses_the_workflow() {
         .iter()
         .map(|output| output["waitSeconds"].as_u64().unwrap())
         .collect();
+    // The workflow waits at most 60 s at a time, and zero means that the upload is complete.
     assert_eq!(wait_seconds.first(), Some(&60), "{wait_seconds:?}");
     assert_eq!(wait_seconds.last(), Some(&0), "{wait_seconds:?}");
     let pause_count = wait_seconds.iter().filter(|seconds| **seconds > 0).count();
     assert_eq!(history.entered("Pause"), pause_count);
-    assert!(seconds_after_throttling(&sandbox).await >= 62);
+    assert!(seconds_after_throttling(&sandbox).await >= i64::from(LONG_RETRY_AFTER));
 }
 
 /// Returns a rule by which the second fragment of an upload gets status 429 with `Retry-After`.

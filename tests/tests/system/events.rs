@@ -94,6 +94,7 @@ async fn authorizer_accepts_only_the_service_account() {
     assert_eq!(statement["Effect"], "Allow", "{response}");
 
     let resource = statement["Resource"][0].as_str().unwrap();
+    // The sample names the API `a1b2c3d4e5` and the stage `local`.
     assert!(resource.ends_with("a1b2c3d4e5/local/*"), "{resource}");
 }
 
@@ -141,7 +142,7 @@ async fn notify_function_handles_its_sample_events() {
 }
 
 #[tokio::test]
-async fn webhook_function_returns_an_undeliverable_sample() {
+async fn webhook_function_reports_an_undeliverable_sample_as_failed() {
     let sandbox = Sandbox::new().await;
     let sample = event("webhook/completed.json");
     let result = sandbox.cloud.invoke("webhook", &sample).await.unwrap();

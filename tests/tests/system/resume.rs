@@ -4,7 +4,7 @@
 use docferry_system_tests::{DeliveredFile, Document, LONG_TIMEOUT, MIB, Sandbox};
 use serde_json::{Value, json};
 
-/// Size of two full fragments and a smaller third one.
+/// Size of two full fragments of 10 MiB and a smaller third one.
 const THREE_FRAGMENTS: u64 = 25 * MIB;
 
 /// A delivery during which a fault occurred.
@@ -81,6 +81,7 @@ async fn session_that_expires_midway_is_replaced() {
     let fault = json!({ "operation": "fragment", "position": 2, "expireSession": true });
     let InterruptedDelivery { document, file, .. } = deliver_despite(fault).await;
     assert_eq!(file.sessions, 2);
+    // At most the two full fragments of the first session are sent again.
     assert!(file.received_bytes <= document.size + 20 * MIB, "{file:?}");
 }
 
@@ -106,7 +107,7 @@ async fn upload_waits_for_a_hash_that_graph_reports_late() {
 }
 
 /// The upload of 300 MB at 12 MiB/s takes 24 s. An invocation of the function in the test stack has
-/// 10 s, of which the last 3 s are reserved.
+/// 10 s, of which the last 3 s are reserved. So the upload needs at least three invocations.
 #[tokio::test]
 async fn upload_that_outlasts_its_function_is_resumed() {
     let sandbox = Sandbox::new().await;

@@ -28,8 +28,8 @@ async fn push_is_retried_after_a_timeout() {
     assert_eq!(sandbox.ords.document(&sandbox.guid).await.pushes, 2);
 }
 
-/// Graph is slow here, so that the file of the second push arrives before the file of the first push
-/// is delivered. The sweeper would remove a file that arrives after the end of the transfer.
+/// Graph is slow in this test. So the file of the second push arrives before the file of the first
+/// push is delivered. The sweeper would remove a file that arrives after the end of the transfer.
 #[tokio::test]
 async fn push_with_lost_response_is_repeated_and_delivered_once() {
     let sandbox = Sandbox::new().await;
@@ -75,7 +75,7 @@ async fn persistent_error_pages_fail_with_source_invalid_answer() {
     assert_eq!(
         sandbox.ords.simulator.fired_counts(&sandbox.tag).await,
         [3],
-        "StepTries by default"
+        "a push is tried as often as `StepTries` allows"
     );
 }
 

@@ -7,6 +7,9 @@ use serde_json::json;
 /// Path of the status of a transfer that does not exist. An accepted caller gets 404 for it.
 const UNKNOWN_TRANSFER_STATUS: &str = "/document/status/00000000000000000000000000000000";
 
+/// Start of the year 2100 in seconds since 1970.
+const YEAR_2100: u64 = 4_102_444_800;
+
 /// Waits until a token with the service scope is accepted. It may take half a minute until docferry
 /// knows a new signing key.
 async fn wait_until_accepted(api: &Api, mint: impl AsyncFn() -> String) {
@@ -74,7 +77,7 @@ async fn every_kind_of_invalid_token_is_refused() {
     for (case, mut options) in [
         ("expired", json!({ "expiresIn": -120 })),
         ("without an expiry", claims(json!({ "exp": null }))),
-        ("not yet valid", claims(json!({ "nbf": 4_102_444_800_u64 }))),
+        ("not yet valid", claims(json!({ "nbf": YEAR_2100 }))),
         ("another audience", claims(json!({ "aud": "another-service" }))),
         ("no audience", claims(json!({ "aud": null }))),
         ("another issuer", claims(json!({ "iss": "https://elsewhere.example" }))),

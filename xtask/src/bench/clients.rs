@@ -12,12 +12,12 @@ use serde_json::{Value, json};
 
 use super::process::Program;
 use super::runtime::RuntimeApi;
-use super::stack::{BUCKET, BenchStack, S3_KEY, TestFile, USER};
+use super::stack::{BUCKET, BenchStack, S3_ACCESS_KEY_ID, TestFile, USER};
 use crate::emulator::REGION;
 
 /// Timeout of a run. A successful run takes less time.
 const RUN_TIMEOUT: Duration = Duration::from_secs(900);
-/// Time limit of an invocation, as `UploadTimeoutSeconds` of the template.
+/// Time limit of an invocation: the default of the template parameter `UploadTimeoutSeconds`.
 const INVOCATION_TIMEOUT: Duration = Duration::from_secs(300);
 /// Maximum number of invocations of a transfer. A higher number would indicate an endless loop.
 const MAX_INVOCATIONS: u32 = 100;
@@ -25,16 +25,17 @@ const MAX_INVOCATIONS: u32 = 100;
 /// Measurements of one run.
 #[derive(Debug, Clone, Copy, Default)]
 pub(crate) struct Run {
-    /// Time from the start of the process to the end of the work.
+    /// Time from the start of the process to the end of the upload.
     pub(crate) took: Duration,
     /// Peak memory in bytes.
     pub(crate) peak_memory: u64,
     pub(crate) fragments: u64,
+    /// Number of invocations of the `upload` function. It is 0 for rclone, which is not a function.
     pub(crate) invocations: u32,
 }
 
-/// Uploads the file with a new process of the `upload` function, which is invoked until it reports
-/// the end of the upload. `endpoint` is the URL of the AWS emulator.
+/// Starts a new process of the `upload` function, and invokes it until it reports the end of the
+/// upload. `endpoint` is the URL of the AWS emulator.
 pub(crate) async fn docferry(
     stack: &BenchStack,
     test_file: &TestFile,
@@ -107,7 +108,8 @@ impl Rclone {
         let (graph, tenant) = (&stack.graph.service.url, &secrets.graph_tenant);
         let remotes = format!(
             "[exchange]\ntype = s3\nprovider = Other\nendpoint = {}\nregion = {REGION}\n\
-             access_key_id = {S3_KEY}\nsecret_access_key = unchecked\nforce_path_style = true\n\
+             access_key_id = {S3_ACCESS_KEY_ID}\nsecret_access_key = unchecked\n\
+             force_path_style = true\n\
              [drive]\ntype = onedrive\ndrive_type = business\ndrive_id = {drive}\n\
              client_credentials = true\nclient_id = {}\nclient_secret = {}\ntenant = {tenant}\n\
              token_url = {graph}/{tenant}/oauth2/v2.0/token\ntenant_url = {graph}/_api\n",
@@ -143,7 +145,8 @@ impl Rclone {
         let log = stack.file("rclone.log");
         let program = Program::start(&mut command, &log)?;
         let (took, peak_memory) = program.finish(RUN_TIMEOUT, &log).await.context("rclone")?;
-        verified_run(stack, test_file, took, peak_memory, 0).await
+        let invocations = 0;
+        verified_run(stack, test_file, took, peak_memory, invocations).await
     }
 }
 

@@ -14,18 +14,18 @@ use crate::paths::Paths;
 /// Result of the comparison of a measured value with its target. The report shows it next to the
 /// value. A missed target is not an error.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Target {
+pub(crate) enum TargetResult {
     Met,
     Missed,
 }
 
-impl Target {
+impl TargetResult {
     pub(crate) fn at_most<T: PartialOrd>(value: T, limit: T) -> Self {
         if value <= limit { Self::Met } else { Self::Missed }
     }
 
     /// Returns the text of the value, followed by the result of the comparison.
-    pub(crate) fn beside(self, value: &str) -> String {
+    pub(crate) fn describe(self, value: &str) -> String {
         match self {
             Self::Met => format!("{value} met"),
             Self::Missed => format!("{value} MISSED"),
@@ -54,12 +54,14 @@ impl Report {
         Ok(Self { document: paths.root.join("docs/BENCHMARKS.md"), markdown })
     }
 
+    /// Prints a paragraph and adds it to the report.
     pub(crate) fn note(&mut self, text: &str) {
         println!("{text}\n");
         // Writing to a String cannot fail.
         let _ = write!(self.markdown, "\n{text}\n");
     }
 
+    /// Prints a table with its caption and adds both to the report.
     pub(crate) fn table(&mut self, caption: &str, head: &[&str], rows: &[Vec<String>]) {
         self.note(caption);
         let mut table = Table::new();
@@ -129,8 +131,8 @@ mod tests {
 
     #[test]
     fn missed_target_is_shown_next_to_the_value() {
-        assert_eq!(Target::at_most(1.06, 1.05).beside("1.06"), "1.06 MISSED");
-        assert_eq!(Target::at_most(5, 5).beside("5"), "5 met");
+        assert_eq!(TargetResult::at_most(1.06, 1.05).describe("1.06"), "1.06 MISSED");
+        assert_eq!(TargetResult::at_most(5, 5).describe("5"), "5 met");
         assert_eq!(megabytes(48_250_000), "48.2 MB");
     }
 }

@@ -23,7 +23,7 @@ enum InvocationResult {
     Error(Bytes),
 }
 
-/// An invocation that waits for the function.
+/// An invocation that the function has not requested yet.
 #[derive(Debug)]
 struct Invocation {
     id: String,
@@ -77,8 +77,8 @@ impl RuntimeApi {
     /// Waits until the function requests its first invocation and returns the time of this request.
     pub(crate) async fn first_request(&mut self, limit: Duration) -> Result<Instant> {
         let first_poll = timeout(limit, self.first_poll.wait_for(Option::is_some)).await;
-        let first_poll = *first_poll.context("the function did not ask for work")??;
-        first_poll.context("the function did not ask for work")
+        let first_poll = *first_poll.context("the function requested no invocation")??;
+        first_poll.context("the function requested no invocation")
     }
 
     /// Invokes the function and waits for its result. As in Lambda, `limit` is the time limit of
@@ -88,7 +88,7 @@ impl RuntimeApi {
         let id = format!("00000000-0000-4000-8000-{:012}", self.invocations);
         let deadline = now() + limit;
         self.pending.send(Invocation { id, deadline, payload: payload.to_string() }).await?;
-        match timeout(limit, self.results.recv()).await.context("the function ran out of time")? {
+        match timeout(limit, self.results.recv()).await.context("the invocation timed out")? {
             Some(InvocationResult::Response(body)) => Ok(serde_json::from_slice(&body)?),
             Some(InvocationResult::Error(body)) => {
                 bail!("the function failed: {}", String::from_utf8_lossy(&body))

@@ -25,11 +25,11 @@ pub(crate) const USER: &str = "ada@docferry.example";
 /// Bucket of the simulated S3 with the test files.
 pub(crate) const BUCKET: &str = "docferry-exchange";
 /// Id of the access key for the simulated S3.
-pub(crate) const S3_KEY: &str = "bench-key";
+pub(crate) const S3_ACCESS_KEY_ID: &str = "bench-key";
 
 /// Identifiers of the resources in the emulator, as `provision.py` prints them.
 #[derive(Debug, Deserialize)]
-pub(crate) struct Names {
+pub(crate) struct ResourceIds {
     pub(crate) table: String,
     /// ARN of the KMS key that encrypts upload URLs.
     pub(crate) key: String,
@@ -45,13 +45,13 @@ pub(crate) struct TestFile {
     pub(crate) etag: String,
 }
 
-/// All processes that the benchmarks have started. Dropping it stops them.
+/// All processes that the benchmarks have started. Dropping this value stops them.
 #[derive(Debug)]
 pub(crate) struct BenchStack {
     pub(crate) build: Build,
     pub(crate) paths: Paths,
     pub(crate) tools: Tools,
-    pub(crate) names: Names,
+    pub(crate) resources: ResourceIds,
     pub(crate) secrets: Secrets,
     pub(crate) graph: Simulator,
     pub(crate) s3: Simulator,
@@ -65,24 +65,28 @@ pub(crate) struct BenchStack {
 impl BenchStack {
     /// Starts the emulator and the simulators from binaries that are already built.
     pub(crate) fn start(paths: &Paths, tools: &Tools, build: Build) -> Result<Self> {
-        let folder = Folder::take(&paths.target.join("bench"))?;
-        let emulator = Emulator::start(paths, tools, folder.path(), 1.0)?;
+        let folder = Folder::lock(&paths.target.join("bench"))?;
+        let wait_scale = 1.0;
+        let emulator = Emulator::start(paths, tools, folder.path(), wait_scale)?;
         let secrets = Secrets::random();
         let cloud = Cloud { paths, tools, folder: folder.path(), endpoint: &emulator.url };
-        let key = KeyPair { access_key_id: S3_KEY.into(), secret_access_key: "unchecked".into() };
+        let key = KeyPair {
+            access_key_id: S3_ACCESS_KEY_ID.into(),
+            secret_access_key: "unchecked".into(),
+        };
         let values: BTreeMap<_, _> = secret_values_by_name(&secrets, &key).into();
-        let names = cloud.provision("bench", &json!({ "secrets": values }))?;
+        let resources = cloud.provision("bench", &json!({ "secrets": values }))?;
         let mut graph_command = Command::new(build.program(paths, "docferry-sim-graph"));
         graph_command.args(["--user", USER, "--forget-bytes"]);
         let graph = simulators::graph_from_command(graph_command, folder.path(), &secrets)?;
         let mut s3_command = Command::new(build.program(paths, "docferry-sim-s3"));
-        s3_command.args(["--bucket", BUCKET, "--access-key", S3_KEY]);
+        s3_command.args(["--bucket", BUCKET, "--access-key", S3_ACCESS_KEY_ID]);
         let s3 = simulators::start(s3_command, "s3", folder.path())?;
         Ok(Self {
             build,
             paths: paths.clone(),
             tools: tools.clone(),
-            names,
+            resources,
             secrets,
             graph,
             s3,
@@ -164,7 +168,7 @@ impl BenchStack {
             endpoint: &self.emulator.url,
         };
         let _output: Value =
-            cloud.provision("item", &json!({ "table": self.names.table, "item": item }))?;
+            cloud.provision("item", &json!({ "table": self.resources.table, "item": item }))?;
         Ok(())
     }
 
@@ -174,7 +178,7 @@ impl BenchStack {
         function: &str,
         endpoint: &str,
     ) -> Vec<(&'static str, String)> {
-        let secret = |name: &str| self.names.secrets.get(name).cloned().unwrap_or_default();
+        let secret = |name: &str| self.resources.secrets.get(name).cloned().unwrap_or_default();
         let graph = &self.graph.service.url;
         let mut environment = vec![
             ("AWS_LAMBDA_FUNCTION_NAME", function.to_owned()),
@@ -183,8 +187,8 @@ impl BenchStack {
             ("AWS_LAMBDA_LOG_GROUP_NAME", "bench".to_owned()),
             ("AWS_LAMBDA_LOG_STREAM_NAME", "bench".to_owned()),
             ("AWS_ENDPOINT_URL", endpoint.to_owned()),
-            ("TRANSFERS_TABLE", self.names.table.clone()),
-            ("SESSION_KEY_ARN", self.names.key.clone()),
+            ("TRANSFERS_TABLE", self.resources.table.clone()),
+            ("SESSION_KEY_ARN", self.resources.key.clone()),
             ("STATE_MACHINE_ARN", "arn:aws:states:ca-central-1:123456789012:stateMachine:b".into()),
             // The function needs these variables to start, but the benchmarks do not use their
             // values.

@@ -10,7 +10,7 @@ use anyhow::{Context as _, Result};
 
 use super::figures::median;
 use super::process::Program;
-use super::report::{Report, Target, megabytes};
+use super::report::{Report, TargetResult, megabytes};
 use super::runtime::RuntimeApi;
 use super::stack::BenchStack;
 use crate::binaries::FUNCTIONS;
@@ -38,10 +38,10 @@ pub(crate) async fn run(stack: &BenchStack, starts: u32, report: &mut Report) ->
         let (took, resident) = (median(&times), median(&memory));
         rows.push(vec![
             format!("`{name}`"),
-            Target::at_most(zip, MAX_ZIP_SIZE).beside(&megabytes(zip)),
-            Target::at_most(took, MAX_START_TIME)
-                .beside(&format!("{:.1} ms", took.as_secs_f64() * 1e3)),
-            Target::at_most(resident, MAX_MEMORY).beside(&megabytes(resident)),
+            TargetResult::at_most(zip, MAX_ZIP_SIZE).describe(&megabytes(zip)),
+            TargetResult::at_most(took, MAX_START_TIME)
+                .describe(&format!("{:.1} ms", took.as_secs_f64() * 1e3)),
+            TargetResult::at_most(resident, MAX_MEMORY).describe(&megabytes(resident)),
         ]);
     }
     report.table(

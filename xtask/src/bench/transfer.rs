@@ -21,6 +21,9 @@ const BYTES_PER_SECOND: u64 = 85 * MB;
 /// Latency of each request to the simulated Graph.
 const DELAY_MILLISECONDS: u64 = 100;
 
+/// Divisor of the file sizes with the option `--quick`.
+const QUICK_DIVISOR: u64 = 16;
+
 /// Chunk sizes from which the fastest one for rclone is chosen.
 ///
 /// A chunk size must be a multiple of 320 KiB below 60 MiB. It must also have at most three
@@ -36,23 +39,25 @@ pub(crate) async fn run(
 ) -> Result<()> {
     let rclone = Rclone::new(stack).await?;
     let pairs = if quick { 1 } else { pairs };
-    let transfers = Transfers { stack, rclone, pairs, quick };
-    transfers.shaped(report).await?;
-    transfers.unshaped(report).await?;
-    transfers.memory(report).await?;
-    transfers.cost(report).await
+    let bench = TransferBench { stack, rclone, pairs, quick };
+    bench.shaped(report).await?;
+    bench.unshaped(report).await?;
+    bench.memory(report).await?;
+    bench.cost(report).await
 }
 
-struct Transfers<'a> {
+/// Benchmark of transfers in a running environment.
+struct TransferBench<'a> {
     stack: &'a BenchStack,
     rclone: Rclone,
+    /// Number of times that docferry and rclone run in turn.
     pairs: u32,
     /// Whether file sizes are reduced.
     quick: bool,
 }
 
-/// Runs of docferry and of rclone with two chunk sizes. The three alternate, so that additional
-/// load on the machine affects each of them equally.
+/// Runs of docferry, and of rclone with two chunk sizes. These three kinds of runs alternate, so
+/// that additional load on the machine affects each kind equally.
 #[derive(Debug, Default)]
 struct Runs {
     /// Runs of docferry.
@@ -63,21 +68,23 @@ struct Runs {
     rclone_best: Vec<Run>,
 }
 
-impl Transfers<'_> {
+impl TransferBench<'_> {
     /// Returns the file sizes, reduced if the option `--quick` is set.
     fn sizes(&self, sizes: &[u64]) -> Vec<u64> {
-        sizes.iter().map(|size| if self.quick { size / 16 } else { *size }).collect()
+        sizes.iter().map(|size| if self.quick { size / QUICK_DIVISOR } else { *size }).collect()
     }
 
     async fn test_file(&self, size: u64) -> Result<TestFile> {
         self.stack.test_file(size).await
     }
 
+    /// Runs docferry once, with a new test file.
     async fn ours(&self, size: u64) -> Result<Run> {
         let test_file = self.test_file(size).await?;
         docferry(self.stack, &test_file, &self.stack.emulator.url).await
     }
 
+    /// Runs rclone once, with a new test file.
     async fn rclone(&self, size: u64, chunk: Option<&str>) -> Result<Run> {
         let test_file = self.test_file(size).await?;
         self.rclone.upload(self.stack, &test_file, chunk).await

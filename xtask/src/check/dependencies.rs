@@ -16,7 +16,7 @@ const FORBIDDEN_FOR_CORE: [&str; 6] = ["aws-", "axum", "hyper", "lambda_", "reqw
 
 /// Packages of the workspace on which each of these libraries may depend directly. Packages that
 /// are not in this list, such as functions and simulators, have different rules or no rule.
-const ALLOWED: [(&str, &[&str]); 11] = [
+const ALLOWED_DEPENDENCIES: [(&str, &[&str]); 11] = [
     ("docferry-domain", &[]),
     ("docferry-app", &["docferry-domain"]),
     ("docferry-contract", &["docferry-domain"]),
@@ -171,12 +171,14 @@ impl<'a> Graph<'a> {
         let mut found = Vec::new();
         let direct = self.direct_dependencies(member, false);
         let name = member.name.as_str();
-        if let Some((_, allowed)) = ALLOWED.iter().find(|(package, _)| *package == name) {
+        if let Some((_, allowed)) =
+            ALLOWED_DEPENDENCIES.iter().find(|(package, _)| *package == name)
+        {
             for dependency in direct.iter().filter(|dependency| !allowed.contains(dependency)) {
                 found.push(format!("{name} must not depend on {dependency}"));
             }
         } else if SIMULATORS.contains(&name) {
-            // This rule includes the tests of a simulator. Their clients share no code with ours.
+            // The rule also applies to packages that only the tests of the simulator need.
             let with_tests = self.direct_dependencies(member, true);
             for dependency in with_tests.iter().filter(|package| !SIMULATORS.contains(package)) {
                 found.push(format!(

@@ -34,14 +34,14 @@ pub(crate) fn violations(paths: &Paths) -> Result<Vec<String>> {
             .with_context(|| format!("{path} is missing"))
     };
     found.extend(tables::settings(text_of("docs/CONFIGURATION.md")?, &template));
-    found.extend(tables::violations(
+    found.extend(tables::codes_and_routes(
         text_of("docs/OPERATIONS.md")?,
         text_of("docs/API.md")?,
         &template,
     ));
     found.extend(tables::roles(text_of("docs/SECURITY.md")?));
     found.extend(refusals::violations(text_of("docs/GRAPH.md")?));
-    found.extend(names::untested(text_of("docs/SEMANTICS.md")?));
+    found.extend(names::guarantees_without_test(text_of("docs/SEMANTICS.md")?));
     Ok(found)
 }
 

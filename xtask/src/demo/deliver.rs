@@ -14,7 +14,7 @@ use indicatif::MultiProgress;
 
 use super::scenario::{ExpectedEnd, Item};
 
-/// Maximum time of all transfers. The demo needs much less.
+/// Maximum time until all transfers have ended. The demo needs much less.
 const TIMEOUT: Duration = Duration::from_secs(10 * 60);
 
 /// Progress in percent at which a transfer is stopped. The upload of bytes begins at 10 %.
@@ -48,6 +48,7 @@ pub(crate) async fn deliver(
         let (transfer_id, result) = match client.upload(&transfer).await {
             Ok(response) => {
                 accepted.push((index, response.transfer_id.clone(), item.label));
+                // The result of watching the transfer replaces this outcome below.
                 (Some(response.transfer_id), Ok(Outcome::TimedOut(None)))
             }
             Err(error) => (None, Err(error)),

@@ -16,7 +16,7 @@ use crate::paths::Paths;
 use crate::process::run_quietly;
 use crate::stack::Stack;
 
-/// Number of the document in the index of documents.
+/// Number of the document in the index of documents, chosen arbitrarily.
 const FILE_ID: u64 = 20_260_001;
 /// Maximum number of polls. The demo needs much fewer.
 const MAX_POLLS: u32 = 600;
@@ -49,8 +49,8 @@ pub(crate) fn import(paths: &Paths, stack: &Stack, item: &Item) -> Result<()> {
     run_quietly(&mut command, &paths.target.join("demo").join("import.log"))
 }
 
-/// Signs in, requests the document, requests its bytes too early, waits until the job is completed,
-/// and follows the redirect to the bytes.
+/// Signs in and requests the document. Requests its bytes once before the job is completed, which
+/// must fail. Then waits until the job is completed, and follows the redirect to the bytes.
 pub(crate) async fn download(stack: &Stack) -> Result<Download> {
     let http = Client::builder().no_proxy().redirect(reqwest::redirect::Policy::none()).build()?;
     let oidc = &stack.oidc;
@@ -109,8 +109,12 @@ async fn read(request: RequestBuilder, expected: StatusCode) -> Result<Value> {
     Ok(serde_json::from_str(&text)?)
 }
 
-/// Prints the result. Returns an error if it is not as expected.
-pub(crate) fn conclude(item: &Item, download: &Download, sources: &[SourceDocument]) -> Result<()> {
+/// Prints the result of the download. Returns an error if it is not as expected.
+pub(crate) fn print_and_check(
+    item: &Item,
+    download: &Download,
+    sources: &[SourceDocument],
+) -> Result<()> {
     let source = sources.iter().find(|source| source.guid == item.guid);
     let source = source.context("the source document of the download is missing")?;
     let Download { status_before, status_after, size, sha256 } = download;

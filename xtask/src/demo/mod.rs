@@ -29,7 +29,7 @@ use verdict::{ObservedState, Verdict, check_item};
 /// Bandwidth of the simulated Graph. It makes 300 MB take about 20 seconds, so that the progress
 /// bars visibly move.
 const GRAPH_BYTES_PER_SECOND: u64 = 14_000_000;
-/// Maximum time in which the source copies must disappear after all transfers have ended.
+/// Maximum time after the end of all transfers until the exchange bucket contains no source copy.
 const CLEAN_UP_TIMEOUT: Duration = Duration::from_secs(30);
 
 /// Runs the scenario on a running stack and prints the results. With `keep`, it then keeps the
@@ -51,9 +51,9 @@ pub(crate) async fn run(paths: &Paths, stack: &Stack, keep: bool) -> Result<()> 
 async fn run_scenario(paths: &Paths, stack: &Stack) -> Result<()> {
     let simulators = Simulators::new(&stack.ords.admin, &stack.graph.admin)?;
     let items = documents();
-    let known: BTreeSet<_> =
-        items.iter().filter(|item| item.is_known()).map(|item| &item.guid).collect();
-    println!("Adding {} documents to the object store …", known.len());
+    let existing: BTreeSet<_> =
+        items.iter().filter(|item| item.exists()).map(|item| &item.guid).collect();
+    println!("Adding {} documents to the object store …", existing.len());
     for item in &items {
         simulators.register(item).await?;
     }
@@ -63,8 +63,8 @@ async fn run_scenario(paths: &Paths, stack: &Stack) -> Result<()> {
     };
     let client = Client::new(&stack.api, credentials)?;
 
-    let downloaded = &items[0];
-    download::import(paths, stack, downloaded)?;
+    let downloaded_item = &items[0];
+    download::import(paths, stack, downloaded_item)?;
     println!(
         "Sending all of them, one of them to two users, and one that does not exist; downloading one …"
     );
@@ -86,8 +86,8 @@ async fn run_scenario(paths: &Paths, stack: &Stack) -> Result<()> {
         })
         .collect();
     println!("{}", results_table(&verdicts));
-    download::conclude(downloaded, &download, &observed.sources)?;
-    conclude(&verdicts, &deliveries)
+    download::print_and_check(downloaded_item, &download, &observed.sources)?;
+    report_violations(&verdicts, &deliveries)
 }
 
 /// Reads the state of the simulators and of the exchange bucket, without asking the service.
@@ -97,7 +97,7 @@ async fn observe_state(
     items: &[Item],
 ) -> Result<ObservedState> {
     let keys: BTreeSet<_> =
-        items.iter().filter(|item| item.is_known()).map(|item| item.filename.to_owned()).collect();
+        items.iter().filter(|item| item.exists()).map(|item| item.filename.to_owned()).collect();
     Ok(ObservedState {
         remaining: Exchange::new(stack).remaining(&keys, CLEAN_UP_TIMEOUT).await?,
         sources: simulators.documents().await?,
@@ -107,7 +107,7 @@ async fn observe_state(
 }
 
 /// Prints the violations. Returns an error if there are any.
-fn conclude(verdicts: &[Verdict], deliveries: &[deliver::Delivery]) -> Result<()> {
+fn report_violations(verdicts: &[Verdict], deliveries: &[deliver::Delivery]) -> Result<()> {
     let mut problems = 0;
     for (verdict, delivery) in verdicts.iter().zip(deliveries) {
         for problem in &verdict.violations {

@@ -116,9 +116,11 @@ mod tests {
         assert!(file.ends_with(b"\n%%EOF\n"));
         let xref_offset = number_after(&file, b"startxref\n");
         assert!(file[xref_offset..].starts_with(b"xref\n0 "));
+        // The slice ends in the first lines of the table, before the `xref` of `startxref`.
         let size = number_after(&file[..xref_offset + 16], b"xref\n0 ");
         assert_eq!(size, number_after(&file, b"/Size "));
-        assert_eq!(size, 1 + 4 + 3 * 3, "a PDF of this size has three pages");
+        // The unused object 0, four general objects, and three objects for each of three pages.
+        assert_eq!(size, 1 + 4 + 3 * 3);
         let first_entry = xref_offset + format!("xref\n0 {size}\n").len();
         for id in 1..size {
             let entry = &file[first_entry + 20 * id..first_entry + 20 * (id + 1)];
@@ -143,7 +145,7 @@ mod tests {
             position = data + length;
             streams += 1;
         }
-        assert_eq!(streams, 2);
+        assert_eq!(streams, 2, "one page has a text and a picture");
     }
 
     #[test]

@@ -5,7 +5,7 @@ use base64::engine::general_purpose::STANDARD;
 
 use super::pdf::pdf;
 
-const PDF: &str = "application/pdf";
+const PDF_TYPE: &str = "application/pdf";
 
 /// Content of a document, and how the object store gets it.
 #[derive(Debug)]
@@ -50,7 +50,7 @@ pub(crate) struct Item {
 
 impl Item {
     /// Returns whether the document exists.
-    pub(crate) fn is_known(&self) -> bool {
+    pub(crate) fn exists(&self) -> bool {
         self.expected_end != ExpectedEnd::NotFound
     }
 
@@ -85,7 +85,7 @@ pub(crate) fn documents() -> Vec<Item> {
     };
     let for_first_user = delivered(
         "Notice of hearing.pdf",
-        PDF,
+        PDF_TYPE,
         Some("NotificationOutbox"),
         Content::Bytes(pdf(4_000_000, 3)),
     );
@@ -93,12 +93,12 @@ pub(crate) fn documents() -> Vec<Item> {
         label: "Notice of hearing.pdf (2nd user)",
         guid: for_first_user.guid.clone(),
         recipient: 1,
-        ..delivered(for_first_user.filename, PDF, for_first_user.folder, Content::SameDocument)
+        ..delivered(for_first_user.filename, PDF_TYPE, for_first_user.folder, Content::SameDocument)
     };
     vec![
         delivered(
             "Reasons for judgment.pdf",
-            PDF,
+            PDF_TYPE,
             Some("Judgments"),
             Content::Bytes(pdf(15_000_000, 1)),
         ),
@@ -111,7 +111,7 @@ pub(crate) fn documents() -> Vec<Item> {
         delivered("empty.txt", "text/plain", None, Content::Bytes(Vec::new())),
         delivered(
             "Ōtāhuhu #3 50% + l'été 法廷.pdf",
-            PDF,
+            PDF_TYPE,
             Some("Court Lists/2026-11-23/Courtroom 201"),
             Content::Bytes(pdf(1_500_000, 2)),
         ),
@@ -156,6 +156,7 @@ mod tests {
             .collect();
         assert!((15_000_000..16_000_000).contains(&sizes[0].unwrap()));
         assert_eq!((sizes[1], sizes[2], sizes[7]), (Some(300_000_000), Some(0), None));
+        // The path of this document needs correct URL encoding.
         for needed in ['#', '%', '+', '\'', ' ', '法'] {
             assert!(items[3].destination().contains(needed), "{needed}");
         }

@@ -30,6 +30,7 @@ pub(crate) struct DeliveredFile {
     pub(crate) path: String,
     pub(crate) size: u64,
     pub(crate) sha256: String,
+    /// Number of bytes that Graph received for the file.
     pub(crate) received_bytes: u64,
 }
 

@@ -59,7 +59,7 @@ pub(crate) fn check_item(
         .iter()
         .filter(|session| is_destination(&session.user, &session.path))
         .collect();
-    let is_clean = item.is_known().then(|| !observed.remaining.contains(item.filename));
+    let is_clean = item.exists().then(|| !observed.remaining.contains(item.filename));
     let mut violations = Vec::new();
     let status = check_outcome(
         &delivery.result,

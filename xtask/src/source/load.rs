@@ -11,11 +11,11 @@ use super::members::Package;
 use super::module::{Import, Module, ModuleId, Workspace};
 use super::walk::{self, is_test_only};
 
-/// Returns the text of a file, or `None` if there is no such file.
+/// Function that returns the text of a file, or `None` if there is no such file.
 pub(crate) type ReadFile<'a> = &'a dyn Fn(&Path) -> Option<String>;
 
 impl Workspace {
-    /// Reads the libraries and programs of packages.
+    /// Reads the libraries and programs of packages. `root` is the folder of the project.
     pub(crate) fn of_packages(root: &Path, packages: &[Package]) -> Result<Self> {
         let mut workspace = Self::default();
         let read = |path: &Path| fs::read_to_string(root.join(path)).ok();
@@ -33,20 +33,20 @@ impl Workspace {
 
     /// Adds the library with this name and root file.
     pub(crate) fn add_library(&mut self, name: &str, file: &Path, read: ReadFile) -> Result<()> {
-        let root = self.add_root(file, read)?;
-        self.libraries.insert(name.to_owned(), root);
+        let crate_root = self.add_crate(file, read)?;
+        self.libraries.insert(name.to_owned(), crate_root);
         Ok(())
     }
 
     /// Adds the program with this root file.
     pub(crate) fn add_program(&mut self, file: &Path, read: ReadFile) -> Result<()> {
-        let root = self.add_root(file, read)?;
-        self.programs.insert(file.to_owned(), root);
+        let crate_root = self.add_crate(file, read)?;
+        self.programs.insert(file.to_owned(), crate_root);
         Ok(())
     }
 
     /// Adds the root module of a crate with all modules below it.
-    fn add_root(&mut self, file: &Path, read: ReadFile) -> Result<ModuleId> {
+    fn add_crate(&mut self, file: &Path, read: ReadFile) -> Result<ModuleId> {
         let folder = file.parent().unwrap_or(Path::new("")).to_owned();
         let items = parse(file, read)?;
         self.add_module(None, file, &folder, items, read)
@@ -63,8 +63,8 @@ impl Workspace {
         read: ReadFile,
     ) -> Result<ModuleId> {
         let id = self.modules.len();
-        let root = parent.map_or(id, |parent| self.modules[parent].root);
-        self.modules.push(Module::empty(file, root, parent));
+        let crate_root = parent.map_or(id, |parent| self.modules[parent].crate_root);
+        self.modules.push(Module::empty(file, crate_root, parent));
         for item in items.into_iter().filter(|item| !is_test_only(walk::attributes(item))) {
             let Item::Mod(child) = item else {
                 self.modules[id].add(item);
@@ -88,14 +88,14 @@ impl Workspace {
 }
 
 impl Module {
-    fn empty(file: &Path, root: ModuleId, parent: Option<ModuleId>) -> Self {
+    fn empty(file: &Path, crate_root: ModuleId, parent: Option<ModuleId>) -> Self {
         Self {
             file: file.to_owned(),
-            root,
+            crate_root,
             parent,
             children: Default::default(),
             definitions: Default::default(),
-            has_item_macro: false,
+            has_unexpanded_macro: false,
             imports: Vec::new(),
             items: Vec::new(),
         }
@@ -106,7 +106,7 @@ impl Module {
         walk::for_each_use(&item, &mut |declaration| {
             add_imports(&mut self.imports, Vec::new(), &declaration.tree);
         });
-        self.has_item_macro |= matches!(&item, Item::Macro(item) if item.ident.is_none());
+        self.has_unexpanded_macro |= matches!(&item, Item::Macro(item) if item.ident.is_none());
         self.definitions.extend(walk::defined_name(&item));
         if !matches!(item, Item::Use(_)) {
             self.items.push(item);
@@ -152,7 +152,7 @@ fn parse(file: &Path, read: ReadFile) -> Result<Vec<Item>> {
     Ok(parsed.items)
 }
 
-/// Returns the root files of the programs of a package.
+/// Returns the files with the `main` functions of a package. `root` is the folder of the project.
 fn programs(root: &Path, src: &Path) -> Vec<PathBuf> {
     let bin = src.join("bin");
     let mut found = vec![src.join("main.rs")];

@@ -19,14 +19,15 @@ pub(crate) struct Workspace {
 /// A module, which is a file or a block `mod name { … }` in a file.
 pub(crate) struct Module {
     pub(crate) file: PathBuf,
-    /// Root of the module's crate.
-    pub(super) root: ModuleId,
+    /// Root module of the module's crate.
+    pub(super) crate_root: ModuleId,
     pub(super) parent: Option<ModuleId>,
     pub(crate) children: BTreeMap<String, ModuleId>,
     /// Names of the items that the module defines, without its child modules.
     pub(super) definitions: BTreeSet<String>,
-    /// Whether a macro may define items whose names are unknown.
-    pub(super) has_item_macro: bool,
+    /// Whether the module calls a macro outside of functions. The macro may define items whose
+    /// names are unknown.
+    pub(super) has_unexpanded_macro: bool,
     pub(super) imports: Vec<Import>,
     /// Items without `use` declarations and without child modules.
     pub(crate) items: Vec<syn::Item>,
@@ -68,6 +69,6 @@ impl Workspace {
 impl Module {
     /// Returns the root module of the module's crate.
     pub(crate) fn crate_root(&self) -> ModuleId {
-        self.root
+        self.crate_root
     }
 }

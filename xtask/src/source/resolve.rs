@@ -9,8 +9,8 @@ use super::module::{Import, ModuleId, Target, Workspace};
 const MAX_CHAIN: usize = 16;
 
 impl Workspace {
-    /// Returns the item or module that a path in a module names, or `None` if it is defined outside
-    /// the workspace.
+    /// Returns the item or module that a path in a module names. Returns `None` if the item is
+    /// defined outside the workspace.
     pub(crate) fn resolve(&self, module: ModuleId, path: &[String]) -> Option<Target> {
         self.resolve_path(module, path, MAX_CHAIN)
     }
@@ -20,7 +20,7 @@ impl Workspace {
         let (first, rest) = path.split_first()?;
         let module = &self.modules[from];
         let start = match first.as_str() {
-            "crate" => Target::Module(module.root),
+            "crate" => Target::Module(module.crate_root),
             "self" => Target::Module(from),
             "super" => Target::Module(module.parent?),
             name => match self.lookup(from, name, rest.is_empty(), remaining) {
@@ -42,7 +42,7 @@ impl Workspace {
                         self.lookup(module, name, rest.is_empty(), remaining).or_else(|| {
                             // A macro call outside of functions may define the name.
                             let item = || Target::Item { module, path: vec![name.to_owned()] };
-                            self.modules[module].has_item_macro.then(item)
+                            self.modules[module].has_unexpanded_macro.then(item)
                         })?
                     }
                 };
@@ -64,8 +64,8 @@ impl Workspace {
         let remaining = remaining.checked_sub(1)?;
         let child = || module.children.get(name).copied().map(Target::Module);
         let item = || {
-            let item = || Target::Item { module: id, path: vec![name.to_owned()] };
-            module.definitions.contains(name).then(item)
+            let target = || Target::Item { module: id, path: vec![name.to_owned()] };
+            module.definitions.contains(name).then(target)
         };
         let imported = || {
             let named = module.imports.iter().filter(|import| import.name.as_deref() == Some(name));
@@ -108,8 +108,8 @@ impl Workspace {
         )
     }
 
-    /// Returns the full path of an item that is defined outside the workspace. It replaces the
-    /// names that modules import by the paths of these imports.
+    /// Returns the full path of an item that is defined outside the workspace. The full path has
+    /// the paths of imports in place of imported names.
     pub(crate) fn foreign_path(&self, module: ModuleId, path: &[String]) -> Vec<String> {
         self.foreign_path_within(module, path, MAX_CHAIN)
     }
@@ -143,7 +143,8 @@ impl Workspace {
         self.modules[id].imports.iter().filter_map(move |import| {
             let target = self.resolve_import(id, import, MAX_CHAIN)?;
             let is_glob = import.name.is_none();
-            // A glob import uses the content of a module. A named import of a module only names it.
+            // A glob import of a module uses the items of the module, so it counts as an import of
+            // an item. A named import of a module does not use its items.
             match target {
                 Target::Module(module) if is_glob => {
                     Some((import.line, Target::Item { module, path: Vec::new() }))

@@ -8,4 +8,4 @@ mod up;
 
 pub(crate) use addresses::{Service, Stack};
 pub(crate) use settings::{Secrets, Settings, secret_values_by_name};
-pub(crate) use up::{FileGuard, Folder, Up, up};
+pub(crate) use up::{FileGuard, Folder, RunningStack, up};

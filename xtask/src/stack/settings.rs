@@ -69,7 +69,7 @@ impl Settings {
                 ("AllowedOrigins", "https://viewer.example.org,http://localhost:5173"),
                 ("WebhookFirstRetrySeconds", "1"),
                 ("WebhookMaxTries", "3"),
-                // With this size, a document of a few MB has several fragments.
+                // With fragments of 10 MiB, even a test document of some tens of MB has several.
                 ("UploadFragmentBytes", "10485760"),
             ],
         }

@@ -37,7 +37,7 @@ impl Folder {
     }
 
     /// Creates the folder if necessary and locks it. Returns an error if another run has locked it.
-    pub(crate) fn take(path: &Path) -> Result<Self> {
+    pub(crate) fn lock(path: &Path) -> Result<Self> {
         fs::create_dir_all(path)?;
         let lock = File::create(path.join("lock"))?;
         if lock.try_lock().is_err() {
@@ -49,7 +49,7 @@ impl Folder {
 
 /// A running stack. Dropping it stops everything that was started for it.
 #[derive(Debug)]
-pub(crate) struct Up {
+pub(crate) struct RunningStack {
     pub(crate) stack: Stack,
     // Fields are dropped in this order. The simulators must stop before the emulator, because the
     // simulated ORDS writes to it.
@@ -58,7 +58,7 @@ pub(crate) struct Up {
     _folder: Folder,
 }
 
-impl Up {
+impl RunningStack {
     /// Writes the stack's addresses to a file. The file is removed when the returned guard is
     /// dropped, because the addresses of a stopped stack would be misleading.
     pub(crate) fn write_to(&self, path: &Path) -> Result<FileGuard> {
@@ -85,10 +85,10 @@ impl Drop for FileGuard {
 }
 
 /// Builds the binaries, starts the emulator and the simulators, deploys and configures the stack.
-pub(crate) fn up(paths: &Paths, settings: &Settings) -> Result<Up> {
+pub(crate) fn up(paths: &Paths, settings: &Settings) -> Result<RunningStack> {
     let start = Instant::now();
     let log_step = |step: &str| println!("[{:>3} s] {step}", start.elapsed().as_secs());
-    let folder = Folder::take(&paths.target.join(settings.name))?;
+    let folder = Folder::lock(&paths.target.join(settings.name))?;
     if let Some(url) = &settings.endpoint {
         check_reachable(url)?;
     }
@@ -138,7 +138,7 @@ pub(crate) fn up(paths: &Paths, settings: &Settings) -> Result<Up> {
         folder: &folder.path,
     };
     let stack = deployed.into_stack()?;
-    Ok(Up { stack, _simulators: simulators, _emulator: emulator, _folder: folder })
+    Ok(RunningStack { stack, _simulators: simulators, _emulator: emulator, _folder: folder })
 }
 
 /// The running simulators of a stack.
@@ -168,7 +168,7 @@ impl Simulators {
     }
 }
 
-/// Everything from which the addresses and credentials of a deployed stack are collected.
+/// Parts of a deployed stack, from which [`Stack`] collects its addresses and credentials.
 struct Deployed<'a> {
     /// Outputs of the CloudFormation stack.
     outputs: &'a BTreeMap<String, String>,
@@ -232,8 +232,8 @@ impl Deployed<'_> {
     }
 }
 
-/// Checks that the given emulator accepts connections. An unreachable emulator is thus reported
-/// before the build, which takes minutes.
+/// Checks that the emulator at `url` accepts connections. The check comes before the build, so that
+/// an unreachable emulator is reported at once and not after minutes.
 fn check_reachable(url: &str) -> Result<()> {
     let parsed: Url = url.parse().with_context(|| format!("{url} is no URL"))?;
     let addresses =

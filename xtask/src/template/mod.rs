@@ -121,8 +121,8 @@ impl Template {
         routes.map(|(method, path)| format!("{method} {path}")).collect()
     }
 
-    /// Returns the logical id of the resource that a value names. The value is a reference or,
-    /// where a reference to a state machine would be circular, an ARN that is built from its name.
+    /// Returns the logical id of the resource that a value names. The value is a reference, or the
+    /// ARN of a state machine that is built from its name, where a reference would be circular.
     pub(crate) fn referenced_resource<'a>(&'a self, value: &'a Value) -> Option<&'a str> {
         let named_machine = || {
             let (_, name) = value["Fn::Sub"].as_str()?.rsplit_once(":stateMachine:")?;
@@ -134,7 +134,7 @@ impl Template {
 
     /// Returns the maximum of a number in the template: the number itself, or the `MaxValue` of the
     /// parameter that it refers to.
-    pub(crate) fn at_most(&self, value: &Value) -> Option<u64> {
+    pub(crate) fn maximum_of(&self, value: &Value) -> Option<u64> {
         value.as_u64().or_else(|| {
             let parameter = value["Ref"].as_str()?;
             self.0["Parameters"][parameter]["MaxValue"].as_u64()
@@ -235,7 +235,7 @@ mod tests {
         assert!(template.routes().contains("GET /v1/download/subscribe/{jobId}"));
         let upload = template.resource("UploadFunction").unwrap();
         assert_eq!(upload.binary(), "upload");
-        assert_eq!(template.at_most(upload.property("Timeout")), Some(900));
+        assert_eq!(template.maximum_of(upload.property("Timeout")), Some(900));
         assert_eq!(upload.property_or_global("Runtime"), "provided.al2023");
     }
 }

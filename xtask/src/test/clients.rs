@@ -95,7 +95,8 @@ fn make_clients(paths: &Paths, generator: &Tools, node: &Path) -> PathBuf {
     folder
 }
 
-/// Generates the sources of a client. Copies the program that uses them into the client's folder.
+/// Generates the sources of a client. If the project has a program that uses them, copies it into
+/// the client's folder.
 fn generate(paths: &Paths, generator: &Tools, client: &Client, client_folder: &Path) -> Result<()> {
     let output = client_folder.join(client.output);
     for folder in [&output, &client_folder.join("out")] {
@@ -114,11 +115,11 @@ fn generate(paths: &Paths, generator: &Tools, client: &Client, client_folder: &P
     command.args(client.options);
     process::run_quietly(&mut command, &client_folder.join("generate.log"))
         .with_context(|| format!("the client for {} could not be generated", client.folder))?;
-    let programs = paths.root.join("tests/clients").join(client.folder);
-    if !programs.exists() {
+    let program_folder = paths.root.join("tests/clients").join(client.folder);
+    if !program_folder.exists() {
         return Ok(());
     }
-    for entry in fs::read_dir(programs)? {
+    for entry in fs::read_dir(program_folder)? {
         let entry = entry?;
         fs::copy(entry.path(), client_folder.join(entry.file_name()))?;
     }
@@ -146,8 +147,8 @@ fn build_typescript(paths: &Paths, node: &Path, client_folder: &Path) -> Result<
         .context("the client for TypeScript does not compile")
 }
 
-/// Compiles the client and its program, with the lock file of the workspace, so that they use the
-/// same versions of dependencies.
+/// Compiles the client and its program. They use the lock file of the workspace, so that their
+/// dependencies have the same versions.
 fn build_rust(paths: &Paths, client_folder: &Path) -> Result<()> {
     fs::copy(paths.root.join("Cargo.lock"), client_folder.join("Cargo.lock"))?;
     let mut build = cargo(paths);

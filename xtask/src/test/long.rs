@@ -25,7 +25,7 @@ struct Part {
     place: Place,
 }
 
-/// Location of a part's tests.
+/// Where the tests of a part are.
 enum Place {
     /// A test binary that needs no deployed system.
     Binary(&'static str),

@@ -18,7 +18,7 @@ use comfy_table::Table;
 use comfy_table::presets::UTF8_FULL_CONDENSED;
 
 use self::header::{Mutant, TestName};
-use self::run::Builds;
+use self::run::TestCompiler;
 use self::scratch::Scratch;
 use self::verdict::Verdict;
 use super::step::Counts;
@@ -39,17 +39,18 @@ pub(crate) fn run(paths: &Paths, filter: Option<&str>) -> Result<Counts> {
         return Ok(Counts::default());
     }
     let scratch = Scratch::prepare(paths)?;
-    // The packages are those of all mutants, not only of the selected ones. The set of packages
-    // determines the features of the dependencies, so another set would compile them again.
-    let builds = Builds::new(&scratch, &all)?;
+    // The compiler gets all mutants, not only the selected ones. The packages of their tests
+    // determine the features of the dependencies. With other packages, cargo would compile the
+    // dependencies again.
+    let compiler = TestCompiler::new(&scratch, &all)?;
     let start = Instant::now();
     let tests: Vec<_> = selected.iter().flat_map(|mutant| &mutant.caught_by).collect();
-    let durations = measure_baseline(&builds, &tests)?;
+    let durations = measure_baseline(&compiler, &tests)?;
     println!("{} mutants; without them their tests pass ({} s)", selected.len(), seconds(start));
     let mut results = Vec::new();
     for mutant in selected {
         let start = Instant::now();
-        let verdict = test_mutant(&scratch, &builds, &durations, mutant)?;
+        let verdict = test_mutant(&scratch, &compiler, &durations, mutant)?;
         println!("{}: {verdict} ({} s)", mutant.name, seconds(start));
         if verdict != Verdict::Caught {
             println!("  what is wrong: {}\n  breaks: {}", mutant.mistake, mutant.breaks);
@@ -81,16 +82,16 @@ fn read(paths: &Paths) -> Result<Vec<Mutant>> {
 
 /// Runs each test with the correct code and returns the durations. A failure is an error, because a
 /// test that fails with the correct code would seem to catch every mutant.
-fn measure_baseline(builds: &Builds<'_>, tests: &[&TestName]) -> Result<Durations> {
+fn measure_baseline(compiler: &TestCompiler<'_>, tests: &[&TestName]) -> Result<Durations> {
     let executables =
-        builds.build(tests).context("the tests do not compile, even without any mutant")?;
+        compiler.compile(tests).context("the tests do not compile, even without any mutant")?;
     let mut durations = Durations::new();
     for test in tests {
         if !durations.contains_key(*test) {
             let start = Instant::now();
             let result = executables.run(test, run::BASELINE_TIMEOUT)?;
-            if let Some(problem) = result.baseline_problem() {
-                bail!("without any mutant, {test} {problem}: fix that first");
+            if let Some(failure) = result.baseline_failure() {
+                bail!("without any mutant, {test} {failure}: fix that first");
             }
             durations.insert((*test).clone(), start.elapsed());
         }
@@ -101,7 +102,7 @@ fn measure_baseline(builds: &Builds<'_>, tests: &[&TestName]) -> Result<Duration
 /// Applies one mutant to the copy, runs its tests and restores the copy.
 fn test_mutant(
     scratch: &Scratch,
-    builds: &Builds<'_>,
+    compiler: &TestCompiler<'_>,
     durations: &Durations,
     mutant: &Mutant,
 ) -> Result<Verdict> {
@@ -111,7 +112,7 @@ fn test_mutant(
         Err(message) => return Ok(Verdict::Broken(format!("it does not apply: {message}"))),
     };
     let tests: Vec<_> = mutant.caught_by.iter().collect();
-    let executables = match builds.build(&tests) {
+    let executables = match compiler.compile(&tests) {
         Ok(executables) => executables,
         Err(error) => return Ok(Verdict::Broken(format!("it does not compile: {error:#}"))),
     };

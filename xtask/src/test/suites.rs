@@ -43,7 +43,7 @@ pub(crate) fn build(paths: &Paths) -> Result<()> {
     process::run(cargo(paths).args(["test", "--workspace", "--no-run", "--quiet"]))
 }
 
-/// Prints the outcome of every known fault of the upload.
+/// Simulates every known fault during an upload and prints the outcomes.
 pub(crate) fn faults(paths: &Paths) -> Result<()> {
     let test = ["test", "--package", "docferry-graph", "--test", "faults", "--", "--nocapture"];
     process::run(cargo(paths).args(test))
@@ -81,7 +81,7 @@ pub(crate) fn run(
     if !success && counts.failed == 0 {
         bail!("the tests did not run");
     }
-    // A filter may match no test of this suite.
+    // With a filter, a suite without a matching test is not an error.
     if filter.is_none() && counts.passed + counts.failed == 0 {
         bail!("no test was run");
     }

@@ -9,7 +9,7 @@ use super::step::Counts;
 use super::{clients, suites};
 use crate::extras;
 use crate::paths::Paths;
-use crate::stack::{self, FileGuard, Settings, Up};
+use crate::stack::{self, FileGuard, RunningStack, Settings};
 use crate::tools::Tools;
 
 pub(crate) fn run(paths: &Paths, tools: &Tools, filter: Option<&str>) -> Result<Counts> {
@@ -22,7 +22,7 @@ pub(super) struct System {
     // Fields are dropped in this order. The file with the addresses is removed first, so that it
     // never describes a system that has stopped.
     _address_file: FileGuard,
-    _up: Up,
+    _up: RunningStack,
 }
 
 impl System {

@@ -18,6 +18,7 @@ use crate::{output, watch};
 struct CancelResult<'a> {
     #[serde(flatten)]
     id: TransferOrJobId<'a>,
+    /// `asked`, `completed`, `stopped` or `failed`.
     outcome: &'static str,
     #[serde(skip_serializing_if = "Option::is_none")]
     message: Option<String>,
@@ -191,7 +192,7 @@ fn summarize(status: &impl StatusDocument) -> StatusSummary {
     }
 }
 
-/// Prints the status of a transfer or job after the cancel request.
+/// Prints the status of a transfer or job after the cancel request, and returns its exit code.
 fn report(id: TransferOrJobId<'_>, status: &StatusSummary, json: bool) -> Result<Exit, CliError> {
     let (exit, outcome, description) = match status.state {
         TransferState::Running => (

@@ -90,6 +90,7 @@ async fn send_and_watch(
             }
             Err(failure) => {
                 exit = exit.max(Exit::from(&failure.error));
+                // Only a refusal is about this one document. Any other error would repeat itself.
                 let is_fatal = !matches!(failure.error, ClientError::Rejected { .. });
                 report_failure(args, &request, failure, json)?;
                 if is_fatal {
@@ -137,7 +138,8 @@ async fn send(client: &Client, args: &Send, request: &Request) -> Result<Accepte
     let call = || client.upload_once(&transfer, key);
     let result = retry_while(is_transient, &options, call, notify).await;
     result.map_err(|error| {
-        // The service validates a body before it records anything, so each try was refused.
+        // The service validates a request before it records anything. An invalid request is
+        // therefore not accepted by any try.
         let is_refused =
             matches!(error, ClientError::Rejected { status: 400 | 413 | 415 | 422, .. });
         let may_be_accepted = !is_refused && (may_be_accepted || error.may_have_taken_effect());

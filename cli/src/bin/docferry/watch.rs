@@ -20,13 +20,13 @@ use crate::output;
 /// JSON line about a transfer or job whose status is not known.
 #[derive(Debug, serde::Serialize)]
 #[serde(rename_all = "camelCase")]
-struct NotWatched<'a> {
+struct UnknownStatus<'a> {
     #[serde(flatten)]
     id: TransferOrJobId<'a>,
     problem: Problem,
 }
 
-impl<'a> NotWatched<'a> {
+impl<'a> UnknownStatus<'a> {
     /// Describes a watch whose timeout expired before the service responded.
     fn without_response(id: TransferOrJobId<'a>) -> Self {
         let detail =
@@ -53,7 +53,7 @@ impl<'a> TransferOrJobId<'a> {
 }
 
 /// Result of watching a transfer or a job.
-pub(crate) enum Ended {
+pub(crate) enum WatchResult {
     Transfer(Result<Outcome, ClientError>),
     Job(Result<Outcome<JobStatus>, ClientError>),
 }
@@ -108,44 +108,45 @@ pub(crate) async fn run(
         let is_job =
             match retry_transient(&options, || client.is_job(id), output::print_retry).await {
                 Ok(is_job) => is_job,
-                Err(error) => return Ended::Transfer(Err(error)),
+                // The kind of the id is not known. The error is reported as that of a transfer.
+                Err(error) => return WatchResult::Transfer(Err(error)),
             };
         let observer = display.observer(id, None);
         if is_job {
-            Ended::Job(watch_job(client, id, &options, &*observer).await)
+            WatchResult::Job(watch_job(client, id, &options, &*observer).await)
         } else {
-            Ended::Transfer(watch(client, id, &options, &*observer).await)
+            WatchResult::Transfer(watch(client, id, &options, &*observer).await)
         }
     });
     let mut exit = Exit::Completed;
-    for (id, ended) in ids.iter().zip(join_all(watches).await) {
-        exit = exit.max(match &ended {
-            Ended::Transfer(Ok(outcome)) => (exit_rules.transfer)(outcome),
-            Ended::Job(Ok(outcome)) => (exit_rules.job)(outcome),
-            Ended::Transfer(Err(error)) | Ended::Job(Err(error)) => error.into(),
+    for (id, result) in ids.iter().zip(join_all(watches).await) {
+        exit = exit.max(match &result {
+            WatchResult::Transfer(Ok(outcome)) => (exit_rules.transfer)(outcome),
+            WatchResult::Job(Ok(outcome)) => (exit_rules.job)(outcome),
+            WatchResult::Transfer(Err(error)) | WatchResult::Job(Err(error)) => error.into(),
         });
-        report(id, ended, json)?;
+        report(id, result, json)?;
     }
     Ok(exit)
 }
 
 /// Prints the end of a transfer or job.
-fn report(id: &str, ended: Ended, json: bool) -> Result<(), CliError> {
-    let (error, watched_id) = match ended {
-        Ended::Transfer(Ok(outcome)) => {
-            let no_response = NotWatched::without_response(TransferOrJobId::Transfer(id));
+fn report(id: &str, result: WatchResult, json: bool) -> Result<(), CliError> {
+    let (error, watched_id) = match result {
+        WatchResult::Transfer(Ok(outcome)) => {
+            let no_response = UnknownStatus::without_response(TransferOrJobId::Transfer(id));
             return report_outcome(id, &outcome, &no_response, transfer_line, json);
         }
-        Ended::Job(Ok(outcome)) => {
-            let no_response = NotWatched::without_response(TransferOrJobId::Job(id));
+        WatchResult::Job(Ok(outcome)) => {
+            let no_response = UnknownStatus::without_response(TransferOrJobId::Job(id));
             return report_outcome(id, &outcome, &no_response, job_line, json);
         }
-        Ended::Transfer(Err(error)) => (error, TransferOrJobId::Transfer(id)),
-        Ended::Job(Err(error)) => (error, TransferOrJobId::Job(id)),
+        WatchResult::Transfer(Err(error)) => (error, TransferOrJobId::Transfer(id)),
+        WatchResult::Job(Err(error)) => (error, TransferOrJobId::Job(id)),
     };
     if json {
         let problem = error.to_problem();
-        output::print_json(&NotWatched { id: watched_id, problem })?;
+        output::print_json(&UnknownStatus { id: watched_id, problem })?;
     }
     let subject = match watched_id {
         TransferOrJobId::Transfer(_) => "transfer",
@@ -158,7 +159,7 @@ fn report(id: &str, ended: Ended, json: bool) -> Result<(), CliError> {
 fn report_outcome<S: StatusDocument + serde::Serialize>(
     id: &str,
     outcome: &Outcome<S>,
-    no_response: &NotWatched<'_>,
+    no_response: &UnknownStatus<'_>,
     format_line: fn(&S, &str) -> String,
     json: bool,
 ) -> Result<(), CliError> {

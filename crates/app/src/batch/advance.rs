@@ -33,7 +33,8 @@ pub async fn cancel_batch<P: SlotAdapters<Store: Store>>(
     if scheduler.store.cancel_batch(id, owner, due).await?.is_none() {
         return Ok(false);
     }
-    let _sweep_goes_on = advance_batch(scheduler, record_ttl, id).await?;
+    // If the batch has to wait, the sweeper advances it later.
+    let _outcome = advance_batch(scheduler, record_ttl, id).await?;
     Ok(true)
 }
 

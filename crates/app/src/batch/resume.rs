@@ -34,14 +34,14 @@ pub(crate) async fn resume_documents<P: SlotAdapters<Store: Store>>(
 ) -> Result<StepOutcome<()>, TaskError> {
     let (store, now) = (scheduler.store, scheduler.clock.now());
     let purge_at = saturating_add(batch.retain_until.unwrap_or(now), record_ttl);
-    let mut unsettled = 0_usize;
+    let mut unsettled_documents = 0_usize;
     let mut pages = std::pin::pin!(pages(store, batch));
     while let Some(page) = pages.try_next().await? {
         let restarted: Vec<Transfer> = stream::iter(page)
             .map(|document| restart(store, batch, document, purge_at, now))
             .buffer_unordered(PARALLEL_RESTARTS)
             .try_filter_map(|resumed| {
-                unsettled += usize::from(matches!(resumed, ResumeResult::Unsettled));
+                unsettled_documents += usize::from(matches!(resumed, ResumeResult::Unsettled));
                 std::future::ready(Ok(match resumed {
                     ResumeResult::Restarted(transfer) => Some(*transfer),
                     ResumeResult::Unchanged | ResumeResult::Unsettled => None,
@@ -54,7 +54,7 @@ pub(crate) async fn resume_documents<P: SlotAdapters<Store: Store>>(
             enqueue(scheduler, &restarted).await?;
         }
     }
-    if unsettled > 0 {
+    if unsettled_documents > 0 {
         return Ok(StepOutcome::RetryLater { reason: RetryReason::CleanupUnfinished });
     }
     store.mark_documents_resumed(&batch.batch_id, batch.retries).await?;
@@ -67,7 +67,8 @@ enum ResumeResult {
     Restarted(Box<Transfer>),
     /// The document keeps its delivery, or was already restarted.
     Unchanged,
-    /// The last run of the document is not cleaned up yet, or its record has changed.
+    /// The document cannot run again yet: its last run is not cleaned up, or its record has
+    /// changed.
     Unsettled,
 }
 

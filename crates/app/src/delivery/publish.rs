@@ -36,7 +36,7 @@ const MAX_PARTS: u64 = 10_000;
 #[derive(Debug, Clone, Copy)]
 pub struct PublishSettings {
     /// Size of a part in bytes, at least 5 MiB. A document that is not larger is written with a
-    /// single PUT. Parts are larger in a document that would have more than 10,000 of them.
+    /// single PUT. If a document would need more than 10,000 parts, its parts are larger.
     pub part_bytes: u64,
     /// Number of parts copied in parallel, each of which is held in memory.
     pub parallel_parts: usize,

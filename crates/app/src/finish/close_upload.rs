@@ -66,7 +66,7 @@ pub(super) async fn close_upload<P: FinishAdapters>(
         };
         // The record is deleted only now. If the check is interrupted before, the record still
         // shows that a session existed.
-        drop_record(ports, task, session).await?;
+        delete_record(ports, task, session).await?;
         Ok::<_, TaskError>(StepOutcome::Done(unverified))
     };
     // A permanent failure, or a failure that lasts beyond the deadline, does not prevent the
@@ -96,7 +96,7 @@ pub(super) async fn close_session<P: FinishAdapters>(
     if let Some(record) = &session {
         delete_at_drive(ports, task, record).await?;
     }
-    drop_record(ports, task, session).await
+    delete_record(ports, task, session).await
 }
 
 /// Deletes a session at the drive.
@@ -114,7 +114,7 @@ async fn delete_at_drive<P: FinishAdapters>(
 }
 
 /// Deletes the record of a session.
-async fn drop_record<P: FinishAdapters>(
+async fn delete_record<P: FinishAdapters>(
     ports: &FinishPorts<'_, P>,
     task: &TaskInput,
     session: Option<SessionRecord>,
@@ -189,10 +189,9 @@ async fn record_if_delivered<P: FinishAdapters>(
     }
 }
 
-/// Returns the numbers of the names that the document may have at the destination, for
-/// [`find_all_numbered`]. Without numbering, the document can only have its own name (number 0).
-/// With numbering, it can have the name that was tried last, an earlier name, or a later name that
-/// the service has chosen.
+/// Returns the range of numbers for [`find_all_numbered`], which also looks up the names before the
+/// range. Without numbering, the document can only have its own name (number 0). With numbering, it
+/// can have the name that was tried last, an earlier name, or a later name that the service chose.
 fn candidate_numbers(checkpoint: Option<&Checkpoint>) -> Range<u32> {
     match checkpoint {
         Some(stored) if stored.numbering => stored.number..u32::MAX,

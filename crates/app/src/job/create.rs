@@ -8,7 +8,7 @@ use docferry_domain::slots::Priority;
 use docferry_domain::transfer::{NewTransfer, Target};
 use jiff::Timestamp;
 
-use super::idempotency::{Wanted, first_accepted_job, record_idempotent};
+use super::idempotency::{NewRecord, first_accepted_job, record_idempotent};
 use super::types::{AcceptedJob, IdempotencyKey, JobRejection, JobSettings};
 use crate::TaskError;
 use crate::batch::NewBatch;
@@ -73,7 +73,7 @@ fn build_record(
     mut documents: Vec<(ObjectGuid, Option<FileId>)>,
     job: &AcceptedJob,
     now: Timestamp,
-) -> Wanted {
+) -> NewRecord {
     let NewJob { owner, on_behalf_of, target, priority, on_item_error, callback, .. } = new;
     let retain_until = Some(job.retain_until);
     if new.is_single
@@ -89,9 +89,9 @@ fn build_record(
             retain_until,
             callback,
         };
-        return Wanted::One(Box::new(new_transfer(settings, job.job_id.clone(), request, now)));
+        return NewRecord::One(Box::new(new_transfer(settings, job.job_id.clone(), request, now)));
     }
-    Wanted::Many(Box::new(NewBatch {
+    NewRecord::Many(Box::new(NewBatch {
         owner,
         on_behalf_of,
         documents,

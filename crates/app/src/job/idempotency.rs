@@ -33,12 +33,12 @@ pub async fn initiate_idempotent<P: SlotAdapters<Store: Store>>(
     let now = scheduler.clock.now();
     let job =
         AcceptedJob { job_id: new_id(now), retain_until: saturating_add(now, settings.record_ttl) };
-    let new_record = Wanted::One(Box::new(new_transfer(settings, job.job_id.clone(), new, now)));
+    let new_record = NewRecord::One(Box::new(new_transfer(settings, job.job_id.clone(), new, now)));
     record_idempotent(scheduler, settings, &new_record, Some(idempotency_key), &job).await
 }
 
 /// The record that a request creates: a transfer or a batch.
-pub(super) enum Wanted {
+pub(super) enum NewRecord {
     One(Box<Transfer>),
     Many(Box<NewBatch>),
 }
@@ -48,7 +48,7 @@ pub(super) enum Wanted {
 pub(super) async fn record_idempotent<P: SlotAdapters<Store: Store>>(
     scheduler: &SlotScheduler<'_, P>,
     settings: InitiateSettings,
-    new_record: &Wanted,
+    new_record: &NewRecord,
     idempotency_key: Option<&IdempotencyKey>,
     job: &AcceptedJob,
 ) -> Result<AcceptedJob, JobRejection> {
@@ -122,16 +122,16 @@ async fn first_response(
 async fn record<P: SlotAdapters<Store: Store>>(
     scheduler: &SlotScheduler<'_, P>,
     settings: InitiateSettings,
-    new_record: &Wanted,
+    new_record: &NewRecord,
     job: &AcceptedJob,
     request: Option<&IdempotencyRecord>,
 ) -> Result<Option<IdempotencyRecord>, TaskError> {
     Ok(match new_record {
-        Wanted::One(transfer) => match scheduler.create_transfer(transfer, request).await? {
+        NewRecord::One(transfer) => match scheduler.create_transfer(transfer, request).await? {
             CreateResult::AlreadyExists(earlier_record) => Some(earlier_record),
             CreateResult::Done | CreateResult::SlotsChanged => None,
         },
-        Wanted::Many(batch) => {
+        NewRecord::Many(batch) => {
             let (id, many) = (job.job_id.clone(), (**batch).clone());
             match initiate_batch(scheduler, settings, id, many, request).await? {
                 CreateBatchResult::Created(_) => None,

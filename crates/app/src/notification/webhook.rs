@@ -47,6 +47,7 @@ impl WebhookSettings {
         if tries >= self.most_tries {
             return Duration::ZERO;
         }
+        // Each pause is four times as long as the one before, which is two doublings.
         let doublings = tries.saturating_sub(1).saturating_mul(2).min(30);
         let whole = self.first_pause.saturating_mul(1 << doublings).min(self.longest_pause);
         let half = whole / 2;
@@ -86,10 +87,10 @@ pub enum NotificationResult {
 /// Notifies a receiver of the end of a job. If that fails, makes the queue redeliver the message
 /// after a pause.
 ///
-/// The job itself is never affected by a failing receiver. An address that may not be called is
-/// retried like a receiver that does not answer, because its name may resolve to another
-/// address later. In the end such a message reaches the dead-letter queue, where operators see
-/// it.
+/// A failing receiver never affects the job. A receiver whose address docferry may not call is
+/// retried like a receiver that does not answer, because its host name may resolve to another
+/// address later. After the last try, the message reaches the dead-letter queue, where operators
+/// see it.
 pub async fn notify_receiver(
     receiver: &impl WebhookReceiver,
     redelivery: &impl Redelivery,

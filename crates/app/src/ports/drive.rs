@@ -94,8 +94,8 @@ pub struct UploadSession {
 /// Status of an open session.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct SessionStatus {
-    /// The first missing range. `None` when the drive reports no range, which does not tell
-    /// whether the file is complete: look the destination up.
+    /// The first missing range. `None` when the drive reports no range. The file may or may not be
+    /// complete then, so look the destination up.
     pub next: Option<ExpectedRange>,
 }
 
@@ -149,7 +149,7 @@ pub enum DriveError {
     Ambiguous(#[source] Cause),
     /// The call had no effect, but may succeed when it is repeated. Examples are a rejected read,
     /// and a path that was not found although the recipient has a drive.
-    #[error("the drive did not do it")]
+    #[error("the drive did not carry out the request")]
     NoEffect {
         /// Failure code of the transfer if all repetitions fail as well.
         final_code: FailureCode,

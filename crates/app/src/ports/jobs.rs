@@ -92,7 +92,7 @@ pub struct JobPosition {
 }
 
 /// History of the jobs of each owner. The history includes transfers that were requested through
-/// the viewer's contract. It does not list the documents of a batch separately.
+/// the HTTP API of the court viewer. It does not list the documents of a batch separately.
 pub trait History: Send + Sync {
     /// Returns at most `limit` jobs of `owner` that are older than `before`, newest first, and
     /// the position at which to continue; `None` at the end.

@@ -1,7 +1,7 @@
 //! Ports: traits through which the use cases reach outside systems.
 //!
-//! Ports are named by role; implementations are named by technology. Error variants are cut by
-//! how the caller has to react. No error text holds a URL, a name, an address or a token.
+//! Ports are named by role; implementations are named by technology. Error variants differ in
+//! how the caller has to react. No error text contains a URL, a name, an address or a token.
 
 mod adapters;
 mod artifacts;

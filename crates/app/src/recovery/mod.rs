@@ -175,12 +175,12 @@ impl<P: FinishAdapters> Sweeper<'_, P> {
             }
             self.swept.seen += 1;
             let removed = async {
+                // If the retention was extended meanwhile, this call reschedules the item.
                 if ports.store.expire_artifact(&key, ports.clock.now()).await? {
                     remove(ports.store, ports.artifacts, &key).await?;
                 }
                 Ok::<_, TaskError>(())
             };
-            // If the retention was extended meanwhile, `expire_artifact` has rescheduled the item.
             if let Err(error) = removed.await {
                 self.swept.failed += 1;
                 tracing::warn!(error.code = error.code.as_str(), "download not removed");
@@ -205,6 +205,7 @@ impl<P: FinishAdapters> Sweeper<'_, P> {
     async fn record_result(&mut self, item: &WorkItem, result: Result<ItemResult, TaskError>) {
         self.swept.seen += 1;
         let next_check = match result {
+            // Queueing the transfer has also set the time of its next check.
             Ok(ItemResult::Queued) => return,
             Ok(ItemResult::Unchanged { next_check }) => next_check,
             Ok(ItemResult::Started) => {

@@ -38,7 +38,7 @@ impl<P: FinishAdapters> Sweeper<'_, P> {
             if has_to_end {
                 return self.end_transfer(transfer, None).await;
             }
-            // No execution has begun that could have died. The transfer is queued again, because
+            // The transfer has no execution yet that could have died. It is queued again, because
             // its queue entry may be missing.
             return match store.enqueue(transfer, ending_time).await {
                 Ok(()) => Ok(ItemResult::Queued),

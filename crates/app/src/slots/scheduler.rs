@@ -22,7 +22,7 @@ use crate::time::saturating_add;
 /// Maximum optimistic-lock retries. The sweeper fills free slots every minute anyway.
 const MAX_CONFLICTS: u32 = 8;
 
-/// Queue entries read at once.
+/// Number of queue entries that are read at once.
 const QUEUE_PAGE: usize = 100;
 
 /// Delay after which `sweep` checks a transfer that was granted a slot: the process that
@@ -124,8 +124,8 @@ impl<P: SlotAdapters> SlotScheduler<'_, P> {
         Ok(granted)
     }
 
-    /// Returns a scheduler that grants no slots. A later call of this scheduler grants the slots
-    /// that were freed in the meantime.
+    /// Returns a scheduler that grants no slots. Freed slots stay free until the original scheduler
+    /// grants them.
     pub(crate) fn deferred(&self) -> Self {
         let Self { store, workflow, clock, .. } = *self;
         Self { store, workflow, clock, limits: PoolLimits::new(0, 0).into() }

@@ -28,8 +28,8 @@ const LARGEST_DOCUMENT_BYTES: u64 = 250_000_000_000;
 /// Length of the longest permitted key of an S3 object, in bytes.
 const LONGEST_KEY_BYTES: usize = 1024;
 
-/// Retention of the file names that the documents of a batch have reserved. It is longer than the
-/// last retry of the batch may run.
+/// Retention of the file names that the documents of a batch have reserved. The last retry of the
+/// batch ends earlier.
 const NAME_TTL: SignedDuration = SignedDuration::from_hours(30 * 24);
 
 /// Ports of [`push`].
@@ -67,6 +67,7 @@ pub async fn push<P: PushAdapters>(
     set_current(transfer.trace.as_ref());
     let stop_code = ensure_active(&transfer, task.execution_number, clock.now()).err();
     if let Some(code) = stop_code {
+        // A canceled transfer pushes once more to learn the key of an earlier push.
         let has_to_push = code == FailureCode::Canceled && may_have_unnamed_push(&transfer);
         if !has_to_push {
             return Err(code.into());
@@ -106,6 +107,7 @@ pub async fn push<P: PushAdapters>(
             return Err(error.into());
         }
     };
+    // The object of this push may arrive under this key even if the push is not recorded.
     let owed_key = LateArrivalKey { key: response.filename.clone(), requested_at };
     let times = PushTimes { requested_at, asked_at, pushed_at: clock.now() };
     let usable_source = match validate(&transfer, response, times, rules) {
@@ -232,7 +234,8 @@ struct PushTimes {
     pushed_at: Timestamp,
 }
 
-/// Validates the source's response, and returns what the record of the transfer stores of it.
+/// Validates the source's response, and converts it to the form in which the record of the transfer
+/// stores it.
 fn validate(
     transfer: &Transfer,
     response: SourceAnswer,

@@ -95,6 +95,13 @@ pub async fn effect_index(effect: &str) -> usize {
     world.effects().iter().position(|name| *name == effect).unwrap()
 }
 
+/// Ends the current execution of a transfer without ending the transfer.
+pub fn kill_execution(world: &World, task: &TaskInput) {
+    let name = format!("{}-{}", task.transfer_id, task.execution_number);
+    world.state().running.remove(&name);
+    world.state().closed.insert(name);
+}
+
 /// Reads the record of the transfer.
 pub async fn record(world: &World, task: &TaskInput) -> Transfer {
     use docferry_app::ports::TransferStore as _;
@@ -125,13 +132,14 @@ pub async fn assert_invariants_with_orphans(
         assert_eq!(files[0].bytes, expected, "{context}: the bytes differ from the source");
         assert!(transfer.delivery.is_some(), "{context}");
     }
-    assert!(state.drive.open_sessions() <= orphans, "{context}: a session is left");
+    assert!(state.drive.open_sessions() <= orphans, "{context}: an upload session is open");
     assert!(state.objects.is_empty(), "{context}: the exchange bucket is not empty");
     let (held, queued) = world.store().held_and_queued();
     assert_eq!((held, queued), (0, 0), "{context}: a slot is held or a transfer is queued");
 }
 
-/// Checks invariants I1, I3, I4, I5 and I9 of all transfers once all work has ended.
+/// Checks invariants I1, I3, I4, I5 and I9 of `docs/SEMANTICS.md` for all transfers. All work must
+/// have ended.
 pub async fn assert_final_invariants(world: &World, context: &str) {
     let transfers = world.store().transfers();
     let state = world.state();
@@ -160,10 +168,10 @@ pub async fn assert_final_invariants(world: &World, context: &str) {
     );
     // If the response of the source to a push was lost, the key of its object is unknown. The
     // lifecycle rule of the bucket removes such an object.
-    let key_is_unknown =
+    let may_have_unknown_key =
         |transfer: &Transfer| transfer.source.is_none() && transfer.started_at.is_some();
     assert!(
-        state.objects.is_empty() || transfers.iter().any(key_is_unknown),
+        state.objects.is_empty() || transfers.iter().any(may_have_unknown_key),
         "{context}: the exchange bucket is not empty"
     );
     for transfer in &transfers {
@@ -193,7 +201,7 @@ pub async fn assert_final_invariants(world: &World, context: &str) {
         world.store().keys_in_use(state.now).is_empty(),
         "{context}: an exchange key is in use"
     );
-    assert_eq!(store.open_sessions(), 0, "{context}: a session is stored");
+    assert_eq!(store.open_sessions(), 0, "{context}: the URL of a session is still stored");
     assert!(store.unsent_outcomes().is_empty(), "{context}: an outcome is unsent");
     assert!(store.stored_notifications().is_empty(), "{context}: a notification is unsent");
 }

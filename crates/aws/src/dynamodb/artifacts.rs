@@ -176,7 +176,8 @@ impl ArtifactStore for DynamoTransferStore {
         // `retainUntil`, `dueAt` already is the end of the retention.
         if let Some(until) = item.get(RETAIN) {
             let rescheduled = ConditionalUpdate::default()
-                .when(format!("#{RETAIN} = :{DUE}"))
+                .when(format!("#{RETAIN} = :until"))
+                .value("until", until.clone())
                 .set(DUE, until.clone());
             if let Err(failure) = table.update(artifact_key(key), rescheduled).await {
                 failure.current_item()?;

@@ -29,7 +29,7 @@ use super::items::{
 use super::table::Table;
 use super::{history_index, idempotency, notifications};
 
-/// Highest number of a document in a batch.
+/// Highest number of a document in a batch: sort keys have four digits for the number.
 const LAST_DOCUMENT: u16 = 9999;
 
 /// Parses the items of a batch. Returns the batch, its counts and its documents, or `None` if the
@@ -51,8 +51,8 @@ fn read_partition(
 /// Parses a batch. Fails if the item has a newer schema than this version knows.
 pub(super) fn read_batch(item: Item) -> Result<Batch, StoreError> {
     let batch: Batch =
-        serde_dynamo::aws_sdk_dynamodb_1::from_item(item).map_err(|_| corrupt("bundle"))?;
-    if batch.schema_version > SCHEMA_VERSION { Err(corrupt("bundle")) } else { Ok(batch) }
+        serde_dynamo::aws_sdk_dynamodb_1::from_item(item).map_err(|_| corrupt("batch"))?;
+    if batch.schema_version > SCHEMA_VERSION { Err(corrupt("batch")) } else { Ok(batch) }
 }
 
 fn read_counts(item: &Item) -> BatchCounts {
@@ -106,7 +106,7 @@ impl BatchStore for DynamoTransferStore {
     ) -> Result<CreateResult, StoreError> {
         let table = &self.table;
         let id = &batch.batch_id;
-        let item = whole_item(batch, batch_key(id), "bundle")?;
+        let item = whole_item(batch, batch_key(id), "batch")?;
         let item = indexed(item, shard(id), first_check(batch.created_at));
         let item = match batch.retain_until {
             Some(_) => {
@@ -124,11 +124,12 @@ impl BatchStore for DynamoTransferStore {
             actions.push(idempotency::idempotency_action(table, request, batch.created_at)?);
         }
         let Err(failure) = table.transact(&actions).await else { return Ok(CreateResult::Done) };
+        // The second action, if there is one, writes the idempotency record.
         let check = failure.current_item()?.into_iter().nth(1);
         // If there is no record of an earlier request, the first attempt of this same write has
         // created the batch.
         let existing =
-            request.map(|named| idempotency::existing_request(check, named)).transpose()?.flatten();
+            request.map(|own| idempotency::existing_request(check, own)).transpose()?.flatten();
         Ok(idempotency::create_result(existing))
     }
 
@@ -172,11 +173,11 @@ impl BatchStore for DynamoTransferStore {
 
     async fn batch(&self, id: &TransferId) -> Result<Option<(Batch, BatchCounts)>, StoreError> {
         let table = &self.table;
-        let found = read_partition(table.range(partition(id), "BUNDLE", true, "COUNTS", 2).await?)?;
+        let found = read_partition(table.range(partition(id), "BUNDLE", "COUNTS", 2).await?)?;
         Ok(found.map(|(batch, counts, _)| (batch, counts)))
     }
 
-    // The sort keys are in this order: `BUNDLE`, `COUNTS`, `DOC#…`.
+    // The query returns `BUNDLE` and `COUNTS` before the documents, so its limit is higher by 2.
     async fn batch_with_documents(
         &self,
         id: &TransferId,
@@ -184,9 +185,7 @@ impl BatchStore for DynamoTransferStore {
     ) -> Result<Option<(Batch, BatchCounts, Vec<Transfer>)>, StoreError> {
         let table = &self.table;
         let last = document_sort_key(LAST_DOCUMENT);
-        read_partition(
-            table.range(partition(id), "BUNDLE", true, &last, limit.saturating_add(2)).await?,
-        )
+        read_partition(table.range(partition(id), "BUNDLE", &last, limit.saturating_add(2)).await?)
     }
 
     async fn documents(
@@ -197,7 +196,7 @@ impl BatchStore for DynamoTransferStore {
     ) -> Result<Vec<Transfer>, StoreError> {
         let table = &self.table;
         let (first, last) = (document_sort_key(from), document_sort_key(LAST_DOCUMENT));
-        let items = table.range(partition(id), &first, true, &last, limit).await?;
+        let items = table.range(partition(id), &first, &last, limit).await?;
         items.into_iter().map(read_transfer).collect()
     }
 
@@ -258,8 +257,8 @@ impl BatchStore for DynamoTransferStore {
         let table = &self.table;
         let id = &read.batch_id;
         let mut ended = when_in_run(while_active(), read.retries)
-            .when("attribute_not_exists(#resuming) OR #resuming = :not")
-            .value("not", aws_sdk_dynamodb::types::AttributeValue::Bool(false))
+            .when("attribute_not_exists(#resuming) OR #resuming = :false")
+            .value("false", aws_sdk_dynamodb::types::AttributeValue::Bool(false))
             .set("phase", string(outcome.phase().as_str()))
             .set("endedAt", attribute(&ended_at)?)
             .set("failedDocuments", number(counts.failed()))
@@ -268,10 +267,10 @@ impl BatchStore for DynamoTransferStore {
         if let Some(code) = outcome.failure() {
             ended = ended.set("failure", attribute(&Failure { code })?);
         }
-        let retained = ConditionalUpdate::default().set("expiresAt", ttl(purge_at));
+        let expiring_counts = ConditionalUpdate::default().set("expiresAt", ttl(purge_at));
         let mut actions = vec![
             table.update_action(batch_key(id), ended)?,
-            table.update_action(counts_key(id), retained)?,
+            table.update_action(counts_key(id), expiring_counts)?,
         ];
         if let Some(notification) = WebhookNotification::of_batch(read, counts, outcome, ended_at) {
             actions.push(notifications::put_action(table, &notification)?);

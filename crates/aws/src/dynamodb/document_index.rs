@@ -15,7 +15,8 @@ use super::conditional_update::{number, string};
 use super::items::Item;
 use crate::Fault;
 
-/// Maximum number of calls before items that are still unwritten are reported as an error.
+/// Maximum number of calls for one chunk of items. If some of its items are still unwritten after
+/// these calls, the write fails.
 const MAX_TRIES: u32 = 8;
 
 /// Maximum number of items in one BatchWriteItem. Source:
@@ -78,6 +79,7 @@ impl DocumentIndex for DynamoDocumentIndex {
         for chunk in files.chunks(MAX_KEYS) {
             let key = |file: &FileId| Item::from([("fileId".to_owned(), number(file.get()))]);
             let keys = chunk.iter().map(key).collect();
+            // The read is eventually consistent, which costs half as much.
             for item in batch_get::batch_get(&self.client, &self.table, keys, false).await? {
                 known.extend(read_entry(&item));
             }

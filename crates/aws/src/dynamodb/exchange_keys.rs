@@ -43,10 +43,10 @@ impl ExchangeKeyStore for DynamoTransferStore {
         let Some(item) = self.table.get(references_key(key)).await? else {
             return Ok(ExchangeKey::default());
         };
-        let parse = |text: &String| text.parse().map_err(|_| corrupt("outstanding push"));
+        let parse_push = |text: &String| text.parse().map_err(|_| corrupt("outstanding push"));
         let pushes = item.get("outstanding").and_then(|pushes| pushes.as_ss().ok());
         let mut outstanding: Vec<OutstandingPush> =
-            pushes.into_iter().flatten().map(parse).collect::<Result<_, _>>()?;
+            pushes.into_iter().flatten().map(parse_push).collect::<Result<_, _>>()?;
         outstanding.sort();
         let guid = item.get("guid").and_then(|guid| guid.as_s().ok());
         let holder = guid.map(|guid| guid.parse().map_err(|_| corrupt("holder of a key")));
@@ -139,6 +139,7 @@ impl ExchangeKeyStore for DynamoTransferStore {
             let refs = current.as_ref().and_then(|item| item.get("refs")?.as_ss().ok());
             let lessee = current.as_ref().and_then(|item| item.get("releasingBy")?.as_s().ok());
             if refs.is_none() && lessee.is_some_and(|lessee| lessee == id.as_str()) {
+                // Another process of this transfer has already taken the lease. Both now share it.
                 let shared = shared_lease(id, now, until);
                 match remove_reference(table, id, execution_number, key, shared).await? {
                     Removal::Done => return Ok(Release::Last),
@@ -175,6 +176,7 @@ impl ExchangeKeyStore for DynamoTransferStore {
             return Ok(true);
         };
         failure.current_item()?;
+        // If another process of this transfer holds the lease, both share it from now on.
         match self.table.update(references_key(key), shared_lease(id, now, until)).await {
             Ok(_) => Ok(true),
             Err(failure) => failure.current_item().map(|_| false),
@@ -208,9 +210,9 @@ pub(super) fn ttl_time(since: Timestamp) -> Timestamp {
     since.saturating_add(TTL_DELAY).unwrap_or(since)
 }
 
-/// Takes the deletion lease although another process of the same transfer holds it. From then on
-/// the lease is shared. Neither process knows when the other one has deleted the object, so
-/// `mark_released` does not end a shared lease.
+/// Takes the deletion lease that another process of the same transfer holds. From then on the lease
+/// is shared. Neither process knows when the other one has deleted the object, so `mark_released`
+/// does not end a shared lease.
 fn shared_lease(id: &TransferId, now: Timestamp, until: Timestamp) -> ConditionalUpdate {
     ConditionalUpdate::default()
         .set("releasingBy", string(SEVERAL_PROCESSES))

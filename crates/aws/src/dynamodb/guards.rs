@@ -3,8 +3,9 @@
 //! A guard is a [`ConditionalUpdate`] with conditions, to which the caller adds its changes. If
 //! DynamoDB rejects the write, the `ensure_` function that matches the guard derives the error from
 //! the current item: `ensure_active` for executions, `ensure_epoch` for epochs and
-//! `ensure_not_ending` for endings. An execution is one run of the workflow for a transfer. An
-//! epoch is the fencing token of one invocation that owns the upload.
+//! `ensure_not_ending` for endings. An execution is one run of the workflow for a transfer. Its
+//! number is stored in the attribute `attempt`. An epoch is the fencing token of one invocation
+//! that owns the upload.
 
 use docferry_app::ports::{StoreError, WriteError};
 use docferry_domain::phase::Phase;

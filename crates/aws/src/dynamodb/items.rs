@@ -120,9 +120,9 @@ pub(super) fn announcement_key(id: &TransferId) -> Item {
     key(ANNOUNCEMENTS.to_owned(), id.as_str())
 }
 
-/// Key of the pause that applies to all users of a pool.
-pub(super) fn pause_key(pool: &str) -> Item {
-    key(format!("B#{pool}"), "PAUSE")
+/// Key of the pause of a throttle budget, such as `graph`.
+pub(super) fn pause_key(budget: &str) -> Item {
+    key(format!("B#{budget}"), "PAUSE")
 }
 
 /// Key of the number of a caller's requests in one minute.
@@ -155,7 +155,7 @@ fn key(pk: String, sk: &str) -> Item {
 /// Error for an item that this version cannot read or write. The serializer's message is
 /// dropped, because it quotes the values.
 #[derive(Debug, thiserror::Error)]
-#[error("the {0} cannot be read or written by version {SCHEMA_VERSION}")]
+#[error("the {0} cannot be read or written with schema version {SCHEMA_VERSION}")]
 struct Unreadable(&'static str);
 
 /// Error for an item that cannot be read or written. `what` names the kind of item.
@@ -216,7 +216,7 @@ pub(super) fn parse_queue_entry(item: &Item) -> Result<QueueEntry, StoreError> {
         (Some(order), Some(transfer_id), Some(person)) => {
             Ok(QueueEntry { order, transfer_id, person: Person::new(person) })
         }
-        _ => Err(corrupt("place in the queue")),
+        _ => Err(corrupt("queue entry")),
     }
 }
 
@@ -291,7 +291,7 @@ pub(super) fn read_outcome_key(key: &Item) -> Option<(TransferId, u32)> {
 }
 
 /// Parses the key of a webhook notification. Returns the job id and the execution number.
-pub(super) fn read_notice_key(key: &Item) -> Option<(TransferId, u32)> {
+pub(super) fn read_notification_key(key: &Item) -> Option<(TransferId, u32)> {
     let (id, sort) = read_key(key)?;
     Some((id, sort.strip_prefix(NOTIFICATION_PREFIX)?.parse().ok()?))
 }

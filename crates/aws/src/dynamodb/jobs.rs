@@ -249,6 +249,7 @@ impl History for DynamoTransferStore {
         let entries = table.newest(JOBS, (OWNER, owner), (ORDER, &before), limit).await?;
         let positions: Vec<JobPosition> =
             entries.iter().filter_map(|item| read_order(item.get(ORDER)?.as_s().ok()?)).collect();
+        // More jobs may follow a full page, so the next page begins after its last job.
         let next = positions.last().filter(|_| entries.len() == limit).cloned();
         let keys = entries.into_iter().map(|item| {
             let key_part =
@@ -261,6 +262,7 @@ impl History for DynamoTransferStore {
             .into_iter()
             .map(read_job)
             .collect::<Result<_, _>>()?;
+        // `batch` returns the jobs in any order.
         jobs.sort_by_key(|job| std::cmp::Reverse(job.place()));
         Ok((jobs, next))
     }

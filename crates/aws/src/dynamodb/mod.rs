@@ -17,7 +17,7 @@
 //! | `R#{caller}` | `{minute}` | the number of a caller's requests in a minute, for rate limiting |
 //! | `A#{key}` | `ARTIFACT` | an object of the delivery bucket, and its retention |
 //! | `D#{guid}` | `NEWEST` | the newest delivered object of a document |
-//! | `B#{pool}` | `PAUSE` | the end of a pause in which no transfer of the pool calls the drive |
+//! | `B#{budget}` | `PAUSE` | a pause during which no transfer calls the drive |
 //!
 //! Every write is one conditional request. If its condition fails, the response contains the
 //! current item. The store derives the reason from this item instead of reading it again, because a

@@ -12,15 +12,15 @@ use jiff::Timestamp;
 use super::DynamoTransferStore;
 use super::conditional_update::ConditionalUpdate;
 use super::items::{
-    NOTIFICATIONS_SHARD, corrupt, indexed, notification_key, read_notice_key, whole_item,
+    NOTIFICATIONS_SHARD, corrupt, indexed, notification_key, read_notification_key, whole_item,
 };
 use super::table::Table;
 
 /// Returns a transaction action that writes a webhook notification. The transaction that ends the
 /// job must contain this action.
 ///
-/// The notification becomes due in the index after [`OUTBOX_RESEND_DELAY`]. The sweeper then sends
-/// it if the table's stream has not sent it.
+/// The notification becomes due in the index `unfinished` after [`OUTBOX_RESEND_DELAY`]. The
+/// sweeper then sends it if the table's stream has not sent it.
 pub(super) fn put_action(
     table: &Table,
     notification: &WebhookNotification,
@@ -28,7 +28,11 @@ pub(super) fn put_action(
     let key = notification_key(&notification.job_id, notification.end_number);
     let due =
         notification.ended_at.saturating_add(OUTBOX_RESEND_DELAY).unwrap_or(notification.ended_at);
-    table.put_action(indexed(whole_item(notification, key, "notice")?, NOTIFICATIONS_SHARD, due))
+    table.put_action(indexed(
+        whole_item(notification, key, "notification")?,
+        NOTIFICATIONS_SHARD,
+        due,
+    ))
 }
 
 impl NotificationOutbox for DynamoTransferStore {
@@ -41,7 +45,9 @@ impl NotificationOutbox for DynamoTransferStore {
         let Some(item) = table.get(notification_key(job, end_number)).await? else {
             return Ok(None);
         };
-        serde_dynamo::aws_sdk_dynamodb_1::from_item(item).map(Some).map_err(|_| corrupt("notice"))
+        serde_dynamo::aws_sdk_dynamodb_1::from_item(item)
+            .map(Some)
+            .map_err(|_| corrupt("notification"))
     }
 
     async fn remove_queued_notification(
@@ -63,6 +69,6 @@ impl NotificationOutbox for DynamoTransferStore {
     ) -> Result<Vec<(TransferId, u32)>, StoreError> {
         let table = &self.table;
         let found = table.due(NOTIFICATIONS_SHARD, now.as_millisecond(), limit).await?;
-        Ok(found.iter().filter_map(|(_, key)| read_notice_key(key)).collect())
+        Ok(found.iter().filter_map(|(_, key)| read_notification_key(key)).collect())
     }
 }

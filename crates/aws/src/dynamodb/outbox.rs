@@ -15,8 +15,8 @@ use super::items::{
     Item, OUTBOX_SHARD, corrupt, indexed, outcome_key, read_outcome_key, whole_item,
 };
 
-/// Builds the item of an outcome. It becomes due in the index after [`OUTBOX_RESEND_DELAY`]. The
-/// sweeper then sends it if the table's stream has not sent it.
+/// Builds the item of an outcome. It becomes due in the index `unfinished` after
+/// [`OUTBOX_RESEND_DELAY`]. The sweeper then sends it if the table's stream has not sent it.
 pub(super) fn item(record: &OutcomeRecord) -> Result<Item, StoreError> {
     let key = outcome_key(&record.transfer_id, record.execution_number);
     let due = record.ended_at.saturating_add(OUTBOX_RESEND_DELAY).unwrap_or(record.ended_at);

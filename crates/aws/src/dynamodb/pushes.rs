@@ -8,6 +8,9 @@
 //! - `K#{key}` has the set `outstanding`: the pushes for which the source returned this key and
 //!   whose object has not been identified yet, as text of
 //!   [`OutstandingPush`].
+//!
+//! The attribute `owedKeys` of a transfer lists its owed keys: the keys under which one of its
+//! objects may still arrive.
 
 use aws_sdk_dynamodb::types::AttributeValue;
 use docferry_app::ports::{PushRecord, PushStore, StoreError, WriteError};
@@ -74,7 +77,7 @@ impl PushStore for DynamoTransferStore {
     async fn pushes_in_flight(&self) -> Result<Vec<OutstandingPush>, StoreError> {
         let items = self
             .table
-            .range(ANNOUNCEMENTS.to_owned(), BEFORE_ALL_IDS, true, AFTER_ALL_IDS, MAX_ANNOUNCEMENTS)
+            .range(ANNOUNCEMENTS.to_owned(), BEFORE_ALL_IDS, AFTER_ALL_IDS, MAX_ANNOUNCEMENTS)
             .await?;
         items.iter().map(read_announcement).collect()
     }
@@ -83,8 +86,7 @@ impl PushStore for DynamoTransferStore {
     /// transaction.
     ///
     /// The transfer cannot use the key if another document uses it or if its object is being
-    /// deleted. In these cases the push is recorded as outstanding, and the key as one under which
-    /// an object of the transfer may still arrive.
+    /// deleted. In these cases the push is recorded as outstanding, and the key as an owed key.
     async fn record_push(
         &self,
         id: &TransferId,
@@ -141,7 +143,7 @@ impl PushStore for DynamoTransferStore {
         Err(contention_error("record_push").into())
     }
 
-    /// Records a key under which an object of the transfer may still arrive.
+    /// Records an owed key.
     async fn record_owed_key(
         &self,
         id: &TransferId,
@@ -157,8 +159,7 @@ impl PushStore for DynamoTransferStore {
 /// known.
 ///
 /// The change is conditional on the exchange key in the stored transfer. If the source has returned
-/// a new key, the former key is added to `owedKeys`, because the document may still arrive under
-/// it.
+/// a new key, the former key becomes an owed key.
 fn transfer_change(
     execution_number: u32,
     source: &PushedSource,
@@ -229,8 +230,8 @@ async fn record_outstanding(
     table.update(references_key(key), change).await.map(drop).or_else(ignore_condition_failure)
 }
 
-/// Adds a key under which an object of the transfer may still arrive, unless the transfer lists the
-/// key already. If `is_latest`, the key is also recorded as the key of the transfer's latest push.
+/// Adds an owed key to the transfer, unless the transfer lists the key already. If `is_latest`,
+/// the key is also recorded as the key of the transfer's latest push.
 async fn add_owed_key(
     table: &Table,
     id: &TransferId,

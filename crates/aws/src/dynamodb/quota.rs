@@ -13,7 +13,8 @@ const TTL_DELAY: SignedDuration = SignedDuration::from_hours(1);
 
 /// [`CallCounter`] that all functions share. It has one item for each caller and minute.
 ///
-/// If the response to an increment is lost, the SDK repeats it and the request counts twice.
+/// If the response to an increment is lost, the SDK repeats the increment, and the call counts
+/// twice.
 #[derive(Debug, Clone)]
 pub struct DynamoQuota {
     table: Table,

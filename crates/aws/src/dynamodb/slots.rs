@@ -1,12 +1,12 @@
 //! Slots of a pool, and the queue of the transfers that wait for a slot.
 //!
-//! A slot is the right of a transfer to move bytes. Each pool has a limited number of slots. A
-//! scheduler grants free slots to queued transfers.
+//! A slot is the right of a transfer to move bytes. Each pool has a limited number of slots, of
+//! which one person may use only a part. A scheduler grants free slots to queued transfers.
 //!
 //! | pk | sk | holds |
 //! |---|---|---|
 //! | `S#{pool}` | `SLOTS` | one attribute per slot holder, and `version`, which each grant raises |
-//! | `Q#{pool}` | `{order}#{id}` | a queued transfer, and the person whose limit applies |
+//! | `Q#{pool}` | `{order}#{id}` | a queued transfer, and the person for whom it would use a slot |
 //!
 //! The item of the transfer also has its slot state, in the attribute `turn`. Every change writes
 //! both items in one transaction.
@@ -15,7 +15,6 @@ use aws_sdk_dynamodb::types::{AttributeValue, TransactWriteItem};
 use docferry_app::ports::{SlotStore, StoreError, WriteError};
 use docferry_domain::ids::TransferId;
 use docferry_domain::person::Person;
-use docferry_domain::phase::Phase;
 use docferry_domain::slots::{Pool, QueueEntry, SlotState, Slots};
 use docferry_domain::transfer::Transfer;
 use jiff::Timestamp;
@@ -29,6 +28,8 @@ use super::items::{
 };
 use super::table::{ConditionResult, Table, WriteFailure};
 
+/// Sort key before every entry of a queue.
+const START_OF_QUEUE: &str = "0";
 /// Sort key after every entry of a queue. Entries begin with digits, and `:` sorts after `9`.
 const END_OF_QUEUE: &str = ":";
 
@@ -137,11 +138,10 @@ pub(super) fn unchanged_since(read: &Transfer) -> ConditionalUpdate {
         SlotState::Idle => "attribute_not_exists(#turn) OR #turn = :readTurn",
         SlotState::Queued | SlotState::Holding => "#turn = :readTurn",
     };
-    let phase: Phase = read.phase;
     ConditionalUpdate::default()
         .when("#attempt = :readAttempt AND #phase = :readPhase")
         .value("readAttempt", number(read.execution_number))
-        .value("readPhase", string(phase.as_str()))
+        .value("readPhase", string(read.phase.as_str()))
         .when(slot_state)
         .value("readTurn", string(read.slot_state.as_str()))
 }
@@ -171,9 +171,9 @@ impl SlotStore for DynamoTransferStore {
         limit: usize,
     ) -> Result<Vec<QueueEntry>, StoreError> {
         let table = &self.table;
-        let after_key = after.map_or_else(|| "0".to_owned(), queue_sort_key);
+        let after_key = after.map_or_else(|| START_OF_QUEUE.to_owned(), queue_sort_key);
         let found =
-            table.range(queue_partition(pool), &after_key, false, END_OF_QUEUE, limit).await?;
+            table.range_after(queue_partition(pool), &after_key, END_OF_QUEUE, limit).await?;
         found.iter().map(parse_queue_entry).collect()
     }
 

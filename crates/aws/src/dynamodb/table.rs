@@ -133,13 +133,11 @@ impl Table {
     }
 
     /// Lists at most `limit` items of a partition with sort keys from `from` to `to`, in ascending
-    /// order. If `inclusive` is false, the item with the sort key `from` is excluded. The read is
-    /// strongly consistent.
+    /// order. The read is strongly consistent.
     pub(super) async fn range(
         &self,
         partition: String,
         from: &str,
-        inclusive: bool,
         to: &str,
         limit: usize,
     ) -> Result<Vec<Item>, StoreError> {
@@ -152,10 +150,19 @@ impl Table {
             .expression_attribute_values(":pk", string(partition))
             .expression_attribute_values(":from", string(from))
             .expression_attribute_values(":to", string(to));
-        let mut found = pages(request, limit + usize::from(!inclusive)).await?;
-        if !inclusive {
-            found.retain(|item| item.get("sk").and_then(|sk| sk.as_s().ok()) != Some(&from.into()));
-        }
+        pages(request, limit).await
+    }
+
+    /// Lists items as [`Table::range`] does, but without the item whose sort key is `after`.
+    pub(super) async fn range_after(
+        &self,
+        partition: String,
+        after: &str,
+        to: &str,
+        limit: usize,
+    ) -> Result<Vec<Item>, StoreError> {
+        let mut found = self.range(partition, after, to, limit + 1).await?;
+        found.retain(|item| item.get("sk").and_then(|sk| sk.as_s().ok()) != Some(&after.into()));
         found.truncate(limit);
         Ok(found)
     }

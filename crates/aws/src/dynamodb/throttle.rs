@@ -18,20 +18,20 @@ const TTL_DELAY: SignedDuration = SignedDuration::from_hours(1);
 #[derive(Debug, Clone)]
 pub struct DynamoThrottleBudget {
     table: Table,
-    pool: &'static str,
+    name: &'static str,
 }
 
 impl DynamoThrottleBudget {
-    /// Creates the budget shared by all users of the same `pool` in `table`.
+    /// Creates the budget with this name. All users of the same name and `table` share it.
     #[must_use]
-    pub fn new(client: Client, table: impl Into<String>, pool: &'static str) -> Self {
-        Self { table: Table::new(client, table.into()), pool }
+    pub fn new(client: Client, table: impl Into<String>, name: &'static str) -> Self {
+        Self { table: Table::new(client, table.into()), name }
     }
 }
 
 impl ThrottleBudget for DynamoThrottleBudget {
     async fn paused(&self) -> Result<Option<Pause>, StoreError> {
-        self.table.get(pause_key(self.pool)).await?.as_ref().map(read_pause).transpose()
+        self.table.get(pause_key(self.name)).await?.as_ref().map(read_pause).transpose()
     }
 
     async fn pause(&self, pause: Pause) -> Result<(), StoreError> {
@@ -41,7 +41,7 @@ impl ThrottleBudget for DynamoThrottleBudget {
             .set("pausedUntil", number(pause.until.as_millisecond()))
             .set("expiresAt", ttl(expires_at))
             .when("attribute_not_exists(#pausedUntil) OR #pausedUntil < :pausedUntil");
-        match self.table.update(pause_key(self.pool), change).await {
+        match self.table.update(pause_key(self.name), change).await {
             Ok(_) | Err(WriteFailure::Condition(_)) => Ok(()),
             Err(failure) => failure.current_item().map(drop),
         }

@@ -42,6 +42,7 @@ impl TransferStore for DynamoTransferStore {
         options: CreateOptions<'_>,
     ) -> Result<CreateResult, StoreError> {
         let table = &self.table;
+        // `options.slot` is the version of the pool's slots, from which this transfer takes one.
         let due = match options.slot {
             Some(_) => first_check(transfer.created_at),
             None => transfer.must_end_by(),
@@ -223,7 +224,8 @@ impl TransferStore for DynamoTransferStore {
         }
     }
 
-    /// Sets the cancel flag of a transfer. Returns `None` if this owner cannot cancel the transfer.
+    /// Sets the cancel flag of a transfer. Returns `None` if the owner has no such active transfer,
+    /// or if the transfer is already in a run after `last_run`.
     async fn request_cancel(
         &self,
         id: &TransferId,

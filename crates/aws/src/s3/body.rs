@@ -58,6 +58,7 @@ mod tests {
         assert_eq!(response_range(Some("bytes 5-9/100"), Some(5)), Some(5..10));
         assert_eq!(response_range(Some("bytes 5-9/*"), Some(5)), Some(5..10));
         assert_eq!(response_range(None, Some(5)), Some(0..5));
+        // The fifth range ends at the largest `u64`, so the byte after it has no number.
         for (header, length) in [
             (Some("bytes 5-9/100"), Some(4)),
             (Some("bytes 9-5/100"), Some(5)),

@@ -74,6 +74,7 @@ async fn transfer_of_an_earlier_version_pushes_again_under_its_own_key() {
         store.discard_object(&id, read.epoch, true).await.unwrap();
         let acquired = store.acquire_key(&id, 1, &read.object_guid, key, now).await.unwrap();
         assert!(acquired, "{version}: the transfer is the only user of the key");
+        // Restores the item without a document, because `acquire_key` has recorded the document.
         put(&table, used).await;
         store.begin_push(&id, 1, now).await.unwrap();
         let source = PushedSource { requested_at: now, pushed_at: now, ..pushed(key, 1) };

@@ -42,8 +42,8 @@ async fn stored_records_of_earlier_versions_are_read() {
                         let key = text(item, "key");
                         let request = table.store().request(key, at(0)).await.unwrap().unwrap();
                         assert_nothing_lost(&label, item, &request);
-                        let late = table.store().request(key, at(86_400)).await.unwrap();
-                        assert_eq!(late, None, "{label}: the record expires");
+                        let expired = table.store().request(key, at(86_400)).await.unwrap();
+                        assert_eq!(expired, None, "{label}: the record expires");
                     }
                     "outbox" => check_message(&label, item, table).await,
                     "artifacts" => check_artifact(&label, version, name, item, table).await,

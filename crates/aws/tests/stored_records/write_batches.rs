@@ -17,6 +17,7 @@ use crate::values::*;
 use crate::write::Writer;
 
 impl Writer {
+    /// Writes the records of one batch with four documents.
     pub(crate) async fn batches(&mut self) {
         let id = TransferId::of_batch(40);
         let pk = format!("T#{id}");
@@ -89,6 +90,7 @@ impl Writer {
         self.add_record("batches", "resuming", &pk, "BUNDLE").await;
     }
 
+    /// Ends the batch as canceled.
     pub(crate) async fn end_batch(&self, read: &Batch, counts: &BatchCounts) {
         let outcome = read.outcome(counts).unwrap();
         assert_eq!(outcome, Outcome::Canceled);

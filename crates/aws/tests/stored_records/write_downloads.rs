@@ -15,9 +15,12 @@ use crate::values::*;
 use crate::write::Writer;
 
 impl Writer {
+    /// Writes the records of four downloads: the first is queued, the second delivers an artifact,
+    /// the third reuses this artifact, and the fourth fails.
     pub(crate) async fn download_transfers(&mut self) {
         const KIND: &str = "transfers-download";
-        let ids: Vec<TransferId> = (30..=33).map(TransferId::from_u128).collect();
+        let ids = [30, 31, 32, 33].map(TransferId::from_u128);
+        let [queued, delivered, reused, failed] = &ids;
         for id in &ids {
             let request = IdempotencyRecord {
                 key: format!("hash-of-{id}"),
@@ -25,14 +28,14 @@ impl Writer {
                 job_id: id.clone(),
                 retain_until: at(86_400),
             };
-            let entry = CreateOptions { request: Some(&request), slot: None };
-            self.store.create_with(&download(id.clone()), entry).await.unwrap();
+            let options = CreateOptions { request: Some(&request), slot: None };
+            self.store.create_with(&download(id.clone()), options).await.unwrap();
         }
-        self.add_transfer_record(KIND, "accepted, queued", &ids[0]).await;
-        let request_pk = format!("I#hash-of-{}", ids[0]);
+        self.add_transfer_record(KIND, "accepted, queued", queued).await;
+        let request_pk = format!("I#hash-of-{queued}");
         self.add_record("requests", "idempotency record", &request_pk, "REQUEST").await;
 
-        let key = format!("downloads/{}/1", ids[1]);
+        let key = format!("downloads/{delivered}/1");
         let record = ArtifactRecord {
             key: key.clone(),
             object_guid: GUID.parse().unwrap(),
@@ -43,7 +46,7 @@ impl Writer {
             retain_until: at(86_400),
         };
         let artifact = Artifact { key: key.clone(), size: SIZE };
-        let epoch = self.upload(&ids[1], "docferry/fetched.pdf").await;
+        let epoch = self.upload(delivered, "docferry/fetched.pdf").await;
         let progress = Checkpoint {
             hash: QuickXorHash::new().state(),
             sessions: 1,
@@ -55,20 +58,19 @@ impl Writer {
             completed_item_id: None,
             ..checkpoint(5_242_880)
         };
-        let _ = self.store.checkpoint(&ids[1], epoch, &progress).await.unwrap();
-        self.add_transfer_record(KIND, "uploading parts", &ids[1]).await;
+        let _ = self.store.checkpoint(delivered, epoch, &progress).await.unwrap();
+        self.add_transfer_record(KIND, "uploading parts", delivered).await;
         self.store.put_artifact(&record).await.unwrap();
         self.add_record("artifacts", "written", &format!("A#{key}"), "ARTIFACT").await;
-        self.store.record_delivery(&ids[1], epoch, &artifact.clone().into()).await.unwrap();
+        self.store.record_delivery(delivered, epoch, &artifact.clone().into()).await.unwrap();
         self.add_record("artifacts", "delivered", &format!("A#{key}"), "ARTIFACT").await;
         self.add_record("artifacts", "newest of its document", &format!("D#{GUID}"), "NEWEST")
             .await;
-        self.finish(&ids[1], Outcome::Completed).await;
-        self.add_transfer_record(KIND, "completed", &ids[1]).await;
-        self.add_record("outbox", "webhook of a download", &format!("T#{}", ids[1]), "NOTICE#1")
+        self.finish(delivered, Outcome::Completed).await;
+        self.add_transfer_record(KIND, "completed", delivered).await;
+        self.add_record("outbox", "webhook of a download", &format!("T#{delivered}"), "NOTICE#1")
             .await;
 
-        let reused = &ids[2];
         self.store.begin_push(reused, 1, at(51)).await.unwrap();
         self.store
             .record_reuse(reused, 1, &source("docferry/fetched.pdf"), &artifact)
@@ -82,10 +84,9 @@ impl Writer {
 
         assert!(self.store.expire_artifact(&key, at(86_400)).await.unwrap());
         self.add_record("artifacts", "given up", &format!("A#{key}"), "ARTIFACT").await;
-        self.push(&ids[3], "docferry/never.pdf").await;
-        self.finish(&ids[3], Outcome::Failed(FailureCode::SourceNotFound)).await;
-        self.add_transfer_record(KIND, "failed", &ids[3]).await;
-        self.add_record("outbox", "webhook of a failure", &format!("T#{}", ids[3]), "NOTICE#1")
-            .await;
+        self.push(failed, "docferry/never.pdf").await;
+        self.finish(failed, Outcome::Failed(FailureCode::SourceNotFound)).await;
+        self.add_transfer_record(KIND, "failed", failed).await;
+        self.add_record("outbox", "webhook of a failure", &format!("T#{failed}"), "NOTICE#1").await;
     }
 }

@@ -19,13 +19,15 @@ use crate::values::*;
 use crate::write::Writer;
 
 impl Writer {
+    /// Writes the records of six transfers. The first transfer is queued; the others have slots.
     pub(crate) async fn onedrive_transfers(&mut self) {
         const KIND: &str = "transfers-onedrive";
-        let ids: Vec<TransferId> = (1..=6).map(TransferId::from_u128).collect();
+        let ids = [1, 2, 3, 4, 5, 6].map(TransferId::from_u128);
+        let [queued, running, completed, failed, canceled, released] = &ids;
         for (id, number) in ids.iter().zip(1..) {
             let version = self.store.slots(Pool::Onedrive).await.unwrap().version;
-            let slot = (id != &ids[0]).then_some(version);
-            let entry = CreateOptions { slot, ..CreateOptions::default() };
+            let slot = (id != queued).then_some(version);
+            let options = CreateOptions { slot, ..CreateOptions::default() };
             let transfer = match slot {
                 Some(_) => Transfer {
                     slot_state: SlotState::Holding,
@@ -34,10 +36,10 @@ impl Writer {
                 },
                 None => onedrive(number),
             };
-            self.store.create_with(&transfer, entry).await.unwrap();
+            self.store.create_with(&transfer, options).await.unwrap();
         }
-        self.add_transfer_record(KIND, "accepted, queued", &ids[0]).await;
-        let id = &ids[1];
+        self.add_transfer_record(KIND, "accepted, queued", queued).await;
+        let id = running;
         self.add_transfer_record(KIND, "accepted, holds a slot", id).await;
         self.store.begin_push(id, 1, at(1)).await.unwrap();
         self.add_transfer_record(KIND, "pushing", id).await;
@@ -48,11 +50,11 @@ impl Writer {
         self.add_transfer_record(KIND, "awaiting arrival", id).await;
         let exchange_key = format!("K#{KEY}");
         self.add_record("exchange-keys", "used", &exchange_key, "REFS").await;
-        let first = self.upload(id, "docferry/other.pdf").await;
+        let first_epoch = self.upload(id, "docferry/other.pdf").await;
         self.add_transfer_record(KIND, "uploading, not begun", id).await;
 
         let epoch = self.store.claim(id, 1).await.unwrap().epoch;
-        assert!(epoch > first);
+        assert!(epoch > first_epoch);
         let sealed = SealedSession { sealed_url: vec![1, 2, 250], expires_at: Some(at(900)) };
         self.store.put_session(id, epoch, &sealed).await.unwrap();
         self.add_record("sessions", "open", &format!("T#{id}"), "SESSION#0").await;
@@ -66,36 +68,36 @@ impl Writer {
         self.store.discard_object(id, epoch, true).await.unwrap();
         self.add_transfer_record(KIND, "uploading, to be pushed again", id).await;
 
-        self.upload(&ids[2], KEY).await;
-        self.store.record_delivery(&ids[2], 1, &delivered()).await.unwrap();
-        self.add_transfer_record(KIND, "uploading, delivered", &ids[2]).await;
-        self.finish(&ids[2], Outcome::Completed).await;
-        self.add_transfer_record(KIND, "completed", &ids[2]).await;
-        self.store.mark_closed(&ids[2], 1).await.unwrap();
-        self.store.mark_cleaned_up(&ids[2], 1, at(90_000)).await.unwrap();
-        self.add_transfer_record(KIND, "completed, cleaned up", &ids[2]).await;
-        self.add_record("outbox", "completed", &format!("T#{}", ids[2]), "OUTBOX#1").await;
+        self.upload(completed, KEY).await;
+        self.store.record_delivery(completed, 1, &delivered()).await.unwrap();
+        self.add_transfer_record(KIND, "uploading, delivered", completed).await;
+        self.finish(completed, Outcome::Completed).await;
+        self.add_transfer_record(KIND, "completed", completed).await;
+        self.store.mark_closed(completed, 1).await.unwrap();
+        self.store.mark_cleaned_up(completed, 1, at(90_000)).await.unwrap();
+        self.add_transfer_record(KIND, "completed, cleaned up", completed).await;
+        self.add_record("outbox", "completed", &format!("T#{completed}"), "OUTBOX#1").await;
 
-        self.push(&ids[3], KEY).await;
+        self.push(failed, KEY).await;
         let reason = FailureCode::ArrivalTimeout;
-        self.store.begin_ending(&ids[3], 1, reason).await.unwrap();
-        self.add_transfer_record(KIND, "awaiting arrival, ending", &ids[3]).await;
-        self.finish(&ids[3], Outcome::Failed(reason)).await;
-        self.add_transfer_record(KIND, "failed", &ids[3]).await;
-        self.add_record("outbox", "failed", &format!("T#{}", ids[3]), "OUTBOX#1").await;
+        self.store.begin_ending(failed, 1, reason).await.unwrap();
+        self.add_transfer_record(KIND, "awaiting arrival, ending", failed).await;
+        self.finish(failed, Outcome::Failed(reason)).await;
+        self.add_transfer_record(KIND, "failed", failed).await;
+        self.add_record("outbox", "failed", &format!("T#{failed}"), "OUTBOX#1").await;
 
-        self.upload(&ids[4], KEY).await;
-        self.store.request_cancel(&ids[4], "scv", 0).await.unwrap().unwrap();
-        self.add_transfer_record(KIND, "uploading, cancel requested", &ids[4]).await;
-        self.finish(&ids[4], Outcome::Canceled).await;
-        self.add_transfer_record(KIND, "canceled", &ids[4]).await;
-        self.add_record("outbox", "canceled", &format!("T#{}", ids[4]), "OUTBOX#1").await;
+        self.upload(canceled, KEY).await;
+        self.store.request_cancel(canceled, "scv", 0).await.unwrap().unwrap();
+        self.add_transfer_record(KIND, "uploading, cancel requested", canceled).await;
+        self.finish(canceled, Outcome::Canceled).await;
+        self.add_transfer_record(KIND, "canceled", canceled).await;
+        self.add_record("outbox", "canceled", &format!("T#{canceled}"), "OUTBOX#1").await;
 
-        self.upload(&ids[5], "docferry/last.pdf").await;
+        self.upload(released, "docferry/last.pdf").await;
         let key = "docferry/last.pdf";
-        self.store.release_key(&ids[5], 1, key, at(30), at(60)).await.unwrap();
+        self.store.release_key(released, 1, key, at(30), at(60)).await.unwrap();
         self.add_record("exchange-keys", "being released", &format!("K#{key}"), "REFS").await;
-        self.store.mark_released(&ids[5], key, at(31)).await.unwrap();
+        self.store.mark_released(released, key, at(31)).await.unwrap();
         self.add_record("exchange-keys", "released", &format!("K#{key}"), "REFS").await;
     }
 
@@ -118,6 +120,7 @@ impl Writer {
         self.add_record("slots", "queue entry, second run", &pk, &sk).await;
     }
 
+    /// Writes the records of slots, of a queue entry and of the counters.
     pub(crate) async fn slots_and_counters(&mut self) {
         self.add_record("slots", "holders", &format!("S#{}", Pool::Onedrive.as_str()), "SLOTS")
             .await;

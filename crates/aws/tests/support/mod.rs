@@ -48,7 +48,7 @@ pub fn random_id() -> TransferId {
     TransferId::from_u128(uuid::Uuid::new_v4().as_u128())
 }
 
-/// Creates a state machine whose executions run until they are stopped.
+/// Creates a state machine whose executions run for one hour, which is longer than any test.
 pub async fn machine(endpoint: &str) -> (aws_sdk_sfn::Client, String) {
     let client = aws_sdk_sfn::Client::new(&config(endpoint).await);
     let definition = r#"{"StartAt":"W","States":{"W":{"Type":"Wait","Seconds":3600,"End":true}}}"#;

@@ -31,9 +31,9 @@ pub struct ListedJob {
     pub failed_items: u16,
     /// Times of the request, the start, the last change and the end of the job.
     pub timestamps: Timestamps,
-    /// End of the retention of the job and of what it delivers.
+    /// Time until which the job and its delivered documents are retained.
     pub expires_at: Option<String>,
-    /// Cause of the failure of the job or document.
+    /// Cause of the failure. It is absent if the job has not failed.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub error: Option<JobError>,
 }
@@ -55,7 +55,7 @@ pub struct JobStatus {
     /// Number of tries of the current step in this run, at least 1. For a batch it is the highest
     /// number of tries among its documents.
     pub tries: u32,
-    /// Last failure of this run after which a step was tried again.
+    /// Latest failure in this run after which a step was tried again.
     pub last_transient_error: Option<JobTransientError>,
     /// Number of documents that ended without a delivery. With `onItemError: skip`, a job may
     /// complete although this number is not 0.
@@ -70,7 +70,7 @@ pub struct JobStatus {
     pub url: Option<String>,
     /// URL of the document with its expiry, if the job has completed.
     pub result: Option<JobResult>,
-    /// Cause of the failure of the job or document.
+    /// Cause of the failure. It is null if the job has not failed.
     pub error: Option<JobError>,
     /// One entry for each document.
     pub items: Vec<JobItem>,
@@ -152,7 +152,7 @@ pub struct JobItem {
     pub bytes_done: u64,
     /// Total number of bytes; null until the source has announced it.
     pub bytes_total: Option<u64>,
-    /// Cause of the failure of the job or document.
+    /// Cause of the failure. It is absent if the document has not failed.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub error: Option<JobError>,
 }

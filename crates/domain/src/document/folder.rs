@@ -123,6 +123,7 @@ mod tests {
         assert!("x/forms".parse::<DriveFolder>().is_ok());
         assert!("COM10".parse::<DriveFolder>().is_ok());
         assert_eq!("x".repeat(256).parse::<DriveFolder>(), Err(PathRule::SegmentTooLong));
+        // Five names and four slashes have 499 characters.
         let deep = vec!["y".repeat(99); 5].join("/");
         assert_eq!(deep.parse::<DriveFolder>(), Err(PathRule::PathTooLong));
     }

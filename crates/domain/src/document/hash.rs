@@ -12,7 +12,7 @@ use serde::{Deserialize, Serialize};
 const WIDTH_BITS: u64 = 160;
 /// Distance between the bit offsets of two consecutive bytes.
 const SHIFT_BITS: u64 = 11;
-/// Number of bytes after which the bit offsets repeat: lcm(160, 11) / 11.
+/// Number of bytes after which the bit offsets repeat: 160 and 11 have no common factor.
 const PERIOD: usize = 160;
 
 /// Microsoft's QuickXorHash, with a state that can be stored and resumed.

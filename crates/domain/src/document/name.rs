@@ -208,8 +208,8 @@ mod tests {
         assert!(name.as_str().ends_with(".pdf"));
     }
 
-    /// Covers every code point of the Unicode planes that contain characters, and the last
-    /// code points of the private planes. A name holds a chunk of 100 of them.
+    /// Covers every code point of the Unicode planes that contain characters, and some code
+    /// points of the private planes. Each name contains 100 of them.
     #[test]
     fn every_code_point_in_a_foreign_name_is_kept_or_replaced() {
         let all: Vec<char> = ('\0'..='\u{3ffff}')

@@ -103,6 +103,7 @@ pub(super) fn is_reserved(segment: &str) -> bool {
 /// Replaces every `_vti_`, in any case, by `_vti-`.
 pub(super) fn without_vti(name: &str) -> String {
     let mut characters: Vec<char> = name.chars().collect();
+    // `end` is the end of each part of the name that is as long as `_vti_`.
     for end in VTI.len()..=characters.len() {
         if characters[end - VTI.len()..end].iter().copied().map(fold_case).eq(VTI.chars()) {
             characters[end - 1] = '-';

@@ -32,6 +32,7 @@ pub enum Verdict {
 /// Compares size and hash of the delivered item with those of the bytes that were sent.
 #[must_use]
 pub fn verify_delivery(source: &SourceHash, item: &ItemFacts) -> Verdict {
+    // The whole source has been hashed, so the number of hashed bytes is its size.
     let same_size = item.size == source.hashed_to();
     match &item.quick_xor_hash {
         Some(hash) if same_size && *hash == source.digest() => Verdict::Same,

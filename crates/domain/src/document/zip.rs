@@ -12,7 +12,7 @@ use std::collections::BTreeMap;
 use std::ops::Range;
 
 /// Number of bytes at the end of a container that are searched for the end record. It is
-/// enough for an end record with the longest comment.
+/// enough for an end record with the longest comment (0xFFFF bytes).
 pub const ZIP_TAIL_BYTES: u64 = END_RECORD_BYTES as u64 + 0xFFFF;
 /// Maximum length of a directory that is read, in bytes. It is enough for more than two
 /// thousand parts.
@@ -65,8 +65,8 @@ struct PartSummary {
 }
 
 impl ZipDirectory {
-    /// Locates the directory of a container of `size` bytes. `tail` are the last bytes of the
-    /// file, at most [`ZIP_TAIL_BYTES`]. Bytes after the container are allowed.
+    /// Locates the directory of a container of `size` bytes. `tail` contains the last bytes of
+    /// the file, at most [`ZIP_TAIL_BYTES`]. Bytes after the container are allowed.
     #[must_use]
     pub fn locate(tail: &[u8], size: u64) -> ZipKind<Self> {
         let Some(tail_start) = size.checked_sub(tail.len() as u64) else {
@@ -90,6 +90,7 @@ impl ZipDirectory {
     /// Returns the directory whose position is in an end record. The record is at `position`
     /// in the container.
     fn from_end_record(record: &[u8], position: u64) -> ZipKind<Self> {
+        // The numbers are the offsets of the fields in an end record.
         let (Some(disk), Some(first_disk), Some(entries_on_disk), Some(entries)) =
             (u16_at(record, 4), u16_at(record, 6), u16_at(record, 8), u16_at(record, 10))
         else {
@@ -98,6 +99,7 @@ impl ZipDirectory {
         let (Some(length), Some(offset)) = (u32_at(record, 12), u32_at(record, 16)) else {
             return ZipKind::NotZip;
         };
+        // In a field of 16 bits, the maximum value has the meaning of `IN_ZIP64`.
         if entries_on_disk == u16::MAX
             || entries == u16::MAX
             || length == IN_ZIP64
@@ -163,6 +165,7 @@ struct DirectoryEntry<'a> {
 /// Reads the first entry of `bytes`. Returns `None` if the entry is malformed, encrypted or
 /// uses ZIP64.
 fn first_entry(bytes: &[u8]) -> Option<DirectoryEntry<'_>> {
+    // The numbers are the offsets of the fields in a directory entry.
     if !bytes.starts_with(ENTRY_SIGNATURE) || u16_at(bytes, 8)? & ENCRYPTED_FLAG != 0 {
         return None;
     }

@@ -70,17 +70,17 @@ pub struct Batch {
     /// Phase: `Accepted` while the records of the documents are being written, `Uploading`
     /// once all are recorded and the batch is committed, then a terminal phase.
     pub phase: Phase,
-    /// Number of retries that the owner requested after an end.
+    /// Number of times that the owner requested a retry of the ended batch.
     #[serde(default)]
     pub retries: u32,
     /// Whether a retry is being prepared. It is `true` until all documents that must run again
     /// have been started.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub resuming: bool,
-    /// Whether cancellation was requested for every document that had not ended.
+    /// Whether all documents that had not ended have been requested to cancel.
     #[serde(default)]
     pub documents_stopped: bool,
-    /// Whether cancellation was requested.
+    /// Whether the owner requested the cancellation of the batch.
     #[serde(default)]
     pub cancel_requested: bool,
     /// Time at which the last document ended.

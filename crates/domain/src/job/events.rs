@@ -204,6 +204,7 @@ mod tests {
     #[test]
     fn decreasing_progress_within_a_run_sends_no_event() {
         let cursor = last_cursor(None, &RUNNING);
+        // Lower percent, fewer bytes at the same percent, and no change.
         for (percent, bytes_done) in [(39, 9), (40, 5), (40, 6)] {
             assert_eq!(new_events(cursor, &JobSnapshot { percent, bytes_done, ..RUNNING }), []);
         }

@@ -33,11 +33,11 @@ impl JobState {
     /// even if the sweeper has not removed it yet.
     #[must_use]
     pub fn of(phase: Phase, retain_until: Option<Timestamp>, now: Timestamp) -> Self {
-        let is_over = retain_until.is_some_and(|until| until <= now);
+        let has_expired = retain_until.is_some_and(|until| until <= now);
         match phase {
             Phase::Accepted => Self::Queued,
             Phase::Pushing | Phase::AwaitingArrival | Phase::Uploading => Self::Running,
-            Phase::Completed | Phase::Failed | Phase::Canceled if is_over => Self::Expired,
+            Phase::Completed | Phase::Failed | Phase::Canceled if has_expired => Self::Expired,
             Phase::Completed => Self::Completed,
             Phase::Failed => Self::Failed,
             Phase::Canceled => Self::Canceled,
@@ -81,7 +81,7 @@ pub fn next_poll_ms(state: JobState, percent: u8, age: SignedDuration) -> Option
     if state.is_terminal() {
         return None;
     }
-    // A tenth of the age: a client notices the end with a delay of at most 10 %.
+    // A tenth of the age: a client notices the end late by at most 10 % of the job's duration.
     let wait = if percent >= 90 { SHORTEST } else { age.as_millis() / 10 };
     u32::try_from(wait.clamp(SHORTEST, LONGEST)).ok()
 }

@@ -12,8 +12,8 @@ use crate::slots::{PoolLimits, QueueEntry};
 /// Slots of a pool that are held now.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Slots {
-    /// Transfers that hold a slot, each with the person or service whose limit it counts
-    /// against.
+    /// Transfers that hold a slot. The value is the person or service that the slot is counted
+    /// for.
     pub holders: BTreeMap<TransferId, Person>,
     /// Version number for optimistic locking. It grows with each change. A slot is granted
     /// only if the version has not changed since it was read.
@@ -32,7 +32,7 @@ pub struct SlotAllocator {
     limits: PoolLimits,
     /// Number of slots held, including those granted here.
     held: usize,
-    /// Number of slots held for each person or service.
+    /// Number of slots that are counted for each person or service.
     by_person: BTreeMap<Person, usize>,
 }
 
@@ -75,6 +75,7 @@ mod tests {
     use crate::slots::Priority;
     use proptest::prelude::*;
 
+    /// Five slots in the pool, of which one person may hold three.
     const LIMITS: PoolLimits = PoolLimits::new(5, 3);
 
     /// Returns the entry at this place of the queue.
@@ -112,6 +113,7 @@ mod tests {
 
     #[test]
     fn priority_is_worth_exactly_ten_minutes() {
+        // Second 1600 is ten minutes after second 1000.
         let at = |second| Timestamp::from_second(second).unwrap();
         assert!(Priority::High.order(at(1599)) < Priority::Normal.order(at(1000)));
         assert!(Priority::High.order(at(1601)) > Priority::Normal.order(at(1000)));
@@ -144,7 +146,7 @@ mod tests {
                 slots.holders.values().filter(|holder| *holder == person).count()
                     + admitted.iter().filter(|entry| entry.person == *person).count()
             };
-            prop_assert!(slots.holders.len() + admitted.len() <= LIMITS.active.max(slots.holders.len()));
+            prop_assert!(slots.holders.len() + admitted.len() <= LIMITS.active);
             for entry in &admitted {
                 prop_assert!(held_by(&entry.person) <= LIMITS.per_person);
             }

@@ -74,6 +74,6 @@ pub struct QueueEntry {
     pub order: i64,
     /// The transfer.
     pub transfer_id: TransferId,
-    /// Person or service whose limit the transfer counts against.
+    /// Person or service that the slot will be counted for.
     pub person: Person,
 }

@@ -29,7 +29,7 @@ impl ObjectHead {
                 })
     }
 
-    /// Returns whether it is unknown if the object is from this push or slightly older.
+    /// Returns whether the object may be from this push but may also be slightly older.
     ///
     /// This is the case when the object existed just after the push and no HEAD request was
     /// sent before the push. Only another push resolves this.
@@ -51,8 +51,8 @@ impl ObjectHead {
     }
 }
 
-/// Time after a push during which its object may still replace an object that may be from an
-/// earlier push. After this time, the document is pushed again.
+/// Time to wait after a push when the bucket contains an object that may be from an earlier push.
+/// The object of this push may still replace it. After this time, the document is pushed again.
 const AMBIGUITY_WAIT: SignedDuration = SignedDuration::from_secs(20);
 
 /// Limits of the wait for an arrival.
@@ -205,7 +205,8 @@ mod tests {
         assert_eq!(check(Some(head(50, 1001)), 1600), ArrivalVerdict::WrongSize);
     }
 
-    /// Regression: the old service polled without a pause.
+    /// Regression: the service before docferry polled without a pause. The push is at second
+    /// 1000, so the deadline is at second 1600. Second 990 is before the push.
     #[test]
     fn arrival_pause_grows_to_thirty_seconds_and_ends_at_the_deadline() {
         let pauses: Vec<_> = [1000, 1010, 1050, 1500, 1595, 1599, 990]

@@ -12,8 +12,8 @@ use serde::{Deserialize, Serialize};
 use crate::ids::ObjectGuid;
 use crate::transfer::{OutstandingPush, PushedSource};
 
-/// Maximum time between the request of a push and its response. It includes a margin,
-/// because the push function has a time limit of 60 s.
+/// Maximum time between the request of a push and its response. The Lambda function that
+/// requests the push has a time limit of 60 s; the rest is a margin.
 pub const MAX_PUSH_DURATION: SignedDuration = SignedDuration::from_secs(90);
 
 /// Maximum time for which an unnamed push of another document delays the acceptance of an
@@ -145,6 +145,7 @@ mod tests {
     use super::*;
     use crate::ids::TransferId;
 
+    /// Maximum time from a push to its arrival.
     const DEADLINE: SignedDuration = SignedDuration::from_secs(600);
 
     fn at(seconds: i64) -> Timestamp {

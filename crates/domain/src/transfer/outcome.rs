@@ -68,7 +68,7 @@ impl Outcome {
     }
 
     /// Returns a failure with `code` if a code is given and the transfer is not completed.
-    /// Returns the outcome unchanged if not.
+    /// Otherwise returns the outcome unchanged.
     ///
     /// The code means that a file at the destination may be the document but cannot be
     /// compared. It also replaces the outcome "canceled", which would tell users that no file
@@ -91,7 +91,7 @@ impl Outcome {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct OutcomeRecord {
-    /// The transfer or batch.
+    /// Id of the transfer or batch.
     pub transfer_id: TransferId,
     /// Number of the execution that ended.
     #[serde(rename = "attempt")]

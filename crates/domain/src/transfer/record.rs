@@ -55,7 +55,7 @@ pub struct Transfer {
     /// grows by 1 with each execution.
     #[serde(rename = "attempt")]
     pub execution_number: u32,
-    /// Number of retries that the owner requested after an end.
+    /// Number of times that the owner requested a retry of the ended transfer.
     #[serde(default)]
     pub retries: u32,
     /// Number of executions in all previous runs.
@@ -433,8 +433,8 @@ mod tests {
         Transfer { source: Some(source), ..transfer() }
     }
 
-    /// Regression: the old service computed `90 / fragments` in integers, so that
-    /// above about 29 MB it stuck at 10 and never reached 100.
+    /// Regression: the service before docferry computed `90 / fragments` in integers. For a file
+    /// of more than about 29 MB this is 0, so the percentage stayed at 10.
     #[test]
     fn percent_of_a_large_file_rises_and_is_100_only_when_completed() {
         assert_eq!(percent(&transfer()), 0);
@@ -493,6 +493,7 @@ mod tests {
         let stored = serde_json::to_value(&second).unwrap();
         let read: Transfer = serde_json::from_value(stored).unwrap();
         assert_eq!(order(&read), order(&second));
+        // The second run had six hours, so the third counts as requested six hours before 100.
         let third = second.for_retry_by(hour(100), None);
         assert_eq!(order(&third), Priority::Normal.order(hour(94)));
     }

@@ -38,7 +38,7 @@ pub struct DriveTarget {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct DownloadTarget {
-    /// Person or service whose slot limit the transfer counts against.
+    /// Person or service that the transfer's slot is counted for.
     pub person: Person,
 }
 
@@ -52,8 +52,8 @@ impl Target {
         }
     }
 
-    /// Returns the person or service whose slot limit the transfer counts against. For a
-    /// OneDrive it is the recipient, independent of the caller.
+    /// Returns the person or service that the transfer's slot is counted for. For a OneDrive it
+    /// is the recipient, independent of the caller.
     #[must_use]
     pub fn person(&self) -> Person {
         match self {

@@ -15,22 +15,23 @@ pub const LARGEST_FRAGMENT_BYTES: u64 = 191 * GRANULE_BYTES;
 /// contract: "fine up to 4,000,000 bytes").
 pub const SMALL_FILE_BYTES: u64 = 4_000_000;
 
-/// Length of the first fragment, while the throughput is unknown: the upper end of what
-/// Graph recommends for ordinary links (5 to 10 MiB).
+/// Length of the first fragment, while the throughput is unknown: 10 MiB. Graph recommends 5 to
+/// 10 MiB for ordinary links.
 const FIRST_FRAGMENT_BYTES: u64 = 32 * GRANULE_BYTES;
 
-/// Maximum size of a document that is sent as one fragment. A second fragment would cost 0.1
-/// to 0.3 s for another request. It would only reduce the number of bytes that are sent again
-/// after an interruption, by at most 1.6 times the first fragment.
+/// Maximum size of a document that is sent as one fragment: about 16 MiB. A second fragment
+/// would cost 0.1 to 0.3 s for another request. Its only benefit would be that fewer bytes are
+/// sent again after an interruption.
 const MAX_SINGLE_FRAGMENT_BYTES: u64 = 51 * GRANULE_BYTES;
 
 /// Target duration of a fragment at the measured throughput. The overhead of 0.1 to 0.3 s per
-/// request then costs 1 to 3 % of the time. Progress is reported and a cancel request is
-/// noticed about once in this time.
+/// request then costs 1 to 3 % of the time. Progress is reported about every ten seconds, and
+/// a cancel request is noticed within about ten seconds.
 const TARGET_DURATION: Duration = Duration::from_secs(10);
 
-/// Maximum growth factor from one fragment to the next. When the throughput is high, the
-/// length can grow from the first to the largest value in one step, which saves requests.
+/// Maximum growth factor from one fragment to the next. The largest fragment is about six times
+/// as long as the first. So at a high throughput, the second fragment already has the largest
+/// length.
 const MAX_GROWTH_FACTOR: u64 = 8;
 
 /// Range of bytes `[start, end)` of a document of `total` bytes.
@@ -153,7 +154,7 @@ mod tests {
     use super::*;
     use proptest::prelude::*;
 
-    /// Regression: the old service sent an empty extra fragment here.
+    /// Regression: the service before docferry sent an empty extra fragment here.
     #[test]
     fn document_of_whole_fragments_has_no_empty_last_fragment() {
         let plan = FragmentPlan::starting_at(GRANULE_BYTES);
@@ -187,20 +188,21 @@ mod tests {
 
     #[test]
     fn no_fragment_is_larger_than_the_setting() {
-        assert_eq!(FragmentPlan::first(GRANULE_BYTES * 40, GRANULE_BYTES * 3).bytes(), 983_040);
+        let first = FragmentPlan::first(GRANULE_BYTES * 40, GRANULE_BYTES * 3);
+        assert_eq!(first.bytes(), GRANULE_BYTES * 3);
         let plan = FragmentPlan::starting_at(GRANULE_BYTES);
         let grown = plan.grown(GRANULE_BYTES, Duration::ZERO, GRANULE_BYTES * 3);
         assert_eq!(grown.bytes(), GRANULE_BYTES * 3);
     }
 
     proptest! {
-        /// Regression: short reads of the old service made unaligned fragments.
+        /// Regression: short reads of the service before docferry made unaligned fragments.
         #[test]
         fn fragments_cover_the_document_in_order_and_are_aligned(
             size in 1_u64..200_000_000,
-            start in 0_u64..100_000_000,
+            first_length in 0_u64..100_000_000,
         ) {
-            let mut plan = FragmentPlan::starting_at(start);
+            let mut plan = FragmentPlan::starting_at(first_length);
             let mut offset = 0;
             let mut count = 0_u32;
             while let Some(range) = plan.next(offset, size) {

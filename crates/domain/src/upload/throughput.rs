@@ -101,7 +101,8 @@ mod tests {
         assert_eq!(first.per_second(at(0)), None);
         let second = first.moved(at(1_000), 1_000_000);
         assert_eq!(second.per_second(at(1_000)), Some(1_000_000));
-        // Half the speed for one second: the estimate changes by a tenth of the difference.
+        // Half the speed for one second. The earlier estimate counts as ten seconds, so the result
+        // is (10 * 1,000,000 + 1 * 500,000) / 11.
         let third = second.moved(at(2_000), 1_500_000);
         assert_eq!(third.per_second(at(2_000)), Some(954_545));
         // Half the speed for a minute: the estimate nearly reaches it.
@@ -112,7 +113,7 @@ mod tests {
     #[test]
     fn stale_or_restarted_throughput_is_unknown() {
         let known = Throughput::begin(at(0), 0).moved(at(1_000), 1_000_000);
-        assert_eq!(known.per_second(at(61_001)), None);
+        assert_eq!(known.per_second(at(61_001)), None, "the measurement is older than 60 s");
         assert_eq!(known.moved(at(2_000), 10), Throughput::begin(at(2_000), 10));
         assert_eq!(known.moved(at(100_000), 2_000_000).per_second, None);
         assert_eq!(known.moved(at(1_000), 1_000_001), known, "no time has passed");

@@ -183,8 +183,8 @@ fn completed_file_of_another_size_fails_verification() {
     assert_eq!(check(&case).0, Ended::Failed(FailureCode::VerificationFailed));
 }
 
-/// F13: the last fragment fails repeatedly, in the first session and in the one that
-/// replaces it.
+/// The last fragment fails repeatedly, in the first session and in the one that replaces it
+/// (fault F13 in `docs/SEMANTICS.md`).
 #[test]
 fn failing_last_fragment_gets_exactly_one_new_session() {
     let mut events = vec![(3, Event::ServerError)];

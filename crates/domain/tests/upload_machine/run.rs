@@ -75,7 +75,8 @@ pub(crate) struct Run {
     sessions_at_begin: u32,
     /// Range that the drive named last.
     expected_range: Option<ExpectedRange>,
-    /// Number of bytes that the machine may have hashed.
+    /// Maximum number of bytes that the machine may have hashed: the bytes that the drive has
+    /// acknowledged, or that a command had to hash.
     acknowledged: u64,
     /// Files that the last lookup found.
     found_files: Vec<File>,
@@ -128,7 +129,7 @@ impl Run {
     pub(crate) fn execute(&mut self) -> Ended {
         let mut retries = 0;
         let ended = loop {
-            match self.invocation() {
+            match self.run_invocation() {
                 InvocationEnd::Outcome(InvocationOutcome::Done) => {
                     break Ended::Delivered;
                 }
@@ -180,7 +181,7 @@ impl Run {
     }
 
     /// Runs one invocation until it ends, crashes or notices a cancel request.
-    fn invocation(&mut self) -> InvocationEnd {
+    fn run_invocation(&mut self) -> InvocationEnd {
         if self.cancel_requested {
             return InvocationEnd::Canceled;
         }

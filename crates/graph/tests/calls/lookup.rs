@@ -6,7 +6,7 @@ use wiremock::matchers::{path, query_param};
 use wiremock::{Mock, MockServer, ResponseTemplate};
 
 use crate::mocks::{
-    DRIVE_PATH, ITEM_PATH, TOKEN_PATH, USER_PATH, error_response, find_size, json_response,
+    DRIVE_PATH, ITEM_PATH, TOKEN_PATH, USER_PATH, error_response, json_response, look_up_file_size,
     mock_get, mock_post, start_server_with_user, token_response,
 };
 use crate::support::{destination, drive};
@@ -17,7 +17,7 @@ async fn lookup_for_a_missing_user_fails_with_recipient_not_found() {
     mock_post(&server, TOKEN_PATH, token_response("t"), 1).await;
     mock_get(&server, USER_PATH, error_response(404, "Request_ResourceNotFound"), 1).await;
 
-    let found = find_size(&drive(&server.uri())).await;
+    let found = look_up_file_size(&drive(&server.uri())).await;
 
     assert!(matches!(found, Err(DriveError::RecipientNotFound)), "{found:?}");
 }
@@ -31,7 +31,7 @@ async fn lookup_and_session_in_a_missing_drive_fail_as_not_provisioned() {
     mock_post(&server, &create_path, error_response(404, "itemNotFound"), 1).await;
     let graph_drive = drive(&server.uri());
 
-    let found = find_size(&graph_drive).await;
+    let found = look_up_file_size(&graph_drive).await;
     assert!(matches!(found, Err(DriveError::DriveNotProvisioned)), "{found:?}");
 
     let dest = destination("", "a.pdf");
@@ -46,8 +46,8 @@ async fn lookup_of_a_missing_item_checks_the_drive_only_once() {
     mock_get(&server, DRIVE_PATH, json_response(200, json!({"id": "d"})), 1).await;
     let drive = drive(&server.uri());
 
-    assert_eq!(find_size(&drive).await.unwrap(), None);
-    assert_eq!(find_size(&drive).await.unwrap(), None);
+    assert_eq!(look_up_file_size(&drive).await.unwrap(), None);
+    assert_eq!(look_up_file_size(&drive).await.unwrap(), None);
 }
 
 /// Path of the root folder of the drive.
@@ -77,7 +77,7 @@ async fn path_without_any_existing_folder_contains_no_file() {
     assert!(!drive(&server.uri()).has_file_in_path(&dest).await.unwrap());
 }
 
-/// Response of a proxy, which may send an HTML page in response to any call.
+/// HTML page that a proxy sends instead of Graph's response.
 fn html_page() -> ResponseTemplate {
     ResponseTemplate::new(200).set_body_string("<html></html>")
 }
@@ -87,13 +87,13 @@ async fn html_page_instead_of_a_user_or_drive_is_retryable() {
     let server = MockServer::start().await;
     mock_post(&server, TOKEN_PATH, token_response("t"), 1).await;
     mock_get(&server, USER_PATH, html_page(), 1).await;
-    let found = find_size(&drive(&server.uri())).await;
+    let found = look_up_file_size(&drive(&server.uri())).await;
     assert!(matches!(found, Err(DriveError::NoEffect { .. })), "{found:?}");
 
     let server = start_server_with_user().await;
     mock_get(&server, ITEM_PATH, error_response(404, "itemNotFound"), 1).await;
     mock_get(&server, DRIVE_PATH, html_page(), 1).await;
-    let found = find_size(&drive(&server.uri())).await;
+    let found = look_up_file_size(&drive(&server.uri())).await;
     assert!(matches!(found, Err(DriveError::NoEffect { .. })), "{found:?}");
 }
 
@@ -102,7 +102,7 @@ async fn folder_with_the_documents_name_is_a_conflict() {
     let server = start_server_with_user().await;
     let folder = json!({"id": "f", "size": 5, "folder": {"childCount": 0}});
     mock_get(&server, ITEM_PATH, json_response(200, folder), 1).await;
-    let found = find_size(&drive(&server.uri())).await;
+    let found = look_up_file_size(&drive(&server.uri())).await;
     assert!(matches!(found, Err(DriveError::Conflict)), "{found:?}");
 }
 
@@ -114,12 +114,12 @@ async fn redirects_are_not_followed_and_errors_contain_no_address() {
     let redirect = ResponseTemplate::new(302).insert_header("location", location.as_str());
     mock_get(&server, ITEM_PATH, redirect, 1).await;
     let graph_drive = drive(&server.uri());
-    let found = find_size(&graph_drive).await;
+    let found = look_up_file_size(&graph_drive).await;
     assert!(matches!(found, Err(DriveError::Refused { .. })), "{found:?}");
     assert!(redirect_target.received_requests().await.unwrap().is_empty());
 
     let unreachable = drive("http://127.0.0.1:1/ada@court.example");
-    let error = find_size(&unreachable).await.unwrap_err();
+    let error = look_up_file_size(&unreachable).await.unwrap_err();
     let text = format!("{error:?}");
     assert!(matches!(error, DriveError::NoEffect { .. }), "{text}");
     assert!(!text.contains("ada"), "{text}");
@@ -134,6 +134,6 @@ async fn item_lookup_selects_only_the_used_fields() {
         .expect(1)
         .mount(&server)
         .await;
-    let found = find_size(&drive(&server.uri())).await;
+    let found = look_up_file_size(&drive(&server.uri())).await;
     assert!(matches!(found, Err(DriveError::Locked)), "{found:?}");
 }

@@ -30,12 +30,15 @@ pub(crate) fn error_response(status: u16, code: &str) -> ResponseTemplate {
     json_response(status, json!({"error": {"code": code, "message": "not for logs"}}))
 }
 
-/// Response of the token endpoint with this access token, which is valid for 3599 s.
+/// Life of each access token that the mock server issues, in seconds.
+pub(crate) const TOKEN_LIFE_SECONDS: i64 = 3599;
+
+/// Response of the token endpoint with this access token.
 pub(crate) fn token_response(access_token: &str) -> ResponseTemplate {
     let body = json!({
         "token_type": "Bearer",
-        "expires_in": 3599,
-        "ext_expires_in": 3599,
+        "expires_in": TOKEN_LIFE_SECONDS,
+        "ext_expires_in": TOKEN_LIFE_SECONDS,
         "access_token": access_token,
     });
     json_response(200, body)
@@ -72,7 +75,7 @@ pub(crate) async fn start_server_with_user() -> MockServer {
 }
 
 /// Looks up the file `a.pdf` and returns its size.
-pub(crate) async fn find_size(drive: &TestDrive) -> Result<Option<u64>, DriveError> {
+pub(crate) async fn look_up_file_size(drive: &TestDrive) -> Result<Option<u64>, DriveError> {
     let found = drive.find(&destination("", "a.pdf")).await;
     found.map(|item| item.map(|item| item.facts.size))
 }

@@ -33,8 +33,8 @@ pub(crate) const FOREIGN_CONTENT: &str = "theirs";
 const FRAGMENT_SIZE: u64 = 4 * 327_680;
 /// Timeout that no row reaches, even on a busy machine. No row tests timeouts.
 const LONG_TIMEOUT: Duration = Duration::from_secs(300);
-/// Number of retries of a step. The state machine retries more often, which would take minutes
-/// here.
+/// Number of retries of a step. The real state machine retries more often, but a test with so many
+/// retries would take minutes.
 pub(crate) const RETRIES: u32 = 3;
 
 /// Credentials that the simulator accepts.
@@ -175,7 +175,7 @@ impl Bench {
         response.error_for_status().unwrap();
     }
 
-    /// Returns a list, such as the received requests, from the admin interface of the simulator.
+    /// Returns the list at a path of the simulator's admin interface, such as `/requests`.
     pub(crate) async fn list(&self, path: &str) -> Vec<Value> {
         let url = format!("{}{path}", self.graph.admin_url());
         self.admin.get(url).send().await.unwrap().json().await.unwrap()

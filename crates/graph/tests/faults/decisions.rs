@@ -65,8 +65,8 @@ impl Case {
         self.row.policies.first().copied().unwrap_or_default()
     }
 
-    /// Returns the foreign file that has to exist, so that the client finds the row's occupant when
-    /// it looks the destination `Court/order.pdf` up.
+    /// Returns the foreign file that the test needs. With this file, the client finds the row's
+    /// occupant, which is the item that causes a conflict at the destination `Court/order.pdf`.
     fn foreign_file(&self) -> Option<ForeignFile> {
         let file = |folder, name| Some(ForeignFile { folder, name });
         match self.row.occupants.first()? {
@@ -98,8 +98,8 @@ impl Case {
             fault["retryAfter"] = json!(RETRY_AFTER);
         }
         let preceding_fault = match self.operation {
-            // The first fault causes a pause after the session was opened, in which the test puts
-            // the foreign file at the destination.
+            // The preceding fault causes a pause after the client has opened the session. During
+            // this pause, the test puts the foreign file at the destination.
             Operation::Fragment | Operation::LastFragment if self.foreign_file().is_some() => {
                 if self.operation == Operation::Fragment {
                     fault["position"] = json!(3);
@@ -153,8 +153,8 @@ impl Case {
         }
     }
 
-    /// Returns whether the requests and pauses of the client are those that the decision demands.
-    fn is_executed(&self, observation: &Observation) -> bool {
+    /// Returns whether the client's requests and pauses match the decision.
+    fn decision_is_executed(&self, observation: &Observation) -> bool {
         let count =
             |operation: &str| observation.requests.get(operation).copied().unwrap_or_default();
         let repeated = count(simulator_name(self.operation)) >= 2;
@@ -194,7 +194,7 @@ async fn run(case: Case) -> Option<String> {
         let observation = bench.observe(result).await;
         let is_expected = observation.result.outcome == case.outcome()
             && observation.result.open_sessions == 0
-            && case.is_executed(&observation);
+            && case.decision_is_executed(&observation);
         let Observation { result, requests, waited_seconds, .. } = &observation;
         (!is_expected).then(|| {
             let description = case.description();

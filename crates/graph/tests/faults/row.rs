@@ -159,7 +159,8 @@ impl Row {
     }
 }
 
-/// Returns `size` bytes with a repeating pattern.
+/// Returns `size` bytes with a repeating pattern. The pattern has 251 bytes. This is a prime
+/// number, so consecutive fragments differ.
 fn pattern(size: u64) -> Vec<u8> {
     (0..size).map(|position| u8::try_from(position % 251).unwrap()).collect()
 }

@@ -45,14 +45,14 @@ impl SimulatedGraph {
     pub(crate) async fn start() -> Self {
         let users = ["ada@court.example", "ben#EXT#@court.example", "$cas@court.example"];
         let config = Config { users: users.map(str::to_owned).into(), ..Config::default() };
-        let settings = GraphSettings {
-            graph_url: String::new(),
-            authority_url: String::new(),
-            ..GraphSettings::public_cloud(config.tenant.clone())
-        };
+        let tenant = config.tenant.clone();
         let running = start(config).await.unwrap();
         let base = running.url().to_owned();
-        let settings = GraphSettings { graph_url: base.clone(), authority_url: base, ..settings };
+        let settings = GraphSettings {
+            graph_url: base.clone(),
+            authority_url: base,
+            ..GraphSettings::public_cloud(tenant)
+        };
         let drive = GraphDrive::new(&settings, Credentials, ManualClock::default()).unwrap();
         let graph = Self { running, drive };
         let user_url =
@@ -106,7 +106,8 @@ pub(crate) fn usize_of(number: u64) -> usize {
     usize::try_from(number).unwrap()
 }
 
-/// Returns a document of `size` bytes.
+/// Returns a document of `size` bytes with a repeating pattern. The pattern has 251 bytes. This is
+/// a prime number, so consecutive fragments differ.
 pub(crate) fn document(size: u64) -> Bytes {
     (0..size).map(|position| u8::try_from(position % 251).unwrap()).collect()
 }
@@ -115,7 +116,7 @@ pub(crate) fn destination(recipient: &str, folder: &str, name: &str) -> Destinat
     Destination { recipient: recipient.parse().unwrap(), ..support::destination(folder, name) }
 }
 
-/// Checks that an item is a document of `size` bytes: its size, its hash and its web URL.
+/// Checks that an item has the size and the hash of `document(size)`, and that it has a web URL.
 pub(crate) fn assert_is_document(item: &DriveItem, size: u64) {
     let mut hash = SourceHash::default();
     assert!(hash.update_at(0, &document(size)));

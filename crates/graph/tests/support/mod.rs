@@ -101,7 +101,7 @@ pub(crate) fn range(start: u64, end: u64, total: u64) -> FragmentRange {
 /// Size of the chunks of a test stream in bytes.
 const CHUNK_SIZE: usize = 8192;
 
-/// Returns a stream of `len` bytes that counts the chunks read from it in `read_chunks`.
+/// Returns a stream of `len` bytes. `read_chunks` counts the chunks that are read from the stream.
 pub(crate) fn counted_stream(len: usize, read_chunks: &Arc<AtomicU32>) -> ByteStream {
     let read_chunks = Arc::clone(read_chunks);
     let chunks = vec![Bytes::from(vec![b'x'; CHUNK_SIZE]); len / CHUNK_SIZE];
@@ -119,7 +119,7 @@ pub(crate) fn byte_stream(len: usize) -> ByteStream {
     counted_stream(len, &Arc::default())
 }
 
-/// Returns a stream of `len` bytes that then fails as if the source object had changed.
+/// Returns a stream that yields `len` bytes and then fails with [`ExchangeError::Changed`].
 pub(crate) fn stream_failing_after(len: usize) -> ByteStream {
     let error = futures::stream::iter([Err(ExchangeError::Changed)]);
     byte_stream(len).chain(error).boxed()

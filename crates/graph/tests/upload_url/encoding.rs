@@ -65,14 +65,14 @@ async fn invalid_characters_of_an_upload_url_are_encoded_once() {
     }
 }
 
-/// A server listens at the foreign host, but no connection may reach it.
 #[tokio::test]
 async fn upload_url_of_a_foreign_host_is_never_connected_to() {
     let graph = Listener::bind().await;
     let foreign_server = Listener::bind().await;
     let drive = drive(&graph.base_url);
-    let foreign_host = foreign_server.base_url.replace("127.0.0.1", "127.0.0.2");
-    let url = UploadUrl::new(foreign_host + "/up?x");
+    // The client may send uploads only to 127.0.0.1, the host of Graph.
+    let foreign_base_url = foreign_server.base_url.replace("127.0.0.1", "127.0.0.2");
+    let url = UploadUrl::new(foreign_base_url + "/up?x");
     let read_chunks = Arc::new(AtomicU32::new(0));
     let put = drive.put_fragment(&url, range(0, 300, 300), counted_stream(300, &read_chunks)).await;
     let Err(DriveError::Refused { code }) = put else { panic!("{put:?}") };

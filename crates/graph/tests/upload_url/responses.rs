@@ -58,7 +58,9 @@ async fn success_without_an_item_never_completes_a_document() {
     ];
     for status in ["200 OK", "201 Created"] {
         for body in bodies {
-            for fragment in [range(0, 300, 600), range(0, 300, 300)] {
+            let first_fragment = range(0, 300, 600);
+            let last_fragment = range(0, 300, 300);
+            for fragment in [first_fragment, last_fragment] {
                 let put = drive.put_fragment(&url, fragment, byte_stream(300));
                 let serve = async {
                     let mut connection = server.accept().await;
@@ -99,6 +101,8 @@ async fn session_status_reports_the_first_expected_range_with_its_end() {
     let serve = async {
         let mut connection = server.accept().await;
         connection.read_request().await;
+        // The body starts with a byte order mark. The end of a range is inclusive in the response
+        // and exclusive in `ExpectedRange`.
         let body = "\u{feff}{\"nextExpectedRanges\":[\"150-\",\"26-99\"]}";
         connection.respond("200 OK", "", body).await;
     };

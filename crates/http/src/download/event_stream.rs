@@ -1,8 +1,8 @@
 //! Server-sent events (SSE) of one connection to `GET /v1/download/subscribe/{jobId}`.
 //!
 //! [`EventStream`] polls the job and yields chunks of text, each of which contains the events that
-//! are new since the last poll. The cursor is the id of the last event that was sent; a client that
-//! reconnects names it, so that it receives only newer events.
+//! are new since the last poll. The cursor is the id of the last event that was sent. A client that
+//! reconnects sends this id, and receives only newer events.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -26,15 +26,15 @@ use crate::error::ApiError;
 /// closes the connection as idle.
 const HEARTBEAT_INTERVAL: Duration = Duration::from_secs(15);
 
-/// Maximum time between two polls of the job. Each poll costs a read of the store. In long jobs,
-/// the delay that clients are advised to wait would be too long to show progress.
+/// Maximum time between two polls of the job. The interval that the API advises to clients that
+/// poll a long job is longer, but it would show too little progress.
 const MAX_POLL_INTERVAL: Duration = Duration::from_secs(5);
 
-/// Minimum time between two polls of the job.
+/// Minimum time between two polls of the job. Each poll costs a read of the store.
 const MIN_POLL_INTERVAL: Duration = Duration::from_secs(1);
 
-/// Minimum time after which clients reconnect. A jitter that depends on the job is added, so that
-/// clients that are disconnected at the same moment do not reconnect at the same moment.
+/// Minimum time after which a client reconnects. A jitter that depends on the job is added, so that
+/// many disconnected clients do not all reconnect at the same moment.
 const MIN_RECONNECT_DELAY: Duration = Duration::from_secs(1);
 
 /// Source of the chunks of one event stream. It polls the job only while a chunk is awaited; no
@@ -157,13 +157,13 @@ where
             JobState::Completed if is_end => presigned_url(&self.api, job).await?,
             _ => None,
         };
-        let status = job_response::status_document(job, &self.id, now, true, url.as_ref());
+        let detailed_status = job_response::job_status(job, &self.id, now, true, url.as_ref());
         let mut text = String::new();
         for (event, event_id) in changes {
-            text += &format_event(event, event_id, job, &snapshot, &status);
+            text += &format_event(event, event_id, job, &snapshot, &detailed_status);
         }
-        let whole_status = job_response::status_document(job, &self.id, now, false, url.as_ref());
-        text += &unnamed_event(cursor, &whole_status);
+        let status = job_response::job_status(job, &self.id, now, false, url.as_ref());
+        text += &unnamed_event(cursor, &status);
         self.cursor = Some(cursor);
         self.is_done = is_end || self.mode == StreamMode::Buffered;
         self.next_heartbeat_at = polled_at + HEARTBEAT_INTERVAL;
@@ -171,7 +171,7 @@ where
     }
 }
 
-/// Formats an event of a job. `status` is the detailed status of the job.
+/// Formats a named event of a job. `status` is the job's status with detailed progress.
 fn format_event(
     event: JobEvent,
     id: Cursor,

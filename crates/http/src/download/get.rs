@@ -60,7 +60,7 @@ where
             }
         },
         _ => {
-            let status = job_response::status_document(&job, &id, now, false, None);
+            let status = job_response::job_status(&job, &id, now, false, None);
             return Err(ApiError::NotCompleted(Box::new(status)));
         }
     };
@@ -99,8 +99,8 @@ where
 /// Returns whether the response is JSON instead of a redirect. This is the case if `Accept` prefers
 /// JSON, or if a script of a page sends the request.
 ///
-/// A script that followed the redirect would send `Authorization` to S3, which refuses this header,
-/// and the browser would replace the script's origin by `null`.
+/// A script cannot follow the redirect: it would send `Authorization` to S3, which refuses this
+/// header. The browser would also replace the origin of the request by `null`.
 fn wants_json(headers: &HeaderMap) -> bool {
     let mode = headers.get("sec-fetch-mode");
     mode.is_some_and(|mode| mode != "navigate") || prefers_json(headers)
@@ -110,8 +110,8 @@ fn wants_json(headers: &HeaderMap) -> bool {
 fn prefers_json(headers: &HeaderMap) -> bool {
     let lines = headers.get_all(header::ACCEPT).iter().filter_map(|line| line.to_str().ok());
     let (mut json_weight, mut max_other_weight) = (0.0_f32, 0.0_f32);
-    for range in lines.flat_map(|line| line.split(',')) {
-        let mut parts = range.split(';').map(str::trim);
+    for media_range in lines.flat_map(|line| line.split(',')) {
+        let mut parts = media_range.split(';').map(str::trim);
         let media_type = parts.next().unwrap_or_default();
         let weight = parts.find_map(|part| part.strip_prefix("q=")).map_or(Some(1.0), parse_weight);
         let Some(weight) = weight else { continue };

@@ -102,8 +102,8 @@ fn invalid(pointer: &str, detail: &str) -> ApiError {
 
 /// Returns the text if it is a valid key, that is, if it has 1 to 255 printable ASCII characters.
 fn valid_key(text: &str) -> Option<&str> {
-    let is_plain = text.bytes().all(|byte| byte.is_ascii_graphic() || byte == b' ');
-    ((1..=MAX_KEY_LENGTH).contains(&text.len()) && is_plain).then_some(text)
+    let is_printable = text.bytes().all(|byte| byte.is_ascii_graphic() || byte == b' ');
+    ((1..=MAX_KEY_LENGTH).contains(&text.len()) && is_printable).then_some(text)
 }
 
 /// Returns the hash of several texts. It includes their lengths, so that the texts `a` and `bc`

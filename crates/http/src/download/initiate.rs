@@ -42,7 +42,7 @@ pub struct DownloadApi<P: SlotAdapters, I, G> {
     pub transfers: Arc<TransferApi<P>>,
     /// Index of documents by their number.
     pub index: I,
-    /// Directory that maps addresses to users of OneDrive.
+    /// Directory that maps e-mail addresses to users of OneDrive.
     pub directory: G,
     /// Deadline and retention of jobs.
     pub settings: JobSettings,
@@ -113,8 +113,7 @@ where
     }
     let mut response = accept(&api, caller, job_request, idempotency_key).await?;
     let headers = response.headers_mut();
-    // RFC 9745: the Unix time from which the call is deprecated (25 November 2025). The call is
-    // older than version 1 of the API and was deprecated in it from the start.
+    // RFC 9745: the Unix time from which the call is deprecated (25 November 2025).
     headers.insert("deprecation", HeaderValue::from_static("@1764028800"));
     // The link is relative to the request, like `Location`.
     let successor = "<initiate>; rel=\"successor-version\"";
@@ -125,12 +124,12 @@ where
 /// Returns whether the caller is the user of Microsoft Graph with the recipient's address. An
 /// unknown address and the address of another user give the same result, so that callers cannot
 /// find out which users exist.
-async fn has_drive_of(
+async fn is_recipient(
     directory: &impl Directory,
-    caller: &Principal,
+    principal: &Principal,
     recipient: &Recipient,
 ) -> Result<bool, ApiError> {
-    let Some(caller) = &caller.graph_user else { return Ok(false) };
+    let Some(caller) = &principal.graph_user else { return Ok(false) };
     let user = directory.user_id(recipient).await.map_err(TaskError::from)?;
     Ok(user.is_some_and(|user| user.eq_ignore_ascii_case(caller)))
 }
@@ -193,7 +192,7 @@ where
 {
     if let Destination::Onedrive(drive) = &job_request.destination
         && !caller.may(Scope::Delegate)
-        && !has_drive_of(&api.directory, &caller, &drive.recipient).await?
+        && !is_recipient(&api.directory, &caller, &drive.recipient).await?
     {
         return Err(ApiError::Forbidden(Scope::Delegate));
     }
@@ -204,6 +203,7 @@ where
     let on_behalf_of = on_behalf_of.as_deref().map(person);
     let is_service = caller.scopes.has(Scope::Service);
     let owner = caller.id;
+    // A service is also a `Person`, because the slot limits apply to it in the same way.
     let caller_person = || if is_service { Person::service(&owner) } else { person(&owner) };
     let target = match job_request.destination {
         Destination::Download => Target::Download(DownloadTarget {

@@ -1,5 +1,5 @@
-//! Conversion of jobs of the domain into the JSON documents of the downloads API: the status of a
-//! job, its download URL, and its errors.
+//! Conversion of jobs of the domain into JSON responses of the downloads API: the status of a job,
+//! its download URL, and its errors.
 
 use std::time::Duration;
 
@@ -93,7 +93,7 @@ pub(super) fn updated_at(transfer: &Transfer) -> Timestamp {
 ///
 /// If `detail` is set, the progress contains bytes, throughput and phase; if not, it contains only
 /// the percentage. `url` is the download URL of a completed job with one document.
-pub(super) fn status_document(
+pub(super) fn job_status(
     job: &Job,
     id: &TransferId,
     now: Timestamp,
@@ -180,7 +180,7 @@ pub(super) fn next_poll_delay(job: &Job, now: Timestamp) -> Option<Duration> {
     next_poll_ms(job.state(now), summary.percent, age).map(|ms| Duration::from_millis(ms.into()))
 }
 
-/// Returns the reason why a job has ended in this state and has no result.
+/// Returns the error of a job that has ended without a result. `state` is the state of the job.
 pub(super) fn end_error(job: &Job, state: JobState) -> JobError {
     let summary = JobSummary::of(job);
     let last_attempt_at = summary.ended_at.map(time);

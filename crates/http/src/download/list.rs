@@ -117,7 +117,7 @@ fn listed_job(job: &HistoryEntry, now: Timestamp) -> ListedJob {
     }
 }
 
-/// Fields of a list entry whose source depends on whether the job has one document or is a batch.
+/// Fields of a list entry that a job with one document and a batch store differently.
 struct JobDetails<'a> {
     retries: u32,
     started_at: Option<Timestamp>,

@@ -92,5 +92,5 @@ pub(super) fn status_response<S, C: Clock, P>(
     url: Option<&PresignedUrl>,
 ) -> Json<JobStatus> {
     let detail = progress == Progress::Detail;
-    Json(job_response::status_document(job, id, api.clock.now(), detail, url))
+    Json(job_response::job_status(job, id, api.clock.now(), detail, url))
 }

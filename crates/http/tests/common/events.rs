@@ -66,12 +66,12 @@ impl Stream {
     }
 }
 
-/// Parses the named events of a text. Also checks that the last event is unnamed and has the same
-/// id as the last named one.
+/// Parses the named events of a text. Also checks that the last unnamed event has the same id as
+/// the last named event.
 pub(crate) fn parse_events(text: &str) -> Vec<Event> {
     let (named, unnamed) = parse_named_and_unnamed_events(text);
-    let last_id = |events: &[Event]| events.last().map(|event| event.id.clone());
-    assert_eq!(last_id(&named), last_id(&unnamed), "{text}");
+    let id_of_last = |events: &[Event]| events.last().map(|event| event.id.clone());
+    assert_eq!(id_of_last(&named), id_of_last(&unnamed), "{text}");
     named
 }
 

@@ -36,6 +36,7 @@ async fn accepted_job_can_be_polled_and_its_file_fetched() {
     assert_eq!(response.headers()["retry-after"], "1");
     assert_eq!(accepted["status"], "queued");
     assert_eq!(accepted["totalFileIds"], 1);
+    // A job is retained for 24 hours. The clock starts on 14 November.
     assert_eq!(accepted["expiresAt"], "2023-11-15T22:13:20.000Z");
 
     // Before the job has run, its status has no URL, and a fetch is a conflict.
@@ -91,7 +92,7 @@ async fn accepted_job_can_be_polled_and_its_file_fetched() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn failed_job_answers_a_fetch_with_its_status_as_a_problem() {
+async fn fetch_of_a_failed_job_returns_its_status_as_a_problem() {
     let world = world_with_documents(1);
     world.state().documents.clear();
     let id = create_single_document_job(&world).await;
@@ -105,7 +106,7 @@ async fn failed_job_answers_a_fetch_with_its_status_as_a_problem() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn completed_onedrive_jobs_answer_a_fetch_with_web_urls() {
+async fn fetch_of_completed_onedrive_jobs_returns_web_urls() {
     let world = world_with_documents(2);
     let options = json!({ "destination": "onedrive", "email": "a@b.example" });
     let single = create_job(&world, &json!({ "file_id": FIRST_FILE_ID, "options": options })).await;
@@ -117,14 +118,14 @@ async fn completed_onedrive_jobs_answer_a_fetch_with_web_urls() {
     let runner = Runner::new(&world);
     runner.run_all().await;
     runner.recover(2).await;
-    for (id, files) in
+    for (id, expected_ids) in
         [(&single, vec![FIRST_FILE_ID]), (&batch, vec![FIRST_FILE_ID, FIRST_FILE_ID + 1])]
     {
         let (response, result) = fetch_job(&world, id).await;
         assert_eq!(response.status(), StatusCode::OK, "{result}");
         let items = result["items"].as_array().unwrap();
-        let found: Vec<_> = items.iter().map(|item| item["file_id"].as_u64().unwrap()).collect();
-        assert_eq!(found, files);
+        let file_ids: Vec<_> = items.iter().map(|item| item["file_id"].as_u64().unwrap()).collect();
+        assert_eq!(file_ids, expected_ids);
         for item in items {
             assert!(item["webUrl"].as_str().unwrap().starts_with("https://drive.example/"));
         }
@@ -150,6 +151,8 @@ async fn completed_job_expires_when_its_retention_ends() {
     let (response, problem) = fetch_job(&world, &id).await;
     assert_eq!(response.status(), StatusCode::GONE);
     assert_eq!(problem["code"], "EXPIRED");
+
+    // The record of the job is retained longer than its file, for 168 hours.
     world.advance(SignedDuration::from_hours(200));
     let (response, _) = fetch_job(&world, &id).await;
     assert_eq!(response.status(), StatusCode::NOT_FOUND);

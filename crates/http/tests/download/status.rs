@@ -40,20 +40,22 @@ async fn status_shows_tries_and_the_last_transient_error() {
     assert_eq!(queued["tries"], 1);
     assert_eq!(queued["lastTransientError"], Value::Null);
 
-    let first = world.effects().len();
+    // In this world without a fault, the test finds out which effect of the run is the push.
+    let effects_before = world.effects().len();
     let runner = Runner::new(&world);
     runner.run_all().await;
-    let pushed_at = world.effects()[first..].iter().position(|effect| *effect == "push");
+    let push_index =
+        world.effects()[effects_before..].iter().position(|effect| *effect == "push").unwrap();
     assert_eq!(
         job_status(&world, &id).await["lastTransientError"],
         Value::Null,
         "there was no error"
     );
 
+    // In this world, the response to the push is lost.
     let world = world_with_documents(1);
     let id = create_single_document_job(&world).await;
-    let first = world.effects().len();
-    let at = first + pushed_at.unwrap();
+    let at = world.effects().len() + push_index;
     world.inject(Fault { at, mode: Mode::ResponseLost });
     Runner::new(&world).run_all().await;
     let ended = job_status(&world, &id).await;
@@ -86,7 +88,7 @@ async fn eta_counts_down_between_checkpoints() {
         eta_seconds.push(job_status(&world, &id).await["etaSeconds"].clone());
     }
 
-    // After 65 seconds, the last measurement is too old for an estimate.
+    // The estimate is at least 1. After 65 seconds, the last measurement is too old for one.
     assert_eq!(eta_seconds, [json!(50), json!(40), json!(25), json!(1), Value::Null]);
 }
 

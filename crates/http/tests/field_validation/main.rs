@@ -1,5 +1,5 @@
 //! Tests that `openapi.yaml` and the parsers accept and reject the same values of each request
-//! field, with values around the limits of its rules.
+//! field. Most values are close to the limits of the field's rules.
 
 #![allow(clippy::unwrap_used, clippy::panic, reason = "tests")]
 
@@ -49,12 +49,12 @@ fn assert_agreement(field: &str, value: &Value, known_errors: &[&str]) {
     for FieldRequest { schema, parser, body, pointer } in requests(field) {
         let body = with_field(body, &pointer, value);
         let reference = json!({ "$ref": format!("#/components/schemas/{schema}") });
-        let described = description.value_violations(&reference, &body);
+        let violations = description.value_violations(&reference, &body);
         let parsed = parser(&body);
-        match (&parsed, described.is_empty()) {
+        match (&parsed, violations.is_empty()) {
             (Ok(()), true) | (Err(_), false) => {}
             (Ok(()), false) => {
-                panic!("{schema}{pointer} {value}: only the description rejects it: {described:?}")
+                panic!("{schema}{pointer} {value}: only the description rejects it: {violations:?}")
             }
             (Err(errors), true) => {
                 let is_known = |error: &FieldError| {
@@ -88,6 +88,7 @@ proptest! {
         assert_agreement("email", &json!(text), &RULES_IN_WORDS);
     }
 
+    /// The long addresses are around the limits of 64 characters before the `@` and 254 in total.
     #[test]
     fn description_and_parser_agree_exactly_on_ascii_addresses(
         text in "[a-c+#.]{0,3}@{0,2}[a-c./ \"\\\\?<>]{0,6}|[a-c]{62,66}@[a-c]{180,190}",
@@ -110,6 +111,7 @@ proptest! {
         assert_agreement("callbackUrl", &json!(text), &all_rules_in_words());
     }
 
+    /// A user id has at most 204 characters.
     #[test]
     fn description_and_parser_agree_on_user_ids(text in "[ -~]{0,5}|[a-c]{203,206}|\\PC{1,3}") {
         assert_agreement("userId", &json!(text), &[]);
@@ -123,7 +125,8 @@ proptest! {
         assert_agreement(field, &json!(word), &[]);
     }
 
-    /// The range of numbers is a setting of the deployment; the description only has the minimum 0.
+    /// The range of numbers is a setting of the deployment. The description contains only the
+    /// minimum 0.
     #[test]
     fn description_and_parser_agree_on_document_numbers_except_the_range(number in near_number()) {
         assert_agreement("file_id", &number, &["must be between 10000 and 100000000"]);

@@ -1,4 +1,4 @@
-//! Tests of the lists of jobs, and of the persons to whom jobs belong.
+//! Tests of the lists of jobs, and of requests on behalf of another person.
 
 use std::collections::BTreeSet;
 
@@ -70,8 +70,8 @@ async fn history_is_paged_filtered_and_limited_to_the_caller() {
     }
 }
 
-/// All spellings of a person share one slot limit, whether the person or a service makes the
-/// request.
+/// A person can be named by a token subject (`ada`) or a principal id (`sub:ada`). Both mean the
+/// same person, even if a service makes the request.
 #[tokio::test]
 async fn all_spellings_of_a_user_id_mean_the_same_person() {
     let world = world_with_documents(1);

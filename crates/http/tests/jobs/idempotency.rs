@@ -20,7 +20,7 @@ async fn repeated_request_with_one_idempotency_key_makes_one_job() {
         let (code, first) = post_job_with_key(&world, Some(&key), &body).await;
         assert_eq!(code, StatusCode::ACCEPTED, "{first}");
 
-        let transfers = world.store().transfers().len();
+        let transfer_count = world.store().transfers().len();
         world.advance(SignedDuration::from_hours(1));
         let mut body_with_key = body.clone();
         body_with_key["clientRequestId"] = json!(key);
@@ -33,7 +33,7 @@ async fn repeated_request_with_one_idempotency_key_makes_one_job() {
 
         assert_eq!(
             world.store().transfers().len(),
-            transfers,
+            transfer_count,
             "the repeated request records nothing"
         );
 
@@ -43,7 +43,7 @@ async fn repeated_request_with_one_idempotency_key_makes_one_job() {
         assert_eq!(problem["code"], "REQUEST_NAME_REUSED");
     }
 
-    // An idempotency key expires with its job.
+    // An idempotency key expires with its job, after 24 hours.
     let (_, before) =
         post_job_with_key(&world, Some("daily"), &json!({ "file_id": FIRST_FILE_ID })).await;
     world.advance(SignedDuration::from_hours(25));
@@ -54,7 +54,7 @@ async fn repeated_request_with_one_idempotency_key_makes_one_job() {
 }
 
 #[tokio::test]
-async fn repeated_request_returns_the_first_response_after_its_documents_left_the_index() {
+async fn repeated_request_returns_the_first_response_for_removed_documents() {
     let world = world_with_documents(2);
     for body in [
         json!({ "file_id": FIRST_FILE_ID }),
@@ -84,7 +84,7 @@ async fn request_repeated_while_the_first_is_being_recorded_gets_a_conflict() {
     let (_, first) = post_job_with_key(&world, Some("k"), &body).await;
     let id = first["jobId"].as_str().unwrap().parse().unwrap();
     let (batch, _) = world.store().batch(&id).await.unwrap().unwrap();
-    // State between writing the record of the batch and that of its last document.
+    // The batch is in this state until its last document is recorded.
     world
         .store()
         .set_batch(docferry_domain::job::Batch { phase: Phase::Accepted, ..batch.clone() });

@@ -27,11 +27,11 @@ async fn accepted_upload_returns_the_guid_and_an_opaque_id() {
     assert!(id.len() == 32 && id.bytes().all(|byte| byte.is_ascii_hexdigit()));
     assert_eq!(response_body.as_object().unwrap().len(), 2);
 
-    let status = build_request("GET", &format!("/document/status/{id}"), Body::empty());
-    let (response, shown) = send(status_routes(&world), status).await;
+    let request = build_request("GET", &format!("/document/status/{id}"), Body::empty());
+    let (response, transfer_status) = send(status_routes(&world), request).await;
     assert_eq!(response.status(), StatusCode::OK);
-    assert_eq!(shown["transferId"], json!(id));
-    assert_eq!(shown["percentTransfered"], 0);
+    assert_eq!(transfer_status["transferId"], json!(id));
+    assert_eq!(transfer_status["percentTransfered"], 0);
 }
 
 #[tokio::test]
@@ -49,6 +49,7 @@ async fn invalid_input_names_the_field_and_creates_nothing() {
         (r#"{"objGuid": "AAAA", "email": "a@b.example", "filePath": "a\ufffdb"}"#, "/filePath"),
         (r#"{"objGuid": "AAAA", "email": "a@b.example", "filePath": "a\u202eb"}"#, "/filePath"),
         (r#"{"objGuid": "AAAA", "email": "a@b.example", "filePath": "a\uffffb"}"#, "/filePath"),
+        // Half of a surrogate pair is not valid JSON, so the error names no field.
         (r#"{"objGuid": "AAAA", "email": "a@b.example", "filePath": "a\ud800b"}"#, ""),
         (r#"{"objGuid": "AAAA", "email": "a@b.example@evil.example"}"#, "/email"),
         (r#"{"objGuid": "AAAA", "email": "a\u200b@b.example"}"#, "/email"),
@@ -70,8 +71,8 @@ async fn leading_byte_order_mark_in_a_body_is_skipped() {
     let world = World::default();
     let body = "\u{feff}{\"objGuid\": \"AAAA\", \"email\": \"a@b.example\"}";
     assert_eq!(post_upload(&world, body).await.0, StatusCode::ACCEPTED);
-    let two = post_upload(&world, &format!("\u{feff}{body}")).await.0;
-    assert_eq!(two, StatusCode::BAD_REQUEST);
+    let with_two_marks = post_upload(&world, &format!("\u{feff}{body}")).await.0;
+    assert_eq!(with_two_marks, StatusCode::BAD_REQUEST);
 }
 
 #[tokio::test]
@@ -113,7 +114,7 @@ async fn terminate_accepts_at_most_1000_ids() {
     }
 }
 
-/// Fault F25: DynamoDB deletes expired items up to days late.
+/// Fault F25 of `docs/SEMANTICS.md`: DynamoDB deletes expired items up to days late.
 #[tokio::test]
 async fn expired_record_is_not_found_before_it_is_deleted() {
     let world = World::default();
@@ -122,6 +123,7 @@ async fn expired_record_is_not_found_before_it_is_deleted() {
     transfer.ended_at = Some(world.state().now);
     let path = format!("/document/status/{}", transfer.transfer_id);
     world.store().set(transfer);
+    // The record expires 168 hours after the end of the transfer.
     for (hours, expected) in [(167, StatusCode::OK), (1, StatusCode::NOT_FOUND)] {
         world.advance(SignedDuration::from_hours(hours));
         let (response, _) = send(status_routes(&world), build_request("GET", &path, "")).await;

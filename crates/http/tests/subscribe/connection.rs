@@ -48,6 +48,7 @@ async fn event_stream_ends_before_its_process_and_the_next_one_resumes() {
 
     let received = stream.rest().await;
 
+    // The stream ends 5 seconds before the process.
     assert_eq!(started_at.elapsed().as_secs(), 55);
     assert_eq!(stream.text.matches(": keep-alive").count(), 3);
 
@@ -102,7 +103,7 @@ async fn failing_store_ends_the_stream_and_a_closed_stream_reads_nothing() {
     let at = world.effects().len();
     world.inject(Fault { at, mode: Mode::ResponseLost });
     assert_eq!(stream.rest().await, []);
-    assert!(!stream.text.contains("answer lost"), "{}", stream.text);
+    assert!(!stream.text.contains("answer lost"), "the error text is not sent: {}", stream.text);
 
     let mut stream = open_stream(&world, &id, "").await;
     stream.chunk().await.unwrap();
@@ -125,20 +126,20 @@ async fn buffered_stream_ends_with_the_first_events_or_after_five_seconds() {
     assert_eq!(event_names(&first), ["status", "progress"]);
     assert_eq!(started_at.elapsed().as_secs(), 0);
 
-    let mut nothing = open(last_event_id(&first)).await;
-    assert_eq!(nothing.rest().await, []);
+    let mut idle = open(last_event_id(&first)).await;
+    assert_eq!(idle.rest().await, []);
     assert_eq!(started_at.elapsed().as_secs(), 5);
-    assert!(nothing.text.starts_with("retry: "), "{}", nothing.text);
+    assert!(idle.text.starts_with("retry: "), "{}", idle.text);
 
     let mut waiting = open(last_event_id(&first)).await;
     waiting.chunk().await.unwrap();
     set_uploaded_bytes(&world, 1);
-    let moved = waiting.rest().await;
-    assert_eq!(event_names(&moved), ["status", "progress"]);
+    let received = waiting.rest().await;
+    assert_eq!(event_names(&received), ["status", "progress"]);
     assert_eq!(started_at.elapsed().as_secs(), 6);
 }
 
-/// Invariant I10.
+/// Invariant I10 of `docs/SEMANTICS.md`: a job is visible to its caller only.
 #[tokio::test(start_paused = true)]
 async fn subscribing_to_foreign_or_unknown_jobs_is_rejected() {
     let world = world_with_documents(1);
@@ -160,8 +161,8 @@ async fn subscribing_to_foreign_or_unknown_jobs_is_rejected() {
         );
     }
 
-    let without = call("GET", &subscribe_path(&id), Some(("sub:ada", ""))).await;
-    assert_eq!(without.status(), StatusCode::FORBIDDEN);
+    let without_scope = call("GET", &subscribe_path(&id), Some(("sub:ada", ""))).await;
+    assert_eq!(without_scope.status(), StatusCode::FORBIDDEN);
     let posted = call("POST", &subscribe_path(&id), None).await;
     assert_eq!(posted.status(), StatusCode::METHOD_NOT_ALLOWED);
 

@@ -25,6 +25,7 @@ async fn event_stream_reports_a_job_from_start_to_result() {
     assert_eq!(stream.response.headers()["cache-control"], "no-store");
 
     let first = stream.chunk().await.unwrap();
+    // The reconnection time is at least 1000 and less than 2000 milliseconds.
     assert!(first.starts_with("retry: 1"), "{first}");
     let first = parse_events(&first);
     assert_eq!(event_names(&first), ["status", "progress"]);
@@ -33,19 +34,21 @@ async fn event_stream_reports_a_job_from_start_to_result() {
     assert_eq!(first[0].data["attempts"], 1);
 
     set_uploaded_bytes(&world, 500_000);
-    let moved = stream.events().await;
-    assert_eq!(event_names(&moved), ["status", "progress"]);
-    assert_eq!(moved[0].data["status"], "running");
+    let after_upload_began = stream.events().await;
+    assert_eq!(event_names(&after_upload_began), ["status", "progress"]);
+    assert_eq!(after_upload_began[0].data["status"], "running");
 
+    // The push counts as 10 %, and the upload as 90 %, of which one half is done.
     let expected = json!({
         "percent": 55, "bytesDone": 500_000, "bytesTotal": 1_000_000,
         "bytesPerSecond": null, "phase": "uploading", "etaSeconds": null
     });
-    assert_eq!(moved[1].data, expected);
+    assert_eq!(after_upload_began[1].data, expected);
 
     set_uploaded_bytes(&world, 600_000);
     assert_eq!(event_names(&stream.events().await), ["progress"]);
 
+    // The job is reset to its initial state and runs to its end.
     world.store().set(queued);
     Runner::new(&world).run_all().await;
     let end = stream.events().await;
@@ -73,8 +76,9 @@ async fn each_change_is_also_an_unnamed_event_with_the_whole_status() {
     let (_, status) = send(status_routes(&world), build_request("GET", &path, "")).await;
     assert_eq!(unnamed[0].data, status, "equal to the status response");
 
-    let moved = world.store().transfers().remove(0);
-    world.store().set(Transfer { phase: Phase::Accepted, source: None, bytes_done: 0, ..moved });
+    // The job is reset to its initial state and runs to its end.
+    let transfer = world.store().transfers().remove(0);
+    world.store().set(Transfer { phase: Phase::Accepted, source: None, bytes_done: 0, ..transfer });
     Runner::new(&world).run_all().await;
     let (_, end) = parse_named_and_unnamed_events(&stream.chunk().await.unwrap());
     assert_eq!(end[0].data["status"], "completed");

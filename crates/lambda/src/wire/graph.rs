@@ -25,8 +25,8 @@ struct Secret {
 pub struct GraphCredentials(SecretCache<Secret>);
 
 impl CredentialsProvider<ClientCredentials> for GraphCredentials {
-    async fn credentials(&self, lookup: Freshness) -> Result<ClientCredentials, Cause> {
-        let secret = match lookup {
+    async fn credentials(&self, freshness: Freshness) -> Result<ClientCredentials, Cause> {
+        let secret = match freshness {
             Freshness::Cached => self.0.get().await?,
             Freshness::Fresh => self.0.refresh().await?,
         };

@@ -46,8 +46,8 @@ pub fn document_index(
     (index, range)
 }
 
-/// Throttling state of Graph that all transfers share, in `TRANSFERS_TABLE`. A stack has one
-/// tenant, so it has one throttling budget.
+/// Throttling state of Microsoft Graph that all transfers share, in `TRANSFERS_TABLE`. A deployment
+/// serves one Microsoft tenant, so it has one throttle budget.
 #[cfg(feature = "store")]
 pub fn throttle_budget(
     reader: &mut Reader<impl Variables>,
@@ -70,7 +70,8 @@ pub fn workflow(
     docferry_aws::StepFunctionsWorkflow::new(aws_sdk_sfn::Client::new(aws), arn)
 }
 
-/// Limits on the slots, which are the transfers that may move bytes at the same time.
+/// Limits on slots. A slot is the right of a transfer to move bytes, so each limit is a number of
+/// transfers that may do so at the same time.
 ///
 /// - Deliveries to OneDrive: `MAX_ACTIVE_DELIVERIES` in total, and at most
 ///   `MAX_DELIVERIES_PER_USER` for one recipient.

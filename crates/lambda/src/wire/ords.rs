@@ -27,8 +27,8 @@ struct Secret {
 pub struct OrdsSecret(SecretCache<Secret>);
 
 impl CredentialsProvider<OrdsCredentials> for OrdsSecret {
-    async fn credentials(&self, lookup: Freshness) -> Result<OrdsCredentials, Cause> {
-        let secret = match lookup {
+    async fn credentials(&self, freshness: Freshness) -> Result<OrdsCredentials, Cause> {
+        let secret = match freshness {
             Freshness::Cached => self.0.get().await?,
             Freshness::Fresh => self.0.refresh().await?,
         };

@@ -12,7 +12,7 @@ use jiff::SignedDuration;
 
 use crate::builders::{epoch, new_transfer, transfer};
 
-/// Runs every check.
+/// Runs every check of a `BatchStore`.
 ///
 /// # Panics
 /// When the store breaks a rule of its port.
@@ -22,6 +22,7 @@ pub async fn batch_store(store: &impl Store) {
     batch_is_canceled_by_its_owner_and_ends_once(store).await;
 }
 
+/// Creates a batch and its documents. The second creation of the batch changes nothing.
 async fn created(store: &impl Store, documents: u16) -> (Batch, Vec<Transfer>) {
     let batch = Batch {
         schema_version: SCHEMA_VERSION,

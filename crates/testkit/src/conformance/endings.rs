@@ -40,9 +40,9 @@ pub(super) async fn first_ending_is_final(store: &impl Store) {
     assert_eq!(first.failure.as_ref().map(|failure| failure.code), Some(FailureCode::Canceled));
     let second = finish(store, &id, Outcome::Failed(FailureCode::Internal)).await;
     assert_eq!(second, first);
-    let stale = Transfer { execution_number: 7, ..get(store, &id).await };
-    let other = store.finish(&stale, Outcome::Canceled, epoch()).await;
-    assert!(matches!(other, Err(WriteError::Ended)), "{other:?}");
+    let of_another_execution = Transfer { execution_number: 7, ..get(store, &id).await };
+    let rejected = store.finish(&of_another_execution, Outcome::Canceled, epoch()).await;
+    assert!(matches!(rejected, Err(WriteError::Ended)), "{rejected:?}");
 }
 
 pub(super) async fn recorded_delivery_wins_over_failure_and_cancel(store: &impl Store) {

@@ -1,8 +1,9 @@
 //! Conformance checks of every [`JobStore`](docferry_app::ports::JobStore): creation of jobs with
 //! an idempotency key, and retries of jobs.
 //!
-//! A job is a single transfer or a batch of documents. A user can retry an ended job; each retry is
-//! one *run* of the job.
+//! A job is a single transfer or a batch of documents. A user can retry an ended job; each retry
+//! starts a new *run* of the job. A transfer is *closed* when its run has ended and all its resources
+//! are closed. Only a closed transfer can be retried.
 
 use docferry_app::ports::{CreateOptions, CreateResult, History, Release, Store};
 use docferry_domain::ids::TransferId;

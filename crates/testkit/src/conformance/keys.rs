@@ -15,7 +15,7 @@ use jiff::SignedDuration;
 use super::support::{get, seconds, uploading};
 use crate::builders::{arrived, pushed, transfer};
 
-/// GUID of a document that differs from the document of all other transfers.
+/// GUID of a second document. All other transfers use the document of [`transfer`].
 const OTHER_GUID: &str = "b3RoZXI=";
 
 /// Runs every check of exchange keys.
@@ -26,7 +26,7 @@ pub(super) async fn exchange_keys(store: &impl Store) {
     key_is_used_by_one_document(store).await;
     announcement_keeps_the_time_of_the_first_try(store).await;
     lost_object_is_awaited_again_after_another_push(store).await;
-    owed_key_is_recorded_once(store).await;
+    late_arrival_key_is_recorded_once(store).await;
 }
 
 /// Creates a transfer of this document whose push step has begun.
@@ -53,8 +53,8 @@ async fn key_is_used_by_one_document(store: &impl Store) {
     let waiting_record = get(store, waiting).await;
     assert_eq!((waiting_record.phase, waiting_record.source), (Phase::Pushing, None));
     assert_eq!(waiting_record.known_key.as_ref(), Some(&key));
-    let owed = LateArrivalKey { key: key.clone(), requested_at: source.requested_at };
-    assert_eq!(waiting_record.late_arrival_keys, [owed]);
+    let late_key = LateArrivalKey { key: key.clone(), requested_at: source.requested_at };
+    assert_eq!(waiting_record.late_arrival_keys, [late_key]);
     let state = store.exchange_key(&key).await.unwrap();
     assert_eq!(state.holder.as_ref(), Some(&own));
     assert!(state.outstanding.contains(&own_push) && state.outstanding.contains(&other_push));
@@ -141,13 +141,13 @@ async fn lost_object_is_awaited_again_after_another_push(store: &impl Store) {
     assert_eq!(get(store, &id).await.object, Some(arrived()));
 }
 
-async fn owed_key_is_recorded_once(store: &impl Store) {
+async fn late_arrival_key_is_recorded_once(store: &impl Store) {
     let id = pushing(store, &transfer().object_guid).await.transfer_id;
-    let owed = |key: &str| LateArrivalKey { key: key.into(), requested_at: seconds(3) };
+    let late_key = |key: &str| LateArrivalKey { key: key.into(), requested_at: seconds(3) };
     for key in ["a", "b", "a"] {
-        store.record_owed_key(&id, 1, &owed(key)).await.unwrap();
+        store.record_owed_key(&id, 1, &late_key(key)).await.unwrap();
     }
-    assert_eq!(get(store, &id).await.late_arrival_keys, [owed("a"), owed("b")]);
-    let outdated = store.record_owed_key(&id, 2, &owed("c")).await;
+    assert_eq!(get(store, &id).await.late_arrival_keys, [late_key("a"), late_key("b")]);
+    let outdated = store.record_owed_key(&id, 2, &late_key("c")).await;
     assert!(matches!(outdated, Err(WriteError::Ended)), "{outdated:?}");
 }

@@ -11,7 +11,7 @@ use jiff::{SignedDuration, Timestamp};
 
 use crate::builders::{callback, epoch, new_transfer, transfer};
 
-/// Runs every check.
+/// Runs every check of a `NotificationOutbox`.
 ///
 /// # Panics
 /// When the store breaks a rule of its port.

@@ -1,5 +1,5 @@
-//! Conformance checks of every [`SlotStore`]. They need a store of their own, because all users of
-//! a store share its slot pools.
+//! Conformance checks of every [`SlotStore`]. The checks need a store that no other test uses, because
+//! all users of a store share its slot pools.
 //!
 //! A slot is the right to move bytes. A transfer without a slot waits in the queue of its pool.
 
@@ -15,7 +15,7 @@ use crate::builders::{arrived, epoch, pushed, record_push, transfer};
 /// Pool of all transfers in these checks.
 const POOL: Pool = Pool::Onedrive;
 
-/// Runs every check.
+/// Runs every check of a `SlotStore`.
 ///
 /// # Panics
 /// When the store breaks a rule of its port.
@@ -58,7 +58,7 @@ async fn holds(store: &impl SlotStore, id: &TransferId) -> bool {
 }
 
 /// Cancels a transfer in any phase.
-async fn ended(store: &impl Store, id: &TransferId) -> Transfer {
+async fn canceled(store: &impl Store, id: &TransferId) -> Transfer {
     store.finish(&get(store, id).await, Outcome::Canceled, epoch()).await.unwrap()
 }
 
@@ -77,7 +77,7 @@ async fn new_transfers_are_queued_by_their_order(store: &impl Store) {
     assert_eq!(paged, ordered);
     assert_eq!(first[0], high.queue_entry());
     for id in &ordered {
-        ended(store, id).await;
+        canceled(store, id).await;
     }
     assert!(queue(store).await.is_empty());
 }
@@ -113,7 +113,7 @@ async fn grant_requires_the_current_version(store: &impl Store) {
         "a queued transfer is not queued twice"
     );
     for transfer in [&first, &second] {
-        ended(store, &transfer.transfer_id).await;
+        canceled(store, &transfer.transfer_id).await;
     }
 }
 
@@ -121,8 +121,8 @@ async fn ending_frees_the_slot_or_queue_entry(store: &impl Store) {
     let (holder, queued) =
         (created(store, Priority::Normal, 1).await, created(store, Priority::Normal, 2).await);
     assert!(granted(store, &[holder.queue_entry()]).await);
-    assert_eq!(ended(store, &holder.transfer_id).await.slot_state, SlotState::Idle);
-    assert_eq!(ended(store, &queued.transfer_id).await.slot_state, SlotState::Idle);
+    assert_eq!(canceled(store, &holder.transfer_id).await.slot_state, SlotState::Idle);
+    assert_eq!(canceled(store, &queued.transfer_id).await.slot_state, SlotState::Idle);
     assert!(!holds(store, &holder.transfer_id).await);
     assert!(queue(store).await.is_empty());
     let late = store.enqueue(&queued, epoch()).await;
@@ -149,14 +149,14 @@ async fn outdated_step_cannot_release_the_slot(store: &impl Store) {
     store.enqueue(&get(store, &id).await, due).await.unwrap();
     assert_eq!(queue(store).await, std::slice::from_ref(&id));
     assert_eq!(get(store, &id).await.phase, Phase::Uploading);
-    ended(store, &id).await;
+    canceled(store, &id).await;
 }
 
 async fn ended_transfer_is_removed_from_the_queue(store: &impl Store) {
     let (ended_transfer, queued_transfer) =
         (created(store, Priority::Normal, 1).await, created(store, Priority::Normal, 2).await);
     let stale = ended_transfer.queue_entry();
-    ended(store, &ended_transfer.transfer_id).await;
+    canceled(store, &ended_transfer.transfer_id).await;
 
     // The grant names a transfer that has ended since it was chosen, so the whole grant is
     // rejected.
@@ -171,7 +171,7 @@ async fn ended_transfer_is_removed_from_the_queue(store: &impl Store) {
         "the transfer that has not ended stays queued"
     );
     assert!(granted(store, &[queued_transfer.queue_entry()]).await);
-    ended(store, &queued_transfer.transfer_id).await;
+    canceled(store, &queued_transfer.transfer_id).await;
 }
 
 async fn only_slot_unknown_to_its_holder_is_reclaimed(store: &impl Store) {
@@ -179,6 +179,6 @@ async fn only_slot_unknown_to_its_holder_is_reclaimed(store: &impl Store) {
     assert!(granted(store, &[get(store, &id).await.queue_entry()]).await);
     assert!(!store.reclaim(POOL, &id).await.unwrap());
     assert!(holds(store, &id).await);
-    ended(store, &id).await;
+    canceled(store, &id).await;
     assert!(!store.reclaim(POOL, &id).await.unwrap(), "the slot is already free");
 }

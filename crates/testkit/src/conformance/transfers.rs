@@ -78,6 +78,7 @@ pub(super) async fn only_the_newest_epoch_writes(store: &impl Store) {
     let record = get(store, id).await;
     assert_eq!(record.checkpoint, Some(checkpoint(400)));
     assert_eq!(record.resume_at, Some(seconds(60)));
+    // A delivery completes the bytes of the document.
     assert_eq!((record.delivery, record.bytes_done), (Some(delivery()), 1_000_000));
 }
 

@@ -43,7 +43,7 @@ pub struct Runner {
     pub settings: UploadSettings,
     /// Rules for the arrival of the document.
     pub rules: ArrivalRules,
-    /// Time limit of one function invocation.
+    /// Time from the start of an invocation to the deadline that `upload` and `publish` get.
     pub function_time: SignedDuration,
     /// Limits of the slot pools.
     pub limits: SlotLimits,
@@ -79,6 +79,7 @@ impl Runner {
             world: world.clone(),
             settings: UploadSettings {
                 policy: ConflictPolicy::Replace,
+                // 320 KiB, the smallest fragment.
                 fragment_bytes: 327_680,
                 read_ahead_bytes: 1 << 20,
                 parallel_reads: 2,

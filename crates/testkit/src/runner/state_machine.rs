@@ -64,7 +64,8 @@ impl Runner {
         // The pool of the transfer is known from the arrival of its document until the document is
         // lost.
         let mut pool = None;
-        let _poll_waits_for_the_key = self.repeat_step(|| self.recorded_push(task)).await?;
+        // If the push is not recorded, the poll step waits for the exchange key.
+        let _push_outcome = self.repeat_step(|| self.recorded_push(task)).await?;
         for _ in 0..MAX_STEPS {
             let Some(target_pool) = pool else {
                 pool = self.poll_for_arrival(task).await?;
@@ -90,7 +91,7 @@ impl Runner {
             Arrival::Arrived(pool) => return Ok(Some(pool)),
             Arrival::Wait { seconds } => self.wait(seconds).await,
             Arrival::PushAgain => {
-                let _poll_waits_for_the_key = self.repeat_step(|| self.recorded_push(task)).await?;
+                let _push_outcome = self.repeat_step(|| self.recorded_push(task)).await?;
             }
         }
         Ok(None)
@@ -156,8 +157,8 @@ impl Runner {
 
     /// Waits as the state machine does, by advancing the clock.
     ///
-    /// Concurrent invocations continue meanwhile. If the wait is longer than the remaining time of
-    /// such an invocation, it ends only after that invocation has ended.
+    /// Concurrent invocations continue meanwhile. A wait that is longer than the remaining time of
+    /// such an invocation ends only after the invocation.
     pub(super) async fn wait(&self, seconds: impl Into<i64>) {
         let until = self.world.now() + SignedDuration::from_secs(seconds.into());
         while !self.world.advance_to(until) {

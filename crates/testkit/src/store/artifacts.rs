@@ -78,7 +78,7 @@ impl ArtifactStore for InMemoryTransferStore {
         limit: usize,
     ) -> Result<Vec<String>, StoreError> {
         let found = self.tables().due_before(now);
-        let keys = found.into_iter().filter_map(|(_, due)| match due {
+        let keys = found.into_iter().filter_map(|(_, item)| match item {
             WorkItem::Artifact(key) => Some(key),
             WorkItem::Transfer(_) | WorkItem::Batch(_) => None,
         });

@@ -10,6 +10,9 @@ use jiff::Timestamp;
 
 use super::{InMemoryTransferStore, Tables};
 
+/// Highest possible document number in a batch.
+const LAST_DOCUMENT: u16 = 9999;
+
 impl Tables {
     /// Adds an ended document to the counts of its batch. Ignores a transfer outside a batch.
     pub(super) fn count_ended_document(&mut self, ended: &Transfer) {
@@ -94,7 +97,7 @@ impl BatchStore for InMemoryTransferStore {
         limit: usize,
     ) -> Result<Vec<Transfer>, StoreError> {
         let tables = self.tables();
-        let found = tables.transfers.range(id.document(from)..=id.document(9999));
+        let found = tables.transfers.range(id.document(from)..=id.document(LAST_DOCUMENT));
         Ok(found.take(limit).map(|(_, document)| document.clone()).collect())
     }
 

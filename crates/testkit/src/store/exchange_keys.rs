@@ -17,9 +17,9 @@ use super::{ExchangeKeyState, InMemoryTransferStore, Tables};
 
 /// Adds a key under which an object may still arrive to the record of a transfer, unless the record
 /// contains the key already.
-pub(super) fn add_late_arrival_key(transfer: &mut Transfer, owed: &LateArrivalKey) {
-    if !transfer.late_arrival_keys.iter().any(|known| known.key == owed.key) {
-        transfer.late_arrival_keys.push(owed.clone());
+pub(super) fn add_late_arrival_key(transfer: &mut Transfer, late_key: &LateArrivalKey) {
+    if !transfer.late_arrival_keys.iter().any(|known| known.key == late_key.key) {
+        transfer.late_arrival_keys.push(late_key.clone());
     }
 }
 
@@ -49,10 +49,11 @@ impl Tables {
         }
         let usage = self.keys.entry(source.key.clone()).or_default();
         usage.outstanding.insert(push.clone());
-        let owed = LateArrivalKey { key: source.key.clone(), requested_at: source.requested_at };
+        let late_key =
+            LateArrivalKey { key: source.key.clone(), requested_at: source.requested_at };
         transfer.known_key = Some(source.key.clone());
         if usage.is_held_by_another(document) {
-            add_late_arrival_key(transfer, &owed);
+            add_late_arrival_key(transfer, &late_key);
             return Ok(PushRecord::HeldByAnother);
         }
         let is_being_deleted =
@@ -62,7 +63,7 @@ impl Tables {
         let was_just_deleted = !usage.users.contains(id)
             && usage.released_at.is_some_and(|at| at >= source.requested_at);
         if is_being_deleted || was_just_deleted {
-            add_late_arrival_key(transfer, &owed);
+            add_late_arrival_key(transfer, &late_key);
             return Ok(PushRecord::Releasing);
         }
         usage.users.insert(id.clone());
@@ -165,7 +166,8 @@ impl ExchangeKeyStore for InMemoryTransferStore {
         if !usage.users.is_empty() || !(is_user || is_own_lease) {
             return Ok(Release::StillReferenced);
         }
-        // A second process of the same transfer shares the lease with the first process.
+        // A second process of the same transfer shares the lease with the first process. A shared
+        // lease names no transfer.
         usage.releasing = Some(((!is_own_lease).then(|| id.clone()), until));
         usage.holder = None;
         Ok(Release::Last)
@@ -185,6 +187,7 @@ impl ExchangeKeyStore for InMemoryTransferStore {
         if !usage.users.is_empty() || (lease.is_some() && !is_own_lease) {
             return Ok(false);
         }
+        // A shared lease names no transfer.
         usage.releasing = Some(((!is_own_lease).then(|| id.clone()), until));
         Ok(true)
     }

@@ -107,8 +107,8 @@ impl Tables {
 
 /// Key of a transfer in the queue.
 fn queue_key(transfer: &Transfer) -> (Pool, i64, TransferId) {
-    let waiting = transfer.queue_entry();
-    (transfer.pool, waiting.order, waiting.transfer_id)
+    let entry = transfer.queue_entry();
+    (transfer.pool, entry.order, entry.transfer_id)
 }
 
 /// In-memory implementation of the store ports. Clones share one state.

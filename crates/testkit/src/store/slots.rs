@@ -27,7 +27,7 @@ impl SlotStore for InMemoryTransferStore {
             .queue
             .iter()
             .filter(|(key, _)| key.0 == pool && after.as_ref().is_none_or(|after| *key > after));
-        Ok(found.take(limit).map(|(_, waiting)| waiting.clone()).collect())
+        Ok(found.take(limit).map(|(_, entry)| entry.clone()).collect())
     }
 
     async fn grant(

@@ -147,6 +147,7 @@ impl TransferStore for InMemoryTransferStore {
         running.cancel_requested = true;
         let running = running.clone();
         if let Some(due) = tables.due.get_mut(&WorkItem::Transfer(id.clone())) {
+            // The transfer is due at once.
             *due = Timestamp::UNIX_EPOCH;
         }
         Ok(Some(running))

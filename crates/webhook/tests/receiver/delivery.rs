@@ -26,6 +26,7 @@ async fn repeated_webhook_has_a_standard_signature_and_the_same_id_and_body() {
     let requests = server.received_requests().await.unwrap();
     let [first, second] = requests.as_slice() else { panic!("{}", requests.len()) };
     assert_eq!(first.url.query(), Some("key=1"));
+    // The id consists of the fields `job_id` and `end_number` of the notification.
     assert_eq!(first.headers["webhook-id"], "00000000000000000000000000000007-3");
     assert_eq!(first.headers["webhook-timestamp"], NOW_SECONDS.to_string());
     assert_eq!(first.headers["content-type"], "application/json");
@@ -109,6 +110,7 @@ async fn slow_or_absent_receiver_is_unreachable_and_not_named_in_errors() {
     let result = deliver_with(short_timeout, &format!("{}/secret", slow.uri())).await;
     assert_eq!(result, Err(ReceiverError::Unreachable("it took too long")));
 
+    // No server listens on port 1.
     let result = deliver_to("http://127.0.0.1:1/secret").await;
     assert_eq!(result, Err(ReceiverError::Unreachable("no connection was made")));
     assert!(!result.unwrap_err().to_string().contains("127.0.0.1"));

@@ -15,10 +15,10 @@ use sha2::Sha256;
 use wiremock::matchers::method;
 use wiremock::{Mock, MockServer, Request, ResponseTemplate};
 
-/// Current signing secret: 24 bytes in base64, with a prefix.
+/// Current signing secret: 24 bytes in base64, with the prefix `whsec_`.
 pub(crate) const CURRENT_SECRET: &str = "whsec_C2FVsBQIhrscChlQIMV+b5sSYspob7oD";
 
-/// Previous signing secret: 24 bytes in base64, without a prefix.
+/// Previous signing secret: 24 bytes in base64, without the prefix.
 pub(crate) const PREVIOUS_SECRET: &str = "MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw";
 
 /// Provider of the current secret and, if set, the previous one.
@@ -95,7 +95,7 @@ pub(crate) async fn start_server_with_response(response: ResponseTemplate) -> Mo
     server
 }
 
-/// Computes the signature as the standard describes it, without the library under test.
+/// Computes the signature as Standard Webhooks describes it. It does not use the code under test.
 pub(crate) fn expected_signature(secret: &str, request: &Request) -> String {
     let header = |name: &str| request.headers[name].to_str().unwrap();
     let key = STANDARD.decode(secret.trim_start_matches("whsec_")).unwrap();

@@ -37,9 +37,9 @@ impl<S: KeySource> KeyCache<S> {
     /// Minimum time between two fetches while no key is known. It is shorter than [`Self::PAUSE`],
     /// because no token can be verified without keys.
     pub const FIRST_PAUSE: Duration = Duration::from_secs(2);
-    /// Maximum age of the keys. Older keys are fetched again, so that a key that the issuer has
-    /// revoked does not stay valid as long as the process runs.
-    pub const FRESH: Duration = Duration::from_secs(3600);
+    /// Maximum age of the keys. Older keys are fetched again. Otherwise, a revoked key would stay
+    /// valid as long as the process runs.
+    pub const MAX_KEY_AGE: Duration = Duration::from_secs(3600);
 
     /// Creates an empty cache. Keys are fetched on first use.
     pub fn new(source: S) -> Self {
@@ -53,7 +53,7 @@ impl<S: KeySource> KeyCache<S> {
     /// [`FetchError`] if no key is known and the keys cannot be fetched now.
     pub(super) async fn key(&self, id: &str) -> Result<Option<Key>, FetchError> {
         let mut state = self.state.lock().await;
-        let is_fresh = state.last_success.is_some_and(|time| time.elapsed() < Self::FRESH);
+        let is_fresh = state.last_success.is_some_and(|time| time.elapsed() < Self::MAX_KEY_AGE);
         if state.keys.get(id).is_some() && is_fresh {
             return Ok(state.keys.get(id).cloned());
         }
@@ -81,6 +81,10 @@ impl<S: KeySource> KeyCache<S> {
 mod tests {
     use super::*;
     use std::sync::Mutex as StdMutex;
+
+    const SECOND: Duration = Duration::from_secs(1);
+    const HOUR: Duration = Duration::from_secs(3600);
+    const ALMOST_AN_HOUR: Duration = Duration::from_secs(3600 - 1);
 
     /// Entry of a script that makes a fetch fail.
     const FAILURE: &str = "";
@@ -150,7 +154,7 @@ mod tests {
     async fn cached_keys_stay_in_use_while_the_issuer_does_not_answer() {
         let cache = cache_of_script(&["a", FAILURE, FAILURE]);
         assert!(knows(&cache, "a").await);
-        tokio::time::advance(Duration::from_secs(7200)).await;
+        tokio::time::advance(2 * HOUR).await;
         assert!(knows(&cache, "a").await && !knows(&cache, "b").await);
         assert_eq!(fetch_count(&cache), 2, "a failed fetch is not retried at once");
     }
@@ -159,9 +163,9 @@ mod tests {
     async fn revoked_key_is_dropped_within_an_hour() {
         let cache = cache_of_script(&["a", "b"]);
         assert!(knows(&cache, "a").await);
-        tokio::time::advance(Duration::from_secs(3599)).await;
+        tokio::time::advance(ALMOST_AN_HOUR).await;
         assert!(knows(&cache, "a").await);
-        tokio::time::advance(Duration::from_secs(1)).await;
+        tokio::time::advance(SECOND).await;
         assert!(!knows(&cache, "a").await);
     }
 

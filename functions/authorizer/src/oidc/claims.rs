@@ -23,6 +23,7 @@ pub(super) fn subject<'a>(claims: &'a Claims, name: &str) -> Option<&'a str> {
 /// must not be mistaken for the id of a Graph user.
 pub(super) fn graph_user(claims: &Claims, name: &str) -> Option<String> {
     let id = claims.get(name)?.as_str()?;
+    // Groups of 8, 4, 4, 4 and 12 digits, separated by hyphens.
     let is_uuid = id.len() == 36
         && id.bytes().enumerate().all(|(index, byte)| match index {
             8 | 13 | 18 | 23 => byte == b'-',
@@ -73,6 +74,7 @@ mod tests {
         ] {
             assert_eq!(scopes(&claims(value), path), Scopes::from(Scope::Read), "{path}");
         }
+        // These claims contain no scope of docferry.
         for value in [
             json!({}),
             json!({ "scope": null }),

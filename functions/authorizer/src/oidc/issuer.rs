@@ -34,7 +34,7 @@ pub enum Rejection {
     /// The issuer has no key with the token's key id, or the token has no key id.
     #[error("signed with an unknown key")]
     UnknownKey,
-    /// The token's header names another algorithm than the one that the key belongs to.
+    /// The algorithm in the token's header differs from the algorithm of the key.
     #[error("signed with an algorithm that does not match the key")]
     Algorithm,
     /// The signature does not match the key.

@@ -12,8 +12,8 @@ use serde_json::Value;
 
 /// Key of the issuer, and the only algorithm with which the key may be used.
 ///
-/// The algorithm comes from the key and never from the token. An algorithm from the token would let
-/// an attacker forge a token that is verified with the public key as the secret of an HMAC.
+/// The algorithm comes from the key and never from the token. Otherwise, an attacker could choose
+/// HMAC and sign a token with the public key as the secret.
 #[derive(Debug, Clone)]
 pub(super) struct Key {
     pub(super) algorithm: Algorithm,

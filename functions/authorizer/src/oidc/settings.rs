@@ -63,7 +63,7 @@ impl OidcSettings {
 }
 
 /// Parses a URL and returns it if keys can be fetched from it safely: with `https`, or from a
-/// loopback address. An attacker who can change keys in transit could sign valid tokens.
+/// loopback address. An attacker who replaces keys in transit could sign tokens that we accept.
 pub(super) fn secure_url(text: &str) -> Option<Url> {
     let url = Url::parse(text).ok()?;
     let is_loopback = match url.host()? {

@@ -6,6 +6,9 @@ use serde_json::{Value, json};
 
 use crate::issuer::{ADA_GRAPH_ID, SimulatedIssuer, verify_token};
 
+/// Start of the year 2100 in seconds since 1970.
+const YEAR_2100: u64 = 4_102_444_800;
+
 #[tokio::test]
 async fn valid_tokens_of_both_algorithms_identify_the_caller_and_scopes() {
     let provider = SimulatedIssuer::start().await;
@@ -32,10 +35,11 @@ async fn invalid_tokens_are_rejected_with_the_matching_reason() {
     let claims = |claims: Value| json!({ "claims": claims });
     let url = provider.running.url();
     for (options, expected) in [
+        // Clocks may differ by 60 s.
         (json!({ "expiresIn": -90 }), Rejection::Expired),
         (claims(json!({ "exp": null })), Rejection::Claims),
         (claims(json!({ "exp": "tomorrow" })), Rejection::Claims),
-        (claims(json!({ "nbf": 4_102_444_800_u64 })), Rejection::NotYet),
+        (claims(json!({ "nbf": YEAR_2100 })), Rejection::NotYet),
         (claims(json!({ "nbf": "soon" })), Rejection::Claims),
         (claims(json!({ "aud": "other" })), Rejection::Audience),
         (claims(json!({ "aud": [] })), Rejection::Audience),
@@ -47,6 +51,7 @@ async fn invalid_tokens_are_rejected_with_the_matching_reason() {
         (claims(json!({ "iss": null })), Rejection::Claims),
         (claims(json!({ "sub": null })), Rejection::Subject),
         (claims(json!({ "sub": "ada@court.example" })), Rejection::Subject),
+        // A subject has at most 200 characters.
         (claims(json!({ "sub": "x".repeat(201) })), Rejection::Subject),
         (json!({ "badSignature": true }), Rejection::Signature),
         (json!({ "foreignKey": true }), Rejection::Signature),
@@ -125,6 +130,7 @@ async fn claims_of_keycloak_and_entra_tokens_are_understood() {
 
 #[tokio::test]
 async fn failed_key_fetch_is_an_error_that_names_the_document() {
+    // The limit is 256 KiB.
     let too_large = format!("{{\"keys\":[],\"x\":\"{}\"}}", "x".repeat(300 * 1024));
     let of_another_issuer =
         r#"{"issuer":"https://elsewhere.example","jwks_uri":"https://elsewhere.example/k"}"#;
@@ -133,6 +139,7 @@ async fn failed_key_fetch_is_an_error_that_names_the_document() {
         json!({ "operation": "discovery", "status": 503 }),
         json!({ "operation": "discovery", "status": 302 }),
         json!({ "operation": "discovery", "dropResponse": true }),
+        // The timeout is 3 s.
         json!({ "operation": "jwks", "delayMs": 4000 }),
         body_fault("discovery", "<html>"),
         body_fault("discovery", of_another_issuer),

@@ -159,7 +159,7 @@ async fn receive_response(State(state): State<Arc<ServerState>>, request: Reques
     state.responses.send(response).await.ok().unwrap();
     let mut body = body.into_data_stream();
     while let Some(Ok(chunk)) = body.next().await {
-        // The test may have dropped the response. The body is read nevertheless, as Lambda does.
+        // The test may have dropped the response. Lambda reads the whole body in any case.
         let _dropped = sender.send(chunk);
     }
     StatusCode::ACCEPTED

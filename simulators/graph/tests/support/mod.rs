@@ -1,5 +1,5 @@
-//! Test support: a Microsoft Graph simulator for each test, and an HTTP client that has a token of
-//! it.
+//! Test support: a Microsoft Graph simulator for each test, and an HTTP client with an access token
+//! of this simulator.
 #![allow(dead_code, unreachable_pub, reason = "each test file uses only some of these helpers")]
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "test helpers panic on failure")]
 
@@ -17,7 +17,7 @@ pub const FRAGMENT_UNIT: usize = 327_680;
 /// UPN of the user.
 pub const USER: &str = "ada@example.org";
 
-/// A simulator, and a client that has a token of it.
+/// A simulator, and a client with an access token of this simulator.
 pub struct Bench {
     pub graph: Running,
     pub http: Client,
@@ -171,8 +171,8 @@ impl Bench {
     }
 }
 
-/// Sends a request as raw bytes and returns the response. With `abandon`, closes the connection
-/// instead of reading the response.
+/// Sends a request as raw bytes and returns the response. If `abandon` is true, closes the
+/// connection and returns an empty text.
 pub async fn send_raw(url: &str, head: String, body: Vec<u8>, abandon: bool) -> String {
     let host = url.strip_prefix("http://").unwrap().split('/').next().unwrap().to_owned();
     tokio::task::spawn_blocking(move || {

@@ -9,17 +9,17 @@ use crate::support::{USER, error_code, start_bench, test_bytes};
 async fn name_conflict_is_checked_at_creation_and_completion() {
     let bench = start_bench().await;
     let all = test_bytes(10);
-    let simple = format!("/users/{USER}/drive/root:/same.pdf:/content");
-    let put = async |text: &'static str| {
-        bench.request(Method::PUT, &simple).body(text).send().await.unwrap().status().as_u16()
+    let content_path = format!("/users/{USER}/drive/root:/same.pdf:/content");
+    let put_whole = async |text: &'static str| {
+        bench.request(Method::PUT, &content_path).body(text).send().await.unwrap().status().as_u16()
     };
-    let created = async |policy: &str| {
+    let create_session = async |policy: &str| {
         let (status, body) = bench.request_session("same.pdf", 10, policy).await;
         assert_eq!(status, 200, "{body}");
         body["uploadUrl"].as_str().unwrap().to_owned()
     };
-    let failing = created("fail").await;
-    assert_eq!(put("first").await, 201);
+    let failing = create_session("fail").await;
+    assert_eq!(put_whole("first").await, 201);
 
     let (status, body) = bench.put_fragment(&failing, &all, 0, 10).await;
     assert_eq!((status.as_u16(), error_code(&body).as_str()), (409, "nameAlreadyExists"));
@@ -31,17 +31,17 @@ async fn name_conflict_is_checked_at_creation_and_completion() {
     assert_eq!(bench.http.delete(&failing).send().await.unwrap().status(), 204);
     assert_eq!(bench.http.delete(&failing).send().await.unwrap().status(), 404);
 
-    let renaming = created("rename").await;
+    let renaming = create_session("rename").await;
     let (status, item) = bench.put_fragment(&renaming, &all, 0, 10).await;
     assert_eq!((status.as_u16(), &item["name"]), (201, &json!("same 1.pdf")));
 
-    let replacing = created("replace").await;
+    let replacing = create_session("replace").await;
     assert_eq!(bench.put_fragment(&replacing, &all, 0, 10).await.0, 200);
     assert!(bench.stored_bytes("same.pdf").await == all);
     assert_eq!(bench.request_session("same.pdf", 10, "fail").await.0, 409);
 }
 
-/// The contract's message is "A file with the same name is currently being uploaded".
+/// Graph's error message is "A file with the same name is currently being uploaded".
 #[tokio::test]
 async fn second_open_session_for_a_path_is_rejected_under_every_policy() {
     let bench = start_bench().await;
@@ -65,8 +65,8 @@ async fn second_open_session_for_a_path_is_rejected_under_every_policy() {
 async fn existing_folder_and_file_in_path_are_rejected_at_creation() {
     let bench = start_bench().await;
     for path in ["folder/a.pdf", "file"] {
-        let simple = format!("/users/{USER}/drive/root:/{path}:/content");
-        let put = bench.request(Method::PUT, &simple).body("x").send().await.unwrap();
+        let content_path = format!("/users/{USER}/drive/root:/{path}:/content");
+        let put = bench.request(Method::PUT, &content_path).body("x").send().await.unwrap();
         assert_eq!(put.status(), 201);
     }
     for policy in ["fail", "rename", "replace"] {

@@ -48,6 +48,7 @@ async fn fragment_with_invalid_headers_is_rejected_and_not_stored() {
     let url = bench.create_session("a.pdf", all.len()).await;
     let put = || bench.http.put(&url).body(all[..FRAGMENT_UNIT].to_vec());
     let range = "Content-Range";
+    // The first of three fragments of 327,680 bytes.
     let first = "bytes 0-327679/983040";
     let chunked = Body::wrap_stream(futures::stream::iter([Ok::<_, std::io::Error>("abc")]));
     let cases = [
@@ -83,6 +84,7 @@ async fn fragment_of_sixty_mebibytes_is_rejected() {
     let all = vec![0; 60 * 1024 * 1024];
     let url = bench.create_session("large.bin", all.len()).await;
     assert_eq!(bench.put_fragment(&url, &all, 0, all.len()).await.0, 400);
+    // 60 MiB are 192 units.
     let largest = 191 * FRAGMENT_UNIT;
     assert_eq!(bench.put_fragment(&url, &all, 0, largest).await.0, 202);
     assert_eq!(bench.put_fragment(&url, &all, largest, all.len()).await.0, 201);

@@ -9,7 +9,7 @@ use reqwest::StatusCode;
 use reqwest::redirect::Policy;
 use serde_json::Value;
 
-/// Redirect address of the web page that signs in users.
+/// Redirect address of the client `page`, a web page that signs in users.
 pub(crate) const REDIRECT_URI: &str = "http://127.0.0.1:3000/back";
 
 /// Running provider and an HTTP client that follows no redirects.
@@ -18,7 +18,7 @@ pub(crate) struct Bench {
     pub(crate) http: reqwest::Client,
 }
 
-/// Starts a provider with a service client, a page and the user `ada`.
+/// Starts a provider with the clients `service` and `page` and the user `ada`.
 pub(crate) async fn start_bench(algorithm: Algorithm) -> Bench {
     let rights = |names: &[&str]| Rights {
         scopes: names.iter().map(|name| (*name).to_owned()).collect(),
@@ -99,8 +99,8 @@ impl Bench {
         decode(token, &DecodingKey::from_jwk(key).unwrap(), &rules)
     }
 
-    /// Calls the authorization endpoint with typical parameters, some of which `overrides`
-    /// replaces. Returns the status and the parameters of the redirect.
+    /// Calls the authorization endpoint with typical parameters. `overrides` replaces some of them
+    /// and adds others. Returns the status and the parameters of the redirect.
     pub(crate) async fn authorize(
         &self,
         overrides: &[(&str, &str)],

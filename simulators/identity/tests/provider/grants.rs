@@ -23,7 +23,8 @@ async fn client_credentials_token_is_valid_for_an_independent_library() {
             (&claims["roles"], &claims["oid"]),
             (&json!(["docferry.write"]), &json!("object"))
         );
-        assert!(claims["exp"].as_i64().unwrap() - claims["iat"].as_i64().unwrap() == 300);
+        let lifetime_seconds = claims["exp"].as_i64().unwrap() - claims["iat"].as_i64().unwrap();
+        assert_eq!(lifetime_seconds, 300);
         bench.verify_token(&token, "other-audience").await.unwrap_err();
     }
 }

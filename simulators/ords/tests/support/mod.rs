@@ -31,7 +31,7 @@ pub struct Arrival {
     pub parts: usize,
 }
 
-/// Fake bucket that reports each object.
+/// Fake bucket that sends each object to `arrivals`.
 pub struct Bucket {
     pub arrivals: UnboundedReceiver<Arrival>,
     pub endpoint: String,
@@ -54,9 +54,10 @@ impl Bucket {
 struct Recorder {
     arrived: UnboundedSender<Arrival>,
     /// The multipart upload in progress. These tests need only one at a time.
-    open: Arc<Mutex<Multipart>>,
+    open_upload: Arc<Mutex<Multipart>>,
 }
 
+/// A multipart upload that is not complete.
 #[derive(Default)]
 struct Multipart {
     content_type: String,
@@ -65,13 +66,14 @@ struct Multipart {
 
 pub async fn start_bucket() -> Bucket {
     let (arrived, arrivals) = unbounded_channel();
-    let recorder = Recorder { arrived, open: Arc::default() };
+    let recorder = Recorder { arrived, open_upload: Arc::default() };
     let router =
         Router::new().fallback(record).layer(DefaultBodyLimit::disable()).with_state(recorder);
     let server = sim_kit::serve(0, None, |_| router).await.unwrap();
     Bucket { arrivals, endpoint: server.url().to_owned(), _server: server }
 }
 
+/// Handles a PUT of an object, or a step of a multipart upload.
 async fn record(
     State(recorder): State<Recorder>,
     method: Method,
@@ -88,19 +90,20 @@ async fn record(
     let xml = |text: &str| ([("content-type", "application/xml")], text.to_owned()).into_response();
     match (method, query.contains_key("uploads"), query.get("partNumber")) {
         (Method::POST, true, _) => {
-            *recorder.open.lock().unwrap() = Multipart { content_type, ..Multipart::default() };
+            *recorder.open_upload.lock().unwrap() =
+                Multipart { content_type, ..Multipart::default() };
             xml(
                 "<InitiateMultipartUploadResult><UploadId>u1</UploadId></InitiateMultipartUploadResult>",
             )
         }
         (Method::PUT, _, Some(number)) => {
             let number = number.parse().unwrap();
-            recorder.open.lock().unwrap().parts.insert(number, body.to_vec());
+            recorder.open_upload.lock().unwrap().parts.insert(number, body.to_vec());
             [("etag", "\"part\"")].into_response()
         }
         (Method::POST, _, _) => {
             let Multipart { content_type, parts } =
-                std::mem::take(&mut *recorder.open.lock().unwrap());
+                std::mem::take(&mut *recorder.open_upload.lock().unwrap());
             let count = parts.len();
             let bytes = parts.into_values().flatten().collect();
             recorder.arrived.send(Arrival { path, content_type, bytes, parts: count }).unwrap();

@@ -2,11 +2,11 @@
 
 use anyhow::Result;
 
-use super::{GB, MB, Transfers, size_text};
+use super::{GB, MB, TransferBench, size_text};
 use crate::bench::clients::docferry;
 use crate::bench::counting::CountingProxy;
 use crate::bench::line::Line;
-use crate::bench::report::{Report, Target};
+use crate::bench::report::{Report, TargetResult};
 
 /// DynamoDB operations that count as writes.
 const WRITES: [&str; 4] = ["PutItem", "UpdateItem", "DeleteItem", "TransactWriteItems"];
@@ -31,7 +31,7 @@ const MAX_DEVIATION: f64 = 0.1;
 /// Measured quantities of one transfer.
 type Counts = [u64; COUNTED.len()];
 
-impl Transfers<'_> {
+impl TransferBench<'_> {
     /// Measures with limited bandwidth, so that the billed milliseconds are realistic.
     pub(super) async fn cost(&self, report: &mut Report) -> Result<()> {
         self.shape().await?;
@@ -46,7 +46,7 @@ impl Transfers<'_> {
                 std::iter::once(size_text(*size)).chain(counts).collect()
             })
             .collect();
-        // The line does not include the smallest size, because such a file is sent in one PUT
+        // The lines are fitted without the smallest size. A file of this size is sent in one PUT
         // request without an upload session.
         rows.extend(fit_rows(&measured[1..]));
         let caption = format!(
@@ -72,7 +72,9 @@ impl Transfers<'_> {
         let writes: u32 =
             WRITES.iter().map(|name| proxy.calls(&format!("DynamoDB_20120810.{name}"))).sum();
         let graph_requests = stack.operations_of(&stack.graph).await?;
-        let fragments = graph_requests.iter().filter(|name| name.ends_with("ragment")).count();
+        // The simulator calls the last fragment of a file `lastFragment`.
+        let is_fragment = |name: &&String| ["fragment", "lastFragment"].contains(&name.as_str());
+        let fragments = graph_requests.iter().filter(is_fragment).count();
         let s3_requests = stack.operations_of(&stack.s3).await?.len();
         Ok([
             writes.into(),
@@ -104,8 +106,8 @@ fn fit_rows(measured: &[(u64, Counts)]) -> [Vec<String>; 3] {
         let largest_value = points.iter().map(|(_, y)| *y).fold(1.0, f64::max);
         let distance = line.largest_distance(&points);
         // Counts are whole numbers, so a distance below 1 does not count as a deviation.
-        let target = Target::at_most(distance, (MAX_DEVIATION * largest_value).max(1.0));
-        rows[2].push(target.beside(&format!("{distance:.1}")));
+        let target = TargetResult::at_most(distance, (MAX_DEVIATION * largest_value).max(1.0));
+        rows[2].push(target.describe(&format!("{distance:.1}")));
     }
     rows
 }

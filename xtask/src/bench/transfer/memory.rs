@@ -2,13 +2,13 @@
 
 use anyhow::Result;
 
-use super::{GB, MB, Transfers, size_text};
-use crate::bench::report::{Report, Target, megabytes};
+use super::{GB, MB, TransferBench, size_text};
+use crate::bench::report::{Report, TargetResult, megabytes};
 
 /// Upper limit of the peak memory of `upload`, as a target.
 const MAX_MEMORY: u64 = 48 * MB;
 
-impl Transfers<'_> {
+impl TransferBench<'_> {
     /// Measures without limits of bandwidth.
     pub(super) async fn memory(&self, report: &mut Report) -> Result<()> {
         self.remove_limits().await?;
@@ -20,7 +20,8 @@ impl Transfers<'_> {
             println!("{}: docferry {}", size_text(size), megabytes(ours.peak_memory));
             rows.push(vec![
                 size_text(size),
-                Target::at_most(ours.peak_memory, MAX_MEMORY).beside(&megabytes(ours.peak_memory)),
+                TargetResult::at_most(ours.peak_memory, MAX_MEMORY)
+                    .describe(&megabytes(ours.peak_memory)),
                 megabytes(rclone_default.peak_memory),
                 megabytes(rclone_largest_chunks.peak_memory),
             ]);

@@ -6,15 +6,22 @@
 use anyhow::Result;
 
 use super::{
-    BYTES_PER_SECOND, DELAY_MILLISECONDS, GB, MB, Runs, Transfers, median_of, median_seconds,
+    BYTES_PER_SECOND, DELAY_MILLISECONDS, GB, MB, Runs, TransferBench, median_of, median_seconds,
     size_text,
 };
-use crate::bench::report::{Report, Target};
+use crate::bench::report::{Report, TargetResult};
 
 /// Number of requests before the first fragment: for the token, the user and the session.
 const SESSION_REQUESTS: u64 = 3;
 
-impl Transfers<'_> {
+/// Target: docferry takes at most this multiple of the lower bound.
+const MAX_OF_BOUND: f64 = 1.05;
+/// Target: rclone with its default chunk size takes at least this multiple of docferry's time.
+const MIN_OF_RCLONE_DEFAULT: f64 = 1.4;
+/// Target: rclone with its fastest chunk size takes at least this multiple of docferry's time.
+const MIN_OF_RCLONE_BEST: f64 = 1.25;
+
+impl TransferBench<'_> {
     /// Measures with the bandwidth and latency that are typical between AWS and OneDrive.
     pub(super) async fn shaped(&self, report: &mut Report) -> Result<()> {
         self.shape().await?;
@@ -30,8 +37,9 @@ impl Transfers<'_> {
              answer of Graph; medians of {} runs in turn, each from the start of the process. \
              rclone's best chunk size here: {chunk}. The bound is `size / bandwidth + fragments × \
              delay + {SESSION_REQUESTS} × delay`, with the fragments that docferry sent. Targets: \
-             rclone takes ≥ 1.4 times as long with its defaults and ≥ 1.25 times at its best; \
-             docferry takes ≤ 1.05 times the bound.",
+             rclone takes ≥ {MIN_OF_RCLONE_DEFAULT} times as long with its defaults and ≥ \
+             {MIN_OF_RCLONE_BEST} times at its best; docferry takes ≤ {MAX_OF_BOUND} times the \
+             bound.",
             BYTES_PER_SECOND / MB,
             self.pairs,
         );
@@ -53,28 +61,25 @@ impl Transfers<'_> {
     /// Measures without limits, as fast as the machine allows.
     pub(super) async fn unshaped(&self, report: &mut Report) -> Result<()> {
         self.remove_limits().await?;
-        let mut rows = Vec::new();
-        let mut chunk = "";
-        for size in self.sizes(&[GB]) {
-            chunk = self.fastest_chunk_size(size).await?;
-            let runs = self.compare(size, chunk).await?;
-            let Medians { ours, rclone_default, rclone_best } = Medians::of(&runs);
-            rows.push(vec![
-                size_text(size),
-                format!("{ours:.2} s"),
-                format!("{rclone_default:.2} s"),
-                format!("× {:.2}", rclone_default / ours),
-                format!("{rclone_best:.2} s"),
-                at_least(rclone_best / ours, 1.0),
-            ]);
-        }
+        let size = self.sizes(&[GB])[0];
+        let chunk = self.fastest_chunk_size(size).await?;
+        let runs = self.compare(size, chunk).await?;
+        let Medians { ours, rclone_default, rclone_best } = Medians::of(&runs);
+        let row = vec![
+            size_text(size),
+            format!("{ours:.2} s"),
+            format!("{rclone_default:.2} s"),
+            format!("× {:.2}", rclone_default / ours),
+            format!("{rclone_best:.2} s"),
+            at_least(rclone_best / ours, 1.0),
+        ];
         let caption = format!(
             "**Unshaped**: medians of {} runs in turn; rclone's best chunk size here: {chunk}. \
              All programs share the machine's processors with the simulators. Target: not slower \
              than rclone at its best.",
             self.pairs,
         );
-        report.table(&caption, &["size", "docferry", "rclone", "", "at its best", ""], &rows);
+        report.table(&caption, &["size", "docferry", "rclone", "", "at its best", ""], &[row]);
         Ok(())
     }
 }
@@ -89,11 +94,12 @@ fn shaped_row(size: u64, runs: &Runs) -> Vec<String> {
         format!("{ours:.2} s"),
         fragments.to_string(),
         format!("{bound:.2} s"),
-        Target::at_most(ours / bound, 1.05).beside(&format!("× {:.3}", ours / bound)),
+        TargetResult::at_most(ours / bound, MAX_OF_BOUND)
+            .describe(&format!("× {:.3}", ours / bound)),
         format!("{rclone_default:.2} s"),
-        at_least(rclone_default / ours, 1.4),
+        at_least(rclone_default / ours, MIN_OF_RCLONE_DEFAULT),
         format!("{rclone_best:.2} s"),
-        at_least(rclone_best / ours, 1.25),
+        at_least(rclone_best / ours, MIN_OF_RCLONE_BEST),
     ]
 }
 
@@ -116,7 +122,7 @@ impl Medians {
 
 /// Returns the text of a ratio that should not be less than the target.
 fn at_least(ratio: f64, target: f64) -> String {
-    Target::at_most(target, ratio).beside(&format!("× {ratio:.2}"))
+    TargetResult::at_most(target, ratio).describe(&format!("× {ratio:.2}"))
 }
 
 /// Returns the lower bound of a transfer's duration in seconds. Reading and writing have the same
@@ -133,6 +139,8 @@ mod tests {
 
     #[test]
     fn lower_bound_includes_a_delay_for_each_request() {
-        assert!((lower_bound(85 * MB, 7) - 2.0).abs() < 1e-9);
+        // The bytes take 1 s. The 7 fragments and the 3 requests before them add 10 × 100 ms.
+        let seconds = lower_bound(BYTES_PER_SECOND, 7);
+        assert!((seconds - 2.0).abs() < 1e-9, "{seconds}");
     }
 }

@@ -9,7 +9,7 @@ use docferry_openapi::Description;
 use serde_json::Value;
 
 /// Media type of error responses.
-const PROBLEM: &str = "application/problem+json";
+const PROBLEM_TYPE: &str = "application/problem+json";
 
 /// Largest value of an integer without a format. Generators represent such an integer with 32 bits.
 const MAX_32_BIT: u64 = i32::MAX as u64;
@@ -50,8 +50,8 @@ fn is_segment(segment: &str) -> bool {
     name.chars().all(|letter| letter.is_ascii_alphanumeric() || "-._".contains(letter))
 }
 
-/// Returns a violation for each schema that generators of some languages give no type or a type
-/// that is too narrow.
+/// Returns a violation for each schema for which some generators would create no type, or an
+/// integer type that is too small for its values.
 fn type_violations(place: &str, schema: &Value) -> Vec<String> {
     let mut found = Vec::new();
     if !schema["properties"].is_null() && schema["type"] != "object" {
@@ -84,7 +84,7 @@ fn response_violations(description: &Description, route: &str, responses: &Value
             found.push(format!("{route}: statuses must be explicit, not {status}"));
             continue;
         };
-        let content = &description.resolve(response)["content"][PROBLEM];
+        let content = &description.resolve(response)["content"][PROBLEM_TYPE];
         if status >= 400 && content["schema"].is_null() {
             found.push(format!("{route}: the error response {status} is not a problem document"));
         }

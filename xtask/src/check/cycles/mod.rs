@@ -10,10 +10,10 @@ use anyhow::Result;
 use crate::paths::Paths;
 use crate::source::{Target, Workspace, packages, references};
 
-/// Files that each file imports, with the line of the first import.
+/// For each file, the files that it imports, and the line in which it first imports each of them.
 type Imports = BTreeMap<PathBuf, BTreeMap<PathBuf, usize>>;
 
-/// Returns the cycles of all crates, one text for each.
+/// Returns the cycles of all crates, one text for each cycle.
 pub(super) fn violations(paths: &Paths) -> Result<Vec<String>> {
     let mut found = Vec::new();
     for package in packages(&paths.root)? {

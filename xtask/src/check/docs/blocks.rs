@@ -26,6 +26,7 @@ const COMMANDS: [&str; 4] = ["sh run", "sh stack", "sh hand", "sh cloud"];
 /// Info strings of blocks without commands.
 const WITHOUT_COMMANDS: [&str; 4] = ["text", "json", "mermaid", "ts"];
 
+/// Checks the code blocks of one document.
 pub(super) fn violations(document: &Document) -> Result<Vec<String>> {
     let mut found = Vec::new();
     for Block { line, info, body } in blocks(&document.text) {

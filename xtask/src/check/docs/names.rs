@@ -1,4 +1,4 @@
-//! Checks that the files, link targets and tests exist that the documents name.
+//! Checks the names in the documents: every named file, link target and test must exist.
 
 use std::fs;
 use std::path::Path;
@@ -20,6 +20,7 @@ const FOLDERS: [&str; 11] = [
     "xtask/",
 ];
 
+/// Checks the link targets, file names and test names in one document.
 pub(super) fn violations(document: &Document, root: &Path) -> Vec<String> {
     let mut found = Vec::new();
     let folder = root.join(&document.path);
@@ -45,7 +46,7 @@ pub(super) fn violations(document: &Document, root: &Path) -> Vec<String> {
 }
 
 /// Returns a violation for each guarantee in `docs/SEMANTICS.md` that names no test.
-pub(super) fn untested(semantics: &str) -> Vec<String> {
+pub(super) fn guarantees_without_test(semantics: &str) -> Vec<String> {
     let rows = semantics.lines().filter(|line| line.starts_with("| ") && !line.contains("| proof"));
     rows.filter(|row| !inline_code(row).any(|code| code.contains(".rs::")))
         .map(|row| format!("docs/SEMANTICS.md: no test for this guarantee: {row}"))
@@ -67,8 +68,8 @@ fn inline_code(text: &str) -> impl Iterator<Item = &str> {
     lines.flat_map(|line| line.split('`').skip(1).step_by(2))
 }
 
-/// Returns whether the file has a test function of this name. The line before the function must be
-/// a test attribute, as it is also in a `proptest!` block.
+/// Returns whether the file has a test function of this name. One of the attributes directly above
+/// the function must be a test attribute. A test in a `proptest!` block has one, too.
 fn has_test(file: &Path, name: &str) -> bool {
     let text = fs::read_to_string(file).unwrap_or_default();
     let lines: Vec<_> = text.lines().map(str::trim).collect();
@@ -98,8 +99,8 @@ mod tests {
     fn nonexistent_test_is_reported() {
         let existing = "`xtask/src/check/docs/names.rs::nonexistent_test_is_reported`";
         assert_eq!(violations_in(existing), Vec::<String>::new());
-        // The second name is a function of this file that is not a test.
 
+        // `inline_code` is a function of this file, but not a test.
         for name in ["no_such_test", "inline_code"] {
             let text = format!("`xtask/src/check/docs/names.rs::{name}`");
             assert_eq!(violations_in(&text).len(), 1, "{name}");
@@ -118,7 +119,13 @@ mod tests {
 
     #[test]
     fn guarantee_without_a_test_is_reported() {
-        assert_eq!(untested("| promise | proof |\n|---|---|\n| x | `a.rs::b` |\n").len(), 0);
-        assert_eq!(untested("| promise | proof |\n|---|---|\n| x | soon |\n").len(), 1);
+        assert_eq!(
+            guarantees_without_test("| promise | proof |\n|---|---|\n| x | `a.rs::b` |\n").len(),
+            0
+        );
+        assert_eq!(
+            guarantees_without_test("| promise | proof |\n|---|---|\n| x | soon |\n").len(),
+            1
+        );
     }
 }

@@ -154,7 +154,8 @@ mod tests {
         let current = with_current_tables(&without_tables).unwrap();
         assert_eq!(violations(&current), Vec::<String>::new());
         assert!(current.starts_with("# Graph\n") && current.ends_with("\nMore.\n"));
-        assert_eq!(violations(&current.replace("409", "418")).len(), 1);
+        let stale = current.replace("409", "418");
+        assert_eq!(violations(&stale).len(), 1);
         assert_eq!(violations("# Graph\n").len(), 1);
     }
 }

@@ -27,7 +27,7 @@ pub(super) fn settings(configuration: &str, template: &Template) -> Vec<String> 
 }
 
 /// Checks the failure codes in `docs/OPERATIONS.md` and the routes in `docs/API.md`.
-pub(super) fn violations(operations: &str, api: &str, template: &Template) -> Vec<String> {
+pub(super) fn codes_and_routes(operations: &str, api: &str, template: &Template) -> Vec<String> {
     let heading = "## Failure codes";
     let codes = FailureCode::ALL.iter().map(|code| code.as_str().into()).collect();
     let mut found =
@@ -44,8 +44,6 @@ pub(super) fn violations(operations: &str, api: &str, template: &Template) -> Ve
     let routes: BTreeSet<String> = api
         .lines()
         .filter_map(|line| line.strip_prefix("## "))
-        .collect::<Vec<_>>()
-        .into_iter()
         .filter(|heading| heading.contains(" /"))
         .map(str::to_owned)
         .collect();

@@ -55,7 +55,7 @@ fn tag_violations(template: &Template) -> Vec<String> {
             }
         } else if !UNTAGGED.contains(&resource.resource_type) {
             let text = format!(
-                "{} is in no list of kinds with or without tags: {}",
+                "{} is neither in TAGGED nor in UNTAGGED: {}",
                 resource.resource_type, resource.id
             );
             found.push(text);
@@ -98,8 +98,8 @@ fn log_group_violations(template: &Template) -> Vec<String> {
     found
 }
 
-/// Returns a function that looks up a tag of a resource by name. The template has the tags of a
-/// resource as an object or as a list, depending on the resource's type.
+/// Returns a function that looks up a tag of a resource by name. Depending on the resource's type,
+/// the template states the tags as an object or as a list.
 fn tags<'a>(resource: Resource<'a>) -> impl Fn(&str) -> Option<&'a Value> {
     let is_function = resource.resource_type == "AWS::Serverless::Function";
     let tags =

@@ -1,7 +1,8 @@
 //! Checks the IAM roles of the Lambda functions.
 //!
 //! The role of a function must allow exactly the calls of the function that `calls.txt` declares,
-//! and the calls that Lambda makes for it. Each role must have exactly one user.
+//! and the calls that Lambda makes for it. Exactly one function or state machine must use each
+//! role.
 
 use std::collections::{BTreeMap, BTreeSet};
 

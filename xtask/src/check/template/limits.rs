@@ -22,8 +22,14 @@ const GATEWAY_SECONDS: u64 = 29;
 /// Maximum number of executions of one run of a transfer (`docferry_app::recovery`).
 const EXECUTIONS_OF_A_RUN: u64 = 3;
 
-/// Largest execution number that the patterns in the roles cover, because they have two digits.
+/// Largest execution number that the name patterns in the roles cover. They allow two digits.
 const LAST_EXECUTION: u64 = 99;
+
+/// `VisibilityTimeout` of a queue whose template entry does not set it.
+const DEFAULT_VISIBILITY_SECONDS: u64 = 30;
+
+/// `MessageRetentionPeriod` of a queue whose template entry does not set it: 4 days.
+const DEFAULT_RETENTION_SECONDS: u64 = 345_600;
 
 const HOURS_PER_DAY: u64 = 24;
 
@@ -105,13 +111,16 @@ fn queue_violations(template: &Template, webhook_tries: u64) -> Vec<String> {
         for event in function.events().filter(|event| event["Type"] == "SQS") {
             let queue = referenced_id(&event["Properties"]["Queue"]);
             let Some(queue) = queue.and_then(|id| template.resource(id)) else { continue };
-            let hidden_seconds = queue.property("VisibilityTimeout").as_u64().unwrap_or(30);
+            let hidden_seconds =
+                queue.property("VisibilityTimeout").as_u64().unwrap_or(DEFAULT_VISIBILITY_SECONDS);
             // AWS recommends six times the function's timeout.
             if timeout(template, function).is_none_or(|limit| hidden_seconds < 6 * limit) {
                 found.push(format!("{} hides a message for only {hidden_seconds} s", queue.id));
             }
-            let retention_seconds =
-                queue.property("MessageRetentionPeriod").as_u64().unwrap_or(345_600);
+            let retention_seconds = queue
+                .property("MessageRetentionPeriod")
+                .as_u64()
+                .unwrap_or(DEFAULT_RETENTION_SECONDS);
             let tries_seconds = webhook_tries.saturating_mul(LONGEST_PAUSE_SECONDS);
             if queue.id == "WebhookQueue" && retention_seconds <= tries_seconds {
                 found.push(format!(
@@ -126,7 +135,7 @@ fn queue_violations(template: &Template, webhook_tries: u64) -> Vec<String> {
 
 /// Returns the largest timeout that a function can have, in seconds.
 fn timeout(template: &Template, function: Resource<'_>) -> Option<u64> {
-    template.at_most(function.property_or_global("Timeout"))
+    template.maximum_of(function.property_or_global("Timeout"))
 }
 
 #[cfg(test)]
@@ -135,6 +144,8 @@ mod tests {
 
     #[test]
     fn lifecycle_rule_that_expires_retained_objects_is_reported() {
+        // A job may be retained for 72 h, and a download may be reused for 12 h. A run may take
+        // 24 h.
         assert_violations(
             &Project::unmodified().template(
                 "ExpirationInDays: 7, AbortIncompleteMultipartUpload: { DaysAfterInitiation: 2 }",
@@ -165,6 +176,7 @@ mod tests {
             ),
             &["WebhookQueue hides a message for only 60 s"],
         );
+        // A webhook request may have 30 tries, with pauses of 3 h.
         assert_violations(
             &Project::unmodified()
                 .template("MessageRetentionPeriod: 345600", "MessageRetentionPeriod: 86400"),
@@ -174,6 +186,7 @@ mod tests {
 
     #[test]
     fn function_timeout_too_short_for_ords_or_too_long_for_the_gateway_is_reported() {
+        // A call of ORDS may take 28 s, and API Gateway waits 29 s.
         let timeout = "Role: !GetAtt PingRole.Arn\n      Timeout: 29";
         assert_violations(
             &Project::unmodified().template(timeout, &timeout.replace("29", "28")),
@@ -197,6 +210,7 @@ mod tests {
     #[test]
     fn more_executions_than_the_name_pattern_covers_are_reported() {
         let maximum = "    Default: 3\n    MinValue: 0\n    MaxValue: 20";
+        // 33 retries and the first run may have 3 executions each, together 102.
         assert_violations(
             &Project::unmodified().template(maximum, &maximum.replace("20", "33")),
             &["MaxRetries allows more executions than roles may describe"],

@@ -41,7 +41,7 @@ pub(super) struct State {
     pub(super) end: bool,
     pub(super) timeout_seconds: Option<u64>,
     #[serde(default)]
-    pub(super) choices: Vec<Target>,
+    pub(super) choices: Vec<Choice>,
     #[serde(default)]
     pub(super) retry: Vec<RetryOrCatch>,
     #[serde(default)]
@@ -61,7 +61,7 @@ pub(super) struct State {
 /// Branch of a choice state.
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "PascalCase")]
-pub(super) struct Target {
+pub(super) struct Choice {
     pub(super) next: String,
 }
 
@@ -79,6 +79,7 @@ pub(super) struct RetryOrCatch {
 }
 
 impl RetryOrCatch {
+    /// Returns whether this retrier or catcher names the error.
     pub(super) fn names(&self, error: &str) -> bool {
         self.error_equals.iter().any(|name| name == error)
     }

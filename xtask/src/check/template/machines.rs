@@ -1,8 +1,8 @@
 //! Checks the state machines of `template.yaml` against their definitions in `statemachine/`.
 //!
-//! Each state machine needs a definition whose placeholders the template substitutes, tasks that
-//! wait longer than the functions that they call, and a role that allows exactly its calls. The AWS
-//! emulator does not enforce these roles.
+//! The template must substitute all placeholders of a definition. Each task must wait longer than
+//! the timeout of the function that it calls. The role of a state machine must allow exactly its
+//! calls. The AWS emulator does not enforce this role.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -13,9 +13,9 @@ use super::policies::{Permission, RolePermissions, permission_differences};
 use super::retriers;
 use crate::template::{Resource, Template, referenced_id};
 
-/// EventBridge rule that notifies Step Functions of the end of an execution, if another execution
-/// waits for it. AWS defines the rule's name.
-const RULE: &str = "rule/StepFunctionsGetEventsForStepFunctionsExecutionRule";
+/// EventBridge rule that notifies Step Functions of the end of an execution for which another
+/// execution waits. AWS defines the rule's name.
+const EXECUTION_END_RULE: &str = "rule/StepFunctionsGetEventsForStepFunctionsExecutionRule";
 
 /// Returns the violations, one sentence each.
 pub(super) fn violations(
@@ -100,7 +100,7 @@ fn task_violation(
                 return Some(format!("{prefix} calls no function of the template"));
             };
             needed.insert(Permission::new("lambda:InvokeFunction", function.id));
-            match template.at_most(function.property_or_global("Timeout")) {
+            match template.maximum_of(function.property_or_global("Timeout")) {
                 Some(limit) if timeout > limit => None,
                 Some(limit) => Some(format!(
                     "{prefix} waits {timeout} s, not longer than the {limit} s of {}",
@@ -129,8 +129,8 @@ fn start_and_wait_permissions(machine: &str) -> [Permission; 6] {
         Permission::new("states:StartExecution", machine),
         Permission::new("states:DescribeExecution", &executions),
         Permission::new("states:StopExecution", &executions),
-        Permission::new("events:DescribeRule", RULE),
-        Permission::new("events:PutRule", RULE),
-        Permission::new("events:PutTargets", RULE),
+        Permission::new("events:DescribeRule", EXECUTION_END_RULE),
+        Permission::new("events:PutRule", EXECUTION_END_RULE),
+        Permission::new("events:PutTargets", EXECUTION_END_RULE),
     ]
 }

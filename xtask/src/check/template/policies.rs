@@ -93,7 +93,9 @@ impl RolePermissions {
             }
             // The encryption context names a transfer. A role may use the key only for the upload
             // URL of that transfer.
-            if action.starts_with("kms:") && !has_bound_context(template, &statement["Condition"]) {
+            if action.starts_with("kms:")
+                && !requires_transfer_context(template, &statement["Condition"])
+            {
                 self.violations.push(format!("{role} may use {action} in any encryption context"));
             }
             self.permissions
@@ -105,7 +107,7 @@ impl RolePermissions {
 /// Returns whether a policy condition requires that the encryption context of a KMS call contains
 /// the key `transferId` and no other key. This needs two conditions: `ForAllValues` is also true
 /// for a call without any context, and `Null` is also true for a context with additional keys.
-fn has_bound_context(template: &Template, condition: &Value) -> bool {
+fn requires_transfer_context(template: &Template, condition: &Value) -> bool {
     let allowed_keys = &condition["ForAllValues:StringEquals"]["kms:EncryptionContextKeys"];
     let requires_transfer_id = json!({ "kms:EncryptionContext:transferId": "false" });
     // The emulator does not provide the encryption context to policies.
@@ -146,6 +148,7 @@ fn resource_name(template: &Template, value: &Value) -> Result<String, UnnamedRe
     if let Some((machine, name)) =
         text.split_once(":execution:").and_then(|(_, rest)| rest.rsplit_once(':'))
     {
+        // A transfer id has 32 hexadecimal digits.
         let transfer_id = "?".repeat(32);
         let execution_patterns = [1, 2].map(|digits| "?".repeat(digits)).map(|number| {
             // The transfer is of a single document, or of a document in a batch.

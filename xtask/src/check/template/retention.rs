@@ -1,7 +1,7 @@
 //! Checks the deletion policies of the resources in `template.yaml`.
 //!
-//! Resources with production data must outlive their CloudFormation stack. After a failed creation,
-//! no resource may remain whose fixed name would make the next creation fail.
+//! Resources with production data must outlive their CloudFormation stack. A resource with a fixed
+//! name must not remain after a failed creation, because it would make the next creation fail.
 
 use serde_json::{Value, json};
 

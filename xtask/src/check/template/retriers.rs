@@ -10,8 +10,10 @@ use super::machine::{Definition, RetryOrCatch, State, TaskAction};
 use crate::template::{Resource, Template};
 
 /// Error that Step Functions reports when Lambda has no concurrency left. The condition is
-/// temporary, so a task retries for most of an hour. The transfer's deadline limits this time.
+/// temporary, so a task retries for 50 minutes. The transfer's deadline may end this time earlier.
 const THROTTLING: &str = "Lambda.TooManyRequestsException";
+const THROTTLING_RETRIES: u64 = 100;
+const THROTTLING_INTERVAL_SECONDS: u64 = 30;
 
 /// Errors reported when the process of a function dies or times out.
 const PROCESS_FAILURES: [&str; 6] = [
@@ -22,11 +24,13 @@ const PROCESS_FAILURES: [&str; 6] = [
     "Sandbox.Timedout",
     "States.Timeout",
 ];
+const PROCESS_FAILURE_RETRIES: u64 = 5;
 
-/// Failure whose retries have their own intervals, which do not count as tries.
+/// Failure with a retrier of its own. Its retries do not count as tries of the step.
 const LOCKED: FailureCode = FailureCode::DestinationLocked;
 
-/// Default number of tries of a step of the workflow, from the contract of the downloads API.
+/// Number of tries of a workflow step in the contract of the downloads API. The template must have
+/// this number as its default.
 const STEP_TRIES: u64 = 3;
 
 /// Returns the violations in the retriers of a task that calls a function.
@@ -42,24 +46,27 @@ pub(super) fn task_violations(task: &State) -> Vec<String> {
     let retrier_of = |name: &str| task.retry.iter().find(|retrier| retrier.names(name));
     let waits_for_concurrency = |retrier: &RetryOrCatch| {
         retrier.error_equals == [THROTTLING]
-            && retrier.max_attempts == json!(100)
-            && retrier.interval_seconds == Some(30)
+            && retrier.max_attempts == json!(THROTTLING_RETRIES)
+            && retrier.interval_seconds == Some(THROTTLING_INTERVAL_SECONDS)
             && retrier.backoff_rate == Some(1.0)
     };
     if !retrier_of(THROTTLING).is_some_and(waits_for_concurrency) {
         found.push(format!(
-            "does not retry {THROTTLING} in a retrier of its own, 100 times, 30 s apart"
+            "does not retry {THROTTLING} in a retrier of its own, {THROTTLING_RETRIES} times, \
+             {THROTTLING_INTERVAL_SECONDS} s apart"
         ));
     }
     for name in PROCESS_FAILURES {
-        if !retrier_of(name).is_some_and(|retrier| retrier.max_attempts == json!(5)) {
-            found.push(format!("does not retry {name} 5 times"));
+        if !retrier_of(name)
+            .is_some_and(|retrier| retrier.max_attempts == json!(PROCESS_FAILURE_RETRIES))
+        {
+            found.push(format!("does not retry {name} {PROCESS_FAILURE_RETRIES} times"));
         }
     }
     for retrier in &task.retry {
         let mut failure_codes = retrier.error_equals.iter().filter_map(|name| name.parse().ok());
-        let is_number_a_parameter = retrier.placeholder().is_some();
-        if !is_number_a_parameter && failure_codes.any(|code: FailureCode| code != LOCKED) {
+        let has_parameter = retrier.placeholder().is_some();
+        if !has_parameter && failure_codes.any(|code: FailureCode| code != LOCKED) {
             let names = retrier.error_equals.join(", ");
             found.push(format!("retries {names} without a parameter for the number of tries"));
         }
@@ -67,7 +74,7 @@ pub(super) fn task_violations(task: &State) -> Vec<String> {
     found
 }
 
-/// Returns the violations in the numbers of retries that the template substitutes in a definition.
+/// Checks the numbers of retries that the template substitutes for placeholders in a definition.
 pub(super) fn machine_violations(
     template: &Template,
     machine: Resource<'_>,

@@ -21,9 +21,9 @@ const LOCAL: &str = "local";
 /// Environments that are not used in production.
 const NON_PRODUCTION: [&str; 2] = [LOCAL, "dev"];
 
-/// Number of concurrent transfers that a production environment must support. SCV polls each of
-/// them once a second.
-const IN_FLIGHT: u64 = 1000;
+/// Number of polls that a production environment must support. SCV polls each of at most 1000
+/// concurrent transfers once a second.
+const POLLS_PER_SECOND: u64 = 1000;
 
 /// Parameters that may be `true` only in the environment `local`.
 const LOCAL_ONLY: [&str; 2] = ["EmulatorGatewayResponses", "WebhookAllowLoopback"];
@@ -135,7 +135,7 @@ fn parameter_violations(template: &Template, environment: &Environment) -> Vec<S
     found
 }
 
-/// Returns the rules between settings that an environment breaks. `value` returns a setting.
+/// Returns the rules about related settings that an environment breaks. `value` returns a setting.
 fn broken_rules(name: &str, value: &dyn Fn(&str) -> Option<String>) -> Vec<String> {
     let rules = RULES.iter().chain(&DEPLOYMENT_RULES);
     let broken = rules.filter(|rule| rule.is_broken(|setting| number(value, setting)));
@@ -175,12 +175,15 @@ fn production_violations(
     let is_less_than = |parameter: &str, minimum: u64| {
         number(value, parameter).is_none_or(|number| number < minimum)
     };
-    if is_less_than("ApiRateLimit", IN_FLIGHT) {
-        found.push(format!("{name}: ApiRateLimit is less than {IN_FLIGHT} polls a second"));
+    if is_less_than("ApiRateLimit", POLLS_PER_SECOND) {
+        found.push(format!("{name}: ApiRateLimit is less than {POLLS_PER_SECOND} polls a second"));
     }
+    // This limit is the number of requests per minute. The value 0 means no limit.
     let read_rate = number(value, "ReadRatePerService");
-    if read_rate.is_none_or(|rate| rate > 0 && rate < 60 * IN_FLIGHT) {
-        found.push(format!("{name}: ReadRatePerService is less than {IN_FLIGHT} polls a second"));
+    if read_rate.is_none_or(|rate| rate > 0 && rate < 60 * POLLS_PER_SECOND) {
+        found.push(format!(
+            "{name}: ReadRatePerService is less than {POLLS_PER_SECOND} polls a second"
+        ));
     }
     if value("CreateExchangeBucket").is_some_and(|value| value == "true") {
         found.push(format!("{name}: CreateExchangeBucket creates an unprotected bucket"));

@@ -152,6 +152,7 @@ fn resource_without_tags_is_reported() {
         "    Tags: { project: docferry, environment: !Ref Environment }\n\nResources:";
     let untagged = Project::unmodified().template(function_tags, "\nResources:").violations();
     assert!(untagged.contains(&"PollFunction lacks the tag project".to_owned()), "{untagged:?}");
+    // Each function lacks both tags.
     let functions = TEMPLATE.matches("Type: AWS::Serverless::Function").count();
     assert_eq!(untagged.len(), 2 * functions);
 }

@@ -93,8 +93,8 @@ fn catches_all(state: &State) -> bool {
     state.catch.iter().any(|catcher| catcher.error_equals == ["States.ALL"])
 }
 
-/// Checks that all errors exist that a task names, and that the task retries a failure exactly if
-/// the failure is temporary.
+/// Checks the errors that a task names. Each of them must exist, and the task must retry exactly
+/// the temporary ones.
 fn error_violations(state: &State) -> Vec<String> {
     let mut found = Vec::new();
     let named = |matchers: &[RetryOrCatch]| -> BTreeSet<String> {

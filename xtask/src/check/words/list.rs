@@ -22,7 +22,7 @@ pub(super) enum Place {
 
 /// A word that the code no longer uses.
 #[derive(Debug)]
-pub(super) struct Retired<'a> {
+pub(super) struct RetiredWord<'a> {
     pub(super) word: &'a str,
     pub(super) places: Vec<Place>,
     pub(super) replacement: &'a str,
@@ -30,7 +30,7 @@ pub(super) struct Retired<'a> {
     pub(super) folders: Vec<&'a str>,
 }
 
-impl Retired<'_> {
+impl RetiredWord<'_> {
     /// Returns whether the word is retired in this file and place.
     pub(super) fn applies(&self, file: &str, place: Place) -> bool {
         let is_below = |folder: &&str| is_below(file, folder);
@@ -41,19 +41,19 @@ impl Retired<'_> {
 
 /// A use of a retired word that is allowed.
 #[derive(Debug)]
-pub(super) struct Allowed<'a> {
+pub(super) struct AllowedUse<'a> {
     path: &'a str,
     word: &'a str,
 }
 
-impl Allowed<'_> {
+impl AllowedUse<'_> {
     /// Returns whether this exception allows the word in this file.
     pub(super) fn covers(&self, file: &str, word: &str) -> bool {
         self.word == word && is_below(file, self.path)
     }
 
-    /// Returns the violation that this exception is not needed.
-    pub(super) fn unused(&self) -> String {
+    /// Returns the violation to report if no file uses this exception.
+    pub(super) fn unused_violation(&self) -> String {
         format!("allowed.txt allows {} in {}, which does not use it", self.word, self.path)
     }
 }
@@ -64,14 +64,14 @@ fn is_below(file: &str, path: &str) -> bool {
 }
 
 /// Parses the list of retired words.
-pub(super) fn parse_retired(text: &str) -> Result<Vec<Retired<'_>>> {
+pub(super) fn parse_retired(text: &str) -> Result<Vec<RetiredWord<'_>>> {
     rows(text)
         .map(|(line, row)| {
             let [word, places, replacement, folders @ ..] = row.as_slice() else {
                 anyhow::bail!("retired.txt: {line}");
             };
             let places = places.split_whitespace().map(place).collect::<Option<_>>();
-            Ok(Retired {
+            Ok(RetiredWord {
                 word,
                 places: places.with_context(|| format!("retired.txt: {line}"))?,
                 replacement,
@@ -82,10 +82,10 @@ pub(super) fn parse_retired(text: &str) -> Result<Vec<Retired<'_>>> {
 }
 
 /// Parses the list of allowed uses. Each use must have a reason.
-pub(super) fn parse_allowed(text: &str) -> Result<Vec<Allowed<'_>>> {
+pub(super) fn parse_allowed(text: &str) -> Result<Vec<AllowedUse<'_>>> {
     rows(text)
         .map(|(line, row)| match row.as_slice() {
-            [path, word, reason] if !reason.is_empty() => Ok(Allowed { path, word }),
+            [path, word, reason] if !reason.is_empty() => Ok(AllowedUse { path, word }),
             _ => anyhow::bail!("allowed.txt: {line}"),
         })
         .collect()

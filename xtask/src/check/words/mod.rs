@@ -1,7 +1,8 @@
-//! Checks that the code does not use retired words, which are words that unclear older code used.
+//! Checks that the code does not use retired words. These are unclear words of older code, which
+//! clearer words have replaced.
 //!
-//! `retired.txt` lists these words with their replacements. `allowed.txt` lists the uses that are
-//! still allowed.
+//! `retired.txt` lists the retired words with their replacements. `allowed.txt` lists the uses that
+//! are still allowed.
 
 mod list;
 mod scan;
@@ -13,7 +14,7 @@ use anyhow::{Context as _, Result};
 
 use crate::paths::Paths;
 use crate::source::packages;
-use list::{Allowed, Place, Retired};
+use list::{AllowedUse, Place, RetiredWord};
 use scan::Occurrence;
 
 /// Returns the uses of retired words in all Rust files, one sentence each.
@@ -46,8 +47,8 @@ fn read_sources(root: &Path, folder: &Path, files: &mut Vec<(String, String)>) -
 /// Returns the violations in files, which are given by their paths and texts.
 fn violations_in(
     files: &[(String, String)],
-    retired: &[Retired<'_>],
-    allowed: &[Allowed<'_>],
+    retired: &[RetiredWord<'_>],
+    allowed: &[AllowedUse<'_>],
 ) -> Result<Vec<String>> {
     let mut violations = Vec::new();
     let mut is_used = vec![false; allowed.len()];
@@ -55,7 +56,7 @@ fn violations_in(
         let mut occurrences = scan::scan(text).with_context(|| file.clone())?;
         occurrences.sort_by_key(|found| found.line);
         for found in &occurrences {
-            let applies = |rule: &&Retired<'_>| rule.applies(file, found.place);
+            let applies = |rule: &&RetiredWord<'_>| rule.applies(file, found.place);
             for rule in retired.iter().filter(applies).filter(|rule| found.contains(rule.word)) {
                 let exception =
                     allowed.iter().position(|exception| exception.covers(file, rule.word));
@@ -69,12 +70,12 @@ fn violations_in(
     // An identifier may break a rule as a whole and by one of its parts. One violation is enough.
     violations.dedup();
     let unused = allowed.iter().zip(is_used).filter(|(_, is_used)| !is_used);
-    violations.extend(unused.map(|(allowed, _)| allowed.unused()));
+    violations.extend(unused.map(|(allowed, _)| allowed.unused_violation()));
     Ok(violations)
 }
 
 /// Returns the text of a violation.
-fn describe(file: &str, found: &Occurrence, retired: &Retired<'_>) -> String {
+fn describe(file: &str, found: &Occurrence, retired: &RetiredWord<'_>) -> String {
     let text = match found.place {
         Place::Prose | Place::Opening => retired.word,
         _ => &found.text,
@@ -112,6 +113,7 @@ mod tests {
                 "crates/a/x.rs:2: `BundleItem`: use batch",
             ]
         );
+        // The word `bundle` is retired only in `crates/a`.
         assert_eq!(violations_of("crates/ab/x.rs", text, "").len(), 1);
     }
 

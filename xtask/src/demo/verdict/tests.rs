@@ -26,7 +26,7 @@ fn item(content: Content, expected_end: ExpectedEnd) -> Item {
 }
 
 /// Returns a document of 3 bytes that must be delivered.
-fn known_item() -> Item {
+fn existing_item() -> Item {
     item(Content::Bytes(vec![1, 2, 3]), ExpectedEnd::Delivered)
 }
 
@@ -63,7 +63,8 @@ fn state_with_file(delivered_hash: &str) -> ObservedState {
 
 #[test]
 fn delivery_with_equal_hashes_and_an_empty_bucket_has_no_violations() {
-    let verdict = check_item(&known_item(), RECIPIENT, &completed(), &state_with_file(SOURCE_HASH));
+    let verdict =
+        check_item(&existing_item(), RECIPIENT, &completed(), &state_with_file(SOURCE_HASH));
     assert!(verdict.violations.is_empty(), "{verdict:?}");
     assert!(results_table(&[verdict]).contains("completed"));
 }
@@ -71,7 +72,7 @@ fn delivery_with_equal_hashes_and_an_empty_bucket_has_no_violations() {
 #[test]
 fn every_difference_from_an_expected_delivery_is_reported() {
     let violations = |delivery: &Delivery, observed: &ObservedState| {
-        check_item(&known_item(), RECIPIENT, delivery, observed).violations.join("; ")
+        check_item(&existing_item(), RECIPIENT, delivery, observed).violations.join("; ")
     };
     assert!(violations(&completed(), &state_with_file("other")).contains("not the source's"));
 
@@ -131,7 +132,7 @@ fn stopped_transfer_must_have_started_and_leave_no_file() {
 #[test]
 fn file_in_the_onedrive_of_another_user_does_not_count() {
     let violations =
-        check_item(&known_item(), "counsel", &completed(), &state_with_file(SOURCE_HASH))
+        check_item(&existing_item(), "counsel", &completed(), &state_with_file(SOURCE_HASH))
             .violations;
     assert_eq!(violations, ["completed, but the delivered file is not there"]);
 }

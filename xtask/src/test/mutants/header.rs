@@ -141,7 +141,7 @@ impl fmt::Display for TestName {
 mod tests {
     use super::*;
 
-    /// A mutant with a complete header.
+    /// A mutant with a complete header. `F5` stands for a guarantee in docs/SEMANTICS.md.
     const COMPLETE: &str = "What is wrong: an old object\n  counts as new.\nBreaks: F5.\n\
         Caught by: crates/app/tests/transfer.rs::first\nCaught by: crates/domain/src/transfer/arrival.rs::second\n\
         \n--- a/crates/domain/src/transfer/arrival.rs\n+++ b/crates/domain/src/transfer/arrival.rs\n@@ -1 +1 @@\n-a\n+b\n";

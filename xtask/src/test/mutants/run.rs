@@ -22,13 +22,13 @@ const BASELINE_FACTOR: u32 = 3;
 /// Shortest timeout of a test with a mutant. A quick test may need it on a busy machine.
 const MIN_TIMEOUT: Duration = Duration::from_secs(30);
 
-/// Packages that the development profile of the workspace optimizes. Here each package is compiled
-/// for a single test of about a second, so it is compiled without optimization, which is faster.
+/// Packages that the development profile of the workspace optimizes. Here they are compiled without
+/// optimization. That is faster, because a test of a mutant takes only about a second.
 const OPTIMIZED_PACKAGES: [&str; 3] = ["docferry-app", "docferry-domain", "docferry-testkit"];
 
 /// Compiler of tests in the copy of the project.
 #[derive(Debug)]
-pub(super) struct Builds<'a> {
+pub(super) struct TestCompiler<'a> {
     scratch: &'a Scratch,
     /// Names of the packages of all tests, by folder.
     packages: BTreeMap<String, String>,
@@ -52,17 +52,17 @@ pub(super) struct Executables<'a> {
 #[derive(Debug, Deserialize)]
 struct Artifact {
     manifest_path: PathBuf,
-    target: Target,
+    target: ArtifactTarget,
     executable: Option<PathBuf>,
 }
 
 #[derive(Debug, Deserialize)]
-struct Target {
+struct ArtifactTarget {
     kind: Vec<String>,
     name: String,
 }
 
-impl<'a> Builds<'a> {
+impl<'a> TestCompiler<'a> {
     pub(super) fn new(scratch: &'a Scratch, mutants: &[Mutant]) -> Result<Self> {
         let tests = mutants.iter().flat_map(|mutant| &mutant.caught_by);
         let folders: BTreeSet<_> = tests.map(|test| test.package().to_owned()).collect();
@@ -79,7 +79,7 @@ impl<'a> Builds<'a> {
     }
 
     /// Compiles the test programs that contain these tests.
-    pub(super) fn build(&self, tests: &[&TestName]) -> Result<Executables<'a>> {
+    pub(super) fn compile(&self, tests: &[&TestName]) -> Result<Executables<'a>> {
         let scratch = self.scratch;
         let mut command = cargo(&scratch.paths);
         command.args([
@@ -157,10 +157,13 @@ impl Executables<'_> {
     }
 }
 
+/// Maximum number of lines of a compiler error in a report.
+const ERROR_LINES: usize = 6;
+
 /// Returns the first error in the compiler's output, or the whole output if it contains no error.
 fn first_error(output: &str) -> String {
     let lines = output.lines().skip_while(|line| !line.starts_with("error"));
-    let first: Vec<_> = lines.take(6).collect();
+    let first: Vec<_> = lines.take(ERROR_LINES).collect();
     if first.is_empty() { output.trim().to_owned() } else { first.join("\n") }
 }
 

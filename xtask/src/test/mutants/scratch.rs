@@ -66,7 +66,7 @@ impl Scratch {
         Ok(Self { paths, log: folder.join("test.log"), _lock: lock })
     }
 
-    /// Applies a mutant. The inner error is git's message when the patch does not apply.
+    /// Applies a mutant. The inner error says why its patch cannot be applied.
     pub(super) fn apply(&self, mutant: &Mutant) -> Result<Result<Applied, String>> {
         let mut originals = Vec::new();
         for file in &mutant.files {

@@ -32,8 +32,8 @@ impl TestResult {
         }
     }
 
-    /// Returns why this result is a problem if the code contains no mistake.
-    pub(super) fn baseline_problem(self) -> Option<&'static str> {
+    /// Describes the failure of a test with the correct code. Returns `None` if the test passed.
+    pub(super) fn baseline_failure(self) -> Option<&'static str> {
         match self {
             Self::Passed => None,
             Self::Failed => Some("fails"),

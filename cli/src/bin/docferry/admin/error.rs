@@ -62,7 +62,7 @@ pub(crate) enum AdminError {
 
     #[error("{0:?} is not the ARN of a state machine")]
     #[diagnostic(code(docferry::usage))]
-    NoMachine(String),
+    InvalidStateMachineArn(String),
 
     #[error("the transfer was not found")]
     #[diagnostic(
@@ -86,7 +86,7 @@ pub(crate) enum AdminError {
 
     #[error("some lines are invalid, and nothing was imported\n{0}")]
     #[diagnostic(code(docferry::usage), help("correct these lines and import the file again"))]
-    Lines(String),
+    InvalidLines(String),
 
     #[error(transparent)]
     #[diagnostic(code(docferry::aws))]

@@ -11,13 +11,16 @@ use super::AdminError;
 use super::inspection::{Execution, Inspection, PersonalData, Record, References, Session};
 use super::item::{Item, milliseconds, number, text};
 
+/// Sort key of the item with the record of a batch.
+const BATCH_SORT_KEY: &str = "BUNDLE";
+
 /// Items found under a transfer's id.
 #[derive(Debug)]
 pub(super) struct TransferItems {
     id: TransferId,
     transfer: Option<Transfer>,
-    /// Time at which the sweeper processes the transfer; `None` if the transfer has ended and is
-    /// cleaned up.
+    /// Time at which the sweeper, the service's periodic repair, processes the transfer; `None` if
+    /// the transfer has ended and is cleaned up.
     next_look_at: Option<Timestamp>,
     session: Option<Session>,
     /// Sort keys of the items that are neither the record nor the upload session.
@@ -104,7 +107,7 @@ impl TransferItems {
     /// Explains the state of the transfer and what an operator can do.
     fn advice(&self, latest_execution: Option<&Execution>) -> String {
         let Some(transfer) = &self.transfer else {
-            if self.other_items.iter().any(|key| key == "BUNDLE") {
+            if self.other_items.iter().any(|key| key == BATCH_SORT_KEY) {
                 return format!(
                     "This is a batch. Each of its documents is a transfer: {}_0000 and so on.",
                     self.id
@@ -146,6 +149,7 @@ impl TransferItems {
 
 /// Sort keys of a transfer's items.
 struct SortKeys {
+    /// Key of the transfer's record.
     record: String,
     /// Key of the upload session.
     session: String,

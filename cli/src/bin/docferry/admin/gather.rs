@@ -1,5 +1,6 @@
 //! Reads the stored state of a transfer for `docferry admin inspect`: all items under its id, the
-//! references to its object in the exchange bucket, and its Step Functions executions.
+//! references to its object in the exchange bucket, and its Step Functions executions. Each
+//! document is copied to the exchange bucket before it is delivered.
 
 use aws_sdk_dynamodb::types::AttributeValue;
 use aws_sdk_sfn::operation::describe_execution::DescribeExecutionOutput;
@@ -64,7 +65,7 @@ async fn read_items(deployment: &Deployment, id: &TransferId) -> Result<Vec<Item
     }
 }
 
-/// Reads the item with the references to an exchange key.
+/// Reads the item with the references of transfers to the object with this exchange key.
 async fn read_references(
     deployment: &Deployment,
     exchange_key: &str,
@@ -83,7 +84,8 @@ async fn read_references(
 /// Asks Step Functions for an execution of the transfer.
 async fn describe_execution(deployment: &Deployment, name: &str) -> Result<Execution, AdminError> {
     let machine = &deployment.state_machine_arn;
-    let arn = execution_arn(machine, name).ok_or_else(|| AdminError::NoMachine(machine.clone()))?;
+    let arn = execution_arn(machine, name)
+        .ok_or_else(|| AdminError::InvalidStateMachineArn(machine.clone()))?;
     let request = deployment.sfn.describe_execution().execution_arn(arn);
     match Box::pin(request.send()).await {
         Ok(response) => Ok(to_execution(name, &response)),

@@ -1,8 +1,8 @@
 //! Output of `docferry admin inspect`: the stored state of a transfer, without secrets. The JSON
 //! output is these types serialized.
 //!
-//! The types are an allow list: only the attributes named here are shown. For items of kinds that
-//! are not named here, such as kinds that are added to the table later, only the sort key is shown.
+//! The types are an allow list: only the attributes named here are shown. Of any other kind of
+//! item, only the sort key is shown.
 
 use docferry_domain::failure::FailureCode;
 use docferry_domain::ids::TransferId;
@@ -43,8 +43,10 @@ pub(super) struct Record {
     /// Number of the current execution.
     #[serde(rename = "attempt")]
     pub(super) execution_number: u32,
-    /// Fencing epoch of uploads, which invalidates earlier invocations.
+    /// Fencing epoch. It grows with each invocation that takes over the upload. Writes of an
+    /// invocation with an older epoch fail.
     pub(super) epoch: u64,
+    /// Slot pool that the transfer uses.
     pub(super) pool: Pool,
     pub(super) priority: Priority,
     /// Whether the transfer holds a slot (the right to move bytes) or waits for one.
@@ -61,13 +63,16 @@ pub(super) struct Record {
     pub(super) delivery: Option<Delivery>,
     pub(super) created_at: Timestamp,
     pub(super) started_at: Option<Timestamp>,
+    /// Time at which the object store accepted the request to push the document.
     pub(super) pushed_at: Option<Timestamp>,
+    /// Time at which the document arrived in the exchange bucket.
     pub(super) arrived_at: Option<Timestamp>,
+    /// End of a pause that the drive asked for.
     pub(super) resume_at: Option<Timestamp>,
     pub(super) ended_at: Option<Timestamp>,
     pub(super) deadline: Timestamp,
-    /// Time at which the sweeper processes the transfer; `None` once the transfer has ended and is
-    /// cleaned up.
+    /// Time at which the sweeper, the service's periodic repair, processes the transfer; `None`
+    /// once the transfer has ended and is cleaned up.
     pub(super) next_look_at: Option<Timestamp>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) names: Option<PersonalData>,
@@ -138,7 +143,7 @@ pub(super) struct Session {
     pub(super) expires_at: Option<Timestamp>,
 }
 
-/// References of transfers to an exchange key.
+/// References of transfers to an exchange key, which names an object in the exchange bucket.
 #[derive(Debug, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub(super) struct References {

@@ -27,17 +27,17 @@ pub(super) fn describe(inspection: &Inspection) -> String {
     let mut lines = Lines { text: String::new(), now: inspection.now };
     lines.add("transfer", transfer_id.as_str());
     match record {
-        Some(record) => lines.record(record),
+        Some(record) => lines.add_record(record),
         None => lines.add("record", "none"),
     }
     lines.text.push('\n');
-    lines.session(session.as_ref());
-    lines.references(references.as_ref());
+    lines.add_session(session.as_ref());
+    lines.add_references(references.as_ref());
     let other_keys =
         if other_items.is_empty() { "none".to_owned() } else { other_items.join(", ") };
     lines.add("other items", &other_keys);
     for execution in executions {
-        lines.execution(execution);
+        lines.add_execution(execution);
     }
     lines.text.push('\n');
     lines.text.push_str(&inspection.advice);
@@ -51,7 +51,7 @@ impl Lines {
     }
 
     /// Adds a line with a time, unless the time is `None`.
-    fn time(&mut self, label: &str, at: Option<Timestamp>) {
+    fn add_time(&mut self, label: &str, at: Option<Timestamp>) {
         if let Some(at) = at {
             self.add(label, &self.time_with_age(at));
         }
@@ -68,7 +68,7 @@ impl Lines {
         }
     }
 
-    fn record(&mut self, record: &Record) {
+    fn add_record(&mut self, record: &Record) {
         self.add("phase", &phase_text(record));
         self.add("attempt", &format!("{}, upload epoch {}", record.execution_number, record.epoch));
         self.add("document", &record.obj_guid);
@@ -87,22 +87,22 @@ impl Lines {
         if let Some(delivery) = &record.delivery {
             self.add("delivered", &delivery_text(delivery));
         }
-        self.time("created", Some(record.created_at));
-        self.time("started", record.started_at);
-        self.time("pushed", record.pushed_at);
-        self.time("arrived", record.arrived_at);
-        self.time("paused until", record.resume_at);
-        self.time("ended", record.ended_at);
+        self.add_time("created", Some(record.created_at));
+        self.add_time("started", record.started_at);
+        self.add_time("pushed", record.pushed_at);
+        self.add_time("arrived", record.arrived_at);
+        self.add_time("paused until", record.resume_at);
+        self.add_time("ended", record.ended_at);
         if record.ended_at.is_none() {
-            self.time("deadline", Some(record.deadline));
+            self.add_time("deadline", Some(record.deadline));
         }
-        self.time("next sweep", record.next_look_at);
+        self.add_time("next sweep", record.next_look_at);
         if let Some(names) = &record.names {
-            self.names(names);
+            self.add_names(names);
         }
     }
 
-    fn names(&mut self, names: &PersonalData) {
+    fn add_names(&mut self, names: &PersonalData) {
         self.add("owner", &names.owner);
         for (label, name) in [
             ("recipient", &names.email),
@@ -116,7 +116,7 @@ impl Lines {
         }
     }
 
-    fn session(&mut self, session: Option<&Session>) {
+    fn add_session(&mut self, session: Option<&Session>) {
         let text = session.map_or_else(
             || "none".to_owned(),
             |session| {
@@ -131,7 +131,7 @@ impl Lines {
         self.add("session", &text);
     }
 
-    fn references(&mut self, references: Option<&References>) {
+    fn add_references(&mut self, references: Option<&References>) {
         let Some(references) = references else {
             return self.add("references", "none to its exchange key");
         };
@@ -156,7 +156,7 @@ impl Lines {
         self.add("references", &text);
     }
 
-    fn execution(&mut self, execution: &Execution) {
+    fn add_execution(&mut self, execution: &Execution) {
         let Execution { name, state, started_at, stopped_at, error } = execution;
         let mut text = format!("{name}  {state}");
         if let Some(error) = error {

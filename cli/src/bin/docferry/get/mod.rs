@@ -48,12 +48,12 @@ async fn create_and_download(
     let id = match job_id {
         Some(id) => id.clone(),
         None => {
-            let missing_file_ids =
+            let wanted_file_ids =
                 check_before_request(client, args, target, &mut existing_exit, json).await?;
-            let Some(missing_file_ids) = missing_file_ids else {
+            let Some(wanted_file_ids) = wanted_file_ids else {
                 return Ok(existing_exit);
             };
-            let id = request_job(client, args, &missing_file_ids).await?;
+            let id = request_job(client, args, &wanted_file_ids).await?;
             output::print_note(&format!("job {id}"))?;
             job_id.insert(id).clone()
         }

@@ -50,13 +50,13 @@ pub(super) async fn check_before_request(
     if !checks_names || args.file_ids.len() > MAX_NAME_LOOKUPS {
         return Ok(Some(args.file_ids.clone()));
     }
-    let mut missing_file_ids = Vec::new();
+    let mut wanted_file_ids = Vec::new();
     for &file_id in &args.file_ids {
         // Errors are ignored here: the job reports documents that are not available.
         let name = client.document_name(file_id).await.ok().flatten();
         let path = name.map(|name| target.folder.join(sanitized_name(&name)));
         match path.filter(|path| path.symlink_metadata().is_ok()) {
-            None => missing_file_ids.push(file_id),
+            None => wanted_file_ids.push(file_id),
             Some(path) => {
                 let error = FetchError::Exists { path };
                 *exit = (*exit).max(Exit::from(&error));
@@ -70,7 +70,7 @@ pub(super) async fn check_before_request(
             }
         }
     }
-    Ok(Some(missing_file_ids).filter(|file_ids| !file_ids.is_empty()))
+    Ok(Some(wanted_file_ids).filter(|file_ids| !file_ids.is_empty()))
 }
 
 fn not_fetched_message(file_id: u64) -> String {

@@ -43,7 +43,7 @@ pub(crate) enum ComparisonResult {
     Different,
 }
 
-/// Failure of a comparison. Each variant is one of the two sides that are compared.
+/// Failure of a comparison. The variant names the side that could not be read.
 #[derive(Debug)]
 pub(crate) enum ComparisonError {
     /// The file at the destination could not be read.
@@ -190,8 +190,9 @@ impl<'a, D: Drive, G: ExchangeStore> Comparison<'a, D, G> {
     }
 }
 
-/// Reads the ZIP directory, which is near the end of a file. Reads the last [`ZIP_TAIL_BYTES`] of
-/// the file, and in a second read the directory if that tail does not contain all of it.
+/// Reads the ZIP directory, which is near the end of a file. The first read returns the last
+/// [`ZIP_TAIL_BYTES`] of the file. If they do not contain the whole directory, a second read
+/// returns the directory.
 async fn zip_contents<E, F>(
     size: u64,
     read: impl Fn(Range<u64>) -> F,

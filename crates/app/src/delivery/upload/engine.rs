@@ -32,8 +32,8 @@ use crate::time::saturating_add;
 use crate::trace::set_current;
 use crate::{TaskError, TaskInput};
 
-/// Duration of the lease under which a small document is written with one PUT. A PUT of 4 MB
-/// takes a second or two; it is aborted before the lease ends.
+/// Lease of the PUT that writes a small document: the time in which the PUT may take effect. A PUT
+/// of 4 MB takes a second or two. It is aborted before the lease ends.
 const PUT_LEASE: SignedDuration = SignedDuration::from_secs(60);
 
 /// Safety factor on estimated throughput; an interrupted fragment has to be resent.
@@ -58,17 +58,17 @@ pub struct UploadPorts<P: UploadAdapters> {
     pub settings: UploadSettings,
 }
 
-/// State of one invocation, which holds the epoch that it claimed.
+/// State of one invocation.
 pub(super) struct Run<'a, P: UploadAdapters> {
     pub(super) ports: &'a UploadPorts<P>,
-    /// The transfer's record, read when this invocation claimed it. Its `epoch` identifies this
-    /// invocation.
+    /// The transfer's record, as read when this invocation claimed it. The claim increments the
+    /// record's `epoch`, so this epoch identifies the invocation.
     pub(super) transfer: Transfer,
     pub(super) destination: Destination,
     /// The exchange object that is sent.
     pub(super) object: SourceObject,
-    /// Time at which the invocation has to return: the safety margin before the deadline of the
-    /// function or of the transfer, whichever is earlier.
+    /// Time at which the invocation has to return: the deadline of the function or of the transfer,
+    /// whichever is earlier, minus the safety margin.
     pub(super) stop_at: Timestamp,
     /// State machine that decides the next command.
     pub(super) machine: UploadMachine,
@@ -128,7 +128,7 @@ pub async fn upload<P: UploadAdapters>(
     if let Some(resume_at) = resume_at.filter(|at| *at > now) {
         return Ok(wait_until(resume_at, now));
     }
-    // No session can exist before the first invocation of a transfer, which has epoch 1.
+    // The first invocation of a transfer has epoch 1, and no earlier one can have stored a session.
     let session = match transfer.epoch {
         1 => None,
         _ => ports.store.session(&task.transfer_id).await?,

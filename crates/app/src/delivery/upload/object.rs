@@ -12,9 +12,9 @@ use jiff::Timestamp;
 use crate::TaskError;
 use crate::ports::{ExchangeError, ExchangeKeyStore, ExchangeStore, PushStore};
 
-/// Returns whether the object may have been written by a push of another document that has been
-/// recorded. `written_at` is the time of the object by the exchange store's clock. An object of
-/// unknown time (`None`) may have been written by any push.
+/// Returns whether a recorded push of another document may have written the object. `written_at` is
+/// the time of the object by the exchange store's clock. If it is `None`, any push may have written
+/// the object.
 ///
 /// Use this for an object that the step `poll` has accepted: `poll` has already waited for pushes
 /// in flight.

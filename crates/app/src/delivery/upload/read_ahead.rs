@@ -24,7 +24,7 @@ use crate::ports::{ExchangeError, ExchangeStore};
 /// frame of a fragment's body.
 const BLOCK_BYTES: usize = 64 * 1024;
 
-/// Number of consecutive tries of a ranged read that yield no block before the reader fails.
+/// Maximum number of consecutive tries of a ranged read that yield no block. Then the reader fails.
 const READ_TRIES: u32 = 4;
 
 /// Limits of reading ahead.
@@ -86,6 +86,7 @@ impl ReadAhead {
             }
             let reader = RangeReader { permit, sender, range: position..end };
             readers.spawn(reader.read(Arc::clone(&exchange), object.clone()));
+            // Removes the readers that have ended from the set.
             while readers.try_join_next().is_some() {}
             position = end;
         }
@@ -135,8 +136,8 @@ impl RangeReader {
                 }
                 Err(error) => error,
             };
-            // Sending fails when the upload no longer needs the range. The error is then of no
-            // use either.
+            // Sending fails when the upload no longer needs the range. It then does not need the
+            // error either.
             let _ = self.sender.send(Err(error));
             return;
         }
@@ -254,7 +255,7 @@ mod tests {
                 Err(_) => range.end,
             };
             let pieces = futures::stream::unfold(range.start, move |start| {
-                // The size of the pieces does not divide the size of a block.
+                // The size of a block is not a multiple of the size of a piece.
                 let end = end_of_read.min(start + 10_007);
                 let piece: Bytes = (start..end).map(byte).collect();
                 store.bytes.fetch_add(piece.len(), Ordering::SeqCst);

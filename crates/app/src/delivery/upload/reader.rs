@@ -13,7 +13,7 @@ use super::object::SourceObject;
 use super::read_ahead::{Block, RangeBlocks, ReadAhead};
 use crate::ports::{ByteStream, ExchangeError, ExchangeStore};
 
-/// Reader of the source, which yields it in order, fragment by fragment.
+/// Reader that yields the bytes of the source in order, fragment by fragment.
 ///
 /// Reading continues while docferry waits for the drive's response to a fragment. A transfer
 /// therefore takes about as long as the slower one of reading and sending, not the sum of both.

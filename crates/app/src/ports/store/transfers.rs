@@ -14,9 +14,9 @@ use crate::ports::{CreateOptions, CreateResult, StoreError, WriteError};
 
 /// Transfer records, from creation to the terminal phase.
 ///
-/// Every write is conditional and can be repeated. `execution_number` (the number of the execution)
-/// guards against writes of an older execution, `epoch` against writes of an older invocation
-/// of `upload`. A transfer that has ended is not changed any more ([`WriteError::Ended`]).
+/// Every write is conditional and can be repeated. `execution_number` guards against writes of an
+/// older execution. `epoch` guards against writes of an older invocation of `upload`. A transfer
+/// that has ended is not changed any more ([`WriteError::Ended`]).
 /// Reads are strongly consistent: they see every write that was acknowledged before.
 pub trait TransferStore: Send + Sync {
     /// Adds a new transfer, together with its [`CreateOptions`], in one transaction. The call can be
@@ -39,8 +39,8 @@ pub trait TransferStore: Send + Sync {
     ) -> impl Future<Output = Result<Option<Transfer>, StoreError>> + Send;
 
     /// Begins a push: sets `started_at` unless it is set, moves `Accepted` to `Pushing`, and
-    /// counts the push that is about to be made, also one that is made again
-    /// ([`Transfer::push_again`]). Later phases are not changed. Returns the updated record.
+    /// counts the push. A repeated push ([`Transfer::push_again`]) is counted as well. Later phases
+    /// are not changed. Returns the updated record.
     fn begin_push(
         &self,
         id: &TransferId,
@@ -88,9 +88,9 @@ pub trait TransferStore: Send + Sync {
     ) -> impl Future<Output = Result<(), WriteError>> + Send;
 
     /// Records a cancel request of the owner. The next step or checkpoint notices it, and the
-    /// transfer becomes due for the sweeper. Returns the record, or `None` when the owner has
-    /// no such transfer that is active, or when it is in a later run than `last_run`
-    /// ([`Transfer::retries`]).
+    /// transfer becomes due for the sweeper. Returns the record. Returns `None` when the owner has
+    /// no such active transfer, or when the number of its run ([`Transfer::retries`]) is greater
+    /// than `last_run`.
     fn request_cancel(
         &self,
         id: &TransferId,

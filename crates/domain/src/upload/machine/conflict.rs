@@ -64,6 +64,7 @@ impl UploadMachine {
         if self.counters.waits > MAX_WAITS {
             return self.fail(FailureCode::DestinationLocked);
         }
+        // The wait doubles each time. The limit of the exponent avoids an overflow.
         let wait = FIRST_WAIT * (1 << (self.counters.waits - 1).min(10));
         self.end_invocation(InvocationOutcome::Blocked(wait.min(LONGEST_WAIT)));
         Persist::Before

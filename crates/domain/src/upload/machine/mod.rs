@@ -1,5 +1,5 @@
 //! State machine of an upload to OneDrive. It decides the next command from the stored
-//! [`Checkpoint`] and from the results of the commands before.
+//! [`Checkpoint`] and from the results of the earlier commands.
 //!
 //! A small document is sent in one PUT request. A larger one is sent as *fragments* (ranges
 //! of its bytes) to an *upload session*, which the drive opens for one file. An *invocation*
@@ -62,8 +62,8 @@ pub struct UploadMachine {
     plan: FragmentPlan,
     /// Number of sessions opened in this run.
     sessions_opened: u32,
-    /// Whether the next invocation and `finalize` must expect the document at the
-    /// destination. The flag is stored in a checkpoint before the first byte is sent.
+    /// Whether the document may be at the destination, as the next invocation and the workflow's
+    /// last step must assume. It is stored in a checkpoint before the first byte is sent.
     may_be_delivered: bool,
     /// Whether bytes that this upload has sent may have become a file at the destination, or
     /// may still become one. Unlike `may_be_delivered`, it stays `false` before a PUT is sent.
@@ -84,8 +84,8 @@ pub struct UploadMachine {
     statuses_without_range: u32,
     /// Failure code with which the invocation ends if all retries fail.
     pending_failure: FailureCode,
-    /// Number in the document's name; 0 is the name itself. It grows under the policy
-    /// `rename`.
+    /// Number in the document's name; 0 means the name without a number. It grows under the
+    /// policy `rename`.
     name_number: u32,
     /// Number of checks of an item that is not visible or has no hash yet.
     hash_checks: u32,

@@ -51,7 +51,8 @@ impl UploadMachine {
         next: Option<ExpectedRange>,
         took: Duration,
     ) -> Persist {
-        // If the session does not expect the byte after this fragment, its status decides.
+        // If the session expects another byte than the one after this fragment, its status is
+        // queried.
         let Some(next) = next.filter(|next| next.start == range.end) else {
             return self.retry_from(Step::QuerySession);
         };
@@ -83,6 +84,7 @@ impl UploadMachine {
         self.hashed_to = self.hashed_to.max(end);
     }
 
+    /// Handles the opening of a session. The upload starts at the first byte.
     pub(super) fn handle_opened_session(&mut self) -> Persist {
         self.offset = 0;
         self.expected_end = None;

@@ -19,9 +19,9 @@ impl UploadMachine {
     /// cancellation was requested. So a checkpoint is stored before each fragment, each PUT
     /// and each repetition.
     ///
-    /// Some results are possible for every command. All other results belong to the commands
-    /// for which they are listed below. A result that is listed for another command only is a
-    /// defect of the caller and fails with [`FailureCode::Internal`].
+    /// Some results are possible for every command. Each other result is possible only for the
+    /// commands with which it is listed below. Any other pair of command and result is a defect
+    /// of the caller, and the upload fails with [`FailureCode::Internal`].
     #[must_use]
     pub fn handle(&mut self, command: Command, event: DriveEvent) -> Persist {
         use DriveEvent as Event;
@@ -34,7 +34,7 @@ impl UploadMachine {
             (Command::End(_), _) => Persist::NotNeeded,
 
             // Results that are possible for every command.
-            (_, Event::Throttled(after)) => self.end_invocation(InvocationOutcome::Wait(after)),
+            (_, Event::Throttled(pause)) => self.end_invocation(InvocationOutcome::Wait(pause)),
             (Command::PutDocument { .. }, Event::Refused(code)) => self.fail_put(code),
             (_, Event::Refused(code)) => self.fail(code),
             (_, Event::SourceChanged) => self.handle_source_change(),
@@ -84,6 +84,7 @@ impl UploadMachine {
             (Command::SendFragment(range), Event::Complete) => self.handle_completed_file(range),
             (Command::SendFragment(_), Event::Mismatch) => self.retry_from(Step::QuerySession),
             (Command::SendFragment(_), Event::Gone) => {
+                // The session ended by itself; the upload did not replace it.
                 self.counters.replaced_because = None;
                 self.look_up(Uncertainty::SessionGone)
             }
@@ -221,7 +222,8 @@ impl UploadMachine {
         self.enter(step)
     }
 
-    /// Enters `step`, or fails when it would open more sessions than allowed.
+    /// Enters `step`, or fails when it would open more sessions than allowed. A session that is
+    /// opened after a change of the source does not count.
     pub(super) fn enter(&mut self, step: Step) -> Persist {
         self.step = step;
         let counted_sessions = self.sessions_opened.saturating_sub(self.counters.renewals);

@@ -146,8 +146,8 @@ pub enum DriveEvent {
     SourceUnreadable,
     /// The source's entity tag has changed.
     SourceChanged,
-    /// The service throttled the request, so the command had no effect. The length is that
-    /// of the pause, if the service named one.
+    /// The service throttled the request, so the command had no effect. The duration is the
+    /// pause that the service asks for, if it named one.
     Throttled(Option<Duration>),
     /// The item at the path prevents the write, has changed, or is being uploaded (409, 412).
     /// As the result of a lookup, it means that a folder has the document's name.

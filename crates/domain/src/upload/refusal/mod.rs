@@ -107,9 +107,9 @@ mod tests {
     /// statuses of a conflict.
     #[test]
     fn conflict_rows_list_the_same_statuses() {
-        let conditional =
+        let conflict_rows =
             TABLE.iter().filter(|row| !(row.policies.is_empty() && row.occupants.is_empty()));
-        for row in conditional {
+        for row in conflict_rows {
             assert_eq!(row.statuses, [409, 412], "{row:?}");
         }
     }

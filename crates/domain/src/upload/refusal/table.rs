@@ -32,10 +32,12 @@ const WITH_BEARER_TOKEN: &[Operation] =
 /// session.
 const REPEATABLE: &[Operation] =
     &[SessionStatus, SessionDelete, ItemLookup, DriveLookup, UserLookup, Token];
+/// Server errors without a row of their own.
 const SERVER_ERRORS: &[u16] = &[500, 501, 502, 504];
 /// Statuses of a conflict with the item at the path.
 const CONFLICTS: &[u16] = &[409, 412];
 
+/// Repetition of a call; the upload fails as unavailable if the last repetition is refused.
 const UNAVAILABLE: Decision = Repeat { last_failure: Code::DestinationUnavailable };
 
 /// Creates a row that depends on the status alone.

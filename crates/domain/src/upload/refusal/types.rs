@@ -93,9 +93,10 @@ pub enum Decision {
     /// Look up the recipient's drive. If it exists, repeat the call. If it does not exist,
     /// the transfer fails.
     CheckDrive,
-    /// Nothing, because the session that was to be deleted has already ended.
+    /// Do nothing, because the session that was to be deleted has already ended.
     AlreadyGone,
-    /// Treat the path as free. There is no item at the path if the recipient has a drive.
+    /// Treat the path as free. The response means that no item is at the path, if the recipient
+    /// has a drive.
     Absent,
     /// Fail this try with the code. The workflow repeats the step when the code is
     /// retryable.

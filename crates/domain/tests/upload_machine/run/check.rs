@@ -90,10 +90,10 @@ impl Run {
             }
             (Command::OpenSession, DriveEvent::Opened) => {
                 let checkpoint = self.stored.as_ref().map(|stored| &stored.checkpoint);
-                let opened = checkpoint.map_or(0, |checkpoint| checkpoint.sessions);
+                let sessions_opened = checkpoint.map_or(0, |checkpoint| checkpoint.sessions);
                 let renewals = checkpoint.map_or(0, |checkpoint| checkpoint.counters.renewals);
                 assert!(renewals <= MAX_RENEWALS, "too many renewals");
-                assert!(opened < MAX_SESSIONS + renewals, "too many sessions");
+                assert!(sessions_opened < MAX_SESSIONS + renewals, "too many sessions");
             }
             _ => {}
         }

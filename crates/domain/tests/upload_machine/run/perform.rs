@@ -74,10 +74,10 @@ impl Run {
             let may_be_duplicated =
                 self.sessions_at_begin > 0 || matches!(command, Command::SendFragment(_));
             if event == Event::Duplicate && may_be_duplicated {
-                self.effect(command, Event::Succeed, self.recorded_version);
+                self.apply_command(command, Event::Succeed, self.recorded_version);
             }
         }
-        let result = self.effect(command, event, self.recorded_version);
+        let result = self.apply_command(command, event, self.recorded_version);
         match (event, command, result) {
             (Event::LoseResponse | Event::StorePart(_), ..) => DriveEvent::Lost,
             (Event::OmitItem, ..) if writes => DriveEvent::Lost,
@@ -96,7 +96,7 @@ impl Run {
     fn apply_late_request(&mut self) {
         if let Some(late) = self.late_request.take() {
             let present_session = std::mem::replace(&mut self.session, late.session);
-            self.effect(late.command, Event::Succeed, late.source_version);
+            self.apply_command(late.command, Event::Succeed, late.source_version);
             self.session = present_session;
         }
     }
@@ -108,9 +108,9 @@ impl Run {
         }
     }
 
-    /// Applies the effect of a command to the drive or the source. `source` is the version of
-    /// the source that is sent.
-    fn effect(&mut self, command: Command, event: Event, source: u32) -> DriveEvent {
+    /// Applies a command to the drive or the source, and returns the result. `source` is the
+    /// version of the source that is sent.
+    fn apply_command(&mut self, command: Command, event: Event, source: u32) -> DriveEvent {
         let total = self.case.total;
         match command {
             Command::QuerySession => self.drive.query(self.session.unwrap()),

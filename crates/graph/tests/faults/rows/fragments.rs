@@ -12,7 +12,8 @@ use crate::row::{Row, SMALL_SIZE, large, small};
 
 /// Rows with faults of the second fragment.
 pub(super) fn fragments() -> Vec<Row> {
-    // The simulator stores this share of the fragment's bytes and then returns the status.
+    // The simulator stores a part of the second fragment, and then returns the status. `share` is
+    // the stored part: 1.0 is the whole fragment.
     let stored = |share: f64, status: u16| json!({ "operation": "fragment", "position": 2, "status": status, "storeFraction": share });
     vec![
         large("F7", "fragment 2: stored, response lost", second_fragment_rule("dropResponse", json!(true))),
@@ -54,7 +55,7 @@ pub(super) fn fragments() -> Vec<Row> {
     ]
 }
 
-/// Rows in which the service throttles.
+/// Rows in which the drive throttles the client.
 pub(super) fn throttling() -> Vec<Row> {
     let date = json!("Wed, 21 Oct 2099 07:28:00 GMT");
     vec![

@@ -13,11 +13,12 @@ use crate::row::{LARGE_SIZE, Row, large};
 pub(super) fn last_fragment() -> Vec<Row> {
     let last_fragment_rule =
         |field: &str, value: Value| json!({ "operation": "lastFragment", field: value });
+    // If `count` is 0, every request for the last fragment fails.
     let last_500 =
         |count: u32| json!({ "operation": "lastFragment", "status": 500, "count": count });
     // After three failures of the last fragment, the client opens a new session and sends fragments
     // of half the size. This is the size of the last fragment in the new session.
-    let last_of_halved = LARGE_SIZE as i64 % (FRAGMENT_SIZE / 2);
+    let halved_last_fragment_size = LARGE_SIZE as i64 % (FRAGMENT_SIZE / 2);
     vec![
         large(
             "F11",
@@ -51,18 +52,20 @@ pub(super) fn last_fragment() -> Vec<Row> {
             ]),
         ),
         large("F13", "last: 500 three times", last_500(3))
-            .expect_resent_bytes(3 * LAST_FRAGMENT_SIZE + LARGE_SIZE as i64 - LAST_FRAGMENT_SIZE)
+            // The first session receives the document, and its last fragment two more times. The
+            // second session receives the whole document again.
+            .expect_resent_bytes(2 * LAST_FRAGMENT_SIZE + LARGE_SIZE as i64)
             .expect_sessions(2),
         large("F13", "last: 500 always", last_500(0))
             // The first session receives the document, and its last fragment two more times. The
-            // second session receives all fragments except the last, and then three tries of the
-            // last fragment. Each retry of the workflow sends three more tries.
+            // second session receives the document, and its last fragment two more times. Each
+            // retry of the workflow sends the last fragment three more times.
             .expect_failure(
                 DestinationUnavailable,
                 2 * LARGE_SIZE as i64
                     + 2 * LAST_FRAGMENT_SIZE
-                    + 2 * last_of_halved
-                    + 3 * i64::from(RETRIES) * last_of_halved,
+                    + 2 * halved_last_fragment_size
+                    + 3 * i64::from(RETRIES) * halved_last_fragment_size,
             )
             .expect_sessions(2),
         large(

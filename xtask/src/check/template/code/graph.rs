@@ -1,8 +1,9 @@
 //! Determines which functions and AWS operations a program can call, from its source code.
 //!
 //! The result may contain too many calls, but never too few. A method call on a value of an unknown
-//! type counts as a call of every method with that name that is visible to the module. A call of a
-//! trait's method counts as a call of its implementations by all types that the program names.
+//! type counts as a call of every method with that name that is visible to the calling module. A
+//! call of a trait's method counts as a call of each implementation by a type that the program
+//! names.
 
 use std::collections::BTreeSet;
 
@@ -24,8 +25,9 @@ pub(super) struct Reached {
     /// Types that the program names.
     types: BTreeSet<ItemKey>,
     /// Methods of traits that the program calls.
-    methods: BTreeSet<(ItemKey, String)>,
-    /// Methods of types that are called on values of unknown types.
+    trait_methods: BTreeSet<(ItemKey, String)>,
+    /// Methods that a call on a value of an unknown type may reach, with the types that have them.
+    /// They count as called if the program names the type.
     candidates: BTreeSet<(ItemKey, FunctionId)>,
 }
 
@@ -34,7 +36,7 @@ pub(super) struct Reached {
 pub(super) fn reach(types: &Types<'_>, main: ModuleId, excluded: &[&str]) -> Reached {
     let index = types.index;
     let mut reached = Reached::default();
-    let main = index.free.get(&ItemKey { module: main, name: "main".to_owned() });
+    let main = index.free_functions.get(&ItemKey { module: main, name: "main".to_owned() });
     let mut to_visit: Vec<_> = main.copied().into_iter().collect();
     while let Some(id) = to_visit.pop() {
         let function = &index.functions[id];
@@ -49,10 +51,12 @@ pub(super) fn reach(types: &Types<'_>, main: ModuleId, excluded: &[&str]) -> Rea
             visitor.visit_block(body);
         }
         to_visit.append(&mut visitor.called);
+        // A candidate counts as called once the program names its type.
         let Reached { candidates, types: named_types, functions, .. } = &reached;
         let methods = candidates.iter().filter(|(owner, _)| named_types.contains(owner));
         to_visit.extend(methods.map(|(_, id)| *id).filter(|id| !functions.contains(id)));
-        for method in &reached.methods {
+        // The same holds for the implementations of the called methods of traits.
+        for method in &reached.trait_methods {
             let implementations = index.implementations.get(method).into_iter().flatten();
             to_visit.extend(implementations.filter_map(|(owner, id)| {
                 let is_used = owner.as_ref().is_none_or(|owner| reached.types.contains(owner));
@@ -64,7 +68,7 @@ pub(super) fn reach(types: &Types<'_>, main: ModuleId, excluded: &[&str]) -> Rea
 }
 
 impl Function<'_> {
-    /// Returns whether the function has no `self`.
+    /// Returns whether the function has no `self`, so that it may create a value of the type.
     fn is_constructor(&self) -> bool {
         self.signature.receiver().is_none()
     }
@@ -102,7 +106,7 @@ impl CallVisitor<'_> {
         match self.types.workspace.resolve(module, path) {
             Some(Target::Item { module, path }) => {
                 let key = ItemKey { module, name: path[0].clone() };
-                self.called.extend(self.types.index.free.get(&key));
+                self.called.extend(self.types.index.free_functions.get(&key));
                 if self.types.index.types.contains_key(&key) {
                     self.reached.types.insert(key.clone());
                 }
@@ -128,10 +132,10 @@ impl CallVisitor<'_> {
         let index = self.types.index;
         let key = (owner.clone(), name.to_owned());
         let methods = index.methods.get(&key).into_iter().flatten();
-        let found = methods.chain(index.declared.get(&key)).copied().collect::<Vec<_>>();
+        let found = methods.chain(index.trait_methods.get(&key)).copied().collect::<Vec<_>>();
         self.called.extend(&found);
-        if index.declared.contains_key(&key) {
-            self.reached.methods.insert(key);
+        if index.trait_methods.contains_key(&key) {
+            self.reached.trait_methods.insert(key);
         }
         !found.is_empty()
     }
@@ -163,7 +167,7 @@ impl CallVisitor<'_> {
             arguments.is_none_or(|count| count == function.argument_count())
                 && function.signature.receiver().is_some()
         };
-        for ((key, method), id) in &index.declared {
+        for ((key, method), id) in &index.trait_methods {
             let module = self.function.module;
             if method == name
                 && has_matching_arguments(id)

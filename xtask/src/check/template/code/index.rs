@@ -58,11 +58,11 @@ pub(super) struct Definition<'a> {
 pub(super) struct Index<'a> {
     pub(super) functions: Vec<Function<'a>>,
     /// Functions that are not methods.
-    pub(super) free: BTreeMap<ItemKey, FunctionId>,
+    pub(super) free_functions: BTreeMap<ItemKey, FunctionId>,
     /// Methods of types, by the type and the name: inherent methods and methods of traits.
     pub(super) methods: BTreeMap<(ItemKey, String), Vec<FunctionId>>,
     /// Methods that traits declare, by the trait and the name.
-    pub(super) declared: BTreeMap<(ItemKey, String), FunctionId>,
+    pub(super) trait_methods: BTreeMap<(ItemKey, String), FunctionId>,
     /// Implementations of the methods of traits, by the trait and the name.
     pub(super) implementations: BTreeMap<(ItemKey, String), Vec<Implementation>>,
     pub(super) types: BTreeMap<ItemKey, Definition<'a>>,
@@ -86,7 +86,7 @@ impl<'a> Index<'a> {
             Item::Fn(item) => {
                 let generics = vec![&item.sig.generics];
                 let id = self.add_function(module, None, &item.sig, Some(&item.block), generics);
-                self.free.insert(ItemKey::new(module, &item.sig.ident), id);
+                self.free_functions.insert(ItemKey::new(module, &item.sig.ident), id);
             }
             Item::Struct(item) => {
                 let fields = field_types(&item.fields);
@@ -114,7 +114,7 @@ impl<'a> Index<'a> {
             let generics = vec![&item.generics, &method.sig.generics];
             let body = method.default.as_ref();
             let id = self.add_function(module, Some(key.clone()), &method.sig, body, generics);
-            self.declared.insert((key.clone(), method.sig.ident.to_string()), id);
+            self.trait_methods.insert((key.clone(), method.sig.ident.to_string()), id);
         }
         self.traits.insert(key, item);
     }
@@ -124,7 +124,8 @@ impl<'a> Index<'a> {
             Type::Path(path) => key_of(workspace, module, &path.path),
             _ => None,
         };
-        // `None` is an inherent `impl` block, `Some(None)` one of a trait outside the workspace.
+        // `None` stands for an inherent `impl` block, and `Some(None)` for the implementation of a
+        // trait outside the workspace.
         let implemented_trait =
             item.trait_.as_ref().map(|(_, path, _)| key_of(workspace, module, path));
         for method in &item.items {

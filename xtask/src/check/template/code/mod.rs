@@ -23,12 +23,13 @@ use scope::Visible;
 use types::Types;
 pub(super) use variables::Variables;
 
-/// Services whose crate in the AWS SDK and whose prefix of IAM actions differ: crate, prefix.
-const SERVICES: [(&str, &str); 2] = [("eventbridge", "events"), ("sfn", "states")];
+/// AWS services whose SDK crate has another name than the prefix of their IAM actions. Each entry
+/// is the name of the crate without `aws_sdk_`, and the prefix.
+const IAM_PREFIXES: [(&str, &str); 2] = [("eventbridge", "events"), ("sfn", "states")];
 
-/// Operations whose IAM action has a different name. `None` marks a transaction, which needs no
-/// permission of its own, because its parts need theirs.
-const ACTIONS: [(&str, Option<&str>); 10] = [
+/// Operations whose IAM action has a different name. `None` marks a transaction, because only its
+/// parts need permissions.
+const RENAMED_ACTIONS: [(&str, Option<&str>); 10] = [
     ("complete_multipart_upload", Some("PutObject")),
     ("create_multipart_upload", Some("PutObject")),
     ("delete_message_batch", Some("DeleteMessage")),
@@ -119,10 +120,10 @@ impl Code {
 fn actions(reached: &Reached) -> BTreeSet<String> {
     let mut actions = BTreeSet::new();
     for (sdk, operation) in &reached.operations {
-        let prefix = SERVICES.iter().find(|(name, _)| name == sdk).map(|(_, prefix)| *prefix);
+        let prefix = IAM_PREFIXES.iter().find(|(name, _)| name == sdk).map(|(_, prefix)| *prefix);
         let prefix = prefix.unwrap_or(sdk.as_str());
         let part = TRANSACTION_PARTS.iter().find(|(part, _)| part == operation);
-        let renamed = ACTIONS.iter().find(|(name, _)| name == operation);
+        let renamed = RENAMED_ACTIONS.iter().find(|(name, _)| name == operation);
         let action = match (part, renamed) {
             (Some((_, action)), _) => Some((*action).to_owned()),
             (None, Some((_, action))) => action.map(str::to_owned),

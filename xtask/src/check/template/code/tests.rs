@@ -10,7 +10,7 @@ fn project_code() -> Code {
 }
 
 #[test]
-fn function_calls_follow_from_its_use_cases_and_ports() {
+fn aws_actions_of_each_function_are_found() {
     let code = project_code();
     let calls = |function| code.calls(function).into_iter().collect::<Vec<_>>();
     assert_eq!(calls("download"), ["dynamodb:GetItem", "dynamodb:Query", "s3:GetObject"]);
@@ -25,7 +25,7 @@ fn function_calls_follow_from_its_use_cases_and_ports() {
 }
 
 #[test]
-fn function_variables_follow_from_its_wiring() {
+fn variables_that_each_function_reads_are_found() {
     let variables = project_code().variables("authorizer");
     assert_eq!(variables.required, BTreeSet::from(["SCV_SECRET_ARN".to_owned()]));
     let variables = project_code().variables("poll");
@@ -132,8 +132,7 @@ fn methods_that_are_invisible_to_the_caller_are_not_reached() {
 fn sdk_client_in_a_local_variable_is_recognized() {
     for body in [
         "let client = &self.client; client.list_tables();",
-        "
-        let client = Client::new(&config); client.list_tables();",
+        "let client = Client::new(&config); client.list_tables();",
     ] {
         let case = format!(
             "use aws_sdk_dynamodb::Client; pub struct Own {{ client: Client }}

@@ -14,11 +14,11 @@ use crate::source::{ModuleId, Workspace, segments_of};
 pub(super) enum ValueType {
     /// A type of the workspace.
     Own(ItemKey),
-    /// A type of which only the traits are known that it implements.
+    /// An unknown type that implements these traits.
     Bounds(Vec<ItemKey>),
     /// Client of an AWS service in the AWS SDK, such as `kms`.
     Client(String),
-    /// A type of another crate, none of whose methods returns a value of the workspace.
+    /// A type of another crate. Its methods return no values of types of the workspace.
     Foreign,
     /// The declarations do not state the type.
     Unknown,

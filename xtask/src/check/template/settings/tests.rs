@@ -15,11 +15,13 @@ fn prod(setting: &str) -> Project {
 
 #[test]
 fn contradictory_settings_of_an_environment_are_reported() {
+    // By default, a job is retained for 24 h, and a run takes at most 4 h.
     assert_violations(
         &prod("RecordTtlHours=27"),
         &["prod: RecordTtlHours must be at least JobTtlHours and TransferDeadlineSeconds \
            together: a record must outlive its job and the longest run"],
     );
+    // The default of FileIdMax is 100 million.
     assert_violations(
         &prod("FileIdMin=200000000"),
         &["prod: FileIdMin must not be greater than FileIdMax: no document could be asked for"],
@@ -86,6 +88,7 @@ fn unprotected_exchange_bucket_in_production_is_reported() {
 #[test]
 fn invalid_unknown_and_missing_parameters_are_reported() {
     assert_violations(&prod("StepTries=0"), &["prod: StepTries does not allow 0"]);
+    // The largest allowed value is 72.
     assert_violations(&prod("JobTtlHours=73"), &["prod: JobTtlHours does not allow 73"]);
     assert_violations(&prod("JobTtl=24"), &["prod: JobTtl is not a parameter of the template"]);
     assert_violations(

@@ -88,7 +88,7 @@ fn key_usable_in_any_encryption_context_is_reported() {
 }
 
 #[test]
-fn shared_unused_roles_and_policies_outside_roles_are_reported() {
+fn shared_role_unused_role_and_policy_outside_a_role_are_reported() {
     let project =
         Project::unmodified().template("Role: !GetAtt PollRole.Arn", "Role: !GetAtt PushRole.Arn");
     let violations = project.violations();
