@@ -1,91 +1,77 @@
-//! Test cases of the model test: a document, the state of the destination, and the events that
-//! happen during the upload.
+//! Test cases, and the strategy that generates them.
 
-use docferry_domain::failure::FailureCode;
-use docferry_domain::upload::ConflictPolicy as Policy;
+use docferry_domain::upload::{ConflictPolicy as Policy, GRANULE_BYTES, SMALL_FILE_BYTES};
+use proptest::prelude::*;
 
-/// Event that happens while the upload executes one command. Most events are faults.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Event {
-    /// The step succeeds.
-    Succeed,
-    /// The process crashes before the step.
-    CrashBefore,
-    /// The step takes effect, and the process crashes before it gets the response.
-    CrashAfter,
-    /// An older invocation executes the same command just before.
-    Duplicate,
-    /// The step takes effect, and the response is lost.
-    LoseResponse,
-    /// This percentage of the fragment is stored, and the response is an error.
-    StorePart(u64),
-    /// The step has no effect, and the response is a server error.
-    ServerError,
-    /// The step has no effect, and no response arrives.
-    TimeOut,
-    /// No response arrives. The step takes effect later, just before the next bytes are sent.
-    TakeEffectLate,
-    /// The session has expired.
-    ExpireSession,
-    /// The service throttles.
-    Throttle,
-    /// Cancellation is requested, then the step succeeds.
-    Cancel,
-    /// The response contains no range, or no hash.
-    OmitRangeOrHash,
-    /// The drive reports that the file is complete, but it has another size.
-    WrongSize,
-    /// The source does not respond.
-    SourceUnreadable,
-    /// The source is written again.
-    SourceChange,
-    /// Another document is pushed under the source's key.
-    PushOtherDocument,
-    /// Another session holds the path for this number of waits.
-    HoldPath(u32),
-    /// The upload URL is refused although its session is open until it expires.
-    RefuseUploadUrl,
-    /// The item at the path has changed, and nothing is stored.
-    Conflict,
-    /// The step takes effect, and the response is a success without its body.
-    OmitItem,
-    /// The step takes effect, then the session loses every byte.
-    LoseStoredBytes,
-    /// Only the second half of a fragment is stored, and the response is an error.
-    StoreSecondHalf,
-    /// The service computes the hash after this number of checks.
-    DelayHash(u32),
-    /// The time of the invocation ends during the step.
-    OutOfTime,
-}
+use crate::fault::{Fault, PlannedFault, any_fault};
 
-/// A test case.
+pub(crate) const MB: u64 = 1_000_000;
+
+/// A test case: a document, its destination, and the faults during its upload.
 #[derive(Debug, Clone)]
 pub(crate) struct Case {
     /// Size of the document, in bytes.
     pub(crate) total: u64,
     /// Maximum length of a fragment, in bytes.
     pub(crate) largest_fragment: u64,
+    /// Rule for the case that a file with the document's name exists.
     pub(crate) policy: Policy,
-    /// A foreign file that exists under the document's name before the upload, if any.
+    /// File of another origin that has the document's name before the upload, if any.
     pub(crate) foreign_file: Option<ForeignFile>,
-    /// Events, each with the number of successful steps before it.
-    pub(crate) events: Vec<(u8, Event)>,
+    /// Faults in the order in which they are injected.
+    pub(crate) faults: Vec<PlannedFault>,
 }
 
-/// Size of a foreign file.
+/// Size of the foreign file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum ForeignFile {
-    /// The file has the document's size.
+    /// The file has the size of the document.
     SameSize,
     /// The file has another size than the document.
     OtherSize,
 }
 
-/// Outcome of the transfer.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Ended {
-    Delivered,
-    Canceled,
-    Failed(FailureCode),
+impl Case {
+    /// Returns whether the case contains this fault.
+    pub(crate) fn contains(&self, wanted: Fault) -> bool {
+        self.count(|fault| fault == wanted) > 0
+    }
+
+    /// Returns the number of faults that satisfy the predicate.
+    pub(crate) fn count(&self, predicate: impl Fn(Fault) -> bool) -> usize {
+        self.faults.iter().filter(|planned| predicate(planned.fault)).count()
+    }
+
+    /// Returns whether the policy forbids the upload because of the foreign file.
+    pub(crate) fn is_forbidden(&self) -> bool {
+        self.policy == Policy::Fail && self.foreign_file.is_some()
+    }
+}
+
+/// Generates a document of any size, and up to 13 faults.
+pub(crate) fn any_case() -> impl Strategy<Value = Case> {
+    let total = prop_oneof![
+        0_u64..=SMALL_FILE_BYTES,
+        SMALL_FILE_BYTES + 1..=12 * MB,
+        (13_u64..=40).prop_map(|granules| granules * GRANULE_BYTES),
+    ];
+    let largest_fragment = (1_u64..=12).prop_map(|granules| granules * GRANULE_BYTES);
+    let policy = prop_oneof![Just(Policy::Replace), Just(Policy::Rename), Just(Policy::Fail)];
+    let foreign_file = prop_oneof![
+        6 => Just(None),
+        1 => Just(Some(ForeignFile::SameSize)),
+        1 => Just(Some(ForeignFile::OtherSize)),
+    ];
+    let planned_fault = (0_u8..8, any_fault())
+        .prop_map(|(commands_before, fault)| PlannedFault { commands_before, fault });
+    let faults = proptest::collection::vec(planned_fault, 0..14);
+    (total, largest_fragment, policy, foreign_file, faults).prop_map(
+        |(total, largest_fragment, policy, foreign_file, faults)| Case {
+            total,
+            largest_fragment,
+            policy,
+            foreign_file,
+            faults,
+        },
+    )
 }

@@ -1,107 +1,88 @@
-//! Simulated drive of the model test. It stores no content, only numbers: how many bytes each
-//! upload session has stored, and which files exist with which sizes.
+//! Simulated drive. It stores no bytes, only numbers: how many bytes each upload session has
+//! stored, and which files exist with which sizes.
+
+mod file;
+mod session;
 
 use std::collections::BTreeMap;
-use std::ops::Range;
+use std::time::Duration;
 
 use docferry_domain::upload::ConflictPolicy as Policy;
-use docferry_domain::upload::{
-    CandidateNames, DriveEvent, ExpectedRange, FragmentRange, Occupancy,
-};
+use docferry_domain::upload::{CandidateNames, DriveEvent, FragmentRange, Occupancy};
 
-/// A visible file.
+pub(crate) use file::{Content, File};
+use session::Session;
+
+/// Way in which the drive stores the bytes of a request.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct File {
-    pub(crate) size: u64,
-    /// Version of the source that the bytes are from. `None` for a foreign file, and for a file
-    /// with bytes of two versions.
-    pub(crate) source: Option<u32>,
-    /// Whether the upload wrote the file.
-    pub(crate) is_ours: bool,
+pub(crate) enum Storing {
+    /// It stores all bytes.
+    All,
+    /// It stores only this percentage of a fragment, and nothing of a PUT.
+    FirstPercent(u64),
+    /// It completes the file at once. The file is one byte shorter than the document after a
+    /// fragment, and one byte longer after a PUT.
+    WrongSize,
 }
 
-/// An upload session.
-#[derive(Debug, Clone)]
-pub(crate) struct Session {
-    /// Number of bytes stored without a gap from the beginning.
-    pub(crate) stored: u64,
-    pub(crate) open: bool,
-    /// Whether the upload URL is refused with 403 although the session is still open.
-    pub(crate) refuses_url: bool,
-    /// Range of stored bytes after a gap, if any.
-    after_gap: Option<Range<u64>>,
-    /// Version of the source that all stored bytes are from.
-    source: Option<u32>,
-}
-
-impl Session {
-    fn is_usable(&self) -> bool {
-        self.open && !self.refuses_url
-    }
-
-    /// Records that bytes of this version of the source are stored.
-    fn record_source(&mut self, source: u32) {
-        let is_first = self.stored == 0 && self.after_gap.is_none();
-        self.source = if is_first || self.source == Some(source) { Some(source) } else { None };
-    }
-
-    /// Returns the first range of missing bytes.
-    fn expected_range(&self) -> ExpectedRange {
-        let end = self.after_gap.as_ref().map(|range| range.start);
-        ExpectedRange { start: self.stored, end }
-    }
-
-    /// Loses the bytes that the session had acknowledged.
-    pub(crate) fn lose_stored_bytes(&mut self) {
-        self.stored = 0;
-        self.after_gap = None;
-    }
-}
-
-/// A fragment as the drive receives and stores it.
-pub(crate) struct SentFragment {
+/// A fragment that the drive receives.
+pub(crate) struct ReceivedFragment {
     pub(crate) range: FragmentRange,
-    /// Number of bytes at the beginning of the fragment that are stored.
-    pub(crate) stored_bytes: u64,
-    /// Whether the drive completes the file at once, one byte shorter than the document.
-    pub(crate) is_one_byte_short: bool,
     /// Version of the source that the bytes are from.
-    pub(crate) source: u32,
+    pub(crate) version: u32,
+    pub(crate) storing: Storing,
 }
 
-/// The drive: its files and the upload sessions for one path.
-#[derive(Debug, Default)]
+/// The drive: its files, and the upload sessions for the path of the document.
+#[derive(Debug)]
 pub(crate) struct Drive {
-    /// Files by the number in their names; 0 is the document's own name.
+    /// Rule for the case that a file with the document's name exists.
+    policy: Policy,
+    /// Files by the number in their names. Number 0 is the document's own name.
     pub(crate) files: BTreeMap<u32, File>,
+    /// All sessions that were ever opened. A session is identified by its index.
     pub(crate) sessions: Vec<Session>,
-    /// Number of bytes in all requests.
-    pub(crate) received: u64,
-    /// Number of times that bytes of the upload became a file.
-    pub(crate) completions: u32,
-    /// Number of waits during which another session or an editor holds the path.
-    pub(crate) held_waits: u32,
+    /// Number of bytes in all fragments and PUTs that the drive has received.
+    pub(crate) received_bytes: u64,
+    /// Number of times that the upload has written a file.
+    pub(crate) written_files: u32,
+    /// Number of waits until the path is free. Until then, another session or an editor holds
+    /// the path, and no session can be opened.
+    pub(crate) waits_until_path_is_free: u32,
 }
 
 impl Drive {
-    /// Opens a session and returns its index, or `None` because of a conflict.
-    pub(crate) fn open(&mut self, policy: Policy) -> Option<usize> {
-        let is_taken = policy == Policy::Fail && self.files.contains_key(&0);
-        // Under every policy, at most one session for a path can be open.
-        if is_taken || self.held_waits > 0 || self.sessions.iter().any(|session| session.open) {
-            return None;
+    /// Returns an empty drive.
+    pub(crate) const fn new(policy: Policy) -> Self {
+        Self {
+            policy,
+            files: BTreeMap::new(),
+            sessions: Vec::new(),
+            received_bytes: 0,
+            written_files: 0,
+            waits_until_path_is_free: 0,
         }
-        self.sessions.push(Session {
-            stored: 0,
-            open: true,
-            refuses_url: false,
-            after_gap: None,
-            source: None,
-        });
-        Some(self.sessions.len() - 1)
     }
 
-    pub(crate) fn query(&self, session: usize) -> DriveEvent {
+    /// Opens a session, unless there is a conflict.
+    pub(crate) fn open_session(&mut self) -> DriveEvent {
+        let is_path_held = self.waits_until_path_is_free > 0;
+        // Under every policy, at most one session for a path can be open.
+        let has_open_session = self.sessions.iter().any(|session| session.is_open);
+        if self.is_name_forbidden() || is_path_held || has_open_session {
+            return DriveEvent::Conflict;
+        }
+        self.sessions.push(Session::open());
+        DriveEvent::Opened
+    }
+
+    /// Returns the session that was opened last, if any.
+    pub(crate) fn newest_session(&self) -> Option<usize> {
+        self.sessions.len().checked_sub(1)
+    }
+
+    /// Returns the status of a session.
+    pub(crate) fn query_session(&self, session: usize) -> DriveEvent {
         let session = &self.sessions[session];
         if session.is_usable() {
             DriveEvent::Expects(Some(session.expected_range()))
@@ -110,110 +91,106 @@ impl Drive {
         }
     }
 
-    pub(crate) fn close(&mut self, session: usize) -> DriveEvent {
+    /// Closes a session, unless the drive refuses its upload URL.
+    pub(crate) fn close_session(&mut self, session: usize) -> DriveEvent {
         let session = &mut self.sessions[session];
         let was_open = session.is_usable();
-        // A refused URL cannot close the session.
-        session.open &= session.refuses_url;
+        if was_open {
+            session.is_open = false;
+        }
         DriveEvent::Closed { was_open }
     }
 
-    /// Stores only the second half of the fragment, if the session allows it.
-    pub(crate) fn store_second_half(&mut self, session: usize, range: FragmentRange, source: u32) {
-        self.received += range.len();
-        let session = &mut self.sessions[session];
-        let middle = range.start + range.len() / 2;
-        let fits =
-            session.is_usable() && session.stored == range.start && session.after_gap.is_none();
-        if fits && middle > range.start && !range.is_last() {
-            session.record_source(source);
-            session.after_gap = Some(middle..range.end);
-        }
+    /// Stores only the second half of the fragment.
+    pub(crate) fn store_second_half(&mut self, session: usize, range: FragmentRange, version: u32) {
+        self.received_bytes += range.len();
+        self.sessions[session].store_second_half(range, version);
     }
 
     /// Stores a fragment, and completes the file when all bytes are stored.
-    pub(crate) fn send(
+    pub(crate) fn store_fragment(
         &mut self,
         session: usize,
-        fragment: &SentFragment,
-        policy: Policy,
+        fragment: &ReceivedFragment,
     ) -> DriveEvent {
-        let &SentFragment { range, stored_bytes, is_one_byte_short, source } = fragment;
-        self.received += range.len();
+        let range = fragment.range;
+        self.received_bytes += range.len();
+        let is_name_forbidden = self.is_name_forbidden();
         let session = &mut self.sessions[session];
         if !session.is_usable() {
             return DriveEvent::Gone;
         }
-        let overlaps = session.after_gap.as_ref().is_some_and(|stored| range.end > stored.start);
-        if session.stored != range.start || overlaps {
+        if !session.expects(range) {
             return DriveEvent::Mismatch;
         }
-        session.record_source(source);
-        session.stored += stored_bytes;
-        if let Some(after_gap) = session.after_gap.take_if(|stored| session.stored == stored.start)
-        {
-            session.stored = after_gap.end;
+        let (stored_bytes, size_if_complete) = match fragment.storing {
+            Storing::All => (range.len(), range.total),
+            Storing::FirstPercent(percent) => (range.len() * percent / 100, range.total),
+            Storing::WrongSize => (range.len(), range.total - 1),
+        };
+        let content = session.append(stored_bytes, fragment.version);
+        let is_complete =
+            session.stored_to >= range.total || fragment.storing == Storing::WrongSize;
+        if !is_complete {
+            let next = Some(session.expected_range());
+            return DriveEvent::Accepted { next, took: Duration::ZERO };
         }
-        if session.stored < range.total && !is_one_byte_short {
-            return DriveEvent::Accepted {
-                next: Some(session.expected_range()),
-                took: std::time::Duration::ZERO,
-            };
-        }
-        let size = range.total - u64::from(is_one_byte_short);
-        let file = File { size, source: session.source, is_ours: true };
-        if policy == Policy::Fail && self.files.contains_key(&0) {
+        if is_name_forbidden {
             return DriveEvent::Conflict;
         }
-        session.open = false;
-        let number = if policy == Policy::Rename { self.first_free_number() } else { 0 };
-        self.place(number, file)
+        session.is_open = false;
+        let number = match self.policy {
+            Policy::Rename => self.first_free_number(),
+            Policy::Replace | Policy::Fail => 0,
+        };
+        self.write_file(number, File { size: size_if_complete, content })
     }
 
     /// Stores a small document under the name with this number.
-    pub(crate) fn put(
-        &mut self,
-        number: u32,
-        size: u64,
-        source: u32,
-        policy: Policy,
-    ) -> DriveEvent {
-        self.received += size;
-        if policy != Policy::Replace && self.files.contains_key(&number) {
+    ///
+    /// A taken name is a conflict also under the policy `rename`: the upload then tries the next
+    /// number itself.
+    pub(crate) fn put_file(&mut self, number: u32, file: File) -> DriveEvent {
+        self.received_bytes += file.size;
+        if self.policy != Policy::Replace && self.files.contains_key(&number) {
             return DriveEvent::Conflict;
         }
-        self.place(number, File { size, source: Some(source), is_ours: true })
+        self.write_file(number, file)
     }
 
-    /// Makes a file visible.
-    fn place(&mut self, number: u32, file: File) -> DriveEvent {
-        self.completions += 1;
-        self.files.insert(number, file);
-        DriveEvent::Complete
+    /// Looks up the files under these names.
+    pub(crate) fn files_under(&self, names: CandidateNames) -> Vec<File> {
+        match names {
+            CandidateNames::One(number) => self.files.get(&number).copied().into_iter().collect(),
+            CandidateNames::All => {
+                (0..self.first_free_number()).map(|number| self.files[&number]).collect()
+            }
+        }
+    }
+
+    /// Returns whether the policy forbids to write the document because its own name is taken.
+    fn is_name_forbidden(&self) -> bool {
+        self.policy == Policy::Fail && self.files.contains_key(&0)
     }
 
     fn first_free_number(&self) -> u32 {
         (0..).find(|number| !self.files.contains_key(number)).unwrap()
     }
 
-    /// Returns the files of the document's size that a lookup finds, and the result of the
-    /// lookup.
-    pub(crate) fn look_up(&self, names: CandidateNames, total: u64) -> (Vec<File>, Occupancy) {
-        let found: Vec<File> = match names {
-            CandidateNames::One(number) => self.files.get(&number).copied().into_iter().collect(),
-            CandidateNames::All => {
-                (0..self.first_free_number()).map(|number| self.files[&number]).collect()
-            }
-        };
-        let same_size: Vec<File> =
-            found.iter().copied().filter(|file| file.size == total).collect();
-        let occupancy = if found.is_empty() {
-            Occupancy::Nothing
-        } else if same_size.is_empty() {
-            Occupancy::Other
-        } else {
-            Occupancy::SameSize
-        };
-        (same_size, occupancy)
+    fn write_file(&mut self, number: u32, file: File) -> DriveEvent {
+        self.written_files += 1;
+        self.files.insert(number, file);
+        DriveEvent::Complete
+    }
+}
+
+/// Returns the result of a lookup that found these files.
+pub(crate) fn occupancy(found: &[File], document_size: u64) -> Occupancy {
+    if found.is_empty() {
+        Occupancy::Nothing
+    } else if found.iter().any(|file| file.size == document_size) {
+        Occupancy::SameSize
+    } else {
+        Occupancy::Other
     }
 }

@@ -1,193 +1,221 @@
-//! Execution of the commands of the state machine on the simulated drive, under the events of
-//! the test case.
+//! Performs one command of the state machine, and injects the fault that the case plans for it.
+//!
+//! [`Run::perform`] has three steps, and most faults act in only one of them:
+//!
+//! 1. Before the command, a fault changes the drive or the source, or prevents the command.
+//! 2. During the command, the request takes effect, sometimes after an older request.
+//! 3. After the command, a fault changes or removes the response.
+//!
+//! [`Fault`] describes what each fault does.
 
 use std::time::Duration;
 
-use docferry_domain::failure::FailureCode;
-use docferry_domain::upload::{Command, ConflictPolicy as Policy, DriveEvent};
+use docferry_domain::upload::{Command, DriveEvent};
 
-use super::{LateRequest, Run};
-use crate::case::Event;
-use crate::drive::{File, SentFragment};
+use super::Run;
+use super::state::Request;
+use crate::drive::Storing;
+use crate::fault::Fault;
 
 impl Run {
-    /// Executes a command while `event` happens, and returns the result.
-    pub(super) fn perform(&mut self, command: Command, event: Event) -> DriveEvent {
-        // Every read is conditional on the recorded entity tag.
-        let reads = matches!(
-            command,
-            Command::SendFragment(_) | Command::HashSource { .. } | Command::LoadDocument
-        );
-        if reads && (self.recorded_version != self.source_version || self.is_other_document) {
+    /// Performs a command, and returns the result that the upload reports to the machine.
+    pub(super) fn perform(&mut self, command: Command, fault: Option<Fault>) -> DriveEvent {
+        // Every read of the source demands the recorded entity tag.
+        if reads_source(command) && self.has_source_changed() {
             return DriveEvent::SourceChanged;
         }
-        let writes = matches!(command, Command::SendFragment(_) | Command::PutDocument { .. });
-        match (event, command) {
-            (Event::ServerError, _) => return DriveEvent::Lost,
-            (Event::TimeOut, _) => return DriveEvent::TimedOut,
-            (Event::OutOfTime, _) => return DriveEvent::OutOfTime,
-            (Event::Throttle, _) => return DriveEvent::Throttled(None),
-            (Event::ExpireSession, Command::QuerySession | Command::SendFragment(_)) => {
-                if let Some(session) = self.session {
-                    self.drive.sessions[session].open = false;
-                }
+        let request = self.create_request(command, fault);
+        if let Some(fault) = fault
+            && let Some(result) = self.act_before_command(request, fault)
+        {
+            return result;
+        }
+        let result = self.act_during_command(request, fault);
+        self.act_after_command(command, fault, result)
+    }
+
+    /// Returns whether the source differs from the one whose entity tag is recorded.
+    fn has_source_changed(&self) -> bool {
+        self.recorded_version != self.source_version || self.is_source_other_document
+    }
+
+    /// Creates the request that carries out a command. Two faults decide which of its bytes the
+    /// drive stores.
+    fn create_request(&self, command: Command, fault: Option<Fault>) -> Request {
+        let storing = match fault {
+            Some(Fault::RequestCutOff { stored_percent }) => Storing::FirstPercent(stored_percent),
+            Some(Fault::FileOfWrongSize) => Storing::WrongSize,
+            _ => Storing::All,
+        };
+        let session = self.known_session;
+        Request { command, session, version: self.recorded_version, storing }
+    }
+
+    /// Lets a fault act before the command. Returns a result if the fault prevents the command,
+    /// or `None` if the command follows.
+    fn act_before_command(&mut self, request: Request, fault: Fault) -> Option<DriveEvent> {
+        let command = request.command;
+        match fault {
+            // These faults prevent every command.
+            Fault::ServerError => Some(DriveEvent::Lost),
+            Fault::ResponseTimeout => Some(DriveEvent::TimedOut),
+            Fault::InvocationTimeEnds => Some(DriveEvent::OutOfTime),
+            Fault::Throttled => Some(DriveEvent::Throttled(None)),
+
+            // These faults prevent some commands.
+            Fault::SourceUnreadable => {
+                reads_source(command).then_some(DriveEvent::SourceUnreadable)
             }
-            (
-                Event::SourceUnreadable,
-                Command::SendFragment(_) | Command::HashSource { .. } | Command::LoadDocument,
-            ) => {
-                return DriveEvent::SourceUnreadable;
+            Fault::ConflictResponse => sends_document(command).then_some(DriveEvent::Conflict),
+            Fault::RequestArrivesLate => self.delay_request(request),
+            Fault::FirstHalfOfFragmentLost => self.lose_first_half(request),
+            Fault::ResponseWithoutRangeOrHash => {
+                matches!(command, Command::Verify { .. }).then_some(DriveEvent::HashPending)
             }
-            (Event::SourceChange, _) => self.source_version += 1,
-            (Event::PushOtherDocument, _) => self.is_other_document = true,
-            (Event::HoldPath(waits), _) => self.drive.held_waits = waits,
-            (Event::DelayHash(checks), _) => self.checks_without_hash = checks,
-            (Event::RefuseUploadUrl, _) => {
-                if let Some(session) = self.session {
+
+            // These faults change the drive or the source. The command follows.
+            Fault::SessionExpired
+            | Fault::StoredBytesLost
+            | Fault::UploadUrlRefused
+            | Fault::PathHeld { .. }
+            | Fault::HashDelayed { .. }
+            | Fault::SourceWrittenAgain
+            | Fault::SourceReplacedByOtherDocument => {
+                self.change_drive_or_source(request, fault);
+                None
+            }
+
+            // These faults act during or after the command.
+            Fault::RequestDuplicated
+            | Fault::RequestCutOff { .. }
+            | Fault::FileOfWrongSize
+            | Fault::ResponseLost
+            | Fault::ResponseWithoutItem => None,
+
+            // `Run::run_command` injects these faults.
+            Fault::CrashBeforeCommand | Fault::CrashBeforeResponse | Fault::CancelRequested => None,
+        }
+    }
+
+    /// Lets a fragment or a PUT take effect later.
+    fn delay_request(&mut self, request: Request) -> Option<DriveEvent> {
+        if !sends_document(request.command) {
+            return None;
+        }
+        self.late_request = Some(request);
+        Some(DriveEvent::TimedOut)
+    }
+
+    /// Lets the drive store only the second half of a fragment.
+    fn lose_first_half(&mut self, request: Request) -> Option<DriveEvent> {
+        let Command::SendFragment(range) = request.command else { return None };
+        self.drive.store_second_half(request.session(), range, request.version);
+        Some(DriveEvent::Lost)
+    }
+
+    /// Changes the drive or the source before the command, if the fault concerns the command.
+    fn change_drive_or_source(&mut self, request: Request, fault: Fault) {
+        let is_query = request.command == Command::QuerySession;
+        let is_fragment = matches!(request.command, Command::SendFragment(_));
+        match fault {
+            Fault::SessionExpired if is_query || is_fragment => {
+                self.drive.sessions[request.session()].is_open = false;
+            }
+            Fault::StoredBytesLost if is_query => {
+                self.drive.sessions[request.session()].lose_stored_bytes();
+            }
+            Fault::UploadUrlRefused => {
+                if let Some(session) = self.known_session {
                     self.drive.sessions[session].refuses_url = true;
                 }
             }
-            (Event::Conflict, _) if writes => return DriveEvent::Conflict,
-            (Event::LoseStoredBytes, Command::QuerySession) => self.lose_stored_bytes(),
-            (Event::StoreSecondHalf, Command::SendFragment(range)) => {
-                if let Some(session) = self.session {
-                    self.drive.store_second_half(session, range, self.recorded_version);
-                }
-                return DriveEvent::Lost;
-            }
-            (Event::OmitRangeOrHash, Command::QuerySession) => return DriveEvent::Expects(None),
-            (Event::OmitRangeOrHash, Command::Verify { .. }) => return DriveEvent::HashPending,
-            (Event::TakeEffectLate, Command::SendFragment(_) | Command::PutDocument { .. }) => {
-                self.late_request = Some(LateRequest {
-                    command,
-                    session: self.session,
-                    source_version: self.recorded_version,
-                });
-                return DriveEvent::TimedOut;
-            }
+            Fault::PathHeld { waits } => self.drive.waits_until_path_is_free = waits,
+            Fault::HashDelayed { verifications } => self.verifications_until_hash = verifications,
+            Fault::SourceWrittenAgain => self.source_version += 1,
+            Fault::SourceReplacedByOtherDocument => self.is_source_other_document = true,
+            // The fault concerns only other commands, or changes neither drive nor source.
             _ => {}
         }
-        if matches!(command, Command::SendFragment(_) | Command::PutDocument { .. }) {
-            self.apply_late_request();
-            // An older invocation can have sent a PUT only if the checkpoint from which this
-            // invocation began says so.
-            let may_be_duplicated =
-                self.sessions_at_begin > 0 || matches!(command, Command::SendFragment(_));
-            if event == Event::Duplicate && may_be_duplicated {
-                self.apply_command(command, Event::Succeed, self.recorded_version);
-            }
+    }
+
+    /// Lets the request take effect, after other requests that reach the drive before it.
+    fn act_during_command(&mut self, request: Request, fault: Option<Fault>) -> DriveEvent {
+        if sends_document(request.command)
+            && let Some(late_request) = self.late_request.take()
+        {
+            self.apply(late_request);
         }
-        let result = self.apply_command(command, event, self.recorded_version);
-        match (event, command, result) {
-            (Event::LoseResponse | Event::StorePart(_), ..) => DriveEvent::Lost,
-            (Event::OmitItem, ..) if writes => DriveEvent::Lost,
-            (Event::LoseStoredBytes, Command::SendFragment(_), DriveEvent::Accepted { .. }) => {
-                self.lose_stored_bytes();
-                result
-            }
-            (Event::OmitRangeOrHash, Command::SendFragment(_), DriveEvent::Accepted { .. }) => {
-                DriveEvent::Accepted { next: None, took: Duration::ZERO }
-            }
-            _ => result,
+        if fault == Some(Fault::RequestDuplicated) && self.can_be_duplicated(request.command) {
+            self.apply(request);
+        }
+        self.apply(request)
+    }
+
+    /// Returns whether an older invocation, which still runs, can send the same request.
+    ///
+    /// An older invocation can always send a fragment, because it knows the same upload URL. It
+    /// sends a PUT only after it has stored a checkpoint that announces the PUT. Once the present
+    /// invocation has begun, the store rejects checkpoints of older invocations. So an older
+    /// invocation can send a PUT only if the present invocation began from a checkpoint that
+    /// announced a PUT.
+    const fn can_be_duplicated(&self, command: Command) -> bool {
+        match command {
+            Command::SendFragment(_) => true,
+            Command::PutDocument { .. } => self.invocation.began_from_announced_write,
+            _ => false,
         }
     }
 
-    /// Applies a request whose response was no longer awaited, under its own session.
-    fn apply_late_request(&mut self) {
-        if let Some(late) = self.late_request.take() {
-            let present_session = std::mem::replace(&mut self.session, late.session);
-            self.apply_command(late.command, Event::Succeed, late.source_version);
-            self.session = present_session;
+    /// Lets a fault act on the response to a command that has taken effect. Returns the result
+    /// that the upload receives.
+    fn act_after_command(
+        &mut self,
+        command: Command,
+        fault: Option<Fault>,
+        result: DriveEvent,
+    ) -> DriveEvent {
+        let is_lost = match fault {
+            Some(Fault::ResponseWithoutItem) => sends_document(command),
+            Some(fault) => fault.loses_response(),
+            None => false,
+        };
+        if is_lost {
+            return DriveEvent::Lost;
         }
-    }
-
-    /// Lets the drive lose all bytes of the present session.
-    fn lose_stored_bytes(&mut self) {
-        if let Some(session) = self.session {
+        if result == DriveEvent::Opened {
+            // The response contains the upload URL, which the upload stores.
+            self.known_session = self.drive.newest_session();
+        }
+        if let Some(Fault::StoredBytesLost) = fault
+            && let DriveEvent::Accepted { .. } = result
+            && let Some(session) = self.known_session
+        {
             self.drive.sessions[session].lose_stored_bytes();
         }
-    }
-
-    /// Applies a command to the drive or the source, and returns the result. `source` is the
-    /// version of the source that is sent.
-    fn apply_command(&mut self, command: Command, event: Event, source: u32) -> DriveEvent {
-        let total = self.case.total;
-        match command {
-            Command::QuerySession => self.drive.query(self.session.unwrap()),
-            Command::LookUp(names) => {
-                let (same_size, occupancy) = self.drive.look_up(names, total);
-                self.found_files = same_size;
-                DriveEvent::Found(occupancy)
-            }
-            Command::HashSource { until } => DriveEvent::Hashed(until),
-            Command::LoadDocument => DriveEvent::Loaded,
-            Command::OpenSession => match self.drive.open(self.case.policy) {
-                // The upload URL is stored when the response arrives. If it is lost, the URL is
-                // never stored.
-                Some(session) if !matches!(event, Event::LoseResponse | Event::StorePart(_)) => {
-                    if event != Event::CrashAfter {
-                        self.session = Some(session);
-                    }
-                    DriveEvent::Opened
-                }
-                Some(_) => DriveEvent::Lost,
-                None => DriveEvent::Conflict,
-            },
-            Command::CloseSession => self.drive.close(self.session.unwrap()),
-            Command::PutDocument { number } => {
-                if matches!(event, Event::StorePart(_)) {
-                    return DriveEvent::Lost;
-                }
-                // Numbered names are put under the policy `fail`.
-                let is_numbering = self.case.policy == Policy::Rename;
-                let policy = if is_numbering { Policy::Fail } else { self.case.policy };
-                let size = if event == Event::WrongSize { total + 1 } else { total };
-                let result = self.drive.put(number, size, source, policy);
-                self.result_of_last_byte = self.drive.files.get(&number).copied();
-                result
-            }
-            Command::SendFragment(range) => {
-                let stored_bytes = match event {
-                    Event::StorePart(percent) => range.len() * percent / 100,
-                    _ => range.len(),
-                };
-                let Some(session) = self.session else { return DriveEvent::Gone };
-                let is_one_byte_short = event == Event::WrongSize;
-                let fragment = SentFragment { range, stored_bytes, is_one_byte_short, source };
-                let result = self.drive.send(session, &fragment, self.case.policy);
-                if result == DriveEvent::Complete {
-                    let size = total - u64::from(is_one_byte_short);
-                    self.result_of_last_byte =
-                        Some(File { size, source: Some(source), is_ours: true });
-                }
-                result
-            }
-            Command::Verify { .. } if self.checks_without_hash > 0 => {
-                self.checks_without_hash -= 1;
-                DriveEvent::HashPending
-            }
-            Command::Verify { answers_last_byte } => {
-                let compared = match (answers_last_byte, self.result_of_last_byte) {
-                    (_, Some(file)) => vec![file],
-                    (true, None) => self.drive.files.values().copied().collect(),
-                    (false, None) => self.found_files.clone(),
-                };
-                let is_document =
-                    |file: &File| file.size == total && file.source == Some(self.recorded_version);
-                if compared.iter().any(is_document) {
-                    DriveEvent::Verified
-                } else {
-                    DriveEvent::OtherFile
-                }
-            }
-            Command::RenewSource if self.is_other_document => {
-                DriveEvent::Refused(FailureCode::SourceChanged)
-            }
-            Command::RenewSource => {
-                self.recorded_version = self.source_version;
-                DriveEvent::Renewed
-            }
-            Command::End(_) => unreachable!(),
+        if fault == Some(Fault::ResponseWithoutRangeOrHash) {
+            return without_range(command, result);
         }
+        result
+    }
+}
+
+/// Returns whether a command reads bytes of the source.
+const fn reads_source(command: Command) -> bool {
+    matches!(command, Command::SendFragment(_) | Command::HashSource { .. } | Command::LoadDocument)
+}
+
+/// Returns whether a command sends bytes of the document to the drive.
+const fn sends_document(command: Command) -> bool {
+    matches!(command, Command::SendFragment(_) | Command::PutDocument { .. })
+}
+
+/// Removes the expected range from the response to a status query or a fragment.
+const fn without_range(command: Command, result: DriveEvent) -> DriveEvent {
+    match (command, result) {
+        (Command::QuerySession, _) => DriveEvent::Expects(None),
+        (Command::SendFragment(_), DriveEvent::Accepted { .. }) => {
+            DriveEvent::Accepted { next: None, took: Duration::ZERO }
+        }
+        _ => result,
     }
 }
