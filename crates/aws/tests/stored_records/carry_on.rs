@@ -5,14 +5,25 @@ use docferry_app::ports::{
     ExchangeKeyStore as _, PushRecord, PushStore as _, RecoveryStore as _, Release, SlotStore as _,
     TransferStore as _,
 };
+use docferry_aws::DynamoTransferStore;
+use docferry_domain::ids::TransferId;
 use docferry_domain::phase::Phase;
 use docferry_domain::slots::Pool;
 use docferry_domain::transfer::{Outcome, OutstandingPush, PushedSource, Transfer};
-use docferry_testkit::builders::{epoch, pushed};
-use jiff::SignedDuration;
+use docferry_testkit::builders::{pushed, transfer};
+use jiff::{SignedDuration, Timestamp};
 
-use crate::fixtures::{Item, load, untyped, versions};
+use crate::check::text;
+use crate::fixtures::{VERSION_0_1_0, item, load, versions};
+use crate::keys::{self, EXCHANGE_KEY_PREFIX, ItemKey};
+use crate::labels::{exchange_key, kinds, onedrive};
 use crate::support::{TestTable, emulator};
+use crate::times::START;
+use crate::typed_json::{Item, untyped};
+use crate::values::{EXCHANGE_KEY, FIRST_EXECUTION};
+
+/// Size of the documents that these tests push, in bytes.
+const PUSHED_BYTES: u64 = 1;
 
 /// Writes a stored item into the table.
 async fn put(table: &TestTable, item: &Item) {
@@ -26,34 +37,57 @@ async fn transfer_of_an_earlier_version_ends_and_frees_its_slot() {
     for version in versions() {
         let table = TestTable::create(&emulator).await;
         let (store, records) = (table.store(), load(&version));
-        for (name, item) in &records["transfers-onedrive"] {
-            let label = format!("{version}: {name}");
-            let shared_items = records["slots"].values().chain(records["exchange-keys"].values());
-            for item in shared_items.chain([item]) {
-                put(&table, item).await;
+
+        for (state, transfer_item) in &records[kinds::ONEDRIVE_TRANSFERS] {
+            let context = format!("{version}: {state}");
+            let slots = records[kinds::SLOTS].values();
+            let exchange_keys = records[kinds::EXCHANGE_KEYS].values();
+            for shared_item in slots.chain(exchange_keys) {
+                put(&table, shared_item).await;
             }
-            let id = item["transferId"]["S"].as_str().unwrap().parse().unwrap();
+            put(&table, transfer_item).await;
+
+            let id = text(transfer_item, "transferId").parse().unwrap();
             let read = store.get(&id).await.unwrap().unwrap();
             if read.phase.is_terminal() {
                 continue;
             }
-            let (outcome, phase) = match read.delivery {
-                Some(_) => (Outcome::Completed, Phase::Completed),
-                None => (Outcome::Canceled, Phase::Canceled),
-            };
-            let ended = store.finish(&read, outcome, epoch()).await.unwrap();
-            assert_eq!(ended.phase, phase, "{label}");
-            let slots = store.slots(Pool::Onedrive).await.unwrap();
-            assert!(!slots.holders.contains_key(&id), "{label}");
-            let queue = store.queue(Pool::Onedrive, None, 100).await.unwrap();
-            assert!(queue.iter().all(|entry| entry.transfer_id != id), "{label}");
-            let now = epoch() + SignedDuration::from_hours(1);
-            store.mark_closed(&id, read.execution_number).await.unwrap();
-            store.mark_cleaned_up(&id, read.execution_number, now).await.unwrap();
-            let cleaned_up = table.item(&format!("T#{id}"), "META").await;
-            assert!(!cleaned_up.contains_key("dueAt"), "{label}");
+            end_transfer(&context, &store, &read).await;
+            assert_slot_is_free(&context, &store, &id).await;
+            clean_up_transfer(&context, &table, &read).await;
         }
     }
+}
+
+/// Ends the transfer as completed if its document is delivered, otherwise as canceled.
+async fn end_transfer(context: &str, store: &DynamoTransferStore, read: &Transfer) {
+    let (outcome, phase) = match read.delivery {
+        Some(_) => (Outcome::Completed, Phase::Completed),
+        None => (Outcome::Canceled, Phase::Canceled),
+    };
+    let ended = store.finish(read, outcome, START).await.unwrap();
+    assert_eq!(ended.phase, phase, "{context}");
+}
+
+/// Asserts that the transfer neither holds a slot nor waits for one.
+async fn assert_slot_is_free(context: &str, store: &DynamoTransferStore, id: &TransferId) {
+    let slots = store.slots(Pool::Onedrive).await.unwrap();
+    assert!(!slots.holders.contains_key(id), "{context}");
+
+    let queue = store.queue(Pool::Onedrive, None, 100).await.unwrap();
+    assert!(queue.iter().all(|entry| entry.transfer_id != *id), "{context}");
+}
+
+/// Cleans up the ended transfer, and asserts that the sweeper will not check it any more.
+async fn clean_up_transfer(context: &str, table: &TestTable, read: &Transfer) {
+    let (store, id) = (table.store(), &read.transfer_id);
+    let purge_at = START + SignedDuration::from_hours(1);
+    store.mark_closed(id, read.execution_number).await.unwrap();
+    store.mark_cleaned_up(id, read.execution_number, purge_at).await.unwrap();
+
+    let ItemKey { pk, sk } = keys::transfer(id);
+    let cleaned_up = table.item(&pk, &sk).await;
+    assert!(!cleaned_up.contains_key("dueAt"), "{context}");
 }
 
 /// Version 0.1.0 did not record the document of an exchange key.
@@ -63,25 +97,31 @@ async fn transfer_of_an_earlier_version_pushes_again_under_its_own_key() {
     for version in versions() {
         let table = TestTable::create(&emulator).await;
         let (store, records) = (table.store(), load(&version));
-        put(&table, &records["transfers-onedrive"]["awaiting arrival"]).await;
-        let used = &records["exchange-keys"]["used"];
-        put(&table, used).await;
-        let id = used["refs"]["SS"][0].as_str().unwrap().parse().unwrap();
-        let read: Transfer = store.get(&id).await.unwrap().unwrap();
-        let key = used["pk"]["S"].as_str().unwrap().strip_prefix("K#").unwrap();
-        let now = epoch() + SignedDuration::from_secs(100);
+        let used_key = item(&records, exchange_key::USED);
+        put(&table, item(&records, onedrive::AWAITING_ARRIVAL)).await;
+        put(&table, used_key).await;
 
-        store.discard_object(&id, read.epoch, true).await.unwrap();
-        let acquired = store.acquire_key(&id, 1, &read.object_guid, key, now).await.unwrap();
+        // The transfer awaits its arrival and is the only user of the key.
+        let id = used_key["refs"]["SS"][0].as_str().unwrap().parse().unwrap();
+        let key = text(used_key, "pk").strip_prefix(EXCHANGE_KEY_PREFIX).unwrap();
+        let waiting = store.get(&id).await.unwrap().unwrap();
+        let now = START + SignedDuration::from_secs(100);
+
+        // Its document is lost, so the transfer registers the key for another push.
+        let push_again = true;
+        store.discard_object(&id, waiting.epoch, push_again).await.unwrap();
+        let acquired =
+            store.acquire_key(&id, FIRST_EXECUTION, &waiting.object_guid, key, now).await.unwrap();
         assert!(acquired, "{version}: the transfer is the only user of the key");
+
         // Restores the item without a document, because `acquire_key` has recorded the document.
-        put(&table, used).await;
-        store.begin_push(&id, 1, now).await.unwrap();
-        let source = PushedSource { requested_at: now, pushed_at: now, ..pushed(key, 1) };
-        let push = OutstandingPush::of(&id, &read.object_guid, &source);
-        let record = store.record_push(&id, 1, &push, &source).await.unwrap();
+        put(&table, used_key).await;
+        let record = push_document(&store, &waiting, key, now).await;
         assert_eq!(record, PushRecord::Recorded, "{version}");
-        assert_eq!(store.release_key(&id, 1, key, now, now).await.unwrap(), Release::Last);
+
+        let lease_end = now;
+        let release = store.release_key(&id, FIRST_EXECUTION, key, now, lease_end).await.unwrap();
+        assert_eq!(release, Release::Last);
     }
 }
 
@@ -91,16 +131,26 @@ async fn transfer_of_an_earlier_version_pushes_again_under_its_own_key() {
 async fn key_of_an_earlier_version_stays_closed_to_other_transfers() {
     let Some(emulator) = emulator() else { return };
     let table = TestTable::create(&emulator).await;
-    let (store, records) = (table.store(), load("v0.1.0"));
-    put(&table, &records["exchange-keys"]["used"]).await;
-    let new_transfer = docferry_testkit::builders::transfer();
-    let id = &new_transfer.transfer_id;
+    let (store, records) = (table.store(), load(VERSION_0_1_0));
+    put(&table, item(&records, exchange_key::USED)).await;
+    let new_transfer = transfer();
     store.create(&new_transfer).await.unwrap();
-    store.begin_push(id, 1, epoch()).await.unwrap();
 
-    let source = pushed("docferry/order.pdf", 1);
-    let push = OutstandingPush::of(id, &new_transfer.object_guid, &source);
-    let record = store.record_push(id, 1, &push, &source).await.unwrap();
+    let record = push_document(&store, &new_transfer, EXCHANGE_KEY, START).await;
 
     assert_eq!(record, PushRecord::HeldByAnother);
+}
+
+/// Runs the step `push` of a transfer at `now`. The source answers with the exchange key `key`.
+async fn push_document(
+    store: &DynamoTransferStore,
+    transfer: &Transfer,
+    key: &str,
+    now: Timestamp,
+) -> PushRecord {
+    let id = &transfer.transfer_id;
+    store.begin_push(id, FIRST_EXECUTION, now).await.unwrap();
+    let response = PushedSource { requested_at: now, pushed_at: now, ..pushed(key, PUSHED_BYTES) };
+    let push = OutstandingPush::of(id, &transfer.object_guid, &response);
+    store.record_push(id, FIRST_EXECUTION, &push, &response).await.unwrap()
 }

@@ -1,4 +1,7 @@
-//! Transfers, checkpoints and other values from which the fixtures are written.
+//! Values of which the samples consist: transfers, pushes, objects, checkpoints and deliveries.
+//!
+//! Optional members have values wherever possible, so that the fixtures contain every attribute
+//! that the store can write.
 
 use docferry_domain::document::{Evidence, QuickXorHash};
 use docferry_domain::failure::FailureCode;
@@ -7,83 +10,113 @@ use docferry_domain::person::Person;
 use docferry_domain::slots::Priority;
 use docferry_domain::transfer::{
     ArrivedObject, DeliveredItem, Delivery, DownloadTarget, FoundObject, NewTransfer,
-    ObjectVersion, PushedSource, Target, Transfer,
+    ObjectVersion, OutstandingPush, PushedSource, Target, Transfer,
 };
 use docferry_domain::upload::{Checkpoint, Throughput, UploadCounters};
-use docferry_testkit::builders::{callback, drive_target, epoch};
-use jiff::{SignedDuration, Timestamp};
+use docferry_testkit::builders::{callback, drive_target};
 
-/// Size of every document.
-pub(crate) const SIZE: u64 = 9_000_000;
-/// Exchange key of the documents that are delivered to a OneDrive.
-pub(crate) const KEY: &str = "docferry/order.pdf";
+use crate::times::{
+    DEADLINE, OBJECT_ARRIVED, OBJECT_WRITTEN, OLDER_OBJECT_WRITTEN, PUSH_BEGUN, PUSH_REQUESTED,
+    PUSHED, PUT_LEASE_END, RETENTION_END, SIZE_DEADLINE, START, THROUGHPUT_MEASURED,
+};
+
+/// Owner of every transfer and batch: the service account of the court viewer.
+pub(crate) const OWNER: &str = "scv";
+/// Person on whose behalf the owner requests downloads.
+pub(crate) const PERSON: &str = "sub:ada";
+/// Size of every document in bytes.
+pub(crate) const DOCUMENT_BYTES: u64 = 9_000_000;
 /// GUID of every document.
-pub(crate) const GUID: &str = "3q2+7wAAAAAAAAAAAAAAAA==";
+pub(crate) const DOCUMENT_GUID: &str = "3q2+7wAAAAAAAAAAAAAAAA==";
+/// File name of every document.
+pub(crate) const DOCUMENT_NAME: &str = "Order 1.pdf";
+/// Name that the source gives to a document in the exchange bucket. Several transfers use it.
+pub(crate) const EXCHANGE_KEY: &str = "docferry/order.pdf";
 
-/// Returns the time `seconds` after the start of all records.
-pub(crate) fn at(seconds: i64) -> Timestamp {
-    epoch() + SignedDuration::from_secs(seconds)
+/// Name under which the pause of all calls to Microsoft Graph is stored.
+pub(crate) const GRAPH_BUDGET: &str = "graph";
+
+/// Number of the first execution of a transfer.
+pub(crate) const FIRST_EXECUTION: u32 = 1;
+/// Number of retries of a transfer or batch in its first run.
+pub(crate) const NO_RETRIES: u32 = 0;
+
+/// Length of one fragment of an upload: ten times 320 KiB.
+pub(crate) const FRAGMENT_BYTES: u64 = 3_276_800;
+
+/// Returns a new transfer into a OneDrive. Its id is `number`.
+pub(crate) fn onedrive_transfer(number: u128) -> Transfer {
+    let target = drive_target("ada@docferry.example", "/Court/2026").into();
+    transfer(TransferId::from_u128(number), request(target))
 }
 
-/// Returns a request for a transfer to `target`.
-pub(crate) fn request(target: Target) -> NewTransfer {
+/// Returns a new download.
+pub(crate) fn download_transfer(id: TransferId) -> Transfer {
+    let target = DownloadTarget { person: Person::new(PERSON) };
+    transfer(id, request(Target::Download(target)))
+}
+
+/// Returns a request for a transfer to `target`. Only downloads have a file id, a retention and a
+/// webhook.
+fn request(target: Target) -> NewTransfer {
     let is_download = target.drive().is_none();
     NewTransfer {
-        owner: "scv".into(),
-        on_behalf_of: is_download.then(|| Person::new("sub:ada")),
-        object_guid: GUID.parse().unwrap(),
+        owner: OWNER.into(),
+        on_behalf_of: is_download.then(|| Person::new(PERSON)),
+        object_guid: DOCUMENT_GUID.parse().unwrap(),
         file_id: is_download.then(|| FileId::new(10_042)),
         target,
         priority: if is_download { Priority::High } else { Priority::Normal },
-        retain_until: is_download.then(|| at(86_400)),
+        retain_until: is_download.then_some(RETENTION_END),
         callback: is_download.then(callback),
     }
 }
 
-/// Returns a new transfer into a OneDrive.
-pub(crate) fn onedrive(id: u128) -> Transfer {
-    let target = drive_target("ada@docferry.example", "/Court/2026").into();
-    transfer(TransferId::from_u128(id), request(target))
-}
-
-/// Returns a new transfer for download.
-pub(crate) fn download(id: TransferId) -> Transfer {
-    transfer(id, request(Target::Download(DownloadTarget { person: Person::new("sub:ada") })))
-}
-
-pub(crate) fn transfer(id: TransferId, request: NewTransfer) -> Transfer {
+/// Returns a new transfer with a trace context.
+fn transfer(id: TransferId, request: NewTransfer) -> Transfer {
     let trace = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01".parse().unwrap();
-    Transfer { trace: Some(trace), ..Transfer::new(id, request, epoch(), at(14_400)) }
+    Transfer { trace: Some(trace), ..Transfer::new(id, request, START, DEADLINE) }
 }
 
-/// Returns the response of the source to a push.
-pub(crate) fn source(key: &str) -> PushedSource {
-    let before = ObjectVersion { etag: "\"old\"".into(), last_modified: at(-100) };
+/// Returns the response of the source to a push: it will write the document under `key`.
+pub(crate) fn push_response(key: &str) -> PushedSource {
+    let older = ObjectVersion { etag: "\"old\"".into(), last_modified: OLDER_OBJECT_WRITTEN };
     PushedSource {
         key: key.into(),
-        name: "Order 1.pdf".parse().unwrap(),
+        name: DOCUMENT_NAME.parse().unwrap(),
         mime: Some("application/pdf".into()),
-        size: SIZE,
-        requested_at: at(2),
-        found: Some(FoundObject::Before(before)),
-        asked_at: Some(at(1)),
-        pushed_at: at(3),
-        must_end_by: Some(at(7_200)),
+        size: DOCUMENT_BYTES,
+        requested_at: PUSH_REQUESTED,
+        found: Some(FoundObject::Before(older)),
+        asked_at: Some(PUSH_BEGUN),
+        pushed_at: PUSHED,
+        must_end_by: Some(SIZE_DEADLINE),
     }
 }
 
-pub(crate) fn arrived() -> ArrivedObject {
-    ArrivedObject { etag: "\"tag\"".into(), arrived_at: at(5), written_at: Some(at(4)) }
+/// Returns the push of a transfer whose object is not known to have arrived.
+pub(crate) fn outstanding_push(id: &TransferId, response: &PushedSource) -> OutstandingPush {
+    OutstandingPush::of(id, &DOCUMENT_GUID.parse().unwrap(), response)
 }
 
-/// Returns a checkpoint in which every member has a value.
-pub(crate) fn checkpoint(offset: u64) -> Checkpoint {
+/// Returns the document's object, which has arrived in the exchange bucket.
+pub(crate) fn arrived_object() -> ArrivedObject {
+    ArrivedObject {
+        etag: "\"tag\"".into(),
+        arrived_at: OBJECT_ARRIVED,
+        written_at: Some(OBJECT_WRITTEN),
+    }
+}
+
+/// Returns the checkpoint of an upload of which `offset` bytes have been sent. Every member has a
+/// value that is not the default.
+pub(crate) fn full_checkpoint(offset: u64) -> Checkpoint {
     let mut hash = QuickXorHash::new();
     hash.update(b"the bytes of a document");
     Checkpoint {
         offset,
         hash: hash.state(),
-        fragment_bytes: 3_276_800,
+        fragment_bytes: FRAGMENT_BYTES,
         sessions: 2,
         replaced_for_last_fragment: true,
         counters: UploadCounters {
@@ -93,18 +126,24 @@ pub(crate) fn checkpoint(offset: u64) -> Checkpoint {
             waits: 2,
             replaced_because: Some(FailureCode::DestinationUnavailable),
         },
-        put_lease_until: Some(at(60)),
+        put_lease_until: Some(PUT_LEASE_END),
         numbering: true,
         number: 3,
         completed_item_id: Some("item-1".into()),
-        throughput: Some(Throughput { at: at(9), bytes: offset, per_second: Some(1_000_000) }),
+        throughput: Some(Throughput {
+            at: THROUGHPUT_MEASURED,
+            bytes: offset,
+            per_second: Some(1_000_000),
+        }),
     }
 }
 
-pub(crate) fn delivered() -> Delivery {
+/// Returns the verified delivery of a document into a OneDrive, which has added 100 bytes to the
+/// file.
+pub(crate) fn onedrive_delivery() -> Delivery {
     let item = DeliveredItem {
         item_id: "01ITEM".into(),
-        size: SIZE + 100,
+        size: DOCUMENT_BYTES + 100,
         quick_xor_hash: "aCgDG9jwBgAAAAAABQAAAAAAAAA=".into(),
         rewritten: true,
         evidence: Some(Evidence::ContentParts),

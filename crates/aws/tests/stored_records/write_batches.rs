@@ -1,4 +1,8 @@
-//! Writes the records of a batch and its documents in each of their states.
+//! Writes the records of a batch with four documents, in each state of the batch and of its
+//! documents.
+//!
+//! The first document is delivered and the second fails. Then the owner cancels the batch, so the
+//! other two are canceled. At last the owner retries the batch.
 
 use docferry_app::ports::{
     BatchStore as _, JobStore as _, SealedSession, SlotStore as _, UploadStore as _,
@@ -6,94 +10,180 @@ use docferry_app::ports::{
 use docferry_domain::document::Artifact;
 use docferry_domain::failure::FailureCode;
 use docferry_domain::ids::TransferId;
-use docferry_domain::job::{Batch, BatchCounts, OnItemError};
+use docferry_domain::job::{Batch, OnItemError};
 use docferry_domain::person::Person;
 use docferry_domain::phase::Phase;
 use docferry_domain::slots::SlotState;
 use docferry_domain::transfer::{Outcome, SCHEMA_VERSION, Transfer};
-use docferry_testkit::builders::{callback, epoch};
+use docferry_testkit::builders::callback;
 
-use crate::values::*;
-use crate::write::Writer;
+use crate::keys;
+use crate::labels::{batch, batch_document, outbox, session};
+use crate::times::{
+    BATCH_ENDED, CANCEL_CHECK, DOWNLOAD_PURGE, FIRST_CHECK, RETENTION_END, RETRY_CHECK,
+    RETRY_DEADLINE, RETRY_RETENTION_END, START,
+};
+use crate::values::{DOCUMENT_BYTES, DOCUMENT_NAME, NO_RETRIES, OWNER, PERSON, download_transfer};
+use crate::writer::Writer;
+
+/// Number from which the id of the batch is made.
+const BATCH_NUMBER: u128 = 40;
+/// Number of documents in the batch.
+const DOCUMENTS: u16 = 4;
+
+/// Number of the document that is delivered, within the batch.
+const DELIVERED_DOCUMENT: u16 = 0;
+/// Number of the document that fails.
+const FAILED_DOCUMENT: u16 = 1;
+/// Numbers of the documents that are canceled with the batch.
+const CANCELED_DOCUMENTS: [u16; 2] = [2, 3];
 
 impl Writer {
-    /// Writes the records of one batch with four documents.
-    pub(crate) async fn batches(&mut self) {
-        let id = TransferId::of_batch(40);
-        let pk = format!("T#{id}");
-        let batch = Batch {
-            schema_version: SCHEMA_VERSION,
-            batch_id: id.clone(),
-            owner: "scv".into(),
-            on_behalf_of: Some(Person::new("sub:ada")),
-            documents: 4,
-            on_item_error: OnItemError::Skip,
-            created_at: epoch(),
-            retain_until: Some(at(86_400)),
-            callback: Some(callback()),
-            trace: download(id.clone()).trace,
-            deadline: None,
-            phase: Phase::Accepted,
-            retries: 0,
-            resuming: false,
-            documents_stopped: false,
-            cancel_requested: false,
-            ended_at: None,
-            failure: None,
-            failed_documents: 0,
-        };
-        self.store.create_batch(&batch).await.unwrap();
-        self.add_record("batches", "accepted", &pk, "BUNDLE").await;
-        let document = |number| Transfer {
-            slot_state: SlotState::Idle,
-            callback: None,
-            ..download(id.document(number))
-        };
-        let documents: Vec<Transfer> = (0..4).map(document).collect();
-        self.store.add_documents(&documents, at(172_800)).await.unwrap();
-        self.add_record("transfers-download", "document of a batch, idle", &pk, "DOC#0000").await;
-        self.store.commit_batch(&id).await.unwrap();
-        self.add_record("batches", "running", &pk, "BUNDLE").await;
-        let name = "Order 1.pdf".parse().unwrap();
-        assert!(self.store.claim_name(&id.document(0), &name, at(172_800)).await.unwrap());
-        self.add_record("batches", "reserved name", &pk, "NAME#order 1.pdf").await;
-        for document in &documents {
-            self.store.enqueue(document, at(90)).await.unwrap();
-        }
-        self.add_record("transfers-download", "document of a batch, queued", &pk, "DOC#0001").await;
-        let epoch = self.upload(&id.document(0), "docferry/0.pdf").await;
-        let sealed = SealedSession { sealed_url: vec![9], expires_at: None };
-        self.store.put_session(&id.document(0), epoch, &sealed).await.unwrap();
-        self.add_record("sessions", "of a document of a batch", &pk, "SESSION#0000").await;
-        let artifact = Artifact { key: format!("downloads/{id}/0"), size: SIZE };
-        self.store.record_delivery(&id.document(0), epoch, &artifact.into()).await.unwrap();
-        self.finish(&id.document(0), Outcome::Completed).await;
-        self.finish(&id.document(1), Outcome::Failed(FailureCode::SourceNotFound)).await;
-        self.add_record("batches", "counts of a running batch", &pk, "COUNTS").await;
-        self.add_record("transfers-download", "document of a batch, completed", &pk, "DOC#0000")
-            .await;
-        self.add_record("outbox", "document of a batch", &pk, "OUTBOX#0000#1").await;
-        self.store.cancel_batch(&id, "scv", at(100)).await.unwrap().unwrap();
-        self.store.documents_stopped(&id, 0).await.unwrap();
-        self.add_record("batches", "cancel requested", &pk, "BUNDLE").await;
-        self.finish(&id.document(2), Outcome::Canceled).await;
-        self.finish(&id.document(3), Outcome::Canceled).await;
-        let (read, counts) = self.store.batch(&id).await.unwrap().unwrap();
-        assert_eq!(counts.ended, 4);
-        self.end_batch(&read, &counts).await;
-        self.add_record("batches", "canceled", &pk, "BUNDLE").await;
-        self.add_record("batches", "counts of an ended batch", &pk, "COUNTS").await;
-        self.add_record("outbox", "webhook of a batch", &pk, "NOTICE#1").await;
-        let (read, _) = self.store.batch(&id).await.unwrap().unwrap();
-        let resumed = self.store.resume_batch(&read, at(90_000), at(15_400), at(1_090));
-        assert!(resumed.await.unwrap());
-        self.add_record("batches", "resuming", &pk, "BUNDLE").await;
+    /// Writes the records of the batch, in the order of its states.
+    pub(crate) async fn batch_with_four_documents(&mut self) {
+        let id = &TransferId::of_batch(BATCH_NUMBER);
+        self.accepted_batch(id).await;
+        let documents = self.idle_documents(id).await;
+        self.running_batch(id).await;
+        self.reserved_name(id).await;
+        self.queued_documents(id, &documents).await;
+        self.uploading_document(id).await;
+        self.batch_with_ended_documents(id).await;
+        self.batch_with_cancel_request(id).await;
+        self.canceled_batch(id).await;
+        self.resuming_batch(id).await;
     }
 
-    /// Ends the batch as canceled.
-    pub(crate) async fn end_batch(&self, read: &Batch, counts: &BatchCounts) {
-        let outcome = read.outcome(counts).unwrap();
+    /// Writes a batch whose documents are not recorded yet.
+    async fn accepted_batch(&mut self, id: &TransferId) {
+        self.store.create_batch(&new_batch(id)).await.unwrap();
+        self.save_item(batch::ACCEPTED, keys::batch(id)).await;
+    }
+
+    /// Writes the documents, which the batch has not started yet. Returns them.
+    async fn idle_documents(&mut self, id: &TransferId) -> Vec<Transfer> {
+        let new_document = |number| Transfer {
+            slot_state: SlotState::Idle,
+            callback: None,
+            ..download_transfer(id.document(number))
+        };
+        let documents: Vec<Transfer> = (0..DOCUMENTS).map(new_document).collect();
+        self.store.add_documents(&documents, DOWNLOAD_PURGE).await.unwrap();
+
+        let first = keys::batch_document(id, DELIVERED_DOCUMENT);
+        self.save_item(batch_document::IDLE, first).await;
+        documents
+    }
+
+    /// Writes a batch that runs, because all of its documents are recorded.
+    async fn running_batch(&mut self, id: &TransferId) {
+        self.store.commit_batch(id).await.unwrap();
+        self.save_item(batch::RUNNING, keys::batch(id)).await;
+    }
+
+    /// Writes a file name that the first document has reserved, so that no other document of the
+    /// batch gets it.
+    async fn reserved_name(&mut self, id: &TransferId) {
+        let document = id.document(DELIVERED_DOCUMENT);
+        let name = DOCUMENT_NAME.parse().unwrap();
+        assert!(self.store.claim_name(&document, &name, DOWNLOAD_PURGE).await.unwrap());
+        self.save_item(batch::RESERVED_NAME, keys::reserved_name(id)).await;
+    }
+
+    /// Writes documents that wait for slots.
+    async fn queued_documents(&mut self, id: &TransferId, documents: &[Transfer]) {
+        for document in documents {
+            self.store.enqueue(document, FIRST_CHECK).await.unwrap();
+        }
+        let second = keys::batch_document(id, FAILED_DOCUMENT);
+        self.save_item(batch_document::QUEUED, second).await;
+    }
+
+    /// Writes the upload session of the first document, and then delivers this document.
+    async fn uploading_document(&mut self, id: &TransferId) {
+        let document = id.document(DELIVERED_DOCUMENT);
+        let epoch = self.start_upload(&document, "docferry/0.pdf").await;
+        let sealed = SealedSession { sealed_url: vec![9], expires_at: None };
+        self.store.put_session(&document, epoch, &sealed).await.unwrap();
+        let session_key = keys::batch_document_session(id, DELIVERED_DOCUMENT);
+        self.save_item(session::OF_BATCH_DOCUMENT, session_key).await;
+
+        let artifact =
+            Artifact { key: format!("downloads/{id}/{DELIVERED_DOCUMENT}"), size: DOCUMENT_BYTES };
+        self.store.record_delivery(&document, epoch, &artifact.into()).await.unwrap();
+    }
+
+    /// Writes the counts of a batch of which one document is delivered and one has failed, and the
+    /// records of the delivered document.
+    async fn batch_with_ended_documents(&mut self, id: &TransferId) {
+        self.finish(&id.document(DELIVERED_DOCUMENT), Outcome::Completed).await;
+        let failure = Outcome::Failed(FailureCode::SourceNotFound);
+        self.finish(&id.document(FAILED_DOCUMENT), failure).await;
+        self.save_item(batch::COUNTS_WHILE_RUNNING, keys::batch_counts(id)).await;
+
+        let document_key = keys::batch_document(id, DELIVERED_DOCUMENT);
+        self.save_item(batch_document::COMPLETED, document_key).await;
+        let outcome_key = keys::batch_document_first_outcome(id, DELIVERED_DOCUMENT);
+        self.save_item(outbox::BATCH_DOCUMENT, outcome_key).await;
+    }
+
+    /// Writes a batch whose owner has asked to cancel it. Its remaining documents have been asked
+    /// to stop.
+    async fn batch_with_cancel_request(&mut self, id: &TransferId) {
+        self.store.cancel_batch(id, OWNER, CANCEL_CHECK).await.unwrap().unwrap();
+        self.store.documents_stopped(id, NO_RETRIES).await.unwrap();
+        self.save_item(batch::CANCEL_REQUESTED, keys::batch(id)).await;
+    }
+
+    /// Writes a batch that has ended as canceled, with its counts and its webhook notification.
+    async fn canceled_batch(&mut self, id: &TransferId) {
+        for number in CANCELED_DOCUMENTS {
+            self.finish(&id.document(number), Outcome::Canceled).await;
+        }
+        let (read, counts) = self.store.batch(id).await.unwrap().unwrap();
+        assert_eq!(counts.ended, DOCUMENTS);
+
+        let outcome = read.outcome(&counts).unwrap();
         assert_eq!(outcome, Outcome::Canceled);
-        self.store.end_batch(read, counts, outcome, at(700), at(172_800)).await.unwrap();
+        let ending = self.store.end_batch(&read, &counts, outcome, BATCH_ENDED, DOWNLOAD_PURGE);
+        ending.await.unwrap();
+
+        self.save_item(batch::CANCELED, keys::batch(id)).await;
+        self.save_item(batch::COUNTS_AT_END, keys::batch_counts(id)).await;
+        self.save_item(outbox::BATCH_WEBHOOK, keys::first_notification(id)).await;
+    }
+
+    /// Writes a batch that its owner has retried, and whose documents are not restarted yet.
+    async fn resuming_batch(&mut self, id: &TransferId) {
+        let (ended, _counts) = self.store.batch(id).await.unwrap().unwrap();
+        let resumed =
+            self.store.resume_batch(&ended, RETRY_RETENTION_END, RETRY_DEADLINE, RETRY_CHECK);
+        assert!(resumed.await.unwrap());
+        self.save_item(batch::RESUMING, keys::batch(id)).await;
+    }
+}
+
+/// Returns a new batch, as a request of its owner creates it.
+fn new_batch(id: &TransferId) -> Batch {
+    Batch {
+        schema_version: SCHEMA_VERSION,
+        batch_id: id.clone(),
+        owner: OWNER.into(),
+        on_behalf_of: Some(Person::new(PERSON)),
+        documents: DOCUMENTS,
+        on_item_error: OnItemError::Skip,
+        created_at: START,
+        retain_until: Some(RETENTION_END),
+        callback: Some(callback()),
+        trace: download_transfer(id.clone()).trace,
+        deadline: None,
+        phase: Phase::Accepted,
+        retries: NO_RETRIES,
+        resuming: false,
+        documents_stopped: false,
+        cancel_requested: false,
+        ended_at: None,
+        failure: None,
+        failed_documents: 0,
     }
 }

@@ -1,142 +1,115 @@
-//! Writes the records of transfers into OneDrives in each of their states, and of slots and
-//! counters.
+//! Writes the records of transfers into OneDrives that have not ended: one transfer that waits for
+//! a slot, and one that gets as far as the middle of its upload.
+//!
+//! `write_endings` writes the records of transfers that end.
 
-use docferry_app::ports::{
-    CallCounter as _, CreateOptions, ExchangeKeyStore as _, JobStore as _, Pause, PushStore as _,
-    RecoveryStore as _, SealedSession, SlotStore as _, ThrottleBudget as _, TransferStore as _,
-    UploadStore as _,
-};
-use docferry_aws::{DynamoQuota, DynamoThrottleBudget};
+use docferry_app::ports::{PushStore as _, SealedSession, TransferStore as _, UploadStore as _};
 use docferry_domain::failure::FailureCode;
 use docferry_domain::ids::TransferId;
-use docferry_domain::slots::{Pool, SlotState};
-use docferry_domain::transfer::{
-    LateArrivalKey, Outcome, OutstandingPush, Step, Transfer, TransientError,
-};
-use docferry_testkit::builders::epoch;
+use docferry_domain::transfer::{Step, TransientError};
 
-use crate::values::*;
-use crate::write::Writer;
+use crate::keys;
+use crate::labels::{exchange_key, onedrive, session};
+use crate::times::{DRIVE_PAUSE_END, SESSION_EXPIRY, STEP_FAILED};
+use crate::values::{
+    EXCHANGE_KEY, FIRST_EXECUTION, FRAGMENT_BYTES, full_checkpoint, onedrive_transfer,
+    outstanding_push, push_response,
+};
+use crate::writer::Writer;
+
+/// Id of the transfer that waits for a slot.
+pub(crate) const QUEUED_TRANSFER: u128 = 1;
+/// Id of the transfer whose upload runs.
+const RUNNING_TRANSFER: u128 = 2;
 
 impl Writer {
-    /// Writes the records of six transfers. The first transfer is queued; the others have slots.
+    /// Writes the records of the transfers that have not ended, in the order of their states.
     pub(crate) async fn onedrive_transfers(&mut self) {
-        const KIND: &str = "transfers-onedrive";
-        let ids = [1, 2, 3, 4, 5, 6].map(TransferId::from_u128);
-        let [queued, running, completed, failed, canceled, released] = &ids;
-        for (id, number) in ids.iter().zip(1..) {
-            let version = self.store.slots(Pool::Onedrive).await.unwrap().version;
-            let slot = (id != queued).then_some(version);
-            let options = CreateOptions { slot, ..CreateOptions::default() };
-            let transfer = match slot {
-                Some(_) => Transfer {
-                    slot_state: SlotState::Holding,
-                    slot_granted_at: Some(epoch()),
-                    ..onedrive(number)
-                },
-                None => onedrive(number),
-            };
-            self.store.create_with(&transfer, options).await.unwrap();
-        }
-        self.add_transfer_record(KIND, "accepted, queued", queued).await;
-        let id = running;
-        self.add_transfer_record(KIND, "accepted, holds a slot", id).await;
-        self.store.begin_push(id, 1, at(1)).await.unwrap();
-        self.add_transfer_record(KIND, "pushing", id).await;
-        let push = OutstandingPush::of(id, &GUID.parse().unwrap(), &source(KEY));
-        self.store.announce_push(id, &push).await.unwrap();
-        self.add_record("exchange-keys", "announced push", "P#pushes", id.as_str()).await;
-        self.push(id, KEY).await;
-        self.add_transfer_record(KIND, "awaiting arrival", id).await;
-        let exchange_key = format!("K#{KEY}");
-        self.add_record("exchange-keys", "used", &exchange_key, "REFS").await;
-        let first_epoch = self.upload(id, "docferry/other.pdf").await;
-        self.add_transfer_record(KIND, "uploading, not begun", id).await;
+        self.queued_transfer().await;
 
-        let epoch = self.store.claim(id, 1).await.unwrap().epoch;
+        let id = &TransferId::from_u128(RUNNING_TRANSFER);
+        self.transfer_with_slot().await;
+        self.pushing_transfer(id).await;
+        self.announced_push(id).await;
+        self.transfer_awaiting_arrival(id).await;
+        let first_epoch = self.upload_not_begun(id).await;
+        let epoch = self.claim_upload(id).await;
         assert!(epoch > first_epoch);
-        let sealed = SealedSession { sealed_url: vec![1, 2, 250], expires_at: Some(at(900)) };
+        self.open_session(id, epoch).await;
+        self.paused_upload(id, epoch).await;
+        self.upload_with_lost_object(id, epoch).await;
+    }
+
+    /// Writes a transfer that waits in the queue for a slot.
+    async fn queued_transfer(&mut self) {
+        let transfer = onedrive_transfer(QUEUED_TRANSFER);
+        self.store.create(&transfer).await.unwrap();
+        self.save_transfer(onedrive::QUEUED, &transfer.transfer_id).await;
+    }
+
+    /// Writes a transfer that has a slot and of which no step has run.
+    async fn transfer_with_slot(&mut self) {
+        let id = self.create_with_slot(RUNNING_TRANSFER).await;
+        self.save_transfer(onedrive::HOLDS_SLOT, &id).await;
+    }
+
+    /// Writes a transfer whose document is about to be requested.
+    async fn pushing_transfer(&mut self, id: &TransferId) {
+        self.begin_push(id).await;
+        self.save_transfer(onedrive::PUSHING, id).await;
+    }
+
+    /// Writes the announcement of a push. It is stored before the source is called, because only
+    /// the response of the source names the exchange key.
+    async fn announced_push(&mut self, id: &TransferId) {
+        let push = outstanding_push(id, &push_response(EXCHANGE_KEY));
+        self.store.announce_push(id, &push).await.unwrap();
+        self.save_item(exchange_key::ANNOUNCED_PUSH, keys::announced_push(id)).await;
+    }
+
+    /// Writes a transfer whose document has been requested and has not arrived, and the exchange
+    /// key that it uses.
+    async fn transfer_awaiting_arrival(&mut self, id: &TransferId) {
+        self.request_document(id, EXCHANGE_KEY).await;
+        self.save_transfer(onedrive::AWAITING_ARRIVAL, id).await;
+        self.save_item(exchange_key::USED, keys::exchange_key(EXCHANGE_KEY)).await;
+    }
+
+    /// Writes a transfer whose document has arrived under another exchange key, and of which no
+    /// byte has been sent. Returns the epoch of the upload.
+    async fn upload_not_begun(&mut self, id: &TransferId) -> u64 {
+        let epoch = self.start_upload(id, "docferry/other.pdf").await;
+        self.save_transfer(onedrive::UPLOAD_NOT_BEGUN, id).await;
+        epoch
+    }
+
+    /// Writes an upload session with an encrypted URL.
+    async fn open_session(&mut self, id: &TransferId, epoch: u64) {
+        let sealed =
+            SealedSession { sealed_url: vec![1, 2, 250], expires_at: Some(SESSION_EXPIRY) };
         self.store.put_session(id, epoch, &sealed).await.unwrap();
-        self.add_record("sessions", "open", &format!("T#{id}"), "SESSION#0").await;
-        let _ = self.store.checkpoint(id, epoch, &checkpoint(6_553_600)).await.unwrap();
-        self.store.pause_until(id, epoch, at(20)).await.unwrap();
-        let error = TransientError { code: FailureCode::DestinationUnavailable, at: at(12) };
+        self.save_item(session::OF_TRANSFER, keys::session(id)).await;
+    }
+
+    /// Writes a transfer that has sent two fragments and pauses because the drive has asked for
+    /// it. Each step of the transfer has failed once.
+    async fn paused_upload(&mut self, id: &TransferId, epoch: u64) {
+        let progress = full_checkpoint(2 * FRAGMENT_BYTES);
+        let _ = self.store.checkpoint(id, epoch, &progress).await.unwrap();
+        self.store.pause_until(id, epoch, DRIVE_PAUSE_END).await.unwrap();
+
+        let error = TransientError { code: FailureCode::DestinationUnavailable, at: STEP_FAILED };
         for step in [Step::Push, Step::Poll, Step::Deliver, Step::Finalize] {
-            self.store.record_failed_try(id, 1, step, &error).await.unwrap();
+            self.store.record_failed_try(id, FIRST_EXECUTION, step, &error).await.unwrap();
         }
-        self.add_transfer_record(KIND, "uploading, paused", id).await;
-        self.store.discard_object(id, epoch, true).await.unwrap();
-        self.add_transfer_record(KIND, "uploading, to be pushed again", id).await;
-
-        self.upload(completed, KEY).await;
-        self.store.record_delivery(completed, 1, &delivered()).await.unwrap();
-        self.add_transfer_record(KIND, "uploading, delivered", completed).await;
-        self.finish(completed, Outcome::Completed).await;
-        self.add_transfer_record(KIND, "completed", completed).await;
-        self.store.mark_closed(completed, 1).await.unwrap();
-        self.store.mark_cleaned_up(completed, 1, at(90_000)).await.unwrap();
-        self.add_transfer_record(KIND, "completed, cleaned up", completed).await;
-        self.add_record("outbox", "completed", &format!("T#{completed}"), "OUTBOX#1").await;
-
-        self.push(failed, KEY).await;
-        let reason = FailureCode::ArrivalTimeout;
-        self.store.begin_ending(failed, 1, reason).await.unwrap();
-        self.add_transfer_record(KIND, "awaiting arrival, ending", failed).await;
-        self.finish(failed, Outcome::Failed(reason)).await;
-        self.add_transfer_record(KIND, "failed", failed).await;
-        self.add_record("outbox", "failed", &format!("T#{failed}"), "OUTBOX#1").await;
-
-        self.upload(canceled, KEY).await;
-        self.store.request_cancel(canceled, "scv", 0).await.unwrap().unwrap();
-        self.add_transfer_record(KIND, "uploading, cancel requested", canceled).await;
-        self.finish(canceled, Outcome::Canceled).await;
-        self.add_transfer_record(KIND, "canceled", canceled).await;
-        self.add_record("outbox", "canceled", &format!("T#{canceled}"), "OUTBOX#1").await;
-
-        self.upload(released, "docferry/last.pdf").await;
-        let key = "docferry/last.pdf";
-        self.store.release_key(released, 1, key, at(30), at(60)).await.unwrap();
-        self.add_record("exchange-keys", "being released", &format!("K#{key}"), "REFS").await;
-        self.store.mark_released(released, key, at(31)).await.unwrap();
-        self.add_record("exchange-keys", "released", &format!("K#{key}"), "REFS").await;
+        self.save_transfer(onedrive::UPLOAD_PAUSED, id).await;
     }
 
-    /// Writes a transfer that is queued for its second run.
-    pub(crate) async fn retried_transfer(&mut self) {
-        let id = TransferId::from_u128(20);
-        self.store.create(&onedrive(20)).await.unwrap();
-        self.upload(&id, "docferry/retried.pdf").await;
-        let _ = self.store.checkpoint(&id, 1, &checkpoint(3_276_800)).await.unwrap();
-        self.finish(&id, Outcome::Failed(FailureCode::QuotaExceeded)).await;
-        self.store.mark_closed(&id, 1).await.unwrap();
-        let read = self.get(&id).await;
-        let second_run = read.clone().for_retry_at(at(1_000), at(15_400), None);
-        assert!(self.store.restart_transfer(&read, &second_run, at(1_090)).await.unwrap());
-        let owed = LateArrivalKey { key: "docferry/late.pdf".into(), requested_at: at(1_001) };
-        self.store.record_owed_key(&id, 2, &owed).await.unwrap();
-        self.add_transfer_record("transfers-onedrive", "accepted, second run", &id).await;
-        let pk = format!("Q#{}", Pool::Onedrive.as_str());
-        let sk = format!("{:013}#{id}", second_run.queue_entry().order);
-        self.add_record("slots", "queue entry, second run", &pk, &sk).await;
-    }
-
-    /// Writes the records of slots, of a queue entry and of the counters.
-    pub(crate) async fn slots_and_counters(&mut self) {
-        self.add_record("slots", "holders", &format!("S#{}", Pool::Onedrive.as_str()), "SLOTS")
-            .await;
-        let queued = onedrive(1).queue_entry();
-        let sk = format!("{:013}#{}", queued.order, queued.transfer_id);
-        self.add_record("slots", "queue entry", &format!("Q#{}", Pool::Onedrive.as_str()), &sk)
-            .await;
-
-        let name = self.table.name.clone();
-        let quota = DynamoQuota::new(self.table.client.clone(), name.clone());
-        quota.count_call("scv", at(0)).await.unwrap();
-        quota.count_call("scv", at(1)).await.unwrap();
-        let minute = epoch().as_second() / 60;
-        self.add_record("counters", "calls of a minute", "R#scv", &minute.to_string()).await;
-        let budget = DynamoThrottleBudget::new(self.table.client.clone(), name, "graph");
-        budget.pause(Pause { since: at(10), until: at(40) }).await.unwrap();
-        self.add_record("counters", "pause of all transfers", "B#graph", "PAUSE").await;
+    /// Writes a transfer whose arrived object is lost, so that the document has to be requested
+    /// again.
+    async fn upload_with_lost_object(&mut self, id: &TransferId, epoch: u64) {
+        let push_again = true;
+        self.store.discard_object(id, epoch, push_again).await.unwrap();
+        self.save_transfer(onedrive::PUSH_AGAIN, id).await;
     }
 }
