@@ -5,7 +5,14 @@ mod artifact;
 mod folder;
 mod hash;
 mod name;
+mod ndjson;
 mod path_rule;
+mod position;
+mod record;
+mod record_fields;
+mod record_json;
+mod subject;
+mod subject_pattern;
 mod verify;
 mod zip;
 
@@ -13,7 +20,13 @@ pub use artifact::{Artifact, ArtifactRecord};
 pub use folder::DriveFolder;
 pub use hash::{HashState, QuickXorHash, SourceHash};
 pub use name::DocumentName;
+pub use ndjson::{InvalidLines, LineError, MAX_ERRORS, MAX_LINE_BYTES, RecordReader};
 pub use path_rule::PathRule;
+pub use position::Position;
+pub use record::{DocStatus, DocumentRecord, RecordStatus, ScanResult};
+pub use record_fields::{Code, ContentType, DocumentId, FileName, Group, InvalidField};
+pub use record_json::{FieldError, RecordRules};
+pub use subject::{InvalidPatterns, Subject, SubjectError, SubjectPatterns, SystemSetting};
 pub use verify::{
     ComparedSizes, ContentParts, Evidence, ItemFacts, Rewriting, Verdict, classify_rewriting,
     is_plausible_rewriting, verify_delivery,

@@ -1,0 +1,75 @@
+//! Position of a document in the time order of its subject.
+
+use jiff::Timestamp;
+
+use super::DocumentId;
+
+/// Position of a document in the list of its subject: by the time at which it was indexed, and by
+/// its id among documents of the same time.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Position {
+    /// Time at which the document was indexed, in whole milliseconds.
+    pub indexed: Timestamp,
+    /// Id of the document.
+    pub id: DocumentId,
+}
+
+/// Separates time and id. It sorts before every character of an id.
+const SEPARATOR: char = '#';
+
+impl Position {
+    /// Returns the position as a text whose byte order is the order of positions.
+    #[must_use]
+    pub fn sort_key(&self) -> String {
+        format!("{}{SEPARATOR}{}", Self::time_key(self.indexed), self.id)
+    }
+
+    /// Returns the time part of a sort key, with a fixed width. All sort keys from one time up to,
+    /// but excluding, a later one lie between the keys of the two times.
+    #[must_use]
+    pub fn time_key(time: Timestamp) -> String {
+        time.strftime("%Y-%m-%dT%H:%M:%S.%3fZ").to_string()
+    }
+
+    /// Reads a sort key. Returns `None` for a text that [`Position::sort_key`] did not write.
+    #[must_use]
+    pub fn from_sort_key(text: &str) -> Option<Self> {
+        let (time, id) = text.split_once(SEPARATOR)?;
+        let position = Self { indexed: time.parse().ok()?, id: id.parse().ok()? };
+        (position.sort_key() == text).then_some(position)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    /// Positions in the years 1 to 9999, often close together.
+    fn position() -> impl Strategy<Value = Position> {
+        let time = prop_oneof![0..3_i64, -62_135_596_800_000..253_402_300_799_999_i64];
+        (time, "[a-c.-]{1,3}").prop_map(|(time, id)| Position {
+            indexed: Timestamp::from_millisecond(time).unwrap(),
+            id: id.parse().unwrap(),
+        })
+    }
+
+    #[test]
+    fn sort_key_has_a_fixed_width_of_time() {
+        let position = Position { indexed: Timestamp::UNIX_EPOCH, id: "a-1".parse().unwrap() };
+        assert_eq!(position.sort_key(), "1970-01-01T00:00:00.000Z#a-1");
+        for bad in ["", "#", "1970-01-01T00:00:00Z#a", "1970-01-01T00:00:00.000Z#", "x#a"] {
+            assert_eq!(Position::from_sort_key(bad), None, "{bad}");
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn sort_keys_have_the_order_of_positions(a in position(), b in position()) {
+            prop_assert_eq!(a.sort_key().cmp(&b.sort_key()), a.cmp(&b));
+            prop_assert_eq!(Position::from_sort_key(&a.sort_key()), Some(a.clone()));
+            let is_before = a.sort_key() < Position::time_key(b.indexed);
+            prop_assert_eq!(is_before, a.indexed < b.indexed);
+        }
+    }
+}

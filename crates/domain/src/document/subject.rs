@@ -1,0 +1,177 @@
+//! Subjects: the court files or patients that documents concern, and the configured patterns of
+//! their identifiers.
+
+use std::fmt;
+
+use serde::{Deserialize, Serialize};
+
+use super::subject_pattern::Pattern;
+
+/// Maximum length of a system, in bytes.
+const MAX_SYSTEM_LEN: usize = 256;
+
+/// The court file or patient that a document concerns. `Debug` hides the value.
+///
+/// The value is in its normal form: [`SubjectPatterns::read`] is the only way from a request or an
+/// imported record to a subject, so equal subjects have equal texts.
+#[derive(Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+pub struct Subject {
+    system: String,
+    value: String,
+}
+
+impl Subject {
+    /// Returns the URI of the identifier's system.
+    #[must_use]
+    pub fn system(&self) -> &str {
+        &self.system
+    }
+
+    /// Returns the identifier within its system.
+    #[must_use]
+    pub fn value(&self) -> &str {
+        &self.value
+    }
+
+    /// Returns `system|value`. No system contains `|`, so the text is unique.
+    #[must_use]
+    pub fn key(&self) -> String {
+        format!("{}|{}", self.system, self.value)
+    }
+}
+
+impl fmt::Debug for Subject {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Subject({}|…)", self.system)
+    }
+}
+
+/// Error for a subject that the configuration does not allow. The text never contains the value.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum SubjectError {
+    /// The system is not configured.
+    #[error("the system is not known; known are {0}")]
+    UnknownSystem(String),
+    /// The value does not have the form that its system requires.
+    #[error("{0}")]
+    Malformed(&'static str),
+}
+
+/// Error in the configuration of subject patterns.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("{0}")]
+pub struct InvalidPatterns(&'static str);
+
+/// Configuration of one system of subject identifiers.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct SystemSetting {
+    /// URI of the system.
+    pub system: String,
+    /// `court-file`, `nhs-number`, or a regular expression for the whole value.
+    pub pattern: String,
+}
+
+/// The systems of subject identifiers that a deployment knows. The first one is the default.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(try_from = "Vec<SystemSetting>")]
+pub struct SubjectPatterns {
+    systems: Vec<(String, Pattern)>,
+}
+
+impl SubjectPatterns {
+    /// Returns the system that applies where none is given.
+    #[must_use]
+    pub fn default_system(&self) -> &str {
+        self.systems.first().map_or("", |(system, _)| system)
+    }
+
+    /// Validates an identifier and brings it into its normal form. Without a system, the default
+    /// applies.
+    ///
+    /// # Errors
+    /// [`SubjectError`] when the system is unknown or the value malformed.
+    pub fn read(&self, system: Option<&str>, value: &str) -> Result<Subject, SubjectError> {
+        let system = system.unwrap_or_else(|| self.default_system());
+        let Some((system, pattern)) = self.systems.iter().find(|(known, _)| known == system) else {
+            let known: Vec<_> = self.systems.iter().map(|(known, _)| known.as_str()).collect();
+            return Err(SubjectError::UnknownSystem(known.join(", ")));
+        };
+        Ok(Subject {
+            system: system.clone(),
+            value: pattern.normalize(value).map_err(SubjectError::Malformed)?,
+        })
+    }
+}
+
+impl TryFrom<Vec<SystemSetting>> for SubjectPatterns {
+    type Error = InvalidPatterns;
+
+    fn try_from(settings: Vec<SystemSetting>) -> Result<Self, Self::Error> {
+        if settings.is_empty() {
+            return Err(InvalidPatterns("at least one system is needed"));
+        }
+        let mut systems: Vec<(String, Pattern)> = Vec::with_capacity(settings.len());
+        for SystemSetting { system, pattern } in settings {
+            let is_uri = system.contains(':')
+                && system.len() <= MAX_SYSTEM_LEN
+                && system.bytes().all(|b| b.is_ascii_graphic() && b != b'|');
+            if !is_uri {
+                return Err(InvalidPatterns("a system must be a URI without |"));
+            }
+            if systems.iter().any(|(known, _)| *known == system) {
+                return Err(InvalidPatterns("a system occurs twice"));
+            }
+            let pattern = Pattern::parse(&pattern)
+                .ok_or(InvalidPatterns("a pattern is neither a preset nor a regular expression"))?;
+            systems.push((system, pattern));
+        }
+        Ok(Self { systems })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const NHS: &str = "https://fhir.nhs.uk/Id/nhs-number";
+
+    fn patterns() -> SubjectPatterns {
+        let json = r#"[
+            {"system": "urn:example:court-file", "pattern": "court-file"},
+            {"system": "https://fhir.nhs.uk/Id/nhs-number", "pattern": "nhs-number"},
+            {"system": "urn:example:mrn", "pattern": "[0-9]{4}|x[a-z ]*"}
+        ]"#;
+        serde_json::from_str(json).unwrap()
+    }
+
+    #[test]
+    fn unknown_system_error_names_the_known_ones() {
+        for unknown in ["", "urn:other", "URN:example:court-file"] {
+            let error = patterns().read(Some(unknown), "1").unwrap_err().to_string();
+            assert!(error.contains("urn:example:court-file"), "{error}");
+        }
+    }
+
+    #[test]
+    fn faulty_configuration_is_refused() {
+        for bad in [
+            "[]",
+            r#"[{"system": "no uri", "pattern": "court-file"}]"#,
+            r#"[{"system": "urn:a|b", "pattern": "court-file"}]"#,
+            r#"[{"system": "urn:a", "pattern": "("}]"#,
+            r#"[{"system": "urn:a", "pattern": "a)|(b"}]"#,
+            r#"[{"system": "urn:a", "pattern": "1"}, {"system": "urn:a", "pattern": "2"}]"#,
+            r#"[{"system": "urn:a", "pattern": "1", "default": true}]"#,
+        ] {
+            assert!(serde_json::from_str::<SubjectPatterns>(bad).is_err(), "{bad}");
+        }
+    }
+
+    #[test]
+    fn debug_output_hides_the_value() {
+        let subject = patterns().read(Some(NHS), "9434765919").unwrap();
+        assert_eq!(format!("{subject:?}"), "Subject(https://fhir.nhs.uk/Id/nhs-number|…)");
+        assert_eq!(subject.key(), "https://fhir.nhs.uk/Id/nhs-number|9434765919");
+    }
+}

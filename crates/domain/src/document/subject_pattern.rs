@@ -1,0 +1,154 @@
+//! Patterns of subject identifiers: presets, and configured regular expressions.
+
+use regex_lite::Regex;
+
+use crate::text::is_printable;
+
+/// Maximum length of an identifier's value, in bytes.
+const MAX_VALUE_LEN: usize = 128;
+
+/// Rule for the identifiers of one system.
+#[derive(Debug, Clone)]
+pub(super) enum Pattern {
+    /// Number of a court file, such as `VLC-S-S-123456`: letters and digits in groups, upper case.
+    CourtFile,
+    /// NHS number: nine digits and a check digit (modulus 11), stored without spaces.
+    NhsNumber,
+    /// Configured regular expression for the whole value, which is stored as it is.
+    Custom(Regex),
+}
+
+impl Pattern {
+    const COURT_FILE: &str = "court-file";
+    const NHS_NUMBER: &str = "nhs-number";
+
+    /// Reads a preset's name, or a regular expression.
+    pub(super) fn parse(text: &str) -> Option<Self> {
+        match text {
+            Self::COURT_FILE => Some(Self::CourtFile),
+            Self::NHS_NUMBER => Some(Self::NhsNumber),
+            // The text is also compiled alone, so that it cannot close the group around it.
+            _ => Regex::new(text)
+                .and_then(|_| Regex::new(&format!("^(?:{text})$")))
+                .map(Self::Custom)
+                .ok(),
+        }
+    }
+
+    /// Returns the normal form of a value, or the rule that it breaks.
+    pub(super) fn normalize(&self, value: &str) -> Result<String, &'static str> {
+        match self {
+            Self::CourtFile => {
+                let number = value.trim_matches(' ').to_ascii_uppercase();
+                let is_group = |part: &str| {
+                    !part.is_empty() && part.bytes().all(|b| b.is_ascii_alphanumeric())
+                };
+                if number.len() <= 40
+                    && number.split(['-', '/', '.']).all(is_group)
+                    && number.bytes().any(|b| b.is_ascii_digit())
+                {
+                    Ok(number)
+                } else {
+                    Err("a court file number is letters and digits, with single hyphens")
+                }
+            }
+            Self::NhsNumber => {
+                let digits: String = value.chars().filter(|c| !matches!(c, ' ' | '-')).collect();
+                if is_nhs_number(&digits) {
+                    Ok(digits)
+                } else {
+                    Err("an NHS number is ten digits, of which the last is a check digit")
+                }
+            }
+            Self::Custom(regex) => {
+                let is_valid = value.len() <= MAX_VALUE_LEN
+                    && value.trim() == value
+                    && is_printable(value)
+                    && regex.is_match(value);
+                if is_valid && !value.is_empty() {
+                    Ok(value.to_owned())
+                } else {
+                    Err("the value does not have the form that its system requires")
+                }
+            }
+        }
+    }
+}
+
+/// Returns whether ten digits are an NHS number. The check digit is 11 minus the weighted sum
+/// modulo 11; 11 counts as 0, and 10 makes the number invalid
+/// (<https://www.datadictionary.nhs.uk/attributes/nhs_number.html>).
+fn is_nhs_number(digits: &str) -> bool {
+    if digits.len() != 10 || !digits.bytes().all(|b| b.is_ascii_digit()) {
+        return false;
+    }
+    // The weights are 10 to 2, and 1 for the check digit itself.
+    let weighted = digits.bytes().zip((1..=10_u32).rev()).map(|(b, w)| u32::from(b - b'0') * w);
+    weighted.sum::<u32>().is_multiple_of(11)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    const COURT: &str = Pattern::COURT_FILE;
+    const NHS: &str = Pattern::NHS_NUMBER;
+
+    fn value(pattern: &str, text: &str) -> Option<String> {
+        Pattern::parse(pattern).unwrap().normalize(text).ok()
+    }
+
+    #[test]
+    fn court_file_number_is_stored_in_upper_case() {
+        assert_eq!(value(COURT, " vlc-S-s-123456 ").as_deref(), Some("VLC-S-S-123456"));
+        assert_eq!(value(COURT, "12345").as_deref(), Some("12345"));
+        let long = "1".repeat(41);
+        for bad in ["", "-", "S", "S-", "-1", "S--1", "S 1", "S_1", "S-1\n", "ß1", "1|2", &long] {
+            assert_eq!(value(COURT, bad), None, "{bad:?}");
+        }
+    }
+
+    #[test]
+    fn nhs_number_needs_its_check_digit() {
+        assert_eq!(value(NHS, "943 476 5919").as_deref(), Some("9434765919"));
+        assert_eq!(value(NHS, "401-023-2137").as_deref(), Some("4010232137"));
+        for bad in ["9434765918", "943476591", "94347659190", "943476591a", "٩434765919", ""] {
+            assert_eq!(value(NHS, bad), None, "{bad:?}");
+        }
+    }
+
+    #[test]
+    fn custom_pattern_applies_to_the_whole_value() {
+        let mrn = "[0-9]{4}|x[a-z ]*";
+        assert_eq!(value(mrn, "1234").as_deref(), Some("1234"));
+        for bad in ["12345", "a1234", "1234\n", "", "x ", "x\u{200b}"] {
+            assert_eq!(value(mrn, bad), None, "{bad:?}");
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn changed_digit_of_an_nhs_number_is_noticed(
+            digits in proptest::collection::vec(0..10_u32, 9), place in 0..10_usize, by in 1..10_u32,
+        ) {
+            let sum: u32 = digits.iter().zip((2..=10).rev()).map(|(d, w)| d * w).sum();
+            let check = (11 - sum % 11) % 11;
+            let text = |all: &[u32]| all.iter().map(u32::to_string).collect::<String>();
+            let mut all = digits;
+            all.push(check);
+            prop_assert_eq!(value(NHS, &text(&all)).is_some(), check < 10);
+            prop_assume!(check < 10);
+            all[place] = (all[place] + by) % 10;
+            prop_assert_eq!(value(NHS, &text(&all)), None);
+        }
+
+        #[test]
+        fn normal_form_is_stable(pattern in 0..3_usize, text in "[a-zA-Z0-9 ./-]{0,12}") {
+            let pattern = [COURT, NHS, "[0-9]{4}|x[a-z ]*"][pattern];
+            if let Some(normal) = value(pattern, &text) {
+                prop_assert_eq!(value(pattern, &normal), Some(normal.clone()));
+            }
+        }
+    }
+}
