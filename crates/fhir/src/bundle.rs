@@ -1,0 +1,80 @@
+//! `Bundle` of type `searchset`: the answer to a search.
+
+use docferry_domain::document::DocumentRecord;
+use serde::Serialize;
+
+use crate::parameter::PAGE;
+use crate::{BaseUrl, DocumentReference, SearchQuery, form};
+
+/// Answer to a search.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(tag = "resourceType")]
+pub struct Bundle {
+    #[serde(rename = "type")]
+    kind: &'static str,
+    /// Number of all matching documents, if it is known.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    total: Option<u64>,
+    link: Vec<Link>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    entry: Vec<Entry>,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+struct Link {
+    relation: &'static str,
+    url: String,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Entry {
+    full_url: String,
+    resource: DocumentReference,
+    search: EntrySearch,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+struct EntrySearch {
+    mode: &'static str,
+}
+
+impl Bundle {
+    /// Renders a page of documents. `next` is the token of the page after it. The total is known
+    /// only when the first page is also the last one.
+    #[must_use]
+    pub fn page(
+        base: &BaseUrl,
+        query: &SearchQuery,
+        documents: &[DocumentRecord],
+        next: Option<&str>,
+    ) -> Self {
+        let entry = |record: &DocumentRecord| Entry {
+            full_url: base.document(&record.id),
+            resource: DocumentReference::new(base, record),
+            search: EntrySearch { mode: "match" },
+        };
+        let is_all = next.is_none() && query.page_token().is_none();
+        let next = next.map(|token| link(base, query, "next", Some(token)));
+        Self {
+            kind: "searchset",
+            total: u64::try_from(documents.len()).ok().filter(|_| is_all),
+            link: [link(base, query, "self", query.page_token())].into_iter().chain(next).collect(),
+            entry: documents.iter().map(entry).collect(),
+        }
+    }
+
+    /// Renders the number of matching documents.
+    #[must_use]
+    pub fn count(base: &BaseUrl, query: &SearchQuery, total: u64) -> Self {
+        let link = vec![link(base, query, "self", None)];
+        Self { kind: "searchset", total: Some(total), link, entry: Vec::new() }
+    }
+}
+
+/// Builds a link from the parameters that were understood, so that a client sees which were
+/// ignored.
+fn link(base: &BaseUrl, query: &SearchQuery, relation: &'static str, token: Option<&str>) -> Link {
+    let parameters = query.understood().chain(token.map(|token| (PAGE, token)));
+    Link { relation, url: format!("{}?{}", base.documents(), form::encode(parameters)) }
+}

@@ -1,0 +1,107 @@
+//! Resources of R4, as far as docferry writes them (<https://hl7.org/fhir/R4/>).
+
+use docferry_domain::document::{Code, DocumentRecord};
+use serde::Serialize;
+
+use crate::BaseUrl;
+use crate::query::{FILE_ID_SYSTEM, OBJECT_GUID_SYSTEM};
+
+/// Largest size that R4 can express: `unsignedInt` has 31 bits
+/// (<https://hl7.org/fhir/R4/datatypes.html#unsignedInt>).
+const MAX_SIZE: u64 = (1 << 31) - 1;
+
+/// `DocumentReference` of one document.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(tag = "resourceType", rename_all = "camelCase")]
+pub struct DocumentReference {
+    id: String,
+    identifier: Vec<Identifier>,
+    status: &'static str,
+    doc_status: &'static str,
+    #[serde(rename = "type", skip_serializing_if = "Option::is_none")]
+    type_concept: Option<CodeableConcept>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    category: Vec<CodeableConcept>,
+    subject: Reference,
+    date: String,
+    description: String,
+    content: [Content; 1],
+}
+
+/// Identifier with its system.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+struct Identifier {
+    system: String,
+    value: String,
+}
+
+/// Code without a system.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+struct CodeableConcept {
+    coding: [Coding; 1],
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+struct Coding {
+    code: String,
+}
+
+/// Reference by an identifier.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+struct Reference {
+    identifier: Identifier,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+struct Content {
+    attachment: Attachment,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Attachment {
+    content_type: String,
+    url: String,
+    /// Absent for a document whose size R4 cannot express.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    size: Option<u64>,
+    title: String,
+    creation: String,
+}
+
+impl DocumentReference {
+    /// Renders a document.
+    #[must_use]
+    pub fn new(base: &BaseUrl, record: &DocumentRecord) -> Self {
+        let identifier =
+            |system: &str, value: String| Identifier { system: system.to_owned(), value };
+        let file_id = record.file_id.map(|file| identifier(FILE_ID_SYSTEM, file.to_string()));
+        let guid = identifier(OBJECT_GUID_SYSTEM, record.obj_guid.as_str().to_owned());
+        let concept =
+            |code: &Code| CodeableConcept { coding: [Coding { code: code.as_str().to_owned() }] };
+        let subject = &record.subject;
+        let name = record.file_name.as_str();
+        Self {
+            id: record.id.to_string(),
+            identifier: file_id.into_iter().chain([guid]).collect(),
+            status: record.status.as_str(),
+            doc_status: record.doc_status.as_str(),
+            type_concept: record.type_code.as_ref().map(concept),
+            category: record.category.iter().map(concept).collect(),
+            subject: Reference {
+                identifier: identifier(subject.system(), subject.value().to_owned()),
+            },
+            date: record.indexed.to_string(),
+            description: name.to_owned(),
+            content: [Content {
+                attachment: Attachment {
+                    content_type: record.content_type.as_str().to_owned(),
+                    url: format!("{}/$content", base.document(&record.id)),
+                    size: Some(record.size).filter(|size| *size <= MAX_SIZE),
+                    title: name.to_owned(),
+                    creation: record.created.to_string(),
+                },
+            }],
+        }
+    }
+}
