@@ -7,7 +7,7 @@ use crate::parameter::PAGE;
 use crate::{BaseUrl, DocumentReference, SearchQuery, form};
 
 /// Answer to a search.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Serialize)]
 #[serde(tag = "resourceType")]
 pub struct Bundle {
     #[serde(rename = "type")]
@@ -20,13 +20,13 @@ pub struct Bundle {
     entry: Vec<Entry>,
 }
 
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Serialize)]
 struct Link {
     relation: &'static str,
     url: String,
 }
 
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
 struct Entry {
     full_url: String,
@@ -34,7 +34,7 @@ struct Entry {
     search: EntrySearch,
 }
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[derive(Serialize)]
 struct EntrySearch {
     mode: &'static str,
 }

@@ -11,6 +11,7 @@ mod capability;
 mod date;
 mod form;
 mod outcome;
+mod page;
 mod page_token;
 pub mod parameter;
 pub mod query;
@@ -22,6 +23,10 @@ pub use bundle::Bundle;
 pub use capability::CapabilityStatement;
 pub use date::DateRange;
 pub use outcome::{Issue, IssueCode, OperationOutcome};
+pub use page::{MAX_LOOKAHEAD, Page};
 pub use page_token::{InvalidPageToken, PageKey, PageTokens};
 pub use query::SearchQuery;
 pub use resource::DocumentReference;
+
+/// Media type of all resources.
+pub const MEDIA_TYPE: &str = "application/fhir+json";

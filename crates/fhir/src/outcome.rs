@@ -51,6 +51,23 @@ pub enum IssueCode {
     Transient,
 }
 
+impl IssueCode {
+    /// All codes.
+    pub const ALL: &[Self] = &[
+        Self::Structure,
+        Self::Required,
+        Self::Value,
+        Self::CodeInvalid,
+        Self::NotSupported,
+        Self::NotFound,
+        Self::Forbidden,
+        Self::Login,
+        Self::TooCostly,
+        Self::Throttled,
+        Self::Transient,
+    ];
+}
+
 impl OperationOutcome {
     /// Creates an outcome with one error that concerns no parameter.
     #[must_use]
@@ -63,6 +80,12 @@ impl OperationOutcome {
                 expression: Vec::new(),
             }],
         }
+    }
+
+    /// Creates an outcome with one error that concerns a parameter.
+    #[must_use]
+    pub fn of_parameter(name: &str, code: IssueCode, diagnostics: impl Into<String>) -> Self {
+        Self { issue: vec![Issue::of(name, code, diagnostics)] }
     }
 
     /// Creates the outcome for a resource that does not exist, or that the caller may not see.

@@ -4,29 +4,32 @@ use std::fmt;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use chacha20poly1305::aead::{Aead as _, Payload};
+use chacha20poly1305::{XChaCha20Poly1305, XNonce};
 use docferry_domain::document::Position;
 use hmac::{Hmac, KeyInit as _, Mac as _};
 use sha2::{Digest as _, Sha256};
 
 use crate::SearchQuery;
+use crate::outcome::{IssueCode, OperationOutcome};
+use crate::parameter::PAGE;
 
-/// Length of the authentication code, in bytes.
-const CODE_BYTES: usize = 16;
-
+/// Length of a key, in bytes.
+const KEY_BYTES: usize = 32;
 /// Length of the block to which HMAC-SHA256 pads its key, in bytes.
 const BLOCK_BYTES: usize = 64;
+/// Length of a nonce of XChaCha20, in bytes.
+const NONCE_BYTES: usize = 24;
 
-/// Key by which page tokens are authenticated. `Debug` hides it.
+/// Key by which page tokens are sealed. `Debug` hides it.
 #[derive(Clone)]
-pub struct PageKey([u8; BLOCK_BYTES]);
+pub struct PageKey([u8; KEY_BYTES]);
 
 impl PageKey {
     /// Derives the key from a secret of any length.
     #[must_use]
     pub fn from_secret(secret: &[u8]) -> Self {
-        let mut block = [0; BLOCK_BYTES];
-        block.iter_mut().zip(Sha256::digest(secret)).for_each(|(to, from)| *to = from);
-        Self(block)
+        Self(digest(&[b"docferry page key", secret]))
     }
 }
 
@@ -38,11 +41,15 @@ impl fmt::Debug for PageKey {
 
 /// Writer and reader of the tokens of one search.
 ///
-/// A token contains the position of the last document of its page, authenticated together with the
-/// caller and the parameters of the search. So it is valid for the caller and the search that it
-/// was written for, and its position lies within the range of that search.
-#[derive(Debug, Clone)]
-pub struct PageTokens(Hmac<Sha256>);
+/// A token is the position after which its page begins, sealed for the caller and the parameters
+/// of the search. So its position lies within the range of that search. It is encrypted, because a
+/// page may end at a document that the caller may not see.
+pub struct PageTokens {
+    key: [u8; KEY_BYTES],
+    cipher: XChaCha20Poly1305,
+    /// Hash of the caller and of the parameters.
+    binding: [u8; KEY_BYTES],
+}
 
 /// The text is not a page token of this search.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
@@ -53,27 +60,24 @@ impl PageTokens {
     /// Returns the tokens of a caller's search.
     #[must_use]
     pub fn new(key: &PageKey, caller: &str, query: &SearchQuery) -> Self {
-        let mut code = Hmac::<Sha256>::new(&key.0.into());
         let mut parameters: Vec<_> = query.understood().collect();
         parameters.sort_unstable();
-        let parts = parameters.iter().flat_map(|(name, value)| [*name, *value]);
-        for part in [caller].into_iter().chain(parts) {
-            code.update(&part.len().to_be_bytes());
-            code.update(part.as_bytes());
-        }
-        // Ends the list of parts, so that no part can be taken for a position.
-        code.update(&usize::MAX.to_be_bytes());
-        Self(code)
+        let parameters =
+            parameters.iter().flat_map(|(name, value)| [name.as_bytes(), value.as_bytes()]);
+        let parts: Vec<_> = [caller.as_bytes()].into_iter().chain(parameters).collect();
+        let cipher = XChaCha20Poly1305::new(&digest(&[b"seal", &key.0]).into());
+        Self { key: digest(&[b"nonce", &key.0]), cipher, binding: digest(&parts) }
     }
 
     /// Returns the token of the page that follows a position.
     #[must_use]
     pub fn write(&self, last: &Position) -> String {
         let position = last.sort_key();
-        let code = self.0.clone().chain_update(position.as_bytes()).finalize().into_bytes();
-        let mut token: Vec<u8> = code.into_iter().take(CODE_BYTES).collect();
-        token.extend(position.as_bytes());
-        URL_SAFE_NO_PAD.encode(token)
+        let nonce = self.nonce(&position);
+        let payload = Payload { msg: position.as_bytes(), aad: &self.binding };
+        // Sealing fails only for messages above 256 GiB.
+        let sealed = self.cipher.encrypt(&XNonce::from(nonce), payload).unwrap_or_default();
+        URL_SAFE_NO_PAD.encode([nonce.as_slice(), &sealed].concat())
     }
 
     /// Returns the position that a token names.
@@ -82,10 +86,38 @@ impl PageTokens {
     /// [`InvalidPageToken`] if the token was not written for this caller and search.
     pub fn read(&self, text: &str) -> Result<Position, InvalidPageToken> {
         let token = URL_SAFE_NO_PAD.decode(text).map_err(|_| InvalidPageToken)?;
-        let (code, position) = token.split_at_checked(CODE_BYTES).ok_or(InvalidPageToken)?;
-        let expected = self.0.clone().chain_update(position);
-        expected.verify_truncated_left(code).map_err(|_| InvalidPageToken)?;
-        let position = std::str::from_utf8(position).ok().and_then(Position::from_sort_key);
-        position.ok_or(InvalidPageToken)
+        let (nonce, sealed) = token.split_first_chunk::<NONCE_BYTES>().ok_or(InvalidPageToken)?;
+        let payload = Payload { msg: sealed, aad: &self.binding };
+        let position = self.cipher.decrypt(&XNonce::from(*nonce), payload);
+        let position = position.ok().and_then(|position| String::from_utf8(position).ok());
+        position.and_then(|position| Position::from_sort_key(&position)).ok_or(InvalidPageToken)
     }
+
+    /// Derives the nonce from the message, so that no randomness is needed: two messages have the
+    /// same nonce only if they are equal.
+    fn nonce(&self, position: &str) -> [u8; NONCE_BYTES] {
+        let mut block = [0; BLOCK_BYTES];
+        block.iter_mut().zip(self.key).for_each(|(to, from)| *to = from);
+        let code = Hmac::<Sha256>::new(&block.into());
+        let code = code.chain_update(self.binding).chain_update(position).finalize().into_bytes();
+        let mut nonce = [0; NONCE_BYTES];
+        nonce.iter_mut().zip(code).for_each(|(to, from)| *to = from);
+        nonce
+    }
+}
+
+impl From<InvalidPageToken> for OperationOutcome {
+    fn from(error: InvalidPageToken) -> Self {
+        Self::of_parameter(PAGE, IssueCode::Value, error.to_string())
+    }
+}
+
+/// Hashes parts with their lengths, so that no two lists of parts have the same input.
+fn digest(parts: &[&[u8]]) -> [u8; KEY_BYTES] {
+    let mut hasher = Sha256::new();
+    for part in parts {
+        hasher.update((part.len() as u64).to_be_bytes());
+        hasher.update(part);
+    }
+    hasher.finalize().into()
 }

@@ -11,7 +11,7 @@ use crate::query::{FILE_ID_SYSTEM, OBJECT_GUID_SYSTEM};
 const MAX_SIZE: u64 = (1 << 31) - 1;
 
 /// `DocumentReference` of one document.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Serialize)]
 #[serde(tag = "resourceType", rename_all = "camelCase")]
 pub struct DocumentReference {
     id: String,
@@ -29,35 +29,35 @@ pub struct DocumentReference {
 }
 
 /// Identifier with its system.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Serialize)]
 struct Identifier {
     system: String,
     value: String,
 }
 
 /// Code without a system.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Serialize)]
 struct CodeableConcept {
     coding: [Coding; 1],
 }
 
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Serialize)]
 struct Coding {
     code: String,
 }
 
 /// Reference by an identifier.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Serialize)]
 struct Reference {
     identifier: Identifier,
 }
 
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Serialize)]
 struct Content {
     attachment: Attachment,
 }
 
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
 struct Attachment {
     content_type: String,

@@ -3,6 +3,8 @@
 mod filter;
 mod parse;
 
+use std::fmt;
+
 use docferry_domain::document::{DocStatus, DocumentRecord, Position, Subject};
 
 pub use self::filter::{Codes, DocumentKey, FILE_ID_SYSTEM, Filter, OBJECT_GUID_SYSTEM};
@@ -33,8 +35,8 @@ pub enum Summary {
 /// A validated search.
 ///
 /// [`SearchQuery::matches`] is its meaning. The other functions let a store read fewer documents;
-/// they never exclude one that matches.
-#[derive(Debug, Clone, PartialEq, Eq)]
+/// they never exclude one that matches. `Debug` shows the names of the parameters only.
+#[derive(Clone, PartialEq, Eq)]
 pub struct SearchQuery {
     subject: Option<Subject>,
     filters: Vec<Filter>,
@@ -139,5 +141,13 @@ impl SearchQuery {
     /// them.
     pub fn understood(&self) -> impl Iterator<Item = (&str, &str)> {
         self.understood.iter().map(|(name, value)| (*name, value.as_str()))
+    }
+}
+
+impl fmt::Debug for SearchQuery {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let names = self.understood.iter().map(|(name, _)| name);
+        f.write_str("SearchQuery")?;
+        f.debug_list().entries(names).finish()
     }
 }

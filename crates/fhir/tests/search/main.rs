@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used, reason = "tests")]
 
 mod matching;
+mod paging;
 mod parsing;
 mod rendering;
 mod support;

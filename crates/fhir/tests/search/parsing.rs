@@ -128,6 +128,12 @@ fn identifier_without_a_system_may_be_number_or_guid() {
     assert!(parse(&format!("_id={many}")).is_err());
 }
 
+#[test]
+fn debug_output_shows_no_value() {
+    let debug = format!("{:?}", search("type=SECRET&_id=SECRET"));
+    assert_eq!(debug, r#"SearchQuery["subject.identifier", "type", "_id"]"#);
+}
+
 proptest! {
     #[test]
     fn understood_parameters_give_the_same_search(parameters in any_parameters()) {

@@ -1,11 +1,13 @@
 //! Page tokens.
 
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use docferry_domain::document::Position;
-use docferry_fhir::{InvalidPageToken, PageKey, PageTokens};
+use docferry_fhir::{InvalidPageToken, OperationOutcome, PageKey, PageTokens};
 use proptest::prelude::*;
 use serde_json::json;
 
-use crate::support::{parse, record, search};
+use crate::support::{errors_of, parse, record, search};
 
 fn position() -> Position {
     record(json!({})).position()
@@ -37,13 +39,28 @@ fn token_is_valid_only_for_its_key_caller_and_search() {
 }
 
 #[test]
+fn token_does_not_show_its_position() {
+    let tokens = PageTokens::new(&PageKey::from_secret(b"secret"), "ada", &search(""));
+    let bytes = URL_SAFE_NO_PAD.decode(tokens.write(&position())).unwrap();
+    let text = String::from_utf8_lossy(&bytes);
+    assert!(!text.contains("doc-1") && !text.contains("2026"), "{text}");
+    assert_eq!(tokens.write(&position()), tokens.write(&position()));
+}
+
+#[test]
+fn refused_token_is_named_as_a_parameter() {
+    let outcome = OperationOutcome::from(InvalidPageToken);
+    assert_eq!(errors_of(&outcome), [("value".to_owned(), "_page".to_owned())]);
+}
+
+#[test]
 fn key_is_hidden_from_debug_output() {
     assert_eq!(format!("{:?}", PageKey::from_secret(b"secret")), "PageKey(…)");
 }
 
 proptest! {
     #[test]
-    fn changed_token_is_refused(place in 0..54_usize, to in "[A-Za-z0-9_=!-]") {
+    fn changed_token_is_refused(place in 0..90_usize, to in "[A-Za-z0-9_=!-]") {
         let tokens = PageTokens::new(&PageKey::from_secret(b"secret"), "ada", &search(""));
         let token = tokens.write(&position());
         let mut changed = token.clone();
