@@ -16,10 +16,11 @@ const FORBIDDEN_FOR_CORE: [&str; 6] = ["aws-", "axum", "hyper", "lambda_", "reqw
 
 /// Packages of the workspace on which each of these libraries may depend directly. Packages that
 /// are not in this list, such as functions and simulators, have different rules or no rule.
-const ALLOWED_DEPENDENCIES: [(&str, &[&str]); 11] = [
+const ALLOWED_DEPENDENCIES: [(&str, &[&str]); 12] = [
     ("docferry-domain", &[]),
     ("docferry-app", &["docferry-domain"]),
     ("docferry-contract", &["docferry-domain"]),
+    ("docferry-fhir", &["docferry-domain"]),
     ("docferry-http", &["docferry-app", "docferry-contract", "docferry-domain"]),
     // This crate connects the adapters for the functions. It is the only library that may depend on
     // all of them.

@@ -4,7 +4,7 @@ use docferry_domain::document::{SubjectError, SubjectPatterns};
 use docferry_domain::ids::FileId;
 
 use super::filter::{Codes, DocumentKey, FILE_ID_SYSTEM, Filter, OBJECT_GUID_SYSTEM};
-use super::{Order, SearchQuery, Summary};
+use super::search::{Order, SearchQuery, Summary};
 use crate::outcome::{Issue, IssueCode, OperationOutcome};
 use crate::parameter::{Kind, Lookup, PAGE, PARAMETERS, TokenField, look_up};
 use crate::value::{self, MAX_ALTERNATIVES};
