@@ -18,7 +18,7 @@ pub enum Order {
     OldestFirst,
 }
 
-/// What a search returns.
+/// Content of the response to a search.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum Summary {
     /// Pages of documents.

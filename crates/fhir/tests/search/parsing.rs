@@ -142,8 +142,8 @@ proptest! {
             let encode = |text: &str| text.bytes().map(|b| format!("%{b:02X}")).collect::<String>();
             format!("{name}={}", encode(value))
         });
-        let again = parse(&pairs.collect::<Vec<_>>().join("&")).unwrap();
-        prop_assert_eq!(again, query);
+        let reparsed = parse(&pairs.collect::<Vec<_>>().join("&")).unwrap();
+        prop_assert_eq!(reparsed, query);
     }
 
     #[test]
