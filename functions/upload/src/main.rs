@@ -26,8 +26,7 @@ async fn main() -> Result<(), Error> {
     let drive = docferry_lambda::graph(&mut reader, &aws);
     let sealer = docferry_lambda::sealer(&mut reader, &aws);
     let exchange = docferry_lambda::exchange(&mut reader, &aws);
-    // Lambda enforces these two settings. The function reads them only so that `Reader::finish_with` can check that
-    // the other settings are consistent with them.
+    // Lambda enforces these two settings. `Reader::finish_with` compares other settings with them.
     reader.number("UPLOAD_TIMEOUT_SECONDS", 300_u64);
     reader.number("UPLOAD_MEMORY_MEGABYTES", 512_u64);
     let settings = UploadSettings {

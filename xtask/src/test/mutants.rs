@@ -53,7 +53,7 @@ pub(crate) fn run(paths: &Paths, filter: Option<&str>) -> Result<Counts> {
         let verdict = test_mutant(&scratch, &compiler, &durations, mutant)?;
         println!("{}: {verdict} ({} s)", mutant.name, seconds(start));
         if verdict != Verdict::Caught {
-            println!("  what is wrong: {}\n  breaks: {}", mutant.mistake, mutant.breaks);
+            println!("  mistake: {}\n  breaks: {}", mutant.mistake, mutant.breaks);
         }
         results.push((mutant, verdict, start.elapsed()));
     }

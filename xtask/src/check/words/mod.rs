@@ -91,9 +91,9 @@ mod tests {
     const RETIRED: &str = "
         Turn | name | slot
         bundle | part | batch | crates/a
-        nobody | prose part | no caller
+        gadget | prose part | device
         what | test | the thing
-        What | opening | the thing
+        Former | opening | earlier
         end | fn | end_run";
 
     fn violations_of(file: &str, text: &str, allowed: &str) -> Vec<String> {
@@ -124,13 +124,13 @@ mod tests {
 
     #[test]
     fn comments_and_log_messages_are_read_but_other_strings_are_not() {
-        let text = "/// What it is.\n// The ends; Nobody waits.\nfn f() {\n tracing::info!(id = 1, \"nobody waits\");\n g(\"nobody\"); }";
+        let text = "/// Former name.\n// The Gadget stops.\nfn f() {\n tracing::info!(id = 1, \"gadget stopped\");\n g(\"gadget\"); }";
         assert_eq!(
             violations_of("x.rs", text, ""),
             [
-                "x.rs:1: `What`: use the thing",
-                "x.rs:2: `nobody`: use no caller",
-                "x.rs:4: `nobody`: use no caller",
+                "x.rs:1: `Former`: use earlier",
+                "x.rs:2: `gadget`: use device",
+                "x.rs:4: `gadget`: use device",
             ]
         );
     }

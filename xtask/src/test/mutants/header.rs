@@ -4,7 +4,7 @@
 //! it:
 //!
 //! ```text
-//! What is wrong: one sentence. A line that begins with a space
+//! Mistake: one sentence. A line that begins with a space
 //!   continues the line before it.
 //! Breaks: the guarantee, as docs/SEMANTICS.md calls it.
 //! Caught by: crates/app/tests/sweep.rs::a_test_that_must_fail
@@ -26,7 +26,7 @@ pub(super) struct Mutant {
     pub(super) name: String,
     /// Path of the patch file.
     pub(super) patch: PathBuf,
-    /// Description of the mistake, from `What is wrong`.
+    /// Description of the mistake, from `Mistake`.
     pub(super) mistake: String,
     /// Guarantee in docs/SEMANTICS.md that the mistake breaks.
     pub(super) breaks: String,
@@ -54,7 +54,7 @@ impl Mutant {
         let (mut mistake, mut breaks, mut caught_by) = (None, None, Vec::new());
         for line in header_lines(text) {
             match line.split_once(": ") {
-                Some(("What is wrong", value)) => mistake = Some(value.to_owned()),
+                Some(("Mistake", value)) => mistake = Some(value.to_owned()),
                 Some(("Breaks", value)) => breaks = Some(value.to_owned()),
                 Some(("Caught by", value)) => caught_by.push(TestName::parse(value)?),
                 _ => bail!("the header has an invalid line: {line}"),
@@ -71,7 +71,7 @@ impl Mutant {
         Ok(Self {
             name: name.to_owned(),
             patch: patch.to_owned(),
-            mistake: mistake.context("the header does not say what is wrong (What is wrong: …)")?,
+            mistake: mistake.context("the header does not describe the mistake (Mistake: …)")?,
             breaks: breaks.context("the header names no guarantee (Breaks: …)")?,
             caught_by,
             files,
@@ -142,7 +142,7 @@ mod tests {
     use super::*;
 
     /// A mutant with a complete header. `F5` stands for a guarantee in docs/SEMANTICS.md.
-    const COMPLETE: &str = "What is wrong: an old object\n  counts as new.\nBreaks: F5.\n\
+    const COMPLETE: &str = "Mistake: an old object\n  counts as new.\nBreaks: F5.\n\
         Caught by: crates/app/tests/transfer.rs::first\nCaught by: crates/domain/src/transfer/arrival.rs::second\n\
         \n--- a/crates/domain/src/transfer/arrival.rs\n+++ b/crates/domain/src/transfer/arrival.rs\n@@ -1 +1 @@\n-a\n+b\n";
 
@@ -175,7 +175,7 @@ mod tests {
     #[test]
     fn incomplete_mutant_header_is_an_error() {
         for (removed, message) in [
-            ("What is wrong: an old object\n  counts as new.\n", "what is wrong"),
+            ("Mistake: an old object\n  counts as new.\n", "mistake"),
             ("Breaks: F5.\n", "guarantee"),
             ("+++ b/crates/domain/src/transfer/arrival.rs\n", "no file"),
         ] {

@@ -170,7 +170,7 @@ mod tests {
         let root = folder.join("from");
         fs::write(root.join("src/a"), "one\ntwo\nthree\n").unwrap();
         let patch = folder.join("x.patch");
-        let header = "What is wrong: x\nBreaks: y\nCaught by: a/src/b.rs::c\n";
+        let header = "Mistake: x\nBreaks: y\nCaught by: a/src/b.rs::c\n";
         let mutant_replacing = |old_line: &str| {
             let hunk = format!("@@ -1,3 +1,3 @@\n one\n-{old_line}\n+2\n three\n");
             fs::write(&patch, format!("{header}\n--- a/src/a\n+++ b/src/a\n{hunk}")).unwrap();
