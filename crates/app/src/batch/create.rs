@@ -7,7 +7,7 @@ use docferry_domain::job::{Batch, IdempotencyRecord, MAX_DOCUMENTS, OnItemError}
 use docferry_domain::person::Person;
 use docferry_domain::phase::Phase;
 use docferry_domain::slots::{Priority, SlotState};
-use docferry_domain::transfer::{NewTransfer, SCHEMA_VERSION, Target, Transfer};
+use docferry_domain::transfer::{NewTransfer, Target, Transfer};
 use jiff::{SignedDuration, Timestamp};
 
 use crate::batch::advance::advance_batch;
@@ -69,25 +69,17 @@ pub async fn initiate_batch<P: SlotAdapters<Store: Store>>(
     let document_count =
         u16::try_from(new.documents.len()).ok().filter(|count| (1..=MAX_DOCUMENTS).contains(count));
     let batch = Batch {
-        schema_version: SCHEMA_VERSION,
-        batch_id,
-        owner: new.owner.clone(),
         on_behalf_of: new.on_behalf_of.clone(),
-        documents: document_count.ok_or(FailureCode::Internal)?,
-        on_item_error: new.on_item_error,
-        created_at: now,
         retain_until: new.retain_until,
         callback: new.callback.clone(),
         trace: trace.clone(),
-        deadline: None,
-        phase: Phase::Accepted,
-        retries: 0,
-        resuming: false,
-        documents_stopped: false,
-        cancel_requested: false,
-        ended_at: None,
-        failure: None,
-        failed_documents: 0,
+        ..Batch::new(
+            batch_id,
+            new.owner.clone(),
+            document_count.ok_or(FailureCode::Internal)?,
+            new.on_item_error,
+            now,
+        )
     };
     let id = &batch.batch_id;
     let deadline = saturating_add(now, settings.transfer_deadline);

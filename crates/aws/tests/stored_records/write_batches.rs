@@ -12,9 +12,8 @@ use docferry_domain::failure::FailureCode;
 use docferry_domain::ids::TransferId;
 use docferry_domain::job::{Batch, OnItemError};
 use docferry_domain::person::Person;
-use docferry_domain::phase::Phase;
 use docferry_domain::slots::SlotState;
-use docferry_domain::transfer::{Outcome, SCHEMA_VERSION, Transfer};
+use docferry_domain::transfer::{Outcome, Transfer};
 use docferry_testkit::builders::callback;
 
 use crate::keys;
@@ -166,24 +165,10 @@ impl Writer {
 /// Returns a new batch, as a request of its owner creates it.
 fn new_batch(id: &TransferId) -> Batch {
     Batch {
-        schema_version: SCHEMA_VERSION,
-        batch_id: id.clone(),
-        owner: OWNER.into(),
         on_behalf_of: Some(Person::new(PERSON)),
-        documents: DOCUMENTS,
-        on_item_error: OnItemError::Skip,
-        created_at: START,
         retain_until: Some(RETENTION_END),
         callback: Some(callback()),
         trace: download_transfer(id.clone()).trace,
-        deadline: None,
-        phase: Phase::Accepted,
-        retries: NO_RETRIES,
-        resuming: false,
-        documents_stopped: false,
-        cancel_requested: false,
-        ended_at: None,
-        failure: None,
-        failed_documents: 0,
+        ..Batch::new(id.clone(), OWNER.into(), DOCUMENTS, OnItemError::Skip, START)
     }
 }

@@ -14,6 +14,7 @@ use crate::job::BatchCounts;
 use crate::person::Person;
 use crate::phase::Phase;
 use crate::trace::TraceParent;
+use crate::transfer::SCHEMA_VERSION;
 use crate::transfer::{Failure, Outcome};
 
 /// Maximum number of documents in one batch.
@@ -96,6 +97,39 @@ pub struct Batch {
 }
 
 impl Batch {
+    /// Returns the record of a new batch, before its documents are recorded: without a person it
+    /// acts for, retention, callback and trace.
+    #[must_use]
+    pub fn new(
+        batch_id: TransferId,
+        owner: String,
+        documents: u16,
+        on_item_error: OnItemError,
+        created_at: Timestamp,
+    ) -> Self {
+        Self {
+            schema_version: SCHEMA_VERSION,
+            batch_id,
+            owner,
+            on_behalf_of: None,
+            documents,
+            on_item_error,
+            created_at,
+            retain_until: None,
+            callback: None,
+            trace: None,
+            deadline: None,
+            phase: Phase::Accepted,
+            retries: 0,
+            resuming: false,
+            documents_stopped: false,
+            cancel_requested: false,
+            ended_at: None,
+            failure: None,
+            failed_documents: 0,
+        }
+    }
+
     /// Returns whether the batch was abandoned: it failed before it was committed, which
     /// means before the records of all its documents were written.
     #[must_use]
@@ -165,25 +199,14 @@ mod tests {
     /// Returns a running batch of three documents.
     fn batch(on_item_error: OnItemError) -> Batch {
         Batch {
-            schema_version: crate::transfer::SCHEMA_VERSION,
-            batch_id: TransferId::from_u128(1),
-            owner: "scv".into(),
-            on_behalf_of: None,
-            documents: 3,
-            on_item_error,
-            created_at: Timestamp::UNIX_EPOCH,
-            retain_until: None,
-            callback: None,
-            trace: None,
-            deadline: None,
             phase: Phase::Uploading,
-            retries: 0,
-            resuming: false,
-            documents_stopped: false,
-            cancel_requested: false,
-            ended_at: None,
-            failure: None,
-            failed_documents: 0,
+            ..Batch::new(
+                TransferId::from_u128(1),
+                "scv".into(),
+                3,
+                on_item_error,
+                Timestamp::UNIX_EPOCH,
+            )
         }
     }
 

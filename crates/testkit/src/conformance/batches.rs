@@ -1,13 +1,14 @@
 //! Conformance checks of every [`BatchStore`]. A batch is a job with several documents, each of
 //! which is a transfer.
 
+use super::support;
 use docferry_app::ports::{BatchStore, FIRST_CHECK_DELAY, Store, WorkItem};
 use docferry_domain::failure::FailureCode;
 use docferry_domain::ids::TransferId;
-use docferry_domain::job::{Batch, BatchCounts, OnItemError};
+use docferry_domain::job::{Batch, BatchCounts};
 use docferry_domain::phase::Phase;
 use docferry_domain::slots::SlotState;
-use docferry_domain::transfer::{Outcome, SCHEMA_VERSION, Transfer};
+use docferry_domain::transfer::{Outcome, Transfer};
 use jiff::SignedDuration;
 
 use crate::builders::{epoch, new_transfer, transfer};
@@ -24,27 +25,7 @@ pub async fn batch_store(store: &impl Store) {
 
 /// Creates a batch and its documents. The second creation of the batch changes nothing.
 async fn created(store: &impl Store, documents: u16) -> (Batch, Vec<Transfer>) {
-    let batch = Batch {
-        schema_version: SCHEMA_VERSION,
-        batch_id: transfer().transfer_id,
-        owner: "scv".into(),
-        on_behalf_of: None,
-        documents,
-        on_item_error: OnItemError::Skip,
-        created_at: epoch(),
-        retain_until: None,
-        callback: None,
-        trace: None,
-        deadline: None,
-        phase: Phase::Accepted,
-        retries: 0,
-        resuming: false,
-        documents_stopped: false,
-        cancel_requested: false,
-        ended_at: None,
-        failure: None,
-        failed_documents: 0,
-    };
+    let batch = Batch { retain_until: None, ..support::batch(documents) };
     store.create_batch(&batch).await.unwrap();
     store.create_batch(&batch).await.unwrap();
     let deadline = epoch() + SignedDuration::from_hours(4);

@@ -1,12 +1,13 @@
 //! Conformance checks of every [`NotificationOutbox`], which stores webhook notifications until
 //! they are queued.
 
+use super::support;
 use docferry_app::ports::{BatchStore, NotificationOutbox, OUTBOX_RESEND_DELAY, Store};
 use docferry_domain::failure::FailureCode;
 use docferry_domain::ids::TransferId;
 use docferry_domain::job::{Batch, BatchCounts, OnItemError, WebhookNotification};
 use docferry_domain::phase::Phase;
-use docferry_domain::transfer::{Outcome, SCHEMA_VERSION, Transfer};
+use docferry_domain::transfer::{Outcome, Transfer};
 use jiff::{SignedDuration, Timestamp};
 
 use crate::builders::{callback, epoch, new_transfer, transfer};
@@ -62,27 +63,7 @@ async fn transfer_without_callback_has_no_notification(store: &impl Store) {
 }
 
 fn batch() -> Batch {
-    Batch {
-        schema_version: SCHEMA_VERSION,
-        batch_id: transfer().transfer_id,
-        owner: "scv".into(),
-        on_behalf_of: None,
-        documents: 1,
-        on_item_error: OnItemError::Fail,
-        created_at: epoch(),
-        retain_until: Some(epoch() + SignedDuration::from_hours(24)),
-        callback: Some(callback()),
-        trace: None,
-        deadline: None,
-        phase: Phase::Accepted,
-        retries: 0,
-        resuming: false,
-        documents_stopped: false,
-        cancel_requested: false,
-        ended_at: None,
-        failure: None,
-        failed_documents: 0,
-    }
+    Batch { on_item_error: OnItemError::Fail, callback: Some(callback()), ..support::batch(1) }
 }
 
 async fn batch_stores_one_notification_per_run(store: &impl Store) {

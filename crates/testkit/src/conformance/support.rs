@@ -4,8 +4,7 @@ use docferry_app::ports::{Store, WorkItem};
 use docferry_domain::document::Artifact;
 use docferry_domain::ids::TransferId;
 use docferry_domain::job::{Batch, OnItemError};
-use docferry_domain::phase::Phase;
-use docferry_domain::transfer::{Delivery, Outcome, SCHEMA_VERSION, Transfer};
+use docferry_domain::transfer::{Delivery, Outcome, Transfer};
 use jiff::{SignedDuration, Timestamp};
 
 use crate::builders::{arrived, epoch, pushed, record_push, transfer};
@@ -61,24 +60,7 @@ pub(super) fn hours(count: i64) -> Timestamp {
 /// Returns a new batch with a random id and this number of documents.
 pub(super) fn batch(documents: u16) -> Batch {
     Batch {
-        schema_version: SCHEMA_VERSION,
-        batch_id: transfer().transfer_id,
-        owner: "scv".into(),
-        on_behalf_of: None,
-        documents,
-        on_item_error: OnItemError::Skip,
-        created_at: epoch(),
         retain_until: Some(hours(24)),
-        callback: None,
-        trace: None,
-        deadline: None,
-        phase: Phase::Accepted,
-        retries: 0,
-        resuming: false,
-        documents_stopped: false,
-        cancel_requested: false,
-        ended_at: None,
-        failure: None,
-        failed_documents: 0,
+        ..Batch::new(transfer().transfer_id, "scv".into(), documents, OnItemError::Skip, epoch())
     }
 }
