@@ -8,6 +8,7 @@ use common::{
     FAULT_MODES, GUID, MB, OWNER, assert_invariants, bytes, effect_count, effect_index,
     kill_execution, record, start, start_for, world_with,
 };
+use docferry_app::TaskInput;
 use docferry_app::ports::{RecoveryStore as _, TransferStore as _};
 use docferry_app::source::push::{PushPorts, push};
 use docferry_domain::failure::FailureCode;
@@ -66,9 +67,7 @@ async fn transfer_fails_after_repeated_execution_deaths() {
     let world = world_with(MB);
     let task = start(&world).await;
     for execution_number in 1..=3 {
-        let name = format!("{}-{execution_number}", task.transfer_id);
-        world.state().running.remove(&name);
-        world.state().closed.insert(name);
+        kill_execution(&world, &TaskInput { execution_number, ..task.clone() });
     }
 
     Runner::new(&world).recover(8).await;

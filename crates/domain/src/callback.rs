@@ -275,10 +275,10 @@ mod tests {
 
     #[test]
     fn callback_url_of_more_than_2048_characters_is_refused() {
-        let too_long = format!("https://hooks.example.org/{}", "x".repeat(CallbackUrl::MAX_LEN));
+        let too_long = format!("https://hooks.example.org/{}", "x".repeat(2048));
         assert!(refusal_of(&too_long).contains("2048"));
 
-        let longest = &too_long[..CallbackUrl::MAX_LEN];
+        let longest = &too_long[..2048];
         assert!(CallbackUrl::parse(longest, CallbackRule::Public).is_ok());
     }
 

@@ -70,7 +70,7 @@ as_effects! {
     withdraw_announcement(id: &TransferId) -> (), StoreError, StoreError::Unavailable;
     pushes_in_flight() -> Vec<OutstandingPush>, StoreError, StoreError::Unavailable;
     record_push(id: &TransferId, execution_number: u32, push: &OutstandingPush, source: &PushedSource) -> PushRecord, WriteError, lost_write;
-    record_owed_key(id: &TransferId, execution_number: u32, owed: &LateArrivalKey) -> (), WriteError, lost_write;
+    record_late_arrival_key(id: &TransferId, execution_number: u32, owed: &LateArrivalKey) -> (), WriteError, lost_write;
 }
 
 as_effects! {
@@ -137,8 +137,8 @@ as_effects! {
 
 as_effects! {
     NotificationOutbox:
-    notification(job: &TransferId, execution_number: u32) -> Option<WebhookNotification>, StoreError, StoreError::Unavailable;
-    remove_queued_notification(job: &TransferId, execution_number: u32) -> (), StoreError, StoreError::Unavailable;
+    notification(job: &TransferId, end_number: u32) -> Option<WebhookNotification>, StoreError, StoreError::Unavailable;
+    remove_queued_notification(job: &TransferId, end_number: u32) -> (), StoreError, StoreError::Unavailable;
     unsent_notifications(now: Timestamp, limit: usize) -> Vec<(TransferId, u32)>, StoreError, StoreError::Unavailable;
 }
 

@@ -83,7 +83,8 @@ impl Round {
         }
     }
 
-    /// Executes the plan until all transfers have ended or [`crate::sweep::RECOVERY_TIMEOUT`] has passed.
+    /// Executes the plan until all transfers have ended or [`crate::sweep::RECOVERY_TIMEOUT`] has passed since
+    /// the end of the faults.
     /// Returns the ids of the transfers that have not ended.
     pub(crate) async fn run(self: &Arc<Self>) -> Vec<String> {
         let ((), (), (), (), (), unfinished) = tokio::join!(

@@ -15,7 +15,7 @@ pub(crate) const RECOVERY_TIMEOUT: Duration = Duration::from_secs(180);
 
 impl Round {
     /// Invokes the sweeper about every two seconds until all transfers have ended or
-    /// [`RECOVERY_TIMEOUT`] has passed. Returns the ids of the transfers that have not ended.
+    /// [`RECOVERY_TIMEOUT`] has passed since the end of the faults. Returns the ids of the transfers that have not ended.
     ///
     /// In production a schedule invokes the sweeper every minute, and a transfer is due after
     /// 90 s. More frequent sweeps shorten the test and find transfers in more states.

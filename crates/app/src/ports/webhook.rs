@@ -12,19 +12,20 @@ use super::{QueueError, StoreError};
 /// Outbox of webhook notifications that were not put into the queue yet. The transaction that ends
 /// a job adds a notification, which is separate from the outcome record.
 pub trait NotificationOutbox: Send + Sync {
-    /// Returns the notification of one end of a job (`execution_number`); `None` when it was already
-    /// queued.
+    /// Returns the notification of one end of a job; `None` when it was already queued. `end_number`
+    /// is the execution of a transfer, or the run of a batch
+    /// ([`WebhookNotification::end_number`]).
     fn notification(
         &self,
         job: &TransferId,
-        execution_number: u32,
+        end_number: u32,
     ) -> impl Future<Output = Result<Option<WebhookNotification>, StoreError>> + Send;
 
     /// Removes a notification that was queued. The call can be repeated.
     fn remove_queued_notification(
         &self,
         job: &TransferId,
-        execution_number: u32,
+        end_number: u32,
     ) -> impl Future<Output = Result<(), StoreError>> + Send;
 
     /// Returns at most `limit` notifications that are older than

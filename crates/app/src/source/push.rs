@@ -120,7 +120,7 @@ pub async fn push<P: PushAdapters>(
             // The source has pushed although its response cannot be used. The key is recorded, so
             // that the object is found and deleted later.
             if is_object_key(&owed_key.key) {
-                store.record_owed_key(id, *execution_number, &owed_key).await?;
+                store.record_late_arrival_key(id, *execution_number, &owed_key).await?;
             }
             store.withdraw_announcement(id).await?;
             return Err(error);

@@ -1,9 +1,9 @@
 //! Helpers for the tests of the use cases.
 //!
 //! A [`World`] simulates all outside systems in memory: the document source, the exchange bucket,
-//! the drive, the store and the workflow service. It records the name of each call that changes
-//! something (an *effect*), and can inject a fault at any effect. A [`Runner`] runs the steps of a
-//! transfer like the workflow does.
+//! the drive, the store and the workflow service. It records the name of each call to a
+//! port (an *effect*; `docferry_testkit` names the few exceptions), and can inject a fault at any
+//! effect. A [`Runner`] runs the steps of a transfer like the workflow does.
 #![allow(
     clippy::unwrap_used,
     clippy::panic,

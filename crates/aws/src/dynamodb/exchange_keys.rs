@@ -256,8 +256,8 @@ async fn remove_reference(
     })
 }
 
-/// Makes the transfer a user of the key, unless another document uses it or its object is being
-/// deleted.
+/// Makes the transfer a user of the key, unless its object is being deleted or another document
+/// uses it ([`is_held_by_another`]).
 pub(super) fn take_key(
     id: &TransferId,
     document: &ObjectGuid,
@@ -269,12 +269,24 @@ pub(super) fn take_key(
         .remove(&["releasingBy", "releasingUntil", "expiresAt"])
         .when("attribute_not_exists(#releasingBy) OR #releasingUntil <= :now")
         .value("now", number(now.as_millisecond()))
-        // Version 0.1.0 recorded no document with the key. Its only user may continue to use it.
         .when(
             "attribute_not_exists(#refs) OR #guid = :guid \
              OR (attribute_not_exists(#guid) AND #refs = :own)",
         )
         .value("own", AttributeValue::Ss(vec![id.as_str().to_owned()]))
+}
+
+/// Returns whether transfers of another document use the key. This is the condition of
+/// [`take_key`] on the users, for an item that was read.
+///
+/// Version 0.1.0 recorded no document with a key. The only user of such a key may continue to use
+/// it. With several users, the key stays closed until the others have left it.
+pub(super) fn is_held_by_another(item: &Item, id: &TransferId, document: &ObjectGuid) -> bool {
+    let Some(users) = item.get("refs").and_then(|users| users.as_ss().ok()) else { return false };
+    match item.get("guid").and_then(|guid| guid.as_s().ok()) {
+        Some(guid) => guid != document.as_str(),
+        None => users.iter().any(|user| user != id.as_str()),
+    }
 }
 
 /// Treats a failed condition as success; other failures stay errors.

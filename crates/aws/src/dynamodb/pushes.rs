@@ -23,7 +23,9 @@ use jiff::{SignedDuration, Timestamp};
 
 use super::DynamoTransferStore;
 use super::conditional_update::{ConditionalUpdate, number, string};
-use super::exchange_keys::{MAX_WRITE_ATTEMPTS, ignore_condition_failure, take_key};
+use super::exchange_keys::{
+    MAX_WRITE_ATTEMPTS, ignore_condition_failure, is_held_by_another, take_key,
+};
 use super::guards::{by_execution, by_execution_in, contention_error, ensure_active};
 use super::items::{
     ANNOUNCEMENTS, Item, announcement_key, attribute, corrupt, references_key, transfer_key, ttl,
@@ -120,14 +122,14 @@ impl PushStore for DynamoTransferStore {
                 }
                 (_, Some(ConditionResult::Failed(current))) => {
                     let rejection = match current {
-                        Some(item) if is_held_by_another(&item, document) => {
+                        Some(item) if is_held_by_another(&item, id, document) => {
                             PushRecord::HeldByAnother
                         }
                         _ => PushRecord::Releasing,
                     };
                     record_outstanding(table, push, &source.key).await?;
                     let (key, requested_at) = (source.key.clone(), source.requested_at);
-                    add_owed_key(
+                    add_late_arrival_key(
                         table,
                         id,
                         execution_number,
@@ -144,14 +146,14 @@ impl PushStore for DynamoTransferStore {
     }
 
     /// Records an owed key.
-    async fn record_owed_key(
+    async fn record_late_arrival_key(
         &self,
         id: &TransferId,
         execution_number: u32,
         owed: &LateArrivalKey,
     ) -> Result<(), WriteError> {
         let table = &self.table;
-        add_owed_key(table, id, execution_number, owed, false).await
+        add_late_arrival_key(table, id, execution_number, owed, false).await
     }
 }
 
@@ -214,12 +216,6 @@ fn key_change(id: &TransferId, push: &OutstandingPush, source: &PushedSource) ->
         .value("id", string(id.as_str()))
 }
 
-/// Returns whether transfers of another document use the key.
-fn is_held_by_another(item: &Item, document: &ObjectGuid) -> bool {
-    let guid = item.get("guid").and_then(|guid| guid.as_s().ok());
-    item.contains_key("refs") && guid.is_none_or(|guid| guid != document.as_str())
-}
-
 /// Adds a push to the outstanding pushes of a key.
 async fn record_outstanding(
     table: &Table,
@@ -232,7 +228,7 @@ async fn record_outstanding(
 
 /// Adds an owed key to the transfer, unless the transfer lists the key already. If `is_latest`,
 /// the key is also recorded as the key of the transfer's latest push.
-async fn add_owed_key(
+async fn add_late_arrival_key(
     table: &Table,
     id: &TransferId,
     execution_number: u32,
@@ -260,7 +256,7 @@ async fn add_owed_key(
         }
         stored_keys = Some(stored).filter(|keys| !keys.is_empty());
     }
-    Err(contention_error("record_owed_key").into())
+    Err(contention_error("record_late_arrival_key").into())
 }
 
 /// Parses the item of an announced push.

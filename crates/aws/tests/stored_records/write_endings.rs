@@ -127,7 +127,7 @@ impl Writer {
         // An owed key is an exchange key under which an object may still arrive.
         let owed_key =
             LateArrivalKey { key: "docferry/late.pdf".into(), requested_at: LATE_PUSH_REQUESTED };
-        self.store.record_owed_key(id, SECOND_EXECUTION, &owed_key).await.unwrap();
+        self.store.record_late_arrival_key(id, SECOND_EXECUTION, &owed_key).await.unwrap();
 
         self.save_transfer(onedrive::SECOND_RUN, id).await;
         let queue_entry = keys::queue_entry(Pool::Onedrive, &second_run.queue_entry());

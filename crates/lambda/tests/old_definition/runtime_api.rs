@@ -4,15 +4,18 @@
 //! ends in `next`. It then posts its result to a path that ends in `response` or `error`.
 
 use std::collections::HashMap;
-use std::io::{BufRead as _, BufReader, Read as _, Write as _};
+use std::io::{BufRead as _, BufReader, ErrorKind, Read as _, Write as _};
 use std::net::{TcpListener, TcpStream};
 use std::process::{Child, Command, Stdio};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use serde_json::Value;
 
-/// Longest time for which the API waits for the bytes of a request.
+/// Maximum time for which the API waits for a request, and for its bytes.
 const READ_TIMEOUT: Duration = Duration::from_secs(30);
+
+/// Pause between two checks for a request.
+const POLL_INTERVAL: Duration = Duration::from_millis(10);
 
 /// Deadline of every invocation, in milliseconds since 1970. It is in the year 2100.
 const DEADLINE_MS: u64 = 4_102_444_800_000;
@@ -36,16 +39,38 @@ impl StepResult {
 pub(crate) fn invoke(step: &str, payload: &Value) -> StepResult {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let address = listener.local_addr().unwrap().to_string();
-    let _process = StepProcess::start(step, &address);
+    listener.set_nonblocking(true).unwrap();
+    let mut process = StepProcess::start(step, &address);
 
     loop {
-        let (stream, _) = listener.accept().unwrap();
+        let stream = accept(&listener, &mut process);
         let (path, body) = read_request(&stream);
         let kind = path.rsplit('/').next().unwrap().to_owned();
         if kind != "next" {
             return StepResult { kind, body: serde_json::from_slice(&body).unwrap() };
         }
         send_invocation(&stream, &payload.to_string());
+    }
+}
+
+/// Waits for the next request of the step.
+///
+/// # Panics
+/// When the process ends without one, or after [`READ_TIMEOUT`].
+fn accept(listener: &TcpListener, process: &mut StepProcess) -> TcpStream {
+    let deadline = Instant::now() + READ_TIMEOUT;
+    loop {
+        match listener.accept() {
+            Ok((stream, _)) => {
+                stream.set_nonblocking(false).unwrap();
+                return stream;
+            }
+            Err(error) => assert_eq!(error.kind(), ErrorKind::WouldBlock),
+        }
+        let ended = process.0.try_wait().unwrap();
+        assert!(ended.is_none(), "the step ended without a request: {ended:?}");
+        assert!(Instant::now() < deadline, "the step sent no request");
+        std::thread::sleep(POLL_INTERVAL);
     }
 }
 
@@ -62,7 +87,6 @@ impl StepProcess {
             .env("AWS_LAMBDA_FUNCTION_VERSION", "1")
             .env("AWS_LAMBDA_FUNCTION_MEMORY_SIZE", "128")
             .stdout(Stdio::null())
-            .stderr(Stdio::null())
             .spawn()
             .unwrap();
         Self(process)

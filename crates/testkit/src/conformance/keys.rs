@@ -145,9 +145,9 @@ async fn late_arrival_key_is_recorded_once(store: &impl Store) {
     let id = pushing(store, &transfer().object_guid).await.transfer_id;
     let late_key = |key: &str| LateArrivalKey { key: key.into(), requested_at: seconds(3) };
     for key in ["a", "b", "a"] {
-        store.record_owed_key(&id, 1, &late_key(key)).await.unwrap();
+        store.record_late_arrival_key(&id, 1, &late_key(key)).await.unwrap();
     }
     assert_eq!(get(store, &id).await.late_arrival_keys, [late_key("a"), late_key("b")]);
-    let outdated = store.record_owed_key(&id, 2, &late_key("c")).await;
+    let outdated = store.record_late_arrival_key(&id, 2, &late_key("c")).await;
     assert!(matches!(outdated, Err(WriteError::Ended)), "{outdated:?}");
 }

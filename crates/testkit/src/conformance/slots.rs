@@ -10,6 +10,7 @@ use docferry_domain::slots::{Pool, Priority, QueueEntry, SlotState};
 use docferry_domain::transfer::{Outcome, Transfer};
 use jiff::SignedDuration;
 
+use super::support::{finish, get};
 use crate::builders::{arrived, epoch, pushed, record_push, transfer};
 
 /// Pool of all transfers in these checks.
@@ -36,10 +37,6 @@ async fn created(store: &impl Store, priority: Priority, second: i64) -> Transfe
     made
 }
 
-async fn get(store: &impl Store, id: &TransferId) -> Transfer {
-    store.get(id).await.unwrap().expect("the transfer has no record")
-}
-
 /// Returns the queued transfers in the order of the queue.
 async fn queue(store: &impl SlotStore) -> Vec<TransferId> {
     let waiting = store.queue(POOL, None, 100).await.unwrap();
@@ -57,11 +54,6 @@ async fn holds(store: &impl SlotStore, id: &TransferId) -> bool {
     store.slots(POOL).await.unwrap().holders.contains_key(id)
 }
 
-/// Cancels a transfer in any phase.
-async fn canceled(store: &impl Store, id: &TransferId) -> Transfer {
-    store.finish(&get(store, id).await, Outcome::Canceled, epoch()).await.unwrap()
-}
-
 async fn new_transfers_are_queued_by_their_order(store: &impl Store) {
     let normal = created(store, Priority::Normal, 10).await;
     let early = created(store, Priority::Normal, 5).await;
@@ -77,7 +69,7 @@ async fn new_transfers_are_queued_by_their_order(store: &impl Store) {
     assert_eq!(paged, ordered);
     assert_eq!(first[0], high.queue_entry());
     for id in &ordered {
-        canceled(store, id).await;
+        finish(store, id, Outcome::Canceled).await;
     }
     assert!(queue(store).await.is_empty());
 }
@@ -113,7 +105,7 @@ async fn grant_requires_the_current_version(store: &impl Store) {
         "a queued transfer is not queued twice"
     );
     for transfer in [&first, &second] {
-        canceled(store, &transfer.transfer_id).await;
+        finish(store, &transfer.transfer_id, Outcome::Canceled).await;
     }
 }
 
@@ -121,8 +113,14 @@ async fn ending_frees_the_slot_or_queue_entry(store: &impl Store) {
     let (holder, queued) =
         (created(store, Priority::Normal, 1).await, created(store, Priority::Normal, 2).await);
     assert!(granted(store, &[holder.queue_entry()]).await);
-    assert_eq!(canceled(store, &holder.transfer_id).await.slot_state, SlotState::Idle);
-    assert_eq!(canceled(store, &queued.transfer_id).await.slot_state, SlotState::Idle);
+    assert_eq!(
+        finish(store, &holder.transfer_id, Outcome::Canceled).await.slot_state,
+        SlotState::Idle
+    );
+    assert_eq!(
+        finish(store, &queued.transfer_id, Outcome::Canceled).await.slot_state,
+        SlotState::Idle
+    );
     assert!(!holds(store, &holder.transfer_id).await);
     assert!(queue(store).await.is_empty());
     let late = store.enqueue(&queued, epoch()).await;
@@ -149,14 +147,14 @@ async fn outdated_step_cannot_release_the_slot(store: &impl Store) {
     store.enqueue(&get(store, &id).await, due).await.unwrap();
     assert_eq!(queue(store).await, std::slice::from_ref(&id));
     assert_eq!(get(store, &id).await.phase, Phase::Uploading);
-    canceled(store, &id).await;
+    finish(store, &id, Outcome::Canceled).await;
 }
 
 async fn ended_transfer_is_removed_from_the_queue(store: &impl Store) {
     let (ended_transfer, queued_transfer) =
         (created(store, Priority::Normal, 1).await, created(store, Priority::Normal, 2).await);
     let stale = ended_transfer.queue_entry();
-    canceled(store, &ended_transfer.transfer_id).await;
+    finish(store, &ended_transfer.transfer_id, Outcome::Canceled).await;
 
     // The grant names a transfer that has ended since it was chosen, so the whole grant is
     // rejected.
@@ -171,7 +169,7 @@ async fn ended_transfer_is_removed_from_the_queue(store: &impl Store) {
         "the transfer that has not ended stays queued"
     );
     assert!(granted(store, &[queued_transfer.queue_entry()]).await);
-    canceled(store, &queued_transfer.transfer_id).await;
+    finish(store, &queued_transfer.transfer_id, Outcome::Canceled).await;
 }
 
 async fn only_slot_unknown_to_its_holder_is_reclaimed(store: &impl Store) {
@@ -179,6 +177,6 @@ async fn only_slot_unknown_to_its_holder_is_reclaimed(store: &impl Store) {
     assert!(granted(store, &[get(store, &id).await.queue_entry()]).await);
     assert!(!store.reclaim(POOL, &id).await.unwrap());
     assert!(holds(store, &id).await);
-    canceled(store, &id).await;
+    finish(store, &id, Outcome::Canceled).await;
     assert!(!store.reclaim(POOL, &id).await.unwrap(), "the slot is already free");
 }

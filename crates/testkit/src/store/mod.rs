@@ -1,4 +1,4 @@
-//! In-memory implementation of the store ports, in one submodule for each port.
+//! In-memory implementation of the store ports.
 //!
 //! It behaves as the DynamoDB adapter does, and both pass the suites in
 //! [`conformance`](crate::conformance).

@@ -32,18 +32,18 @@ impl NotificationOutbox for InMemoryTransferStore {
     async fn notification(
         &self,
         job: &TransferId,
-        execution_number: u32,
+        end_number: u32,
     ) -> Result<Option<WebhookNotification>, StoreError> {
-        let found = self.tables().notifications.get(&(job.clone(), execution_number)).cloned();
+        let found = self.tables().notifications.get(&(job.clone(), end_number)).cloned();
         Ok(found.map(|(notification, _)| notification))
     }
 
     async fn remove_queued_notification(
         &self,
         job: &TransferId,
-        execution_number: u32,
+        end_number: u32,
     ) -> Result<(), StoreError> {
-        self.tables().notifications.remove(&(job.clone(), execution_number));
+        self.tables().notifications.remove(&(job.clone(), end_number));
         Ok(())
     }
 

@@ -35,7 +35,7 @@ impl PushStore for InMemoryTransferStore {
         self.tables().record_push(id, execution_number, push, source)
     }
 
-    async fn record_owed_key(
+    async fn record_late_arrival_key(
         &self,
         id: &TransferId,
         execution_number: u32,

@@ -70,7 +70,7 @@ pub trait PushStore: Send + Sync {
 
     /// Records a key under which an object of this transfer may still arrive. The call can be
     /// repeated.
-    fn record_owed_key(
+    fn record_late_arrival_key(
         &self,
         id: &TransferId,
         execution_number: u32,

@@ -20,9 +20,7 @@ impl Run {
             Command::LoadDocument => DriveEvent::Loaded,
             Command::PutDocument { number } => self.put_document(request, number),
             Command::SendFragment(range) => self.send_fragment(request, range),
-            Command::Verify { answers_last_byte: is_completed_by_last_byte } => {
-                self.verify(is_completed_by_last_byte)
-            }
+            Command::Verify { answers_last_byte } => self.verify(answers_last_byte),
             Command::RenewSource => self.renew_source(),
             Command::End(_) => unreachable!("the command has no effect"),
         }
@@ -67,14 +65,14 @@ impl Run {
         result
     }
 
-    fn verify(&mut self, is_completed_by_last_byte: bool) -> DriveEvent {
+    fn verify(&mut self, answers_last_byte: bool) -> DriveEvent {
         if self.verifications_until_hash > 0 {
             self.verifications_until_hash -= 1;
             return DriveEvent::HashPending;
         }
         let document =
             File { size: self.case.total, content: Content::Version(self.recorded_version) };
-        if self.files_to_verify(is_completed_by_last_byte).contains(&document) {
+        if self.files_to_verify(answers_last_byte).contains(&document) {
             DriveEvent::Verified
         } else {
             DriveEvent::OtherFile
@@ -82,10 +80,10 @@ impl Run {
     }
 
     /// Returns the files one of which must be the document.
-    fn files_to_verify(&self, is_completed_by_last_byte: bool) -> Vec<File> {
+    fn files_to_verify(&self, answers_last_byte: bool) -> Vec<File> {
         if let Some(file) = self.invocation.completed_file {
             vec![file]
-        } else if is_completed_by_last_byte {
+        } else if answers_last_byte {
             // An earlier invocation sent the last byte. The test does not remember which file
             // that completed.
             self.drive.files.values().copied().collect()
