@@ -408,3 +408,43 @@ fn regression_withdrawn_lease_does_not_end_the_lease_of_an_earlier_put() {
         request(false, 1),
     ]);
 }
+
+/// An invocation is about to send its PUT while the transfer is being canceled. The ending waits
+/// for the end of the lease, and the invocation aborts the PUT before.
+#[test]
+fn regression_put_is_aborted_before_an_ending_stops_waiting() {
+    let request = |other, person| Step::Request { other, person };
+    let run = |process, effects| Step::Run { process, effects };
+    play(&[
+        request(false, 0),
+        run(0, 3),
+        request(false, 1),
+        run(0, 2),
+        run(6, 7),
+        Step::Cancel { transfer: 0 },
+        run(0, 1),
+        run(2, 2),
+        run(0, 3),
+        run(2, 10),
+        run(0, 13),
+        request(true, 2),
+        run(2, 23),
+        run(1, 23),
+        run(0, 16),
+        run(0, 26),
+        run(0, 19),
+        run(0, 11),
+        request(false, 0),
+        Step::Kill { process: 1 },
+        request(false, 2),
+        run(0, 22),
+        Step::Duplicate { transfer: 3 },
+        Step::Cancel { transfer: 3 },
+        Step::Cancel { transfer: 0 },
+        run(4, 14),
+        run(5, 21),
+        run(6, 16),
+        run(2, 28),
+        request(false, 0),
+    ]);
+}

@@ -7,11 +7,30 @@ use docferry_app::ports::{
     ByteStream, ConflictPolicy, Destination, Drive, DriveError, DriveItem, FragmentResult,
     SessionEnd, SessionStatus, UploadSession, UploadUrl,
 };
+use docferry_domain::transfer::Transfer;
 use docferry_domain::upload::{ExpectedRange, FragmentRange};
 use futures::TryStreamExt as _;
+use jiff::{SignedDuration, Timestamp};
 
 use crate::drive_state::{SESSION_LIFETIME, Session, path};
 use crate::world::World;
+
+/// Time before the end of its lease at which a PUT of a small document is aborted.
+const PUT_ABORT_MARGIN: SignedDuration = SignedDuration::from_secs(15);
+
+impl World {
+    /// Returns the time at which the upload aborts a PUT to this destination: before the end of
+    /// the lease that its transfer has stored. Timers do not follow the clock of the world, so the
+    /// clock must not pass this time while the PUT is running.
+    fn put_aborted_at(&self, destination: &Destination) -> Option<Timestamp> {
+        let lease = |transfer: &Transfer| {
+            let is_to_destination = Destination::of(transfer).as_ref() == Some(destination);
+            transfer.checkpoint.as_ref()?.put_lease_until.filter(|_| is_to_destination)
+        };
+        let lease_end = self.store().transfers().iter().filter_map(lease).max()?;
+        Some(lease_end - PUT_ABORT_MARGIN)
+    }
+}
 
 impl Drive for World {
     async fn create_session(
@@ -92,6 +111,7 @@ impl Drive for World {
         bytes: Bytes,
         policy: ConflictPolicy,
     ) -> Result<DriveItem, DriveError> {
+        let _running_call = self.put_aborted_at(destination).map(|at| self.begin_invocation(at));
         self.effect("put_whole", DriveError::Ambiguous, async || {
             self.state().drive.receive_file(path(destination), bytes, policy)
         })

@@ -108,8 +108,8 @@ impl World {
         true
     }
 
-    /// Registers a running invocation, which is killed at the given time. It ends when the returned
-    /// value is dropped.
+    /// Registers a running invocation, or a call of one, which is stopped at the given time. It
+    /// ends when the returned value is dropped.
     pub(crate) fn begin_invocation(&self, killed_at: Timestamp) -> ActiveInvocation {
         let mut state = self.state();
         state.invocations += 1;
