@@ -6,6 +6,7 @@
 
 pub mod batch;
 pub mod delivery;
+pub mod document;
 pub mod finish;
 pub mod job;
 pub mod notification;

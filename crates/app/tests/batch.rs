@@ -7,9 +7,10 @@
 
 mod common;
 
-use common::{FAULT_MODES, OWNER, SETTINGS, assert_final_invariants, bytes, request_to};
+use common::{
+    FAULT_MODES, OWNER, SETTINGS, assert_final_invariants, bytes, request_to, retry_request,
+};
 use docferry_app::batch::{NewBatch, cancel_batch, initiate_batch};
-use docferry_app::job::JobSettings;
 use docferry_app::job::retry::{RetryResult, retry_job};
 use docferry_app::job::terminate;
 use docferry_app::ports::BatchStore as _;
@@ -23,11 +24,6 @@ use jiff::SignedDuration;
 
 /// Size of the first document in bytes. Each further document is one byte longer.
 const LEN: usize = 2000;
-
-const JOBS: JobSettings = JobSettings { initiate: SETTINGS, job_ttl: SETTINGS.record_ttl };
-
-/// Maximum number of retries of a batch.
-const MAX_RETRIES: u32 = 3;
 
 /// A world with `count` documents, and their GUIDs.
 fn world_with(count: u32) -> (World, Vec<ObjectGuid>) {
@@ -248,7 +244,7 @@ async fn uncommitted_batch_ends_as_abandoned() {
 
     let (ended, counts) = batch(&world, &id).await;
     assert!(ended.was_abandoned(&counts), "{ended:?} {counts:?}");
-    let retried = retry_job(&scheduler, JOBS, MAX_RETRIES, OWNER, &id).await.unwrap();
+    let retried = retry_job(&scheduler, &world, retry_request(&id)).await.unwrap();
     assert!(matches!(retried, RetryResult::Abandoned), "{retried:?}");
     runner.run_all().await;
     assert!(world.state().drive.files().is_empty(), "a document of the batch was delivered");
@@ -277,7 +273,7 @@ async fn documents_canceled_before_queueing_can_be_retried() {
     let (canceled, _) = batch(&world, &id).await;
     assert_eq!(canceled.phase, Phase::Canceled);
 
-    let retried = retry_job(&scheduler, JOBS, MAX_RETRIES, OWNER, &id).await.unwrap();
+    let retried = retry_job(&scheduler, &world, retry_request(&id)).await.unwrap();
     runner.run_all().await;
     runner.recover(5).await;
 

@@ -9,28 +9,21 @@
 mod common;
 
 use bytes::Bytes;
-use common::{FAULT_MODES, OWNER, SETTINGS, bytes};
+use common::{FAULT_MODES, JOBS, OWNER, SETTINGS, bytes, retry_request};
 use docferry_app::TaskInput;
 use docferry_app::job::retry::{RetryResult, retry_job};
-use docferry_app::job::{CancelResult, JobSettings, NewJob, cancel_job, initiate_job};
-use docferry_app::ports::{
-    BatchStore as _, IndexedDocument, JobStore as _, SlotStore as _, TransferStore as _,
-};
+use docferry_app::job::{CancelResult, NewJob, cancel_job, initiate_job};
+use docferry_app::ports::{BatchStore as _, JobStore as _, SlotStore as _, TransferStore as _};
+use docferry_domain::document::{DocumentKey, DocumentRecord};
 use docferry_domain::ids::{FileId, TransferId};
 use docferry_domain::job::{JobState, OnItemError};
 use docferry_domain::person::Person;
 use docferry_domain::phase::Phase;
 use docferry_domain::slots::{PoolLimits, Priority};
 use docferry_domain::transfer::{DownloadTarget, Target, Transfer};
-use docferry_testkit::builders::drive_target;
+use docferry_testkit::builders::{document_record, drive_target, unrestricted_caller};
 use docferry_testkit::{Fault, Kill, Processes, Runner, World};
 use jiff::SignedDuration;
-
-const JOBS: JobSettings =
-    JobSettings { initiate: SETTINGS, job_ttl: SignedDuration::from_hours(24) };
-
-/// Maximum number of retries of a job.
-const MAX_RETRIES: u32 = 3;
 
 /// No transfer can get a slot under these limits.
 const NO_SLOTS: PoolLimits = PoolLimits::new(0, 0);
@@ -40,14 +33,18 @@ fn guid(number: u64) -> String {
     format!("{number:06}AA")
 }
 
-/// A world with `documents` documents. All of them are in the document index, but the first one is
+/// A world with `documents` documents. All of them are in the registry, but the first one is
 /// missing at the source.
 fn world(documents: u64) -> World {
     let world = World::default();
     for number in 0..documents {
         let object_guid = guid(number).parse().unwrap();
-        let document = IndexedDocument { object_guid, name: None, size: None };
-        world.state().index.insert(FileId::new(number), document);
+        let file_id = Some(FileId::new(number));
+        world.registry().insert(DocumentRecord {
+            obj_guid: object_guid,
+            file_id,
+            ..document_record(number)
+        });
     }
     for number in 1..documents {
         add_to_source(&world, number);
@@ -76,7 +73,8 @@ async fn start_job(runner: &Runner, world: &World, documents: u64, target: &Targ
     let new = NewJob {
         owner: OWNER.into(),
         on_behalf_of: None,
-        files: (0..documents).map(FileId::new).collect(),
+        documents: (0..documents).map(|number| DocumentKey::File(FileId::new(number))).collect(),
+        requester: unrestricted_caller(),
         is_single: documents == 1,
         target: target.clone(),
         priority: Priority::Normal,
@@ -89,7 +87,7 @@ async fn start_job(runner: &Runner, world: &World, documents: u64, target: &Targ
 
 /// Requests a retry of a job.
 async fn retry(runner: &Runner, id: &TransferId) -> Result<RetryResult, docferry_app::TaskError> {
-    retry_job(&runner.scheduler(), JOBS, MAX_RETRIES, OWNER, id).await
+    retry_job(&runner.scheduler(), runner.world(), retry_request(id)).await
 }
 
 /// A target of each kind.

@@ -8,27 +8,22 @@
 
 mod common;
 
-use common::{FAULT_MODES, OWNER, SETTINGS, bytes};
+use common::{FAULT_MODES, JOBS, OWNER, SETTINGS, bytes, retry_request};
 use docferry_app::finish::FinishPorts;
 use docferry_app::job::retry::retry_job;
-use docferry_app::job::{JobSettings, NewJob, cancel_job, initiate_job};
-use docferry_app::ports::{AuditQueue, Clock as _, IndexedDocument, QueueError, WebhookQueue};
+use docferry_app::job::{NewJob, cancel_job, initiate_job};
+use docferry_app::ports::{AuditQueue, Clock as _, QueueError, WebhookQueue};
 use docferry_app::recovery::{OutboxQueues, SweepSettings, sweep};
+use docferry_domain::document::{DocumentKey, DocumentRecord};
 use docferry_domain::ids::{FileId, TransferId};
 use docferry_domain::job::{OnItemError, WebhookNotification};
 use docferry_domain::person::Person;
 use docferry_domain::phase::Phase;
 use docferry_domain::slots::Priority;
 use docferry_domain::transfer::{DownloadTarget, OutcomeRecord, Target};
-use docferry_testkit::builders::callback;
+use docferry_testkit::builders::{callback, document_record, unrestricted_caller};
 use docferry_testkit::{Fault, Runner, World};
 use jiff::SignedDuration;
-
-const JOBS: JobSettings =
-    JobSettings { initiate: SETTINGS, job_ttl: SignedDuration::from_hours(24) };
-
-/// Maximum number of retries of a job.
-const MAX_RETRIES: u32 = 3;
 
 /// Document counts of the tested jobs: a job of one document, and a batch.
 const JOB_SIZES: [u64; 2] = [1, 3];
@@ -40,8 +35,12 @@ fn world() -> World {
         let guid = format!("{number:06}AA");
         world.add_document(&guid, &format!("document {number}.pdf"), bytes(1000));
         let object_guid = guid.parse().unwrap();
-        let document = IndexedDocument { object_guid, name: None, size: None };
-        world.state().index.insert(FileId::new(number), document);
+        let file_id = Some(FileId::new(number));
+        world.registry().insert(DocumentRecord {
+            obj_guid: object_guid,
+            file_id,
+            ..document_record(number)
+        });
     }
     world
 }
@@ -52,7 +51,10 @@ async fn start_job(runner: &Runner, world: &World, document_count: u64) -> Trans
     let new = NewJob {
         owner: OWNER.into(),
         on_behalf_of: None,
-        files: (0..document_count).map(FileId::new).collect(),
+        documents: (0..document_count)
+            .map(|number| DocumentKey::File(FileId::new(number)))
+            .collect(),
+        requester: unrestricted_caller(),
         is_single: document_count == 1,
         target: Target::Download(DownloadTarget { person }),
         priority: Priority::Normal,
@@ -83,7 +85,7 @@ async fn each_run_of_a_job_sends_one_webhook_notification() {
         cancel_job(&scheduler, SETTINGS.record_ttl, OWNER, &id).await.unwrap();
         runner.run_all().await;
         runner.notify().await;
-        retry_job(&scheduler, JOBS, MAX_RETRIES, OWNER, &id).await.unwrap();
+        retry_job(&scheduler, &world, retry_request(&id)).await.unwrap();
         runner.run_all().await;
         runner.notify().await;
 

@@ -6,45 +6,30 @@
 
 mod support;
 
-use std::collections::BTreeMap;
-
 use docferry_app::job::{Job, JobSettings, NewJob, initiate_job, job_of};
-use docferry_app::ports::{
-    Adapters, Clock as _, DocumentIndex, IndexedDocument, SlotAdapters, StoreError,
-};
+use docferry_app::ports::{Adapters, Clock as _, SlotAdapters};
 use docferry_app::slots::scheduler::SlotScheduler;
 use docferry_app::transfer::create::InitiateSettings;
 use docferry_aws::{DynamoTransferStore, StepFunctionsWorkflow};
+use docferry_domain::document::DocumentKey;
 use docferry_domain::ids::FileId;
 use docferry_domain::job::OnItemError;
 use docferry_domain::person::Person;
 use docferry_domain::slots::Priority;
 use docferry_domain::transfer::{DownloadTarget, Target};
+use docferry_testkit::builders::{document_record, unrestricted_caller};
 use docferry_testkit::{LIMITS, World};
 use jiff::SignedDuration;
 
 use support::wire::LossyProxy;
 use support::{TestTable, config, emulator, machine};
 
-/// Document index that knows every number.
-struct AllDocumentsKnown;
-
-impl DocumentIndex for AllDocumentsKnown {
-    async fn look_up(
-        &self,
-        files: &[FileId],
-    ) -> Result<BTreeMap<FileId, IndexedDocument>, StoreError> {
-        let guid = |file: &FileId| format!("{:06}AA", file.get()).parse().unwrap();
-        let document = |file| IndexedDocument { object_guid: guid(file), name: None, size: None };
-        Ok(files.iter().map(|file| (*file, document(file))).collect())
-    }
-}
-
 fn job_request(count: u64) -> NewJob {
     NewJob {
         owner: "sub:ada".into(),
         on_behalf_of: None,
-        files: (0..count).map(FileId::new).collect(),
+        documents: (0..count).map(|number| DocumentKey::File(FileId::new(number))).collect(),
+        requester: unrestricted_caller(),
         is_single: count == 1,
         target: Target::Download(DownloadTarget { person: Person::new("sub:ada") }),
         priority: Priority::Normal,
@@ -77,6 +62,10 @@ async fn status_costs_one_read_and_a_new_job_one_transaction() {
     let client = aws_sdk_sfn::Client::new(&config(&proxy.url).await);
     let workflow = StepFunctionsWorkflow::new(client, &arn);
     let world = World::default();
+    let registry = world.registry();
+    for number in 0..40 {
+        registry.insert(document_record(number));
+    }
     let scheduler = SlotScheduler::<TestAdapters> {
         store: &store,
         workflow: &workflow,
@@ -90,8 +79,7 @@ async fn status_costs_one_read_and_a_new_job_one_transaction() {
     // Discards the calls until here, which only prepare the test.
     proxy.calls();
 
-    let single_job =
-        initiate_job(&scheduler, &AllDocumentsKnown, settings, job_request(1)).await.unwrap();
+    let single_job = initiate_job(&scheduler, registry, settings, job_request(1)).await.unwrap();
     // Slots and queue are read first, so that the transaction can take a free slot.
     let expected = ["GetItem", "Query", "TransactWriteItems", "StartExecution"];
     assert_eq!(proxy.calls(), expected);
@@ -100,8 +88,7 @@ async fn status_costs_one_read_and_a_new_job_one_transaction() {
     assert_eq!(proxy.calls(), ["GetItem"]);
 
     // The calls that create the large job are discarded too.
-    let large_job =
-        initiate_job(&scheduler, &AllDocumentsKnown, settings, job_request(40)).await.unwrap();
+    let large_job = initiate_job(&scheduler, registry, settings, job_request(40)).await.unwrap();
     proxy.calls();
     let found = job_of(&store, &world, ttl, "sub:ada", &large_job.job_id).await.unwrap();
     assert!(matches!(found, Some(Job::Many { documents, .. }) if documents.len() == 40));

@@ -14,13 +14,16 @@ pub enum Scope {
     Write,
     /// Request documents on behalf of another person.
     Delegate,
+    /// See the documents of all subjects, without a claim or a grant.
+    Documents,
     /// Act as a service that sends documents to recipients of its choice, as SCV does.
     Service,
 }
 
 impl Scope {
     /// Every scope.
-    pub const ALL: [Self; 4] = [Self::Read, Self::Write, Self::Delegate, Self::Service];
+    pub const ALL: [Self; 5] =
+        [Self::Read, Self::Write, Self::Delegate, Self::Documents, Self::Service];
 
     /// Returns the name in tokens and in the authorizer's context.
     #[must_use]
@@ -29,6 +32,7 @@ impl Scope {
             Self::Read => "docferry.read",
             Self::Write => "docferry.write",
             Self::Delegate => "docferry.delegate",
+            Self::Documents => "docferry.documents",
             Self::Service => "docferry.service",
         }
     }

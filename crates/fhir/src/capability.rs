@@ -1,9 +1,9 @@
-//! `CapabilityStatement`, generated from the table of search parameters.
+//! `CapabilityStatement`. Its search parameters are those of the table of parameters.
 
 use serde::Serialize;
 
 use crate::BaseUrl;
-use crate::parameter::PARAMETERS;
+use crate::parameter::{Declaration, PARAMETERS};
 
 /// Answer to `GET /metadata`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -73,9 +73,9 @@ impl CapabilityStatement {
     #[must_use]
     pub fn new(base: &BaseUrl, version: &str, date: &str) -> Self {
         let search_param = PARAMETERS.iter().flat_map(|parameter| {
-            let kind = parameter.search_type();
-            parameter.names.iter().filter_map(move |name| {
-                Some(SearchParam { name, kind: kind?, documentation: parameter.meaning })
+            parameter.names.iter().filter_map(|name| {
+                let Declaration { search_type, documentation } = parameter.declaration?;
+                Some(SearchParam { name, kind: search_type, documentation })
             })
         });
         Self {
@@ -123,7 +123,7 @@ mod tests {
         let statement = CapabilityStatement::new(&base, "1.0.0", "2026-03-01");
         let declared: Vec<_> =
             statement.rest[0].resource[0].search_param.iter().map(|param| param.name).collect();
-        let is_search = |parameter: &&Parameter| parameter.search_type().is_some();
+        let is_search = |parameter: &&Parameter| parameter.declaration.is_some();
         let expected: Vec<_> = PARAMETERS
             .iter()
             .filter(is_search)

@@ -1,9 +1,8 @@
 //! Search for documents by FHIR R4: parameters, resources, and the capability statement.
 //!
-//! Everything here is pure. One [table of parameters](parameter::PARAMETERS) drives the parser of
-//! [`SearchQuery`], the [`CapabilityStatement`] and the documentation, and
-//! [`SearchQuery::matches`] is the meaning of a search. HTTP, entitlements and the store are
-//! elsewhere.
+//! The code is pure. The parser of [`SearchQuery`] and the [`CapabilityStatement`] use one
+//! [table of parameters](parameter::PARAMETERS). [`SearchQuery::matches`] defines which documents a
+//! search finds. HTTP, entitlements and the store are in other crates.
 
 mod base_url;
 mod bundle;

@@ -73,33 +73,51 @@ impl DocumentReference {
     /// Renders a document.
     #[must_use]
     pub fn new(base: &BaseUrl, record: &DocumentRecord) -> Self {
+        // Without `..`, so that a new field does not compile until it is rendered or ignored here.
+        let DocumentRecord {
+            id,
+            subject,
+            file_id,
+            obj_guid,
+            file_name,
+            content_type,
+            size,
+            created,
+            indexed,
+            type_code,
+            category,
+            doc_status,
+            status,
+            scan_result: _,
+            withdrawn_at: _,
+            groups: _,
+        } = record;
         let identifier =
             |system: &str, value: String| Identifier { system: system.to_owned(), value };
-        let file_id = record.file_id.map(|file| identifier(FILE_ID_SYSTEM, file.to_string()));
-        let guid = identifier(OBJECT_GUID_SYSTEM, record.obj_guid.as_str().to_owned());
+        let number = file_id.map(|number| identifier(FILE_ID_SYSTEM, number.to_string()));
+        let guid = identifier(OBJECT_GUID_SYSTEM, obj_guid.as_str().to_owned());
         let concept =
             |code: &Code| CodeableConcept { coding: [Coding { code: code.as_str().to_owned() }] };
-        let subject = &record.subject;
-        let name = record.file_name.as_str();
+        let name = file_name.as_str();
         Self {
-            id: record.id.to_string(),
-            identifier: file_id.into_iter().chain([guid]).collect(),
-            status: record.status.as_str(),
-            doc_status: record.doc_status.as_str(),
-            type_concept: record.type_code.as_ref().map(concept),
-            category: record.category.iter().map(concept).collect(),
+            id: id.to_string(),
+            identifier: number.into_iter().chain([guid]).collect(),
+            status: status.as_str(),
+            doc_status: doc_status.as_str(),
+            type_concept: type_code.as_ref().map(concept),
+            category: category.iter().map(concept).collect(),
             subject: Reference {
                 identifier: identifier(subject.system(), subject.value().to_owned()),
             },
-            date: record.indexed.to_string(),
+            date: indexed.to_string(),
             description: name.to_owned(),
             content: [Content {
                 attachment: Attachment {
-                    content_type: record.content_type.as_str().to_owned(),
-                    url: format!("{}/$content", base.document(&record.id)),
-                    size: Some(record.size).filter(|size| *size <= MAX_SIZE),
+                    content_type: content_type.as_str().to_owned(),
+                    url: format!("{}/$content", base.document(id)),
+                    size: Some(*size).filter(|size| *size <= MAX_SIZE),
                     title: name.to_owned(),
-                    creation: record.created.to_string(),
+                    creation: created.to_string(),
                 },
             }],
         }

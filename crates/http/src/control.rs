@@ -9,13 +9,12 @@ use axum::extract::{Path, Request, State};
 use axum::response::{IntoResponse as _, Response};
 use axum::routing::post;
 use axum::{Json, Router};
-use docferry_app::job::retry::{RetryResult, retry_job};
+use docferry_app::job::retry::{RetryRequest, RetryResult, RetrySettings, retry_job};
 use docferry_app::job::terminate;
-use docferry_app::job::{CancelResult, JobSettings, cancel_job};
-use docferry_app::ports::{SlotAdapters, Store};
+use docferry_app::job::{CancelResult, cancel_job};
+use docferry_app::ports::{RetryAdapters, SlotAdapters, Store};
 use docferry_contract::job::{JobCanceling, JobRetried, time};
 use docferry_contract::scv::{TerminateRequest, Terminated};
-use docferry_domain::ids::TransferId;
 use docferry_domain::job::JobState;
 use http::{StatusCode, header};
 
@@ -23,33 +22,27 @@ use crate::api::TransferApi;
 use crate::body;
 use crate::download::FIRST_POLL_DELAY_MS;
 use crate::error::ApiError;
+use crate::job_id::parse_id;
 use crate::middleware::{Service, Writer, finish};
 
-/// Settings for retries of jobs.
-#[derive(Debug, Clone, Copy)]
-pub struct RetrySettings {
-    /// Deadline and retention of the new run.
-    pub job: JobSettings,
-    /// Maximum number of retries of a job.
-    pub max_retries: u32,
-}
-
 /// State of the retry route.
-struct RetryState<P: SlotAdapters> {
+struct RetryState<P: RetryAdapters> {
     api: Arc<TransferApi<P>>,
+    registry: P::Registry,
     settings: RetrySettings,
 }
 
 /// Router of `POST /document/terminate`, `POST /v1/download/cancel/{jobId}` and
 /// `POST /v1/download/retry/{jobId}`.
-pub fn control_router<P: SlotAdapters<Store: Store>>(
+pub fn control_router<P: RetryAdapters>(
     api: TransferApi<P>,
+    registry: P::Registry,
     settings: RetrySettings,
 ) -> Router {
     let api = Arc::new(api);
     let retry_routes = Router::new()
         .route("/v1/download/retry/{jobId}", post(retry::<P>))
-        .with_state(Arc::new(RetryState { api: Arc::clone(&api), settings }));
+        .with_state(Arc::new(RetryState { api: Arc::clone(&api), registry, settings }));
     let routes = Router::new()
         .route("/document/terminate", post(terminate_transfers::<P>))
         .route("/v1/download/cancel/{jobId}", post(cancel::<P>))
@@ -58,31 +51,25 @@ pub fn control_router<P: SlotAdapters<Store: Store>>(
     finish(routes)
 }
 
-/// Parses the job id in the path. A malformed id causes the same error as an unknown id.
-fn parse_id(id: Result<Path<String>, PathRejection>) -> Result<TransferId, ApiError> {
-    let Path(id) = id.map_err(|_| ApiError::NotFound)?;
-    id.parse().map_err(|_| ApiError::NotFound)
-}
-
 async fn terminate_transfers<P: SlotAdapters<Store: Store>>(
     State(api): State<Arc<TransferApi<P>>>,
-    Service(owner): Service,
+    Service(caller): Service,
     request: Request,
 ) -> Result<(StatusCode, Json<Terminated>), ApiError> {
     let body = body::json(request).await?;
     let terminate_request = TerminateRequest::parse(&body).map_err(ApiError::Invalid)?;
     let transfer_ids = &terminate_request.transfer_ids;
-    terminate(&api.scheduler(), api.record_ttl, &owner, transfer_ids).await?;
+    terminate(&api.scheduler(), api.record_ttl, &caller.id, transfer_ids).await?;
     Ok((StatusCode::ACCEPTED, Json(Terminated::default())))
 }
 
 async fn cancel<P: SlotAdapters<Store: Store>>(
     State(api): State<Arc<TransferApi<P>>>,
-    Writer(owner): Writer,
+    Writer(caller): Writer,
     id: Result<Path<String>, PathRejection>,
 ) -> Result<(StatusCode, Json<JobCanceling>), ApiError> {
     let id = parse_id(id)?;
-    match cancel_job(&api.scheduler(), api.record_ttl, &owner, &id).await? {
+    match cancel_job(&api.scheduler(), api.record_ttl, &caller.id, &id).await? {
         CancelResult::Asked => {
             let body = JobCanceling { job_id: id.to_string(), status: "canceling" };
             Ok((StatusCode::ACCEPTED, Json(body)))
@@ -94,16 +81,21 @@ async fn cancel<P: SlotAdapters<Store: Store>>(
     }
 }
 
-async fn retry<P: SlotAdapters<Store: Store>>(
+async fn retry<P: RetryAdapters>(
     State(state): State<Arc<RetryState<P>>>,
-    Writer(owner): Writer,
+    Writer(caller): Writer,
     id: Result<Path<String>, PathRejection>,
 ) -> Result<Response, ApiError> {
-    let RetryState { api, settings } = &*state;
+    let RetryState { api, registry, settings } = &*state;
     let id = parse_id(id)?;
     api.ensure_not_draining()?;
-    let RetrySettings { job, max_retries } = *settings;
-    match retry_job(&api.scheduler(), job, max_retries, &owner, &id).await? {
+    let request = RetryRequest {
+        owner: &caller.id,
+        caller: caller.document_caller(),
+        id: &id,
+        settings: *settings,
+    };
+    match retry_job(&api.scheduler(), registry, request).await? {
         RetryResult::Accepted { job, attempts } => {
             tracing::info!(job.id = id.as_str(), job.attempts = attempts, "job retried");
             let body = JobRetried {

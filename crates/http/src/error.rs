@@ -200,6 +200,7 @@ const fn missing_scope(scope: Scope) -> &'static str {
         Scope::Read => "This needs a token with the scope docferry.read.",
         Scope::Write => "This needs a token with the scope docferry.write.",
         Scope::Delegate => "Acting for another person needs the scope docferry.delegate.",
+        Scope::Documents => "This needs a token with the scope docferry.documents.",
         Scope::Service => {
             "This needs the service account, or a token with the scope docferry.service."
         }

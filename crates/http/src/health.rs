@@ -9,7 +9,7 @@ use axum::extract::State;
 use axum::response::{IntoResponse as _, Response};
 use axum::routing::get;
 use axum::{Json, Router};
-use docferry_app::ports::{StorageProbe, TransferStore};
+use docferry_app::ports::{ReadAdapters, StorageProbe as _, TransferStore as _};
 use docferry_contract::health::{Check, Checks, Health, Status};
 use docferry_domain::ids::TransferId;
 use http::StatusCode;
@@ -21,21 +21,12 @@ use crate::download::JobApi;
 const CHECK_TIMEOUT: Duration = Duration::from_secs(4);
 
 /// Routes of `GET /health`.
-pub(crate) fn health_routes<S, C, P>(api: Arc<JobApi<S, C, P>>) -> Router
-where
-    S: TransferStore + 'static,
-    C: Send + Sync + 'static,
-    P: StorageProbe + 'static,
-{
-    Router::new().route("/health", get(health::<S, C, P>)).with_state(api)
+pub(crate) fn health_routes<P: ReadAdapters>(api: Arc<JobApi<P>>) -> Router {
+    Router::new().route("/health", get(health::<P>)).with_state(api)
 }
 
 /// Checks the table and the delivery bucket concurrently.
-async fn health<S, C, P>(State(api): State<Arc<JobApi<S, C, P>>>) -> Response
-where
-    S: TransferStore,
-    P: StorageProbe,
-{
+async fn health<P: ReadAdapters>(State(api): State<Arc<JobApi<P>>>) -> Response {
     // Even the read of a record that does not exist shows that the table responds.
     let unused_id = TransferId::from_u128(0);
     let state = check("state", api.store.get(&unused_id));

@@ -7,7 +7,7 @@ use axum::extract::{Request, State};
 use axum::routing::post;
 use axum::{Json, Router};
 use docferry_app::job::{first_accepted_job, initiate_idempotent};
-use docferry_app::ports::{Directory, DocumentIndex, SlotAdapters, Store};
+use docferry_app::ports::{InitiateAdapters, SlotAdapters, Store};
 use docferry_app::transfer::create::{InitiateSettings, initiate};
 use docferry_contract::scv::{UploadAccepted, UploadRequest};
 use docferry_domain::slots::Priority;
@@ -22,11 +22,7 @@ use crate::middleware::{Service, finish};
 
 /// Router of `POST /document/upload`, `POST /v1/download/initiate` and its deprecated alias
 /// `POST /v1/download/start`.
-pub fn initiate_router<P: SlotAdapters<Store: Store>, I, G>(api: DownloadApi<P, I, G>) -> Router
-where
-    I: DocumentIndex + 'static,
-    G: Directory + 'static,
-{
+pub fn initiate_router<P: InitiateAdapters>(api: DownloadApi<P>) -> Router {
     let upload_state =
         UploadState { api: Arc::clone(&api.transfers), settings: api.settings.initiate };
     let routes = Router::new()
@@ -44,13 +40,13 @@ struct UploadState<P: SlotAdapters> {
 
 async fn upload<P: SlotAdapters<Store: Store>>(
     State(state): State<Arc<UploadState<P>>>,
-    Service(owner): Service,
+    Service(caller): Service,
     request: Request,
 ) -> Result<(StatusCode, Json<UploadAccepted>), ApiError> {
     let headers = request.headers().clone();
     let body = body::json(request).await?;
     let upload_request = UploadRequest::parse(&body).map_err(ApiError::Invalid)?;
-    let idempotency_key = upload_idempotency_key(&headers, &body, &owner)?;
+    let idempotency_key = upload_idempotency_key(&headers, &body, &caller.id)?;
     let scheduler = state.api.scheduler();
     let obj_guid = upload_request.object_guid.as_str().to_owned();
     let accepted = |transfer_id: String| {
@@ -64,7 +60,7 @@ async fn upload<P: SlotAdapters<Store: Store>>(
         return accepted(first.job_id.to_string());
     }
     let transfer = NewTransfer {
-        owner,
+        owner: caller.id,
         on_behalf_of: None,
         object_guid: upload_request.object_guid,
         file_id: None,

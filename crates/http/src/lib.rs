@@ -11,6 +11,7 @@ mod download;
 mod error;
 mod health;
 mod initiate;
+mod job_id;
 mod json;
 mod layers;
 mod middleware;
@@ -19,7 +20,7 @@ mod problem;
 mod status;
 
 pub use api::TransferApi;
-pub use control::{RetrySettings, control_router};
+pub use control::control_router;
 pub use download::{
     DownloadApi, FileRange, JobApi, StreamMode, TimeLeft, download_router, subscribe_router,
 };

@@ -1,13 +1,17 @@
 //! Middleware that all routers of the API use: extractors of the authenticated caller, request ids,
 //! the trace context of a request, and the standard response headers.
 
+use std::collections::BTreeSet;
+
 use axum::extract::{FromRequestParts, Request};
 use axum::middleware::Next;
 use axum::response::Response;
 use axum::{Router, middleware};
+use docferry_app::document::DocumentCaller;
 use docferry_app::trace::{self, TRACEPARENT};
 use docferry_contract::problem::Problem;
 use docferry_contract::scope::{Scope, Scopes};
+use docferry_domain::document::{Coverage, Viewer};
 use docferry_domain::person::Person;
 use docferry_domain::trace::TraceParent;
 use http::request::Parts;
@@ -31,12 +35,25 @@ pub struct Principal {
     pub scopes: Scopes,
     /// The caller's user id in Microsoft Graph, if the token contains it.
     pub graph_user: Option<String>,
+    /// Documents that claims of the token cover.
+    pub claims: BTreeSet<Coverage>,
 }
 
 impl Principal {
     /// Returns whether the caller has the scope. [`Scope::Service`] includes all other scopes.
     pub(crate) fn may(&self, scope: Scope) -> bool {
         self.scopes.has(scope) || self.scopes.has(Scope::Service)
+    }
+
+    /// Returns the caller as the one whose entitlements to documents decide. Services and callers
+    /// with the scope [`Scope::Documents`] may see all documents.
+    pub(crate) fn document_caller(&self) -> DocumentCaller {
+        let viewer = if self.may(Scope::Documents) {
+            Viewer::Unrestricted
+        } else {
+            Viewer::Restricted { claims: self.claims.clone() }
+        };
+        DocumentCaller { person: person(&self.id), viewer }
     }
 
     /// Returns whether `user` is the caller. `user` is a principal id or a token subject.
@@ -64,12 +81,12 @@ impl<S: Sync> FromRequestParts<S> for Principal {
     }
 }
 
-/// Defines extractors that hold the caller's id and reject callers without the given scope.
+/// Defines extractors that hold the caller and reject callers without the given scope.
 macro_rules! callers {
     ($($(#[$doc:meta])* $name:ident = $scope:ident;)+) => {$(
         $(#[$doc])*
         #[derive(Debug, Clone, PartialEq, Eq)]
-        pub(crate) struct $name(pub(crate) String);
+        pub(crate) struct $name(pub(crate) Principal);
 
         impl<S: Sync> FromRequestParts<S> for $name {
             type Rejection = ApiError;
@@ -77,7 +94,7 @@ macro_rules! callers {
             async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, ApiError> {
                 let caller = Principal::from_request_parts(parts, state).await?;
                 if caller.may(Scope::$scope) {
-                    Ok(Self(caller.id))
+                    Ok(Self(caller))
                 } else {
                     Err(ApiError::Forbidden(Scope::$scope))
                 }

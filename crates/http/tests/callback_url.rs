@@ -5,10 +5,10 @@
 mod common;
 
 use common::{build_request, initiate_routes, send};
-use docferry_app::ports::{BatchStore as _, IndexedDocument, TransferStore as _};
+use docferry_app::ports::{BatchStore as _, TransferStore as _};
 use docferry_domain::callback::CallbackRule;
-use docferry_domain::ids::FileId;
 use docferry_testkit::World;
+use docferry_testkit::builders::document_record;
 use http::StatusCode;
 use serde_json::{Value, json};
 
@@ -20,9 +20,7 @@ const CALLBACK_URL: &str = "https://hooks.docferry.example/ended?key=secret";
 /// Creates a world with one document.
 fn world() -> World {
     let world = World::default();
-    let object_guid = "000000AA".parse().unwrap();
-    let document = IndexedDocument { object_guid, name: None, size: None };
-    world.state().index.insert(FileId::new(FILE_ID), document);
+    world.registry().insert(document_record(FILE_ID));
     world
 }
 

@@ -71,7 +71,10 @@ fn principal(context: &RequestContext) -> Option<Principal> {
     let id = field("principalId")?.to_owned();
     // A caller without scopes may not do anything.
     let scopes = field("scopes").map(Scopes::parse).unwrap_or_default();
-    Some(Principal { id, scopes, graph_user: field("graphUser").map(str::to_owned) })
+    // Claims that cannot be read cover nothing.
+    let claims = field("documents").and_then(|text| serde_json::from_str(text).ok());
+    let graph_user = field("graphUser").map(str::to_owned);
+    Some(Principal { id, scopes, graph_user, claims: claims.unwrap_or_default() })
 }
 
 #[cfg(test)]
@@ -100,7 +103,8 @@ mod tests {
         let with_scope = json!({ "principalId": "sub:ada", "scopes": "docferry.service other" });
         let expected = |scopes, graph_user: Option<&str>| {
             let graph_user = graph_user.map(str::to_owned);
-            Some(Principal { id: "sub:ada".to_owned(), scopes, graph_user })
+            let claims = BTreeSet::new();
+            Some(Principal { id: "sub:ada".to_owned(), scopes, graph_user, claims })
         };
         assert_eq!(principal_from(&with_scope), expected(Scope::Service.into(), None));
         let with_graph_user = json!({ "principalId": "sub:ada", "graphUser": "0f8fad5b" });

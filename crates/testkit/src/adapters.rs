@@ -1,7 +1,8 @@
 //! Declarations that the [`World`] is the implementation of every port that a use case needs.
 
 use docferry_app::ports::{
-    Adapters, FinishAdapters, PublishAdapters, PushAdapters, SlotAdapters, UploadAdapters,
+    Adapters, FinishAdapters, InitiateAdapters, PublishAdapters, PushAdapters, ReadAdapters,
+    RegistryAdapters, RetryAdapters, SlotAdapters, UploadAdapters,
 };
 
 use crate::World;
@@ -13,6 +14,20 @@ impl Adapters for World {
 
 impl SlotAdapters for World {
     type Workflow = Self;
+}
+
+impl RegistryAdapters for World {
+    type Registry = Self;
+}
+
+impl RetryAdapters for World {}
+
+impl InitiateAdapters for World {
+    type Directory = Self;
+}
+
+impl ReadAdapters for World {
+    type Presigner = Self;
 }
 
 impl PushAdapters for World {

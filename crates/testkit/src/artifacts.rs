@@ -1,15 +1,14 @@
-//! Implementation of ports by the [`World`]: the delivery bucket, the document index and the user
+//! Implementation of ports by the [`World`]: the delivery bucket, the user
 //! directory.
 
 use std::collections::BTreeMap;
 
 use bytes::{Bytes, BytesMut};
 use docferry_app::ports::{
-    ArtifactError, Artifacts, Directory, DirectoryError, DocumentIndex, IndexedDocument,
-    OpenUpload, PresignedUrl, Presigner, StorageProbe, StoreError, StoredPart,
+    ArtifactError, Artifacts, Directory, DirectoryError, OpenUpload, PresignedUrl, Presigner,
+    StorageProbe, StoredPart,
 };
 use docferry_domain::document::DocumentName;
-use docferry_domain::ids::FileId;
 use docferry_domain::person::Recipient;
 use jiff::{SignedDuration, Timestamp};
 
@@ -140,17 +139,6 @@ impl Presigner for World {
         let name = name.as_str().replace(' ', "%20");
         let url = format!("https://delivery.example/{key}?name={name}").into();
         Ok(PresignedUrl { url, expires_at: now + valid_for })
-    }
-}
-
-impl DocumentIndex for World {
-    async fn look_up(
-        &self,
-        files: &[FileId],
-    ) -> Result<BTreeMap<FileId, IndexedDocument>, StoreError> {
-        let state = self.state();
-        let known = |file: &FileId| Some((*file, state.index.get(file)?.clone()));
-        Ok(files.iter().filter_map(known).collect())
     }
 }
 

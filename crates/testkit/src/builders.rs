@@ -1,9 +1,14 @@
 //! Builders of typical values, so that a test states only the values that matter to it.
 
+use docferry_app::document::DocumentCaller;
 use docferry_app::ports::{PushRecord, PushStore, WriteError};
 use docferry_domain::callback::{CallbackRule, CallbackUrl};
-use docferry_domain::document::{HashState, QuickXorHash};
-use docferry_domain::ids::TransferId;
+use docferry_domain::document::{
+    DocStatus, DocumentRecord, HashState, QuickXorHash, RecordStatus, ScanResult, Subject,
+    SubjectPatterns, SystemSetting, Viewer,
+};
+use docferry_domain::ids::{FileId, ObjectGuid, TransferId};
+use docferry_domain::person::Person;
 use docferry_domain::slots::Priority;
 use docferry_domain::transfer::{
     ArrivedObject, DriveTarget, NewTransfer, OutstandingPush, PushedSource, Transfer,
@@ -50,6 +55,58 @@ pub fn drive_target(email: &str, folder: &str) -> DriveTarget {
         file_path: Some(folder.to_owned()).filter(|folder| !folder.is_empty()),
         folder: folder.parse().unwrap(),
     }
+}
+
+/// Returns a subject of the system of court files.
+///
+/// # Panics
+/// When the value is no number of a court file.
+#[must_use]
+pub fn subject(value: &str) -> Subject {
+    let setting = SystemSetting {
+        system: "urn:example:court-file".to_owned(),
+        pattern: "court-file".to_owned(),
+    };
+    SubjectPatterns::try_from(vec![setting]).unwrap().read(None, value).unwrap()
+}
+
+/// Returns a registry record of a final, clean document. Its id, number, GUID and subject are made
+/// from `number`.
+///
+/// # Panics
+/// Never, because all values are valid.
+#[must_use]
+pub fn document_record(number: u64) -> DocumentRecord {
+    DocumentRecord {
+        id: format!("doc-{number}").parse().unwrap(),
+        subject: subject(&format!("S-{number}")),
+        file_id: Some(FileId::new(number)),
+        obj_guid: guid_of(number),
+        file_name: format!("order {number}.pdf").parse().unwrap(),
+        content_type: "application/pdf".parse().unwrap(),
+        size: 1_000_000,
+        created: epoch(),
+        indexed: epoch(),
+        type_code: None,
+        category: None,
+        doc_status: DocStatus::Final,
+        status: RecordStatus::Current,
+        scan_result: ScanResult::Clean,
+        withdrawn_at: None,
+        groups: Vec::new(),
+    }
+}
+
+/// Returns a caller who may see all documents.
+#[must_use]
+pub fn unrestricted_caller() -> DocumentCaller {
+    DocumentCaller { person: Person::new("ada"), viewer: Viewer::Unrestricted }
+}
+
+/// Returns a GUID that is made from a number.
+fn guid_of(number: u64) -> ObjectGuid {
+    use base64::Engine as _;
+    base64::engine::general_purpose::STANDARD.encode(number.to_be_bytes()).parse().unwrap()
 }
 
 /// Returns the URL of a webhook.

@@ -12,6 +12,7 @@ use jiff::{SignedDuration, Timestamp};
 
 use crate::builders::epoch;
 use crate::interleave::yield_to_other_processes;
+use crate::registry::InMemoryRegistry;
 use crate::store::InMemoryTransferStore;
 use crate::throttle::InMemoryThrottleBudget;
 use crate::world_state::{Fault, Mode, SourceDocument, State};
@@ -22,6 +23,7 @@ pub struct World {
     state: Arc<Mutex<State>>,
     pub(crate) store: InMemoryTransferStore,
     pub(crate) budget: InMemoryThrottleBudget,
+    registry: InMemoryRegistry,
     /// Notified when an injected crash happens.
     crashed: Arc<tokio::sync::Notify>,
 }
@@ -33,6 +35,7 @@ impl Default for World {
             state: Arc::new(Mutex::new(state)),
             store: InMemoryTransferStore::default(),
             budget: InMemoryThrottleBudget::default(),
+            registry: InMemoryRegistry::default(),
             crashed: Arc::default(),
         }
     }
@@ -51,6 +54,12 @@ impl World {
     #[must_use]
     pub fn store(&self) -> &InMemoryTransferStore {
         &self.store
+    }
+
+    /// Returns the document registry.
+    #[must_use]
+    pub fn registry(&self) -> &InMemoryRegistry {
+        &self.registry
     }
 
     /// Returns the exchange keys that a transfer still uses or is deleting.

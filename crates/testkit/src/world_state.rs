@@ -6,8 +6,6 @@
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 use bytes::Bytes;
-use docferry_app::ports::IndexedDocument;
-use docferry_domain::ids::FileId;
 use docferry_domain::job::WebhookNotification;
 use docferry_domain::transfer::OutcomeRecord;
 use jiff::{SignedDuration, Timestamp};
@@ -100,8 +98,6 @@ pub struct State {
     pub drive: DriveState,
     /// The delivery bucket.
     pub delivery: DeliveryBucket,
-    /// Documents by file id.
-    pub index: BTreeMap<FileId, IndexedDocument>,
     /// Ids of users by email address.
     pub users: BTreeMap<String, String>,
     /// Names of the running executions.

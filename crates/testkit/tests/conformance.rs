@@ -23,5 +23,6 @@ async fn in_memory_artifact_store_conforms_to_its_port() {
 
 #[tokio::test]
 async fn in_memory_job_store_and_history_conform_to_their_ports() {
+    conformance::registry(&docferry_testkit::InMemoryRegistry::default()).await;
     conformance::job_store(&InMemoryTransferStore::default()).await;
 }

@@ -1,6 +1,7 @@
 //! Creation of jobs. A job delivers one document (a transfer) or many documents (a batch).
 
 use docferry_domain::callback::CallbackUrl;
+use docferry_domain::document::DocumentKey;
 use docferry_domain::ids::{FileId, ObjectGuid};
 use docferry_domain::job::OnItemError;
 use docferry_domain::person::Person;
@@ -12,7 +13,8 @@ use super::idempotency::{NewRecord, first_accepted_job, record_idempotent};
 use super::types::{AcceptedJob, IdempotencyKey, JobRejection, JobSettings};
 use crate::TaskError;
 use crate::batch::NewBatch;
-use crate::ports::{Clock, DocumentIndex, SlotAdapters, Store};
+use crate::document::{Access, DocumentCaller, registered_documents};
+use crate::ports::{Clock, Registry, SlotAdapters, Store};
 use crate::slots::scheduler::SlotScheduler;
 use crate::time::saturating_add;
 use crate::transfer::create::{InitiateSettings, new_batch_id, new_id, new_transfer};
@@ -24,8 +26,10 @@ pub struct NewJob {
     pub owner: String,
     /// The person on whose behalf it is requested, if that is not the owner.
     pub on_behalf_of: Option<Person>,
-    /// Numbers of the documents, 1 to 1000 of them.
-    pub files: Vec<FileId>,
+    /// Keys of the documents, 1 to 1000 of them.
+    pub documents: Vec<DocumentKey>,
+    /// The caller, who has to be entitled to see all documents.
+    pub requester: DocumentCaller,
     /// Whether a single document was requested, rather than a list.
     pub is_single: bool,
     /// Where the documents are delivered.
@@ -47,18 +51,18 @@ pub struct NewJob {
 /// See [`JobRejection`].
 pub async fn initiate_job<P: SlotAdapters<Store: Store>>(
     scheduler: &SlotScheduler<'_, P>,
-    index: &impl DocumentIndex,
+    registry: &impl Registry,
     settings: JobSettings,
     new: NewJob,
 ) -> Result<AcceptedJob, JobRejection> {
-    let documents = match look_up(index, &new.files).await {
+    let now = scheduler.clock.now();
+    let documents = match look_up(registry, &new, now).await {
         Ok(documents) => documents,
         Err(unknown) => {
             let existing = first_accepted_job(scheduler, new.name.as_ref()).await?;
             return existing.ok_or(unknown);
         }
     };
-    let now = scheduler.clock.now();
     let job_id = if new.is_single { new_id(now) } else { new_batch_id(now) };
     let job = AcceptedJob { job_id, retain_until: saturating_add(now, settings.job_ttl) };
     let name = new.name.clone();
@@ -103,20 +107,35 @@ fn build_record(
     }))
 }
 
-/// Looks up the documents with these numbers. Returns them in the same order.
+/// Looks up the documents of a request. Returns them in the same order.
+///
+/// A service may also request documents by GUID that are not registered.
 ///
 /// # Errors
-/// [`JobRejection::Unknown`] when a document is not in the index.
+/// [`JobRejection::Unknown`] when the caller may not see a document, or it does not exist.
 async fn look_up(
-    index: &impl DocumentIndex,
-    files: &[FileId],
+    registry: &impl Registry,
+    new: &NewJob,
+    now: Timestamp,
 ) -> Result<Vec<(ObjectGuid, Option<FileId>)>, JobRejection> {
-    let known = index.look_up(files).await.map_err(TaskError::from)?;
-    let guid = |file: &FileId| known.get(file).map(|document| document.object_guid.clone());
-    let guids: Vec<Option<ObjectGuid>> = files.iter().map(guid).collect();
-    let unknown: Vec<_> = (0..guids.len()).filter(|&index| guids[index].is_none()).collect();
-    if !unknown.is_empty() {
-        return Err(JobRejection::Unknown(unknown));
+    let NewJob { documents, requester, .. } = new;
+    let known = registered_documents(registry, requester, documents, now).await;
+    let known = known.map_err(TaskError::from)?;
+    let mut found = Vec::with_capacity(documents.len());
+    let mut unknown = Vec::new();
+    for (index, key) in documents.iter().enumerate() {
+        match (known.get(key), key) {
+            (Some(Access::Visible(record)), DocumentKey::Object(_)) => {
+                found.push((record.obj_guid.clone(), None));
+            }
+            (Some(Access::Visible(record)), _) => {
+                found.push((record.obj_guid.clone(), record.file_id));
+            }
+            (None, DocumentKey::Object(guid)) if requester.may_see_unregistered() => {
+                found.push((guid.clone(), None));
+            }
+            (Some(Access::Hidden) | None, _) => unknown.push(index),
+        }
     }
-    Ok(guids.into_iter().flatten().zip(files.iter().copied().map(Some)).collect())
+    if unknown.is_empty() { Ok(found) } else { Err(JobRejection::Unknown(unknown)) }
 }

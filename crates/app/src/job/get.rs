@@ -53,13 +53,18 @@ impl Job {
         FetchableArtifact::of(transfer)
     }
 
-    /// Returns the delivered documents of the job, in the order of the request.
-    pub fn delivered(&self) -> impl Iterator<Item = &Transfer> {
-        let documents = match self {
+    /// Returns the documents of the job that were read, in the order of the request.
+    #[must_use]
+    pub fn documents(&self) -> &[Transfer] {
+        match self {
             Self::One(transfer) => std::slice::from_ref(&**transfer),
             Self::Many { documents, .. } => documents,
-        };
-        documents.iter().filter(|document| document.phase == Phase::Completed)
+        }
+    }
+
+    /// Returns the delivered documents of the job, in the order of the request.
+    pub fn delivered(&self) -> impl Iterator<Item = &Transfer> {
+        self.documents().iter().filter(|document| document.phase == Phase::Completed)
     }
 
     /// Returns how often the owner has retried the job.

@@ -2,12 +2,14 @@
 
 use docferry_domain::ids::TransferId;
 use docferry_domain::transfer::Transfer;
+use jiff::Timestamp;
 
-use super::get::{Job, job_without_documents};
+use super::get::{Job, job_of};
 use super::types::{AcceptedJob, JobSettings};
 use crate::TaskError;
 use crate::batch::advance_batch;
-use crate::ports::{Clock, FIRST_CHECK_DELAY, JobStore as _, SlotAdapters, Store};
+use crate::document::{DocumentCaller, JobDocuments};
+use crate::ports::{Clock, FIRST_CHECK_DELAY, JobStore as _, Registry, SlotAdapters, Store};
 use crate::slots::scheduler::SlotScheduler;
 use crate::time::saturating_add;
 
@@ -31,8 +33,30 @@ pub enum RetryResult {
     Unsettled,
     /// The id is that of a document of a batch. Only the whole batch can be retried.
     Part,
-    /// There is no such job.
+    /// There is no such job, or the caller may no longer see all of its documents.
     Unknown,
+}
+
+/// Settings for retries of jobs.
+#[derive(Debug, Clone, Copy)]
+pub struct RetrySettings {
+    /// Deadline and retention of the new run.
+    pub job: JobSettings,
+    /// Maximum number of retries of a job.
+    pub max_retries: u32,
+}
+
+/// Request for a retry.
+#[derive(Debug, Clone)]
+pub struct RetryRequest<'a> {
+    /// The principal that requests the retry.
+    pub owner: &'a str,
+    /// The caller, who still has to be entitled to see all documents of the job.
+    pub caller: DocumentCaller,
+    /// Id of the job.
+    pub id: &'a TransferId,
+    /// Settings.
+    pub settings: RetrySettings,
 }
 
 /// Retries a job that failed, was canceled or has expired, at most `max_retries` times. In a
@@ -43,17 +67,19 @@ pub enum RetryResult {
 /// sweeper continues it.
 pub async fn retry_job<P: SlotAdapters<Store: Store>>(
     scheduler: &SlotScheduler<'_, P>,
-    settings: JobSettings,
-    max_retries: u32,
-    owner: &str,
-    id: &TransferId,
+    registry: &impl Registry,
+    request: RetryRequest<'_>,
 ) -> Result<RetryResult, TaskError> {
+    let RetryRequest { owner, caller, id, settings } = request;
+    let RetrySettings { job: settings, max_retries } = settings;
     let now = scheduler.clock.now();
     let ttl = settings.initiate.record_ttl;
-    let Some(job) = job_without_documents(scheduler.store, scheduler.clock, ttl, owner, id).await?
-    else {
+    let Some(job) = job_of(scheduler.store, scheduler.clock, ttl, owner, id).await? else {
         return Ok(RetryResult::Unknown);
     };
+    if !may_receive_all(registry, &caller, &job, now).await? {
+        return Ok(RetryResult::Unknown);
+    }
     let retries = job.retries();
     if id.batch_and_number().is_some() {
         return Ok(RetryResult::Part);
@@ -92,6 +118,17 @@ pub async fn retry_job<P: SlotAdapters<Store: Store>>(
     // The first run is not a retry, and `retries` does not include this run.
     let attempts = retries.saturating_add(2);
     Ok(RetryResult::Accepted { job: AcceptedJob { job_id: id.clone(), retain_until }, attempts })
+}
+
+/// Returns whether the caller may receive all documents of a job.
+async fn may_receive_all(
+    registry: &impl Registry,
+    caller: &DocumentCaller,
+    job: &Job,
+    now: Timestamp,
+) -> Result<bool, TaskError> {
+    let documents = JobDocuments::of(registry, caller, job.documents(), now).await?;
+    Ok(job.documents().iter().all(|document| documents.may_receive(document)))
 }
 
 /// Records the next run of a transfer and grants free slots.

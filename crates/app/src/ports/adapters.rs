@@ -9,9 +9,9 @@
 use std::fmt::Debug;
 
 use super::{
-    ArtifactStore, Artifacts, BatchStore, Clock, DocumentSource, Drive, ExchangeKeyStore,
-    ExchangeStore, PushStore, Sealer, SlotStore, Store, ThrottleBudget, TransferStore, UploadStore,
-    Workflow,
+    ArtifactStore, Artifacts, BatchStore, Clock, Directory, DocumentSource, Drive,
+    ExchangeKeyStore, ExchangeStore, History, Presigner, PushStore, Registry, Sealer, SlotStore,
+    StorageProbe, Store, ThrottleBudget, TransferStore, UploadStore, Workflow,
 };
 
 /// Adapters that every use case needs.
@@ -26,6 +26,29 @@ pub trait Adapters: Debug + Send + Sync + 'static {
 pub trait SlotAdapters: Adapters<Store: SlotStore> {
     /// Starts executions.
     type Workflow: Workflow + Debug + 'static;
+}
+
+/// Adapter of every use case that names, delivers or hands out documents.
+pub trait RegistryAdapters: Debug + Send + Sync + 'static {
+    /// The document registry, which says who may see a document.
+    type Registry: Registry + Debug + 'static;
+}
+
+/// Adapters of the route that retries jobs.
+pub trait RetryAdapters: SlotAdapters<Store: Store> + RegistryAdapters {}
+
+/// Adapters of the routes that create jobs.
+pub trait InitiateAdapters: SlotAdapters<Store: Store> + RegistryAdapters {
+    /// Directory that maps e-mail addresses to users of OneDrive.
+    type Directory: Directory + Debug + 'static;
+}
+
+/// Adapters of the routes that read jobs.
+pub trait ReadAdapters:
+    Adapters<Store: TransferStore + BatchStore + History> + RegistryAdapters
+{
+    /// Creates presigned URLs and probes the delivery bucket.
+    type Presigner: Presigner + StorageProbe + Debug + 'static;
 }
 
 /// Adapters of the step `push`.

@@ -10,7 +10,6 @@ mod cause;
 mod clock;
 mod credentials;
 mod directory;
-mod document_index;
 mod document_source;
 mod drive;
 mod exchange;
@@ -19,6 +18,7 @@ mod outbox;
 mod presigner;
 mod probe;
 mod rate_limit;
+mod registry;
 mod sealer;
 mod slots;
 mod store;
@@ -28,7 +28,8 @@ mod webhook;
 mod workflow;
 
 pub use adapters::{
-    Adapters, FinishAdapters, PublishAdapters, PushAdapters, SlotAdapters, UploadAdapters,
+    Adapters, FinishAdapters, InitiateAdapters, PublishAdapters, PushAdapters, ReadAdapters,
+    RegistryAdapters, RetryAdapters, SlotAdapters, UploadAdapters,
 };
 pub use artifacts::{ArtifactError, ArtifactStore, Artifacts, OpenUpload, StoredPart};
 pub use batches::BatchStore;
@@ -36,7 +37,6 @@ pub use cause::Cause;
 pub use clock::Clock;
 pub use credentials::{CredentialsProvider, Freshness};
 pub use directory::{Directory, DirectoryError};
-pub use document_index::{DocumentIndex, IndexedDocument};
 pub use document_source::{DocumentSource, SourceAnswer, SourceError};
 pub use drive::{
     ConflictPolicy, Destination, Drive, DriveError, DriveItem, FragmentResult, SessionEnd,
@@ -48,6 +48,10 @@ pub use outbox::{AuditQueue, OUTBOX_RESEND_DELAY, Outbox, QueueError};
 pub use presigner::{PresignedUrl, Presigner};
 pub use probe::StorageProbe;
 pub use rate_limit::CallCounter;
+pub use registry::{
+    GrantResult, MAX_GRANTS_PER_PERSON, Registry, RegistryPage, RegistryRange, RegistryWork,
+    RegistryWriter, UpsertResult, Withdrawal,
+};
 pub use sealer::{SealError, Sealer};
 pub use slots::{MAX_GRANTS, SlotStore};
 pub use store::{

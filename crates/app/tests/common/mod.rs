@@ -14,12 +14,15 @@
 )]
 
 use bytes::Bytes;
+use docferry_app::job::JobSettings;
+use docferry_app::job::retry::{RetryRequest, RetrySettings};
 use docferry_app::transfer::create::{InitiateSettings, initiate};
 use docferry_app::{TaskError, TaskInput};
+use docferry_domain::ids::TransferId;
 use docferry_domain::job::WebhookNotification;
 use docferry_domain::phase::Phase;
 use docferry_domain::transfer::{NewTransfer, Transfer};
-use docferry_testkit::builders::{drive_target, new_transfer};
+use docferry_testkit::builders::{drive_target, new_transfer, unrestricted_caller};
 use docferry_testkit::{Mode, Runner, World};
 use jiff::SignedDuration;
 
@@ -72,6 +75,13 @@ pub const SETTINGS: InitiateSettings = InitiateSettings {
     record_ttl: SignedDuration::from_hours(168),
 };
 
+/// Settings of jobs.
+pub const JOBS: JobSettings =
+    JobSettings { initiate: SETTINGS, job_ttl: SignedDuration::from_hours(24) };
+
+/// Maximum number of retries of a job.
+pub const MAX_RETRIES: u32 = 3;
+
 /// Requests a delivery to `email`. Returns the input of its first execution.
 pub async fn start_for(world: &World, email: &str) -> Result<TaskInput, TaskError> {
     let transfer = initiate(&Runner::new(world).scheduler(), SETTINGS, request_to(email)).await?;
@@ -86,6 +96,13 @@ pub async fn start(world: &World) -> TaskInput {
 /// Returns how often the effect with this name has happened.
 pub fn effect_count(world: &World, effect: &str) -> usize {
     world.effects().iter().filter(|name| **name == effect).count()
+}
+
+/// Returns a request for the retry of a job by a caller who may see all documents. At most
+/// [`MAX_RETRIES`] retries are allowed.
+pub fn retry_request(id: &TransferId) -> RetryRequest<'_> {
+    let settings = RetrySettings { job: JOBS, max_retries: MAX_RETRIES };
+    RetryRequest { owner: OWNER, caller: unrestricted_caller(), id, settings }
 }
 
 /// Requests a delivery, and returns the index of the first effect with this name.

@@ -2,8 +2,10 @@
 //! file at the destination is the document.
 
 mod artifact;
+mod entitlement;
 mod folder;
 mod hash;
+mod key;
 mod name;
 mod ndjson;
 mod path_rule;
@@ -17,8 +19,10 @@ mod verify;
 mod zip;
 
 pub use artifact::{Artifact, ArtifactRecord};
+pub use entitlement::{Coverage, Grant, Viewer};
 pub use folder::DriveFolder;
 pub use hash::{HashState, QuickXorHash, SourceHash};
+pub use key::DocumentKey;
 pub use name::DocumentName;
 pub use ndjson::{InvalidLines, LineError, MAX_ERRORS, MAX_LINE_BYTES, RecordReader};
 pub use path_rule::PathRule;

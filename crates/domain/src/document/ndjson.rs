@@ -6,9 +6,12 @@ use std::fmt;
 use super::{DocumentId, DocumentRecord, FieldError, RecordRules};
 use crate::ids::{FileId, ObjectGuid};
 
-/// Maximum length of a line, in bytes. The longest valid record is shorter, even if each of its
-/// characters is escaped.
+/// Maximum length of a line, in bytes. Each valid record fits into a line, even if all its
+/// characters are escaped ([`DocumentRecord::MAX_JSON_LEN`]). The remainder is for white space
+/// between its tokens.
 pub const MAX_LINE_BYTES: usize = 64 * 1024;
+const _: () =
+    assert!(BYTE_ORDER_MARK.len() + DocumentRecord::MAX_JSON_LEN + "\r".len() <= MAX_LINE_BYTES);
 /// Maximum number of errors to report for one file.
 pub const MAX_ERRORS: usize = 100;
 

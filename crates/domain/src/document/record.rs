@@ -3,7 +3,9 @@
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use super::record_json::{FieldError, Members, RecordRules};
+use super::record_json::{FieldError, MAX_TIME_LEN, Members, RecordRules};
+use super::subject::MAX_SYSTEM_LEN;
+use super::subject_pattern::MAX_VALUE_LEN;
 use super::{Code, ContentType, DocumentId, FileName, Group, Position, Subject};
 use crate::ids::{FileId, ObjectGuid};
 
@@ -11,6 +13,63 @@ use crate::ids::{FileId, ObjectGuid};
 const MAX_NUMBER: u64 = (1 << 53) - 1;
 /// Maximum number of entitlement groups of a document.
 const MAX_GROUPS: usize = 32;
+
+/// Number of digits of [`MAX_NUMBER`].
+const MAX_DIGITS: usize = MAX_NUMBER.ilog10() as usize + 1;
+/// Length of `\uXXXX`, the longest form of a character in JSON. A character above U+FFFF, which has
+/// four bytes in UTF-8, needs two of them.
+const ESCAPE_LEN: usize = 6;
+/// Length of the quotes around a string.
+const QUOTES_LEN: usize = 2;
+
+/// Length of a JSON string in which each byte is an escaped ASCII character. No other text of so
+/// many bytes is longer.
+const fn string_len(bytes: usize) -> usize {
+    QUOTES_LEN + ESCAPE_LEN * bytes
+}
+
+/// Computes [`DocumentRecord::MAX_JSON_LEN`] from the limits of the fields.
+const fn longest_json() -> usize {
+    // An object has braces, and for each member a colon and a comma, except for the last comma.
+    const fn object(names: &[&str]) -> usize {
+        let (mut len, mut at) = (1, 0);
+        while at < names.len() {
+            len += string_len(names[at].len()) + 2;
+            at += 1;
+        }
+        len
+    }
+    let subject =
+        object(&["system", "value"]) + string_len(MAX_SYSTEM_LEN) + string_len(MAX_VALUE_LEN);
+    // Brackets, and a comma for each group except for the last one.
+    let groups = 1 + MAX_GROUPS * (string_len(Group::MAX_LEN) + 1);
+    object(&DocumentRecord::FIELDS)
+        + string_len(DocumentId::MAX_LEN)
+        + subject
+        + MAX_DIGITS
+        + string_len(ObjectGuid::MAX_LEN)
+        + QUOTES_LEN
+        + 2 * ESCAPE_LEN * FileName::MAX_CHARS
+        + string_len(ContentType::MAX_LEN)
+        + MAX_DIGITS
+        + 3 * string_len(MAX_TIME_LEN)
+        + 2 * string_len(Code::MAX_LEN)
+        + longest_code(DocStatus::TEXTS)
+        + longest_code(RecordStatus::TEXTS)
+        + longest_code(ScanResult::TEXTS)
+        + groups
+}
+
+/// Returns the length of the longest of some codes as a JSON string.
+const fn longest_code(codes: &[&str]) -> usize {
+    let (mut longest, mut at) = (0, 0);
+    while at < codes.len() {
+        let len = string_len(codes[at].len());
+        longest = if len > longest { len } else { longest };
+        at += 1;
+    }
+    longest
+}
 
 /// Defines an enum of codes with their texts.
 macro_rules! codes {
@@ -24,6 +83,9 @@ macro_rules! codes {
         impl $name {
             /// All values.
             pub const ALL: &[Self] = &[$(Self::$variant),*];
+
+            /// The codes of all values.
+            const TEXTS: &[&str] = &[$($text),*];
 
             /// Returns the code.
             #[must_use]
@@ -68,10 +130,15 @@ codes!(
     }
 );
 
-/// Record of the document registry. Times are whole milliseconds.
+/// Metadata of one document: its keys, its subject, its file, its codes and its state.
 ///
-/// [`DocumentRecord::from_json`] validates a record of the system of record; the serde form is the
-/// stored one.
+/// The system of record writes a record for each document, and the registry stores it. The content
+/// of the document is elsewhere: [`obj_guid`](Self::obj_guid) names it. Times are whole
+/// milliseconds.
+///
+/// [`DocumentRecord::from_json`] reads and validates a record of the system of record. `Serialize`
+/// and `Deserialize` are for the stored form only: they do not check the rules of a deployment, and
+/// their errors may contain values.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct DocumentRecord {
@@ -135,6 +202,10 @@ impl DocumentRecord {
         "groups",
     ];
 
+    /// Length of the longest valid record in JSON, in bytes, if no white space separates its
+    /// tokens and each character of its strings and names is escaped.
+    pub const MAX_JSON_LEN: usize = longest_json();
+
     /// Validates a record in JSON. `status` is `current` when missing; `fileId`, `type`,
     /// `category`, `withdrawnAt` and `groups` are optional.
     ///
@@ -187,9 +258,44 @@ impl DocumentRecord {
     /// Returns the record to store when this one arrives for a document that is stored already. A
     /// withdrawal is final: the system of record repeats records that do not mention it.
     #[must_use]
-    pub fn upserted_over(mut self, stored: &Self) -> Self {
-        self.withdrawn_at = stored.withdrawn_at.or(self.withdrawn_at);
-        self
+    pub fn upserted_over(self, stored: &Self) -> Self {
+        // Without `..`, so that a new field does not compile until it has its rule here.
+        let Self {
+            id,
+            subject,
+            file_id,
+            obj_guid,
+            file_name,
+            content_type,
+            size,
+            created,
+            indexed,
+            type_code,
+            category,
+            doc_status,
+            status,
+            scan_result,
+            withdrawn_at,
+            groups,
+        } = self;
+        Self {
+            id,
+            subject,
+            file_id,
+            obj_guid,
+            file_name,
+            content_type,
+            size,
+            created,
+            indexed,
+            type_code,
+            category,
+            doc_status,
+            status,
+            scan_result,
+            withdrawn_at: stored.withdrawn_at.or(withdrawn_at),
+            groups,
+        }
     }
 
     /// Returns whether the document belongs to the list of its subject: neither withdrawn nor

@@ -60,7 +60,7 @@ checked_text!(
     DocumentId,
     |text| {
         let is_allowed = |b: u8| b.is_ascii_alphanumeric() || b == b'-' || b == b'.';
-        (1..=64).contains(&text.len()) && text.bytes().all(is_allowed)
+        (1..=DocumentId::MAX_LEN).contains(&text.len()) && text.bytes().all(is_allowed)
     },
     "must be 1 to 64 letters, digits, hyphens and periods"
 );
@@ -69,7 +69,7 @@ checked_text!(
     /// File name of a document at its source. `Debug` hides it.
     FileName,
     |text| {
-        (1..=255).contains(&text.chars().count())
+        (1..=FileName::MAX_CHARS).contains(&text.chars().count())
             && is_printable(text)
             && text.trim() == text
             && !text.contains(['/', '\\'])
@@ -81,7 +81,11 @@ checked_text!(
 checked_text!(
     /// Media type of a document, such as `application/pdf`.
     ContentType,
-    |text| !text.is_empty() && media_type(text) == text && !text.contains('\t'),
+    |text| {
+        (1..=ContentType::MAX_LEN).contains(&text.len())
+            && media_type(text) == text
+            && !text.contains('\t')
+    },
     "must be a media type such as application/pdf"
 );
 
@@ -89,16 +93,41 @@ checked_text!(
     /// Code of a document's type or category, in the form that FHIR requires of codes
     /// (<https://hl7.org/fhir/R4/datatypes.html#code>).
     Code,
-    |text| text.len() <= 64 && is_spaced_text(text),
+    |text| text.len() <= Code::MAX_LEN && is_spaced_text(text),
     "must be 1 to 64 printable characters without spaces at its ends or two in a row"
 );
 
 checked_text!(
     /// Name of an entitlement group whose members may see a document.
     Group,
-    |text| text.len() <= 64 && is_spaced_text(text),
+    |text| text.len() <= Group::MAX_LEN && is_spaced_text(text),
     "must be 1 to 64 printable characters without spaces at its ends or two in a row"
 );
+
+impl DocumentId {
+    /// Maximum length, in bytes.
+    pub const MAX_LEN: usize = 64;
+}
+
+impl FileName {
+    /// Maximum length, in characters.
+    pub const MAX_CHARS: usize = 255;
+}
+
+impl ContentType {
+    /// Maximum length, in bytes; it is also the limit of [`media_type`].
+    pub const MAX_LEN: usize = 255;
+}
+
+impl Code {
+    /// Maximum length, in bytes.
+    pub const MAX_LEN: usize = 64;
+}
+
+impl Group {
+    /// Maximum length, in bytes.
+    pub const MAX_LEN: usize = 64;
+}
 
 /// Returns whether a text consists of printable words with one space between each two.
 fn is_spaced_text(text: &str) -> bool {

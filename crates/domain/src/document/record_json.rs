@@ -15,6 +15,12 @@ const CLOCK_TOLERANCE: SignedDuration = SignedDuration::from_secs(60);
 /// Earliest time, the beginning of the year 1: FHIR knows no earlier one.
 const EARLIEST_SECOND: i64 = -62_135_596_800;
 
+/// Maximum number of digits of a fraction of a second: nanoseconds, which jiff can represent.
+const MAX_FRACTION_DIGITS: usize = 9;
+/// Maximum length of a time, in bytes.
+pub(super) const MAX_TIME_LEN: usize =
+    "YYYY-MM-DDThh:mm:ss.".len() + MAX_FRACTION_DIGITS + "+hh:mm".len();
+
 /// Rules of a deployment for the records that it accepts.
 #[derive(Debug, Clone, Copy)]
 pub struct RecordRules<'a> {
@@ -140,12 +146,12 @@ impl<'a> Members<'a> {
 
     /// Reads a time that is not in the future, and cuts it to whole milliseconds.
     pub(super) fn time(raw: &str, now: Timestamp) -> Result<Timestamp, String> {
-        const FORM: &str = "must be a time with an offset, such as 2026-01-31T10:00:00Z";
+        const FORM: &str =
+            "must be an RFC 3339 time with Z or an offset, such as 2026-01-31T10:00:00Z";
         let text: String = json(raw, FORM)?;
-        // RFC 3339; jiff also reads other forms of ISO 8601.
-        let is_rfc_3339 = text.as_bytes().get(10) == Some(&b'T') && !text.contains('[');
+        let time = Some(text).filter(|text| is_rfc_3339(text));
         let time: Timestamp =
-            text.parse().ok().filter(|_| is_rfc_3339).ok_or_else(|| FORM.to_owned())?;
+            time.and_then(|text| text.parse().ok()).ok_or_else(|| FORM.to_owned())?;
         if time.as_second() < EARLIEST_SECOND {
             return Err("must not be before the year 1".to_owned());
         }
@@ -183,6 +189,32 @@ impl<'a> Members<'a> {
         })?;
         patterns.read(system.as_deref(), &value).map_err(|error| error.to_string())
     }
+}
+
+/// Returns whether a text is `YYYY-MM-DDThh:mm:ss` with an optional fraction, and `Z` or `±hh:mm`.
+///
+/// jiff parses more forms than RFC 3339: spaces, lower case, basic format, offsets without minutes
+/// or with seconds, and time zones in brackets. It also reads a second 60 as 59. The ranges of the
+/// other numbers are left to jiff, except for the hours of an offset, which it allows up to 25.
+fn is_rfc_3339(text: &str) -> bool {
+    let has_form = |text: &str, form: &str| {
+        let is_same =
+            |(b, form): (u8, u8)| if form == b'0' { b.is_ascii_digit() } else { b == form };
+        text.len() == form.len() && text.bytes().zip(form.bytes()).all(is_same)
+    };
+    let Some((time, rest)) = text.split_at_checked("YYYY-MM-DDThh:mm:ss".len()) else {
+        return false;
+    };
+    let zone_start = rest.find(['Z', '+', '-']).unwrap_or(rest.len());
+    let (fraction, zone) = rest.split_at(zone_start);
+    let is_fraction = fraction.is_empty()
+        || fraction.strip_prefix('.').is_some_and(|digits| {
+            (1..=MAX_FRACTION_DIGITS).contains(&digits.len())
+                && digits.bytes().all(|b| b.is_ascii_digit())
+        });
+    let is_zone = zone == "Z"
+        || ((has_form(zone, "+00:00") || has_form(zone, "-00:00")) && zone.get(1..3) < Some("24"));
+    has_form(time, "0000-00-00T00:00:00") && !time.ends_with("60") && is_fraction && is_zone
 }
 
 /// Reads JSON of a type; the error is `problem` and never contains the value.

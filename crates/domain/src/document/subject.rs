@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 use super::subject_pattern::Pattern;
 
 /// Maximum length of a system, in bytes.
-const MAX_SYSTEM_LEN: usize = 256;
+pub(super) const MAX_SYSTEM_LEN: usize = 256;
 
 /// The court file or patient that a document concerns. `Debug` hides the value.
 ///
@@ -50,7 +50,7 @@ impl fmt::Debug for Subject {
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum SubjectError {
     /// The system is not configured.
-    #[error("the system is not known; known are {0}")]
+    #[error("the system is not known; use one of {0}")]
     UnknownSystem(String),
     /// The value does not have the form that its system requires.
     #[error("{0}")]

@@ -4,13 +4,30 @@ use regex_lite::Regex;
 
 use crate::text::is_printable;
 
-/// Maximum length of an identifier's value, in bytes.
-const MAX_VALUE_LEN: usize = 128;
+/// Maximum length of an identifier's value as a request or a record contains it, in bytes.
+pub(super) const MAX_VALUE_LEN: usize = 128;
+/// Maximum length of a court file number, in bytes.
+const MAX_COURT_FILE_LEN: usize = 40;
+
+/// Problem of a value that is longer than [`MAX_VALUE_LEN`].
+const TOO_LONG: &str = "the value is too long; shorten it to at most 128 bytes";
+/// Problem of a value that is not a court file number.
+const COURT_FILE_FORM: &str = "the value is not a court file number; write at most 40 letters and \
+                               digits, at least one digit, in groups with a single -, / or . \
+                               between them, such as VLC-S-S-123456";
+/// Problem of a value that is not an NHS number.
+const NHS_NUMBER_FORM: &str = "the value is not an NHS number; write all ten digits and check them \
+                               for typing errors";
+/// Problem of a value that does not match a configured regular expression.
+const CUSTOM_FORM: &str = "the value does not match the pattern of its system; write it as the \
+                           pattern in the deployment's configuration requires, without spaces at \
+                           its ends";
 
 /// Rule for the identifiers of one system.
 #[derive(Debug, Clone)]
 pub(super) enum Pattern {
-    /// Number of a court file, such as `VLC-S-S-123456`: letters and digits in groups, upper case.
+    /// Number of a court file, such as `VLC-S-S-123456`: groups of letters and digits with `-`,
+    /// `/` or `.` between them, stored in upper case.
     CourtFile,
     /// NHS number: nine digits and a check digit (modulus 11), stored without spaces.
     NhsNumber,
@@ -35,41 +52,37 @@ impl Pattern {
         }
     }
 
-    /// Returns the normal form of a value, or the rule that it breaks.
+    /// Returns the normal form of a value, or a text that describes the required form.
     pub(super) fn normalize(&self, value: &str) -> Result<String, &'static str> {
+        // The length is checked first, so that a long value costs no further work.
+        if value.len() > MAX_VALUE_LEN {
+            return Err(TOO_LONG);
+        }
         match self {
             Self::CourtFile => {
                 let number = value.trim_matches(' ').to_ascii_uppercase();
                 let is_group = |part: &str| {
                     !part.is_empty() && part.bytes().all(|b| b.is_ascii_alphanumeric())
                 };
-                if number.len() <= 40
+                if number.len() <= MAX_COURT_FILE_LEN
                     && number.split(['-', '/', '.']).all(is_group)
                     && number.bytes().any(|b| b.is_ascii_digit())
                 {
                     Ok(number)
                 } else {
-                    Err("a court file number is letters and digits, with single hyphens")
+                    Err(COURT_FILE_FORM)
                 }
             }
             Self::NhsNumber => {
                 let digits: String = value.chars().filter(|c| !matches!(c, ' ' | '-')).collect();
-                if is_nhs_number(&digits) {
-                    Ok(digits)
-                } else {
-                    Err("an NHS number is ten digits, of which the last is a check digit")
-                }
+                if is_nhs_number(&digits) { Ok(digits) } else { Err(NHS_NUMBER_FORM) }
             }
             Self::Custom(regex) => {
-                let is_valid = value.len() <= MAX_VALUE_LEN
+                let is_valid = !value.is_empty()
                     && value.trim() == value
                     && is_printable(value)
                     && regex.is_match(value);
-                if is_valid && !value.is_empty() {
-                    Ok(value.to_owned())
-                } else {
-                    Err("the value does not have the form that its system requires")
-                }
+                if is_valid { Ok(value.to_owned()) } else { Err(CUSTOM_FORM) }
             }
         }
     }
@@ -102,9 +115,14 @@ mod tests {
     #[test]
     fn court_file_number_is_stored_in_upper_case() {
         assert_eq!(value(COURT, " vlc-S-s-123456 ").as_deref(), Some("VLC-S-S-123456"));
-        assert_eq!(value(COURT, "12345").as_deref(), Some("12345"));
+        for good in ["12345", "S/1", "S.1", "S-1/2.3", &"1".repeat(40)] {
+            assert_eq!(value(COURT, good).as_deref(), Some(good));
+        }
         let long = "1".repeat(41);
-        for bad in ["", "-", "S", "S-", "-1", "S--1", "S 1", "S_1", "S-1\n", "ß1", "1|2", &long] {
+        for bad in [
+            "", "-", "S", "S-", "-1", "S--1", "S 1", "S_1", "S/", ".1", "S/.1", "S-1\n", "ß1",
+            "1|2", &long,
+        ] {
             assert_eq!(value(COURT, bad), None, "{bad:?}");
         }
     }
@@ -124,6 +142,36 @@ mod tests {
         assert_eq!(value(mrn, "1234").as_deref(), Some("1234"));
         for bad in ["12345", "a1234", "1234\n", "", "x ", "x\u{200b}"] {
             assert_eq!(value(mrn, bad), None, "{bad:?}");
+        }
+    }
+
+    #[test]
+    fn length_is_checked_before_the_form() {
+        let spaces = |count: usize| " ".repeat(count);
+        for (pattern, short) in [(COURT, "12345"), (NHS, "9434765919"), ("[0-9 ]+", "12345")] {
+            let pattern = Pattern::parse(pattern).unwrap();
+            // Presets ignore spaces, but the length limit includes them.
+            let longest = short.replacen('4', &format!("4{}", spaces(MAX_VALUE_LEN)), 1);
+            assert_eq!(pattern.normalize(&longest), Err(TOO_LONG));
+            assert_ne!(pattern.normalize(&longest[..MAX_VALUE_LEN]), Err(TOO_LONG));
+        }
+        let padded = format!("{}12345", spaces(MAX_VALUE_LEN - 5));
+        assert_eq!(value(COURT, &padded).as_deref(), Some("12345"));
+        assert_eq!(value(COURT, &format!(" {padded}")), None);
+        assert!(TOO_LONG.contains(&MAX_VALUE_LEN.to_string()));
+        assert!(COURT_FILE_FORM.contains(&MAX_COURT_FILE_LEN.to_string()));
+    }
+
+    #[test]
+    fn errors_describe_the_required_form() {
+        for (pattern, bad, hint) in [
+            (COURT, "S_1", "with a single -, / or . between them"),
+            (NHS, "9434765918", "write all ten digits"),
+            ("[0-9]{4}", "12345", "write it as the pattern"),
+            ("[0-9]{4}", &"1".repeat(129), "shorten it to at most 128 bytes"),
+        ] {
+            let error = Pattern::parse(pattern).unwrap().normalize(bad).unwrap_err();
+            assert!(error.contains(hint), "{error}");
         }
     }
 

@@ -122,11 +122,7 @@ impl<'a> Draft<'a> {
             return;
         }
         self.seen.push(kind);
-        // Neither a date nor an identifier contains a space: it was a `+` without encoding.
-        let value = match kind {
-            Kind::Date(_) | Kind::Identifier => value.replace(' ', "+"),
-            _ => value,
-        };
+        let value = restore_plus(kind, value);
         let read = match kind {
             Kind::Subject => self.subject(&value),
             Kind::Id => {
@@ -237,6 +233,25 @@ impl<'a> Draft<'a> {
         } else {
             Err(OperationOutcome { issue: self.issues })
         }
+    }
+}
+
+/// Restores each `+` that the caller did not percent-encode, because the decoder of forms reads it
+/// as a space. Offsets of times, media types and base64 contain `+`.
+fn restore_plus(kind: Kind, value: String) -> String {
+    match kind {
+        // No valid value contains a space.
+        Kind::Date(_) | Kind::Identifier | Kind::Format => value.replace(' ', "+"),
+        // Spaces are valid beside a semicolon (`text/plain; charset=utf-8`) and in quoted strings.
+        // A caller who sends a quoted string has to encode `+`.
+        Kind::Token(TokenField::ContentType) if !value.contains('"') => {
+            let restore = |part: &str| {
+                let inner = part.trim_matches(' ');
+                part.replace(inner, &inner.replace(' ', "+"))
+            };
+            value.split(';').map(restore).collect::<Vec<_>>().join(";")
+        }
+        _ => value,
     }
 }
 

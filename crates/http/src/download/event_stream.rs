@@ -8,7 +8,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use docferry_app::job::{Job, job_of};
-use docferry_app::ports::{BatchStore, Clock, Presigner, TransferStore};
+use docferry_app::ports::{Clock as _, ReadAdapters};
 use docferry_contract::events::{ProgressEvent, ResultEvent, StatusEvent};
 use docferry_contract::job::JobStatus;
 use docferry_domain::ids::TransferId;
@@ -21,6 +21,7 @@ use super::job_response;
 use super::shared::{JobApi, presigned_url};
 use super::stream_mode::StreamMode;
 use crate::error::ApiError;
+use crate::middleware::Principal;
 
 /// Maximum time without output. After this time, the stream sends a comment, so that no proxy
 /// closes the connection as idle.
@@ -39,9 +40,9 @@ const MIN_RECONNECT_DELAY: Duration = Duration::from_secs(1);
 
 /// Source of the chunks of one event stream. It polls the job only while a chunk is awaited; no
 /// task runs in the background.
-pub(super) struct EventStream<S, C, P> {
-    api: Arc<JobApi<S, C, P>>,
-    owner: String,
+pub(super) struct EventStream<P: ReadAdapters> {
+    api: Arc<JobApi<P>>,
+    caller: Principal,
     id: TransferId,
     /// Id of the last event that was sent, or `None` if none was sent.
     cursor: Option<Cursor>,
@@ -55,17 +56,12 @@ pub(super) struct EventStream<S, C, P> {
     is_done: bool,
 }
 
-impl<S, C, P> EventStream<S, C, P>
-where
-    S: TransferStore + BatchStore,
-    C: Clock,
-    P: Presigner,
-{
+impl<P: ReadAdapters> EventStream<P> {
     /// Creates the stream of a job. It begins with the first event after the cursor and ends at
     /// `ends_at`.
     pub(super) fn new(
-        api: Arc<JobApi<S, C, P>>,
-        owner: String,
+        api: Arc<JobApi<P>>,
+        caller: Principal,
         id: TransferId,
         cursor: Option<Cursor>,
         ends_at: Instant,
@@ -74,7 +70,7 @@ where
         let now = Instant::now();
         Self {
             api,
-            owner,
+            caller,
             id,
             cursor,
             mode,
@@ -120,8 +116,8 @@ where
     /// Returns `None` if the job cannot be read or does not exist any more. The stream then ends,
     /// and the client receives the error as the response when it reconnects.
     async fn poll(&mut self) -> Option<String> {
-        let Self { api, owner, id, .. } = &*self;
-        let found = job_of(&api.store, &api.clock, api.record_ttl, owner, id).await;
+        let Self { api, caller, id, .. } = &*self;
+        let found = job_of(&api.store, &api.clock, api.record_ttl, &caller.id, id).await;
         let events = match found {
             Ok(job) => self.new_events(&job?).await,
             Err(error) => Err(error.into()),
@@ -154,7 +150,7 @@ where
         };
         let is_end = last_event == JobEvent::End;
         let url = match snapshot.state {
-            JobState::Completed if is_end => presigned_url(&self.api, job).await?,
+            JobState::Completed if is_end => presigned_url(&self.api, &self.caller, job).await?,
             _ => None,
         };
         let detailed_status = job_response::job_status(job, &self.id, now, true, url.as_ref());

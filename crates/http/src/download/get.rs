@@ -9,56 +9,44 @@ use axum::response::{IntoResponse, Response};
 use axum::routing::get;
 use axum::{Json, Router};
 use docferry_app::job::{FetchableArtifact, Job};
-use docferry_app::ports::{BatchStore, Clock, Presigner, TransferStore};
+use docferry_app::ports::{Clock as _, PresignedUrl, ReadAdapters};
 use docferry_contract::job::{DeliveredDocument, DeliveryPlace, DocumentKey, JobResults};
 use docferry_domain::job::JobState;
-use docferry_domain::transfer::Delivery;
+use docferry_domain::transfer::{Delivery, Transfer};
 use http::{HeaderMap, HeaderValue, StatusCode, header};
 use secrecy::ExposeSecret as _;
 
 use super::job_response;
-use super::shared::{JobApi, find_job, presign, presigned_url};
+use super::shared::{JobApi, find_job, job_documents, presign};
 use crate::error::ApiError;
-use crate::middleware::{Reader, finish};
+use crate::middleware::{Principal, Reader, finish};
 
 /// Router of `GET /v1/download/{jobId}`.
-pub fn download_router<S, C, P>(api: JobApi<S, C, P>) -> Router
-where
-    S: TransferStore + BatchStore + 'static,
-    C: Clock + 'static,
-    P: Presigner + 'static,
-{
-    let routes = Router::new()
-        .route("/v1/download/{jobId}", get(fetch::<S, C, P>))
-        .with_state(Arc::new(api));
+pub fn download_router<P: ReadAdapters>(api: JobApi<P>) -> Router {
+    let routes =
+        Router::new().route("/v1/download/{jobId}", get(fetch::<P>)).with_state(Arc::new(api));
     finish(routes)
 }
 
-async fn fetch<S, C, P>(
-    State(api): State<Arc<JobApi<S, C, P>>>,
-    Reader(owner): Reader,
+async fn fetch<P: ReadAdapters>(
+    State(api): State<Arc<JobApi<P>>>,
+    Reader(caller): Reader,
     id: Result<Path<String>, PathRejection>,
     headers: HeaderMap,
-) -> Result<Response, ApiError>
-where
-    S: TransferStore + BatchStore,
-    C: Clock,
-    P: Presigner,
-{
-    let (id, job) = find_job(&api, &owner, id).await?;
+) -> Result<Response, ApiError> {
+    let (id, job) = find_job(&api, &caller, id).await?;
     let now = api.clock.now();
     let response = match job.state(now) {
         JobState::Expired => return Err(ApiError::Gone),
-        JobState::Completed => match presigned_url(&api, &job).await? {
-            None => Json(results(&api, &job).await?).into_response(),
-            Some(url) if wants_json(&headers) => {
-                Json(job_response::job_result(&url)).into_response()
+        JobState::Completed => {
+            let documents = receivable_documents(&api, &caller, &job).await?;
+            match job.artifact() {
+                None => Json(results(&api, documents).await?).into_response(),
+                Some(artifact) => {
+                    fetch_response(&presign(&api, artifact).await?, wants_json(&headers))
+                }
             }
-            Some(url) => {
-                let location = [(header::LOCATION, url.url.expose_secret().to_owned())];
-                (StatusCode::FOUND, location).into_response()
-            }
-        },
+        }
         _ => {
             let status = job_response::job_status(&job, &id, now, false, None);
             return Err(ApiError::NotCompleted(Box::new(status)));
@@ -70,14 +58,35 @@ where
     Ok((vary, response).into_response())
 }
 
-/// Lists the delivered documents of a job, each with its download URL or its place in OneDrive.
-async fn results<S, C, P>(api: &JobApi<S, C, P>, job: &Job) -> Result<JobResults, ApiError>
-where
-    C: Clock,
-    P: Presigner,
-{
+/// Returns the delivered documents of a job that the caller may still receive. If there are none,
+/// the result does not exist for the caller.
+async fn receivable_documents<'a, P: ReadAdapters>(
+    api: &JobApi<P>,
+    caller: &Principal,
+    job: &'a Job,
+) -> Result<Vec<&'a Transfer>, ApiError> {
+    let documents = job_documents(api, caller, job).await?;
+    let receivable: Vec<_> =
+        job.delivered().filter(|document| documents.may_receive(document)).collect();
+    if receivable.is_empty() { Err(ApiError::NotFound) } else { Ok(receivable) }
+}
+
+/// Returns the response with a URL: a redirect, or JSON.
+fn fetch_response(url: &PresignedUrl, as_json: bool) -> Response {
+    if as_json {
+        return Json(job_response::job_result(url)).into_response();
+    }
+    let location = [(header::LOCATION, url.url.expose_secret().to_owned())];
+    (StatusCode::FOUND, location).into_response()
+}
+
+/// Lists delivered documents, each with its download URL or its place in OneDrive.
+async fn results<P: ReadAdapters>(
+    api: &JobApi<P>,
+    documents: Vec<&Transfer>,
+) -> Result<JobResults, ApiError> {
     let mut items = Vec::new();
-    for document in job.delivered() {
+    for document in documents {
         let place = match (FetchableArtifact::of(document), &document.delivery) {
             (Some(artifact), _) => {
                 DeliveryPlace::Download(job_response::job_result(&presign(api, artifact).await?))

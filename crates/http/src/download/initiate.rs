@@ -12,12 +12,13 @@ use docferry_app::TaskError;
 use docferry_app::job::{
     IdempotencyKey, JobRejection, JobSettings, NewJob, first_accepted_job, initiate_job,
 };
-use docferry_app::ports::{Directory, DocumentIndex, SlotAdapters, Store};
+use docferry_app::ports::{Directory, InitiateAdapters};
 use docferry_contract::download::{Destination, InitiateDownload};
 use docferry_contract::job::{JobAccepted, time};
 use docferry_contract::problem::FieldError;
 use docferry_contract::scope::Scope;
 use docferry_domain::callback::CallbackRule;
+use docferry_domain::document::DocumentKey;
 use docferry_domain::job::JobState;
 use docferry_domain::person::{Person, Recipient};
 use docferry_domain::transfer::{DownloadTarget, Target};
@@ -37,13 +38,13 @@ pub(crate) const FIRST_POLL_DELAY_MS: u32 = 1_000;
 
 /// Dependencies and settings of the routes that create jobs.
 #[derive(Debug)]
-pub struct DownloadApi<P: SlotAdapters, I, G> {
+pub struct DownloadApi<P: InitiateAdapters> {
     /// Dependencies that create transfers.
     pub transfers: Arc<TransferApi<P>>,
-    /// Index of documents by their number.
-    pub index: I,
+    /// Document registry.
+    pub registry: P::Registry,
     /// Directory that maps e-mail addresses to users of OneDrive.
-    pub directory: G,
+    pub directory: P::Directory,
     /// Deadline and retention of jobs.
     pub settings: JobSettings,
     /// Range of valid document numbers.
@@ -52,39 +53,29 @@ pub struct DownloadApi<P: SlotAdapters, I, G> {
     pub callbacks: CallbackRule,
 }
 
-type Shared<P, I, G> = Arc<DownloadApi<P, I, G>>;
+type Shared<P> = Arc<DownloadApi<P>>;
 
 /// Routes of `POST /v1/download/initiate` and its deprecated alias `POST /v1/download/start`.
-pub(crate) fn initiate_routes<P: SlotAdapters<Store: Store>, I, G>(
-    api: DownloadApi<P, I, G>,
-) -> Router
-where
-    I: DocumentIndex + 'static,
-    G: Directory + 'static,
-{
+pub(crate) fn initiate_routes<P: InitiateAdapters>(api: DownloadApi<P>) -> Router {
     Router::new()
-        .route("/v1/download/initiate", post(initiate::<P, I, G>))
-        .route("/v1/download/start", post(start::<P, I, G>))
+        .route("/v1/download/initiate", post(initiate::<P>))
+        .route("/v1/download/start", post(start::<P>))
         .with_state(Arc::new(api))
 }
 
-async fn initiate<P: SlotAdapters<Store: Store>, I, G>(
-    State(api): State<Shared<P, I, G>>,
+async fn initiate<P: InitiateAdapters>(
+    State(api): State<Shared<P>>,
     _: Writer,
     caller: Principal,
     request: Request,
-) -> Result<Response, ApiError>
-where
-    I: DocumentIndex,
-    G: Directory,
-{
+) -> Result<Response, ApiError> {
     let (job_request, idempotency_key) = read_request(&api, &caller, request).await?;
     accept(&api, caller, job_request, idempotency_key).await
 }
 
 /// Reads a request and its idempotency key.
-async fn read_request<P: SlotAdapters<Store: Store>, I, G>(
-    api: &DownloadApi<P, I, G>,
+async fn read_request<P: InitiateAdapters>(
+    api: &DownloadApi<P>,
     caller: &Principal,
     request: Request,
 ) -> Result<(InitiateDownload, Option<IdempotencyKey>), ApiError> {
@@ -96,16 +87,12 @@ async fn read_request<P: SlotAdapters<Store: Store>, I, G>(
 }
 
 /// Deprecated alias of `initiate`, for one document only.
-async fn start<P: SlotAdapters<Store: Store>, I, G>(
-    State(api): State<Shared<P, I, G>>,
+async fn start<P: InitiateAdapters>(
+    State(api): State<Shared<P>>,
     _: Writer,
     caller: Principal,
     request: Request,
-) -> Result<Response, ApiError>
-where
-    I: DocumentIndex,
-    G: Directory,
-{
+) -> Result<Response, ApiError> {
     let (job_request, idempotency_key) = read_request(&api, &caller, request).await?;
     if !job_request.is_single {
         let detail = "is not supported by this call; use /v1/download/initiate".to_owned();
@@ -135,16 +122,12 @@ async fn is_recipient(
 }
 
 /// Creates the job, or finds the one that an earlier request with the same idempotency key created.
-async fn accept<P: SlotAdapters<Store: Store>, I, G>(
-    api: &DownloadApi<P, I, G>,
+async fn accept<P: InitiateAdapters>(
+    api: &DownloadApi<P>,
     caller: Principal,
     job_request: InitiateDownload,
     idempotency_key: Option<IdempotencyKey>,
-) -> Result<Response, ApiError>
-where
-    I: DocumentIndex,
-    G: Directory,
-{
+) -> Result<Response, ApiError> {
     if job_request.zip {
         return Err(ApiError::NotImplemented(
             "This version cannot pack documents into a ZIP archive.",
@@ -155,7 +138,7 @@ where
     let accepted = match api.transfers.ensure_not_draining() {
         Ok(()) => {
             let new = authorize(api, caller, job_request, idempotency_key).await?;
-            initiate_job(&scheduler, &api.index, api.settings, new).await
+            initiate_job(&scheduler, &api.registry, api.settings, new).await
         }
         // In drain mode, a request that repeats an accepted request gets the first response again.
         Err(draining) => first_accepted_job(&scheduler, idempotency_key.as_ref())
@@ -181,15 +164,12 @@ where
 }
 
 /// Checks that the caller may create the job, and returns the parameters of the job.
-async fn authorize<P: SlotAdapters<Store: Store>, I, G>(
-    api: &DownloadApi<P, I, G>,
+async fn authorize<P: InitiateAdapters>(
+    api: &DownloadApi<P>,
     caller: Principal,
     job_request: InitiateDownload,
     idempotency_key: Option<IdempotencyKey>,
-) -> Result<NewJob, ApiError>
-where
-    G: Directory,
-{
+) -> Result<NewJob, ApiError> {
     if let Destination::Onedrive(drive) = &job_request.destination
         && !caller.may(Scope::Delegate)
         && !is_recipient(&api.directory, &caller, &drive.recipient).await?
@@ -201,6 +181,7 @@ where
         return Err(ApiError::Forbidden(Scope::Delegate));
     }
     let on_behalf_of = on_behalf_of.as_deref().map(person);
+    let requester = caller.document_caller();
     let is_service = caller.scopes.has(Scope::Service);
     let owner = caller.id;
     // A service is also a `Person`, because the slot limits apply to it in the same way.
@@ -214,7 +195,8 @@ where
     Ok(NewJob {
         owner,
         on_behalf_of,
-        files: job_request.files,
+        documents: job_request.files.into_iter().map(DocumentKey::File).collect(),
+        requester,
         is_single: job_request.is_single,
         target,
         priority: job_request.priority,

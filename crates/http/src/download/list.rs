@@ -7,7 +7,7 @@ use axum::Json;
 use axum::extract::rejection::QueryRejection;
 use axum::extract::{Query, State};
 use docferry_app::job::list::{Filter, list_jobs};
-use docferry_app::ports::{Clock, History, HistoryEntry};
+use docferry_app::ports::{Clock as _, HistoryEntry, ReadAdapters};
 use docferry_contract::job::{JobList, ListedJob, Timestamps, time};
 use docferry_contract::problem::FieldError;
 use docferry_contract::scope::Scope;
@@ -42,8 +42,8 @@ pub(super) struct ListQuery {
 const PACKING: &str = "processing_artifacts";
 
 /// Handles both calls.
-pub(super) async fn list<S: History, C: Clock, P>(
-    State(api): State<Arc<JobApi<S, C, P>>>,
+pub(super) async fn list<P: ReadAdapters>(
+    State(api): State<Arc<JobApi<P>>>,
     caller: Principal,
     query: Result<Query<ListQuery>, QueryRejection>,
 ) -> Result<Json<JobList>, ApiError> {

@@ -4,8 +4,9 @@
 use axum::Json;
 use axum::extract::Path;
 use axum::extract::rejection::PathRejection;
+use docferry_app::document::JobDocuments;
 use docferry_app::job::{FetchableArtifact, Job, job_of};
-use docferry_app::ports::{BatchStore, Clock, PresignedUrl, Presigner, TransferStore};
+use docferry_app::ports::{Clock as _, PresignedUrl, Presigner as _, ReadAdapters};
 use docferry_contract::job::JobStatus;
 use docferry_domain::ids::TransferId;
 use jiff::SignedDuration;
@@ -13,16 +14,20 @@ use serde::Deserialize;
 
 use super::job_response;
 use crate::error::ApiError;
+use crate::job_id::parse_id;
+use crate::middleware::Principal;
 
 /// Dependencies and settings of the routes that read jobs.
 #[derive(Debug)]
-pub struct JobApi<S, C, P> {
+pub struct JobApi<P: ReadAdapters> {
     /// Store of transfer records and batches.
-    pub store: S,
+    pub store: P::Store,
     /// Source of the current time.
-    pub clock: C,
+    pub clock: P::Clock,
     /// Creates presigned URLs and probes the delivery bucket.
-    pub presigner: P,
+    pub presigner: P::Presigner,
+    /// Document registry, which is asked before each presigned URL.
+    pub registry: P::Registry,
     /// Time for which the record of an ended job is shown.
     pub record_ttl: SignedDuration,
     /// Lifetime of a presigned URL.
@@ -41,51 +46,57 @@ pub(super) enum Progress {
 }
 
 /// Finds the job with the id in the path. A malformed id causes the same error as an unknown id.
-pub(super) async fn find_job<S, C, P>(
-    api: &JobApi<S, C, P>,
-    owner: &str,
+pub(super) async fn find_job<P: ReadAdapters>(
+    api: &JobApi<P>,
+    caller: &Principal,
     id: Result<Path<String>, PathRejection>,
-) -> Result<(TransferId, Job), ApiError>
-where
-    S: TransferStore + BatchStore,
-    C: Clock,
-{
-    let Path(id) = id.map_err(|_| ApiError::NotFound)?;
-    let id: TransferId = id.parse().map_err(|_| ApiError::NotFound)?;
-    let job = job_of(&api.store, &api.clock, api.record_ttl, owner, &id).await?;
+) -> Result<(TransferId, Job), ApiError> {
+    let id = parse_id(id)?;
+    let job = job_of(&api.store, &api.clock, api.record_ttl, &caller.id, &id).await?;
     Ok((id, job.ok_or(ApiError::NotFound)?))
 }
 
-/// Returns a presigned URL of the file that a job has delivered. Returns `None` if the job does not
-/// have exactly one file to download. A new URL is created for each response, and no URL is stored.
-pub(super) async fn presigned_url<S, C, P>(
-    api: &JobApi<S, C, P>,
+/// Asks the registry which documents of a job the caller may still receive.
+pub(super) async fn job_documents<P: ReadAdapters>(
+    api: &JobApi<P>,
+    caller: &Principal,
     job: &Job,
-) -> Result<Option<PresignedUrl>, ApiError>
-where
-    C: Clock,
-    P: Presigner,
-{
-    let Some(artifact) = job.artifact() else { return Ok(None) };
-    presign(api, artifact).await.map(Some)
+) -> Result<JobDocuments, ApiError> {
+    let now = api.clock.now();
+    let caller = caller.document_caller();
+    Ok(JobDocuments::of(&api.registry, &caller, job.documents(), now).await?)
 }
 
-/// Returns a presigned URL of an object in the delivery bucket.
-pub(super) async fn presign<S, C, P>(
-    api: &JobApi<S, C, P>,
+/// Returns a presigned URL of the file that a job has delivered. Returns `None` if the job does not
+/// have exactly one file to download, or if the caller may no longer receive its document. A new
+/// URL is created for each response, and no URL is stored.
+pub(super) async fn presigned_url<P: ReadAdapters>(
+    api: &JobApi<P>,
+    caller: &Principal,
+    job: &Job,
+) -> Result<Option<PresignedUrl>, ApiError> {
+    let Some(artifact) = job.artifact() else { return Ok(None) };
+    let documents = job_documents(api, caller, job).await?;
+    if job.documents().iter().all(|document| documents.may_receive(document)) {
+        presign(api, artifact).await.map(Some)
+    } else {
+        Ok(None)
+    }
+}
+
+/// Returns a presigned URL of an object in the delivery bucket. The caller of this function has
+/// asked [`job_documents`] whether the document may be received.
+pub(super) async fn presign<P: ReadAdapters>(
+    api: &JobApi<P>,
     FetchableArtifact { artifact, name, mime }: FetchableArtifact<'_>,
-) -> Result<PresignedUrl, ApiError>
-where
-    C: Clock,
-    P: Presigner,
-{
+) -> Result<PresignedUrl, ApiError> {
     let url = api.presigner.presign(&artifact.key, name, mime, api.clock.now(), api.url_ttl).await;
     Ok(url.map_err(docferry_app::TaskError::from)?)
 }
 
 /// Returns the status of a job as a JSON response.
-pub(super) fn status_response<S, C: Clock, P>(
-    api: &JobApi<S, C, P>,
+pub(super) fn status_response<P: ReadAdapters>(
+    api: &JobApi<P>,
     id: &TransferId,
     job: &Job,
     progress: Progress,

@@ -10,7 +10,7 @@ use axum::extract::rejection::PathRejection;
 use axum::extract::{Extension, Path, State};
 use axum::response::{IntoResponse as _, Response};
 use axum::routing::get;
-use docferry_app::ports::{BatchStore, Clock, Presigner, TransferStore};
+use docferry_app::ports::{Clock as _, ReadAdapters};
 use docferry_domain::job::Cursor;
 use futures::stream;
 use http::{HeaderMap, StatusCode, header};
@@ -39,7 +39,7 @@ const END_MARGIN: Duration = Duration::from_secs(5);
 /// Maximum wait for events in [`StreamMode::Buffered`].
 const BUFFERED_WAIT: Duration = Duration::from_secs(5);
 
-type Shared<S, C, P> = (Arc<JobApi<S, C, P>>, StreamMode);
+type Shared<P> = (Arc<JobApi<P>>, StreamMode);
 
 /// Router of `GET /v1/download/subscribe/{jobId}`.
 ///
@@ -47,32 +47,22 @@ type Shared<S, C, P> = (Arc<JobApi<S, C, P>>, StreamMode);
 /// fails. Clients reconnect automatically and receive the events after the last one that they have
 /// received. When the response is dropped, for example because the client has disconnected, the
 /// store is not read any more.
-pub fn subscribe_router<S, C, P>(api: JobApi<S, C, P>, mode: StreamMode) -> Router
-where
-    S: TransferStore + BatchStore + 'static,
-    C: Clock + 'static,
-    P: Presigner + 'static,
-{
+pub fn subscribe_router<P: ReadAdapters>(api: JobApi<P>, mode: StreamMode) -> Router {
     let routes = Router::new()
-        .route("/v1/download/subscribe/{jobId}", get(subscribe::<S, C, P>))
+        .route("/v1/download/subscribe/{jobId}", get(subscribe::<P>))
         .with_state((Arc::new(api), mode));
     finish(routes)
 }
 
-async fn subscribe<S, C, P>(
-    State((api, mode)): State<Shared<S, C, P>>,
-    Reader(owner): Reader,
+async fn subscribe<P: ReadAdapters>(
+    State((api, mode)): State<Shared<P>>,
+    Reader(caller): Reader,
     id: Result<Path<String>, PathRejection>,
     time_left: Option<Extension<TimeLeft>>,
     headers: HeaderMap,
-) -> Result<Response, ApiError>
-where
-    S: TransferStore + BatchStore + 'static,
-    C: Clock + 'static,
-    P: Presigner + 'static,
-{
+) -> Result<Response, ApiError> {
     let started_at = Instant::now();
-    let (id, job) = find_job(&api, &owner, id).await?;
+    let (id, job) = find_job(&api, &caller, id).await?;
     // An invalid event id is ignored. The stream then begins with the current state of the job.
     let cursor: Option<Cursor> =
         headers.get("last-event-id").and_then(|id| id.to_str().ok()?.parse().ok());
@@ -86,7 +76,7 @@ where
         StreamMode::Stream => available,
         StreamMode::Buffered => available.min(BUFFERED_WAIT),
     };
-    let mut events = EventStream::new(api, owner, id, cursor, started_at + duration, mode);
+    let mut events = EventStream::new(api, caller, id, cursor, started_at + duration, mode);
     // The first chunk is created before the response, so that a failure gets an error status.
     let first_chunk = events.first_chunk(&job).await?;
     // The stream is read after the router has returned the response, so each read enters the span

@@ -1,9 +1,9 @@
-//! Documents for the tests: the in-memory source contains them, and the index maps their numbers to
-//! them.
+//! Documents for the tests: the in-memory source contains them, and the registry contains their
+//! records.
 
-use docferry_app::ports::IndexedDocument;
-use docferry_domain::ids::FileId;
+use docferry_domain::document::DocumentRecord;
 use docferry_testkit::World;
+use docferry_testkit::builders::document_record;
 
 /// Number of the first document. The second document has the next number, and so on.
 pub(crate) const FIRST_FILE_ID: u64 = 12_345;
@@ -19,9 +19,13 @@ pub(crate) fn world_with_documents(count: u64) -> World {
         let guid = format!("{number:06}AA");
         let name = format!("order {number}.pdf");
         world.add_document(&guid, &name, vec![7; DOCUMENT_SIZE]);
-        let object_guid = guid.parse().unwrap();
-        let document = IndexedDocument { object_guid, name: Some(name), size: None };
-        world.state().index.insert(FileId::new(FIRST_FILE_ID + number), document);
+        let record = DocumentRecord {
+            obj_guid: guid.parse().unwrap(),
+            file_name: name.parse().unwrap(),
+            size: DOCUMENT_SIZE as u64,
+            ..document_record(FIRST_FILE_ID + number)
+        };
+        world.registry().insert(record);
     }
     world
 }

@@ -12,18 +12,20 @@ pub(crate) mod documents;
 pub(crate) mod events;
 pub(crate) mod jobs;
 
+use std::collections::BTreeSet;
 use std::ops::RangeInclusive;
 use std::sync::Arc;
 
 use axum::Router;
 use axum::body::Body;
 use docferry_app::job::JobSettings;
+use docferry_app::job::retry::RetrySettings;
 use docferry_app::transfer::create::InitiateSettings;
 use docferry_contract::scope::{Scope, Scopes};
 use docferry_domain::callback::CallbackRule;
 use docferry_http::{
-    DownloadApi, JobApi, Principal, RetrySettings, StreamMode, TransferApi, control_router,
-    download_router, initiate_router, status_router, subscribe_router,
+    DownloadApi, JobApi, Principal, StreamMode, TransferApi, control_router, download_router,
+    initiate_router, status_router, subscribe_router,
 };
 use docferry_openapi::{ApiResponse, Description};
 use docferry_testkit::{LIMITS, World};
@@ -58,12 +60,12 @@ const JOB_SETTINGS: JobSettings = JobSettings {
 
 /// Routes of cancel, retry and terminate.
 pub(crate) fn control_routes(world: &World) -> Router {
-    control_routes_with(transfer_api(world))
+    control_routes_with(world, transfer_api(world))
 }
 
 /// Routes of cancel, retry and terminate, with these dependencies.
-pub(crate) fn control_routes_with(api: TransferApi<World>) -> Router {
-    control_router(api, RetrySettings { job: JOB_SETTINGS, max_retries: 2 })
+pub(crate) fn control_routes_with(world: &World, api: TransferApi<World>) -> Router {
+    control_router(api, world.clone(), RetrySettings { job: JOB_SETTINGS, max_retries: 2 })
 }
 
 /// Range of valid document numbers.
@@ -79,7 +81,7 @@ pub(crate) fn initiate_routes_with(world: &World, api: TransferApi<World>) -> Ro
     let transfers = Arc::new(api);
     initiate_router(DownloadApi {
         transfers,
-        index: world.clone(),
+        registry: world.clone(),
         directory: world.clone(),
         settings: JOB_SETTINGS,
         range: FILE_ID_RANGE,
@@ -88,11 +90,12 @@ pub(crate) fn initiate_routes_with(world: &World, api: TransferApi<World>) -> Ro
 }
 
 /// Dependencies of routers that read jobs.
-pub(crate) fn job_api(world: &World) -> JobApi<World, World, World> {
+pub(crate) fn job_api(world: &World) -> JobApi<World> {
     JobApi {
         store: world.clone(),
         clock: world.clone(),
         presigner: world.clone(),
+        registry: world.clone(),
         record_ttl: RECORD_TTL,
         url_ttl: SignedDuration::from_mins(15),
     }
@@ -100,7 +103,7 @@ pub(crate) fn job_api(world: &World) -> JobApi<World, World, World> {
 
 /// Routes of status, history, check and health.
 pub(crate) fn status_routes(world: &World) -> Router {
-    status_router(job_api(world), world.clone(), FILE_ID_RANGE)
+    status_router(job_api(world), FILE_ID_RANGE)
 }
 
 /// Route that redirects to the file of a completed job.
@@ -127,7 +130,7 @@ pub(crate) fn build_request(method: &str, path: &str, body: impl Into<Body>) -> 
 
 /// Authenticated caller with these scopes.
 pub(crate) fn caller(id: &str, scopes: Scopes) -> Principal {
-    Principal { id: id.into(), scopes, graph_user: None }
+    Principal { id: id.into(), scopes, graph_user: None, claims: BTreeSet::new() }
 }
 
 /// Sends a request, and checks that the response conforms to `openapi.yaml`. Returns the headers

@@ -53,7 +53,8 @@ async fn drained_service_refuses_new_work_and_finishes_running_jobs() {
 
     let (_, canceled) = post_job_with_key(&world, None, &json!({ "file_id": FIRST_FILE_ID })).await;
     let id = canceled["jobId"].as_str().unwrap();
-    let drained = || control_routes_with(TransferApi { drain: true, ..transfer_api(&world) });
+    let drained =
+        || control_routes_with(&world, TransferApi { drain: true, ..transfer_api(&world) });
     let action_request =
         |action: &str| build_request("POST", &format!("/v1/download/{action}/{id}"), "");
     assert_eq!(send(drained(), action_request("cancel")).await.0.status(), StatusCode::ACCEPTED);

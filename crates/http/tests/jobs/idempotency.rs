@@ -62,7 +62,7 @@ async fn repeated_request_returns_the_first_response_for_removed_documents() {
     ] {
         let key = format!("key {}", body.to_string().len());
         let first = post_job_with_key(&world, Some(&key), &body).await;
-        let index = std::mem::take(&mut world.state().index);
+        let records = world.registry().take_records();
         assert_eq!(post_job_with_key(&world, Some(&key), &body).await, first);
 
         let different_body = json!({ "file_id": FIRST_FILE_ID, "priority": "high" });
@@ -73,7 +73,7 @@ async fn repeated_request_returns_the_first_response_for_removed_documents() {
             let (code, problem) = post_job_with_key(&world, key, &body).await;
             assert_eq!(code, StatusCode::BAD_REQUEST, "{problem}");
         }
-        world.state().index = index;
+        records.into_iter().for_each(|record| world.registry().insert(record));
     }
 }
 

@@ -12,6 +12,7 @@ mod jobs;
 mod keys;
 mod notifications;
 mod outbox;
+mod registry;
 mod releases;
 mod slots;
 mod support;
@@ -27,6 +28,7 @@ pub use batches::batch_store;
 pub use jobs::job_store;
 pub use notifications::notifications;
 pub use outbox::outbox;
+pub use registry::registry;
 pub use slots::slot_store;
 
 /// Runs every check of a [`Store`](docferry_app::ports::Store).

@@ -93,6 +93,12 @@ impl Runner {
         }
     }
 
+    /// Returns the world in which the steps run.
+    #[must_use]
+    pub fn world(&self) -> &World {
+        &self.world
+    }
+
     /// Returns the slot scheduler, with this runner's limits.
     #[must_use]
     pub fn scheduler(&self) -> SlotScheduler<'_, World> {

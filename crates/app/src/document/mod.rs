@@ -1,0 +1,127 @@
+//! Access to documents: which documents of the registry a caller may see and receive.
+//!
+//! Every route that names, delivers or hands out a document asks here. To a caller who may not see
+//! a document, it does not exist. The number of calls to the registry depends on the caller and on
+//! the number of documents, and never on whether a document exists or is visible.
+
+use std::collections::BTreeMap;
+
+use docferry_domain::document::{DocumentKey, DocumentRecord, Grant, Viewer};
+use docferry_domain::person::Person;
+use docferry_domain::transfer::Transfer;
+use jiff::Timestamp;
+
+use crate::ports::{Registry, StoreError};
+
+/// The caller whose entitlements decide.
+#[derive(Debug, Clone)]
+pub struct DocumentCaller {
+    /// The person to whom grants are given.
+    pub person: Person,
+    /// Rights from the access token.
+    pub viewer: Viewer,
+}
+
+impl DocumentCaller {
+    /// Returns whether the caller may receive documents that are not registered. Callers who may
+    /// see all documents may, because services also request documents by GUID.
+    #[must_use]
+    pub const fn may_see_unregistered(&self) -> bool {
+        matches!(self.viewer, Viewer::Unrestricted)
+    }
+
+    /// Returns the grants of the caller. A caller who may see all documents needs none.
+    ///
+    /// # Errors
+    /// The errors of the registry.
+    pub async fn grants(&self, registry: &impl Registry) -> Result<Vec<Grant>, StoreError> {
+        match self.viewer {
+            Viewer::Unrestricted => Ok(Vec::new()),
+            Viewer::Restricted { .. } => registry.grants(&self.person).await,
+        }
+    }
+}
+
+/// Access of a caller to a registered document.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Access {
+    /// The caller may see the document.
+    Visible(Box<DocumentRecord>),
+    /// The caller is not entitled to see the document, or it is withdrawn. To the caller, it does
+    /// not exist.
+    Hidden,
+}
+
+/// Returns the registered documents with these keys. Unregistered ones are missing from the result.
+///
+/// # Errors
+/// The errors of the registry.
+pub async fn registered_documents(
+    registry: &impl Registry,
+    caller: &DocumentCaller,
+    keys: &[DocumentKey],
+    now: Timestamp,
+) -> Result<BTreeMap<DocumentKey, Access>, StoreError> {
+    let (grants, documents) =
+        futures::try_join!(caller.grants(registry), registry.documents(keys))?;
+    let access = |record: DocumentRecord| match caller.viewer.may_see(&record, &grants, now) {
+        true => Access::Visible(Box::new(record)),
+        false => Access::Hidden,
+    };
+    Ok(documents.into_iter().map(|(key, record)| (key, access(record))).collect())
+}
+
+/// Returns a registered document, if the caller may see it.
+///
+/// # Errors
+/// The errors of the registry.
+pub async fn visible_document(
+    registry: &impl Registry,
+    caller: &DocumentCaller,
+    key: &DocumentKey,
+    now: Timestamp,
+) -> Result<Option<Box<DocumentRecord>>, StoreError> {
+    let keys = std::slice::from_ref(key);
+    match registered_documents(registry, caller, keys, now).await?.remove(key) {
+        Some(Access::Visible(record)) => Ok(Some(record)),
+        Some(Access::Hidden) | None => Ok(None),
+    }
+}
+
+/// Documents of a job, with the caller's present access to each.
+#[derive(Debug)]
+pub struct JobDocuments {
+    registered: BTreeMap<DocumentKey, Access>,
+    may_see_unregistered: bool,
+}
+
+impl JobDocuments {
+    /// Asks the registry about the documents of a job.
+    ///
+    /// # Errors
+    /// The errors of the registry.
+    pub async fn of<'a>(
+        registry: &impl Registry,
+        caller: &DocumentCaller,
+        transfers: impl IntoIterator<Item = &'a Transfer>,
+        now: Timestamp,
+    ) -> Result<Self, StoreError> {
+        let keys: Vec<_> = transfers.into_iter().map(key).collect();
+        let registered = registered_documents(registry, caller, &keys, now).await?;
+        Ok(Self { registered, may_see_unregistered: caller.may_see_unregistered() })
+    }
+
+    /// Returns whether the caller may receive the document of a transfer.
+    #[must_use]
+    pub fn may_receive(&self, transfer: &Transfer) -> bool {
+        match self.registered.get(&key(transfer)) {
+            Some(Access::Visible(_)) => true,
+            Some(Access::Hidden) => false,
+            None => self.may_see_unregistered,
+        }
+    }
+}
+
+fn key(transfer: &Transfer) -> DocumentKey {
+    DocumentKey::Object(transfer.object_guid.clone())
+}

@@ -1,0 +1,151 @@
+//! Ports of the document registry: its records, its grants, and the work of withdrawals.
+
+use std::collections::BTreeMap;
+use std::future::Future;
+use std::ops::Range;
+
+use docferry_domain::document::{
+    Coverage, DocumentId, DocumentKey, DocumentRecord, Grant, Position, Subject,
+};
+use docferry_domain::ids::ObjectGuid;
+use docferry_domain::person::Person;
+use jiff::Timestamp;
+
+use super::StoreError;
+
+/// Part of a subject's documents to read, in time order.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RegistryRange {
+    /// Sort keys ([`Position::sort_key`]) between which the documents lie; `None` for all.
+    pub sort_keys: Range<Option<String>>,
+    /// Position after which the part begins, in the direction of reading.
+    pub after: Option<Position>,
+    /// Whether the newest documents come first.
+    pub newest_first: bool,
+    /// Maximum number of documents.
+    pub limit: usize,
+}
+
+/// Documents of a subject, as the registry read them.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RegistryPage {
+    /// The documents, in the order of reading.
+    pub documents: Vec<DocumentRecord>,
+    /// Position at which the registry stopped reading; `None` if there are no more documents.
+    pub more_after: Option<Position>,
+}
+
+/// Reader of the document registry. All reads are strongly consistent, so they see each withdrawal
+/// whose call has returned.
+pub trait Registry: Send + Sync {
+    /// Returns the documents with these keys, withdrawn ones included. Unknown keys are missing
+    /// from the result. The number of calls to the store depends only on the number of keys.
+    fn documents(
+        &self,
+        keys: &[DocumentKey],
+    ) -> impl Future<Output = Result<BTreeMap<DocumentKey, DocumentRecord>, StoreError>> + Send;
+
+    /// Reads a part of the current, not withdrawn documents of a subject, in one call to the store.
+    fn page(
+        &self,
+        subject: &Subject,
+        range: &RegistryRange,
+    ) -> impl Future<Output = Result<RegistryPage, StoreError>> + Send;
+
+    /// Returns the grants of a person, expired ones included.
+    fn grants(
+        &self,
+        person: &Person,
+    ) -> impl Future<Output = Result<Vec<Grant>, StoreError>> + Send;
+}
+
+/// Result of writing a record.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum UpsertResult {
+    /// The record is stored.
+    Stored,
+    /// The registry has the record already, or a newer one of the same document. Nothing changed.
+    Unchanged,
+    /// Another document has the number (`fileId`) or the GUID (`objGuid`) of this one. Nothing
+    /// changed.
+    Conflict {
+        /// Name of the field.
+        field: &'static str,
+    },
+}
+
+/// Result of adding a grant.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum GrantResult {
+    /// The grant is stored.
+    Stored,
+    /// The person already has the maximum number of grants. Nothing changed.
+    TooMany,
+}
+
+/// Maximum number of grants of one person.
+pub const MAX_GRANTS_PER_PERSON: usize = 500;
+
+/// Writer of the document registry, for the feed and for operators.
+pub trait RegistryWriter: Send + Sync {
+    /// Adds a record, or replaces an older one of the same document. A withdrawal is final: the
+    /// record stays withdrawn. The call can be repeated.
+    ///
+    /// Of two records of a document, the one with the later `indexed` is newer; of two with the
+    /// same time, the one that is written later.
+    fn upsert(
+        &self,
+        record: &DocumentRecord,
+    ) -> impl Future<Output = Result<UpsertResult, StoreError>> + Send;
+
+    /// Withdraws a document and adds the work of deleting its copies ([`RegistryWork`]). Returns
+    /// its record; `None` if the document is unknown. The call can be repeated; the time of the
+    /// first withdrawal stays.
+    ///
+    /// From the response on, no read of the registry returns the document as available.
+    fn withdraw(
+        &self,
+        key: &DocumentKey,
+        at: Timestamp,
+    ) -> impl Future<Output = Result<Option<DocumentRecord>, StoreError>> + Send;
+
+    /// Adds a grant, or replaces the one with the same coverage.
+    fn grant(
+        &self,
+        person: &Person,
+        grant: &Grant,
+    ) -> impl Future<Output = Result<GrantResult, StoreError>> + Send;
+
+    /// Removes a grant. Returns whether it existed.
+    fn revoke(
+        &self,
+        person: &Person,
+        coverage: &Coverage,
+    ) -> impl Future<Output = Result<bool, StoreError>> + Send;
+}
+
+/// A withdrawal whose copies still have to be deleted.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Withdrawal {
+    /// Id of the document.
+    pub id: DocumentId,
+    /// GUID, by which the records of the copies are found.
+    pub obj_guid: ObjectGuid,
+    /// Time of the withdrawal.
+    pub withdrawn_at: Timestamp,
+}
+
+/// Withdrawals for the sweeper, which deletes the copies of withdrawn documents.
+pub trait RegistryWork: Send + Sync {
+    /// Returns at most `limit` withdrawals whose copies still have to be deleted, the oldest first.
+    fn withdrawals(
+        &self,
+        limit: usize,
+    ) -> impl Future<Output = Result<Vec<Withdrawal>, StoreError>> + Send;
+
+    /// Removes a withdrawal from the work, once all copies are deleted. The call can be repeated.
+    fn complete_withdrawal(
+        &self,
+        withdrawal: &Withdrawal,
+    ) -> impl Future<Output = Result<(), StoreError>> + Send;
+}

@@ -1,0 +1,167 @@
+//! Entitlements: which documents a caller may see.
+//!
+//! A person may see a document by a role, by a claim of the access token, or by a [`Grant`] in the
+//! registry. Without any of them, a document is invisible: to the caller it does not exist.
+
+use std::collections::BTreeSet;
+use std::fmt;
+
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+
+use super::{DocumentRecord, Group, Subject};
+
+/// Documents that an entitlement covers: all of one subject, or all of one group. `Debug` hides the
+/// identifier of the subject.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub enum Coverage {
+    /// The documents of a subject.
+    Subject(Subject),
+    /// The documents of an entitlement group.
+    Group(Group),
+}
+
+impl Coverage {
+    /// Returns whether the entitlement covers a document.
+    #[must_use]
+    pub fn includes(&self, record: &DocumentRecord) -> bool {
+        match self {
+            Self::Subject(subject) => *subject == record.subject,
+            Self::Group(group) => record.groups.contains(group),
+        }
+    }
+}
+
+/// Grant record: lets one person see the covered documents.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Grant {
+    /// The documents that the person may see.
+    pub coverage: Coverage,
+    /// Time from which the grant is no longer valid; `None` for a grant without an end.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub expires_at: Option<Timestamp>,
+}
+
+impl Grant {
+    /// Returns whether the grant is valid. It is no longer valid at its expiry itself.
+    #[must_use]
+    pub fn is_valid(&self, now: Timestamp) -> bool {
+        self.expires_at.is_none_or(|expiry| now < expiry)
+    }
+}
+
+/// Caller of the API, as far as entitlements are concerned. `Debug` hides the claims.
+#[derive(Clone, PartialEq, Eq)]
+pub enum Viewer {
+    /// A service, or a person with a role that covers all documents.
+    Unrestricted,
+    /// A person, who may see what claims and grants cover.
+    Restricted {
+        /// Coverage by claims of the access token.
+        claims: BTreeSet<Coverage>,
+    },
+}
+
+impl Viewer {
+    /// Returns whether the caller may see a document, given the grants of that person.
+    ///
+    /// A withdrawn document is visible to nobody, so this is also the check before each delivery.
+    #[must_use]
+    pub fn may_see(&self, record: &DocumentRecord, grants: &[Grant], now: Timestamp) -> bool {
+        let is_entitled = match self {
+            Self::Unrestricted => true,
+            Self::Restricted { claims } => {
+                let by_grant =
+                    |grant: &Grant| grant.is_valid(now) && grant.coverage.includes(record);
+                claims.iter().any(|claim| claim.includes(record)) || grants.iter().any(by_grant)
+            }
+        };
+        is_entitled && record.withdrawn_at.is_none()
+    }
+}
+
+impl fmt::Debug for Viewer {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Unrestricted => "Viewer(unrestricted)",
+            Self::Restricted { .. } => "Viewer(restricted)",
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use jiff::SignedDuration;
+    use serde_json::json;
+
+    use super::*;
+
+    const NOW: Timestamp = Timestamp::UNIX_EPOCH;
+
+    fn subject(value: &str) -> Subject {
+        serde_json::from_value(json!({ "system": "urn:example:court-file", "value": value }))
+            .unwrap()
+    }
+
+    fn record() -> DocumentRecord {
+        serde_json::from_value(json!({
+            "id": "a-1",
+            "subject": { "system": "urn:example:court-file", "value": "S-1" },
+            "objGuid": "AAAA",
+            "fileName": "order.pdf",
+            "contentType": "application/pdf",
+            "size": 7,
+            "created": "2026-01-01T00:00:00Z",
+            "indexed": "2026-01-01T00:00:00Z",
+            "docStatus": "final",
+            "status": "current",
+            "scanResult": "clean",
+            "groups": ["criminal"],
+        }))
+        .unwrap()
+    }
+
+    fn grant(coverage: Coverage, seconds_left: Option<i64>) -> Grant {
+        let expires_at = seconds_left.map(|seconds| NOW + SignedDuration::from_secs(seconds));
+        Grant { coverage, expires_at }
+    }
+
+    #[test]
+    fn person_sees_a_document_only_by_claim_or_valid_grant() {
+        let this_subject = || Coverage::Subject(subject("S-1"));
+        let other_subject = || Coverage::Subject(subject("S-2"));
+        let group = |name: &str| Coverage::Group(name.parse().unwrap());
+        for (claims, grants, expected) in [
+            (vec![], vec![], false),
+            (vec![this_subject()], vec![], true),
+            (vec![other_subject()], vec![], false),
+            (vec![group("criminal")], vec![], true),
+            (vec![group("civil")], vec![], false),
+            (vec![], vec![grant(this_subject(), None)], true),
+            (vec![], vec![grant(this_subject(), Some(1))], true),
+            (vec![], vec![grant(this_subject(), Some(0))], false),
+            (vec![], vec![grant(group("criminal"), None)], true),
+            (vec![], vec![grant(group("criminal"), Some(-1))], false),
+            (vec![other_subject()], vec![grant(group("civil"), None)], false),
+        ] {
+            let viewer = Viewer::Restricted { claims: claims.iter().cloned().collect() };
+            assert_eq!(viewer.may_see(&record(), &grants, NOW), expected, "{claims:?} {grants:?}");
+        }
+    }
+
+    #[test]
+    fn withdrawn_document_is_invisible_even_to_a_service() {
+        let withdrawn = DocumentRecord { withdrawn_at: Some(NOW), ..record() };
+        assert!(Viewer::Unrestricted.may_see(&record(), &[], NOW));
+        assert!(!Viewer::Unrestricted.may_see(&withdrawn, &[], NOW));
+    }
+
+    #[test]
+    fn debug_output_hides_subject_identifiers() {
+        let claims = BTreeSet::from([Coverage::Subject(subject("S-1"))]);
+        let shown = format!("{claims:?} {:?}", Viewer::Restricted { claims: claims.clone() });
+        assert!(!shown.contains("S-1"), "{shown}");
+    }
+}
