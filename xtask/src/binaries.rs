@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use anyhow::{Context as _, Result};
+use serde::de::DeserializeOwned;
 
 use crate::paths::Paths;
 use crate::process;
@@ -81,4 +82,13 @@ pub(crate) fn cargo(paths: &Paths) -> Command {
     let mut command = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
     command.current_dir(&paths.root);
     command
+}
+
+/// Returns the result of `cargo metadata` with these further arguments.
+pub(crate) fn metadata<T: DeserializeOwned>(paths: &Paths, arguments: &[&str]) -> Result<T> {
+    let mut command = cargo(paths);
+    let output = command.args(["metadata", "--format-version", "1"]).args(arguments).output()?;
+    serde_json::from_slice(&output.stdout)
+        .with_context(|| String::from_utf8_lossy(&output.stderr).into_owned())
+        .context("cargo metadata failed")
 }

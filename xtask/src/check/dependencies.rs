@@ -4,10 +4,10 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use anyhow::{Context as _, Result};
+use anyhow::Result;
 use serde::Deserialize;
 
-use crate::binaries::{FUNCTIONS, cargo};
+use crate::binaries::{FUNCTIONS, metadata};
 use crate::paths::Paths;
 
 /// Name prefixes of packages on which `docferry-domain` and `docferry-app` must not depend, not
@@ -97,10 +97,7 @@ struct DependencyKind {
 
 /// Returns the violations, one sentence each.
 pub(crate) fn violations(paths: &Paths) -> Result<Vec<String>> {
-    let output = cargo(paths).args(["metadata", "--format-version", "1"]).output()?;
-    let metadata: Metadata = serde_json::from_slice(&output.stdout)
-        .with_context(|| String::from_utf8_lossy(&output.stderr).into_owned())
-        .context("cargo metadata failed")?;
+    let metadata: Metadata = metadata(paths, &[])?;
     Ok(Graph::new(&metadata).violations())
 }
 

@@ -1,13 +1,14 @@
 //! Reads the modules of crates into a [`Workspace`], following the `mod` declarations.
 
 use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::{Component, Path, PathBuf};
+use std::slice;
 
-use anyhow::{Context as _, Result, bail};
+use anyhow::{Context as _, Result};
 use proc_macro2::Span;
-use syn::{Item, UseTree};
+use syn::{Attribute, Expr, ExprLit, Item, ItemMod, Lit, Meta, UseTree};
 
-use super::members::Package;
+use super::members::{Kind, Package};
 use super::module::{Import, Module, ModuleId, Workspace};
 use super::walk::{self, is_test_only};
 
@@ -20,13 +21,25 @@ impl Workspace {
         let mut workspace = Self::default();
         let read = |path: &Path| fs::read_to_string(root.join(path)).ok();
         for package in packages {
-            let src = package.folder.join("src");
-            if root.join(&src).join("lib.rs").exists() {
-                workspace.add_library(&package.library, &src.join("lib.rs"), &read)?;
+            for target in &package.targets {
+                match target.kind {
+                    Kind::Library => {
+                        workspace.add_library(&package.library, &target.file, &read)?;
+                    }
+                    Kind::Program => workspace.add_program(&target.file, &read)?,
+                    Kind::TestProgram => {}
+                }
             }
-            for main in programs(root, &src) {
-                workspace.add_program(&main, &read)?;
-            }
+        }
+        Ok(workspace)
+    }
+
+    /// Reads the library and all programs of a package, including its integration tests.
+    pub(crate) fn of_package_with_tests(root: &Path, package: Package) -> Result<Self> {
+        let mut workspace = Self::of_packages(root, slice::from_ref(&package))?;
+        let read = |path: &Path| fs::read_to_string(root.join(path)).ok();
+        for target in package.targets.iter().filter(|target| target.kind == Kind::TestProgram) {
+            workspace.add_program(&target.file, &read)?;
         }
         Ok(workspace)
     }
@@ -71,15 +84,13 @@ impl Workspace {
                 continue;
             };
             let name = child.ident.to_string();
-            let child_folder = folder.join(&name);
             let child = if let Some((_, items)) = child.content {
-                self.add_module(Some(id), file, &child_folder, items, read)?
+                self.add_module(Some(id), file, &folder.join(&name), items, read)?
             } else {
-                let candidates = [folder.join(format!("{name}.rs")), child_folder.join("mod.rs")];
-                let Some(file) = candidates.iter().find(|path| read(path).is_some()) else {
-                    bail!("{}: the module {name} has no file", file.display());
-                };
-                self.add_module(Some(id), file, &child_folder, parse(file, read)?, read)?
+                let (file, folder) = file_of(&child, file, folder, read).with_context(|| {
+                    format!("{}: the module {name} has no file", file.display())
+                })?;
+                self.add_module(Some(id), &file, &folder, parse(&file, read)?, read)?
             };
             self.modules[id].children.insert(name, child);
         }
@@ -152,14 +163,80 @@ fn parse(file: &Path, read: ReadFile) -> Result<Vec<Item>> {
     Ok(parsed.items)
 }
 
-/// Returns the files with the `main` functions of a package. `root` is the folder of the project.
-fn programs(root: &Path, src: &Path) -> Vec<PathBuf> {
-    let bin = src.join("bin");
-    let mut found = vec![src.join("main.rs")];
-    for entry in fs::read_dir(root.join(&bin)).into_iter().flatten().flatten() {
-        let path = bin.join(entry.file_name());
-        found.push(if path.extension().is_some() { path } else { path.join("main.rs") });
+/// Returns the file of a child module, and the folder where the files of its own child modules are.
+/// `folder` is where the files of the child modules of `parent` are.
+fn file_of(
+    child: &ItemMod,
+    parent: &Path,
+    folder: &Path,
+    read: ReadFile,
+) -> Option<(PathBuf, PathBuf)> {
+    if let Some(path) = child.attrs.iter().find_map(path_attribute) {
+        let file = joined(parent.parent()?, Path::new(&path));
+        let folder = file.parent()?.to_owned();
+        return Some((file, folder));
     }
-    found.retain(|file| root.join(file).exists());
-    found
+    let name = child.ident.to_string();
+    let child_folder = folder.join(&name);
+    let files = [folder.join(format!("{name}.rs")), child_folder.join("mod.rs")];
+    Some((files.into_iter().find(|path| read(path).is_some())?, child_folder))
+}
+
+/// Returns the path in an attribute `#[path = "…"]`.
+fn path_attribute(attribute: &Attribute) -> Option<String> {
+    let Meta::NameValue(attribute) = &attribute.meta else { return None };
+    match &attribute.value {
+        Expr::Lit(ExprLit { lit: Lit::Str(path), .. }) if attribute.path.is_ident("path") => {
+            Some(path.value())
+        }
+        _ => None,
+    }
+}
+
+/// Joins paths and resolves `..`, so that a file always has the same path.
+fn joined(folder: &Path, path: &Path) -> PathBuf {
+    let mut joined = folder.to_owned();
+    for component in path.components() {
+        match component {
+            Component::ParentDir => {
+                joined.pop();
+            }
+            other => joined.push(other),
+        }
+    }
+    joined
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn modules_with_a_path_attribute_are_read_from_that_path() {
+        let files = [
+            ("tests/a/main.rs", "#[path = \"../common/mod.rs\"] mod common; mod own;"),
+            ("tests/common/mod.rs", "mod inner;"),
+            ("tests/common/inner.rs", ""),
+            ("tests/a/own.rs", "mod deep;"),
+            ("tests/a/own/deep.rs", ""),
+        ];
+        let read = |path: &Path| {
+            let file = files.iter().find(|(name, _)| Path::new(name) == path);
+            file.map(|(_, text)| (*text).to_owned())
+        };
+        let mut workspace = Workspace::default();
+        workspace.add_program(Path::new("tests/a/main.rs"), &read).unwrap();
+        let mut found: Vec<_> = workspace.modules.iter().map(|module| &module.file).collect();
+        found.sort();
+        let mut expected = files.map(|(name, _)| Path::new(name));
+        expected.sort();
+        assert_eq!(found, expected);
+    }
+
+    #[test]
+    fn missing_file_of_a_module_is_an_error() {
+        let read = |path: &Path| (path == Path::new("lib.rs")).then(|| "mod absent;".to_owned());
+        let error = Workspace::default().add_library("own", Path::new("lib.rs"), &read);
+        assert_eq!(error.unwrap_err().to_string(), "lib.rs: the module absent has no file");
+    }
 }

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 /// Position of a module in [`Workspace::modules`].
 pub(crate) type ModuleId = usize;
 
-/// Modules of several crates. Code that is compiled for tests only is not included.
+/// Modules of several crates, without code under `#[cfg(test)]`.
 #[derive(Default)]
 pub(crate) struct Workspace {
     pub(crate) modules: Vec<Module>,

@@ -1,4 +1,5 @@
-//! Checks that no files of a crate import each other in a cycle.
+//! Checks that no files of a crate import each other in a cycle. Integration tests are included;
+//! unit tests are not.
 
 mod components;
 
@@ -16,8 +17,8 @@ type Imports = BTreeMap<PathBuf, BTreeMap<PathBuf, usize>>;
 /// Returns the cycles of all crates, one text for each cycle.
 pub(super) fn violations(paths: &Paths) -> Result<Vec<String>> {
     let mut found = Vec::new();
-    for package in packages(&paths.root)? {
-        let workspace = Workspace::of_packages(&paths.root, &[package])?;
+    for package in packages(paths)? {
+        let workspace = Workspace::of_package_with_tests(&paths.root, package)?;
         found.extend(cycles(&imports(&workspace)));
     }
     Ok(found)
@@ -151,7 +152,18 @@ mod tests {
     }
 
     #[test]
-    fn tests_and_mod_declarations_do_not_count_as_imports() {
+    fn cycle_between_a_program_and_its_modules_is_found() {
+        let files = [
+            ("lib.rs", ""),
+            ("main.rs", "mod rules; fn helper() {} #[test] fn passes() { rules::check(); }"),
+            ("rules.rs", "pub fn check() { super::helper(); }"),
+        ];
+        let expected = "2 files import each other:\n        main.rs:1 -> rules.rs\n        rules.rs:1 -> main.rs";
+        assert_eq!(cycles_of(&files), [expected]);
+    }
+
+    #[test]
+    fn unit_tests_and_mod_declarations_do_not_count_as_imports() {
         let files = [
             ("lib.rs", "pub mod a; pub struct Item; #[cfg(test)] mod tests { use crate::a::f; }"),
             ("a.rs", "use crate::Item; pub fn f(_: Item) {} #[cfg(test)] mod tests;"),

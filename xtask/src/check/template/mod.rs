@@ -44,7 +44,7 @@ impl Sources<'_> {
             template: Template::of_project(&paths.root)?,
             definitions: Definition::all(&paths.root)?,
             calls: calls::read(calls::DECLARED)?,
-            code: Code::of_project(&paths.root)?,
+            code: Code::of_project(paths)?,
             environments: settings::environments(paths)?,
         })
     }

@@ -78,7 +78,7 @@ impl Project {
 /// Returns the analysis of the project's code, which takes seconds and is the same in all tests.
 fn code() -> &'static Code {
     static CODE: std::sync::OnceLock<Code> = std::sync::OnceLock::new();
-    CODE.get_or_init(|| Code::of_project(&Paths::of_workspace().unwrap().root).unwrap())
+    CODE.get_or_init(|| Code::of_project(&Paths::of_workspace().unwrap()).unwrap())
 }
 
 pub(super) fn assert_violations(project: &Project, violations: &[&str]) {

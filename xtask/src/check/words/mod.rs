@@ -22,7 +22,7 @@ pub(super) fn violations(paths: &Paths) -> Result<Vec<String>> {
     let retired = list::parse_retired(include_str!("retired.txt"))?;
     let allowed = list::parse_allowed(include_str!("allowed.txt"))?;
     let mut files = Vec::new();
-    for package in packages(&paths.root)? {
+    for package in packages(paths)? {
         read_sources(&paths.root, &package.folder, &mut files)?;
     }
     violations_in(&files, &retired, &allowed)

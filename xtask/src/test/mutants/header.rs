@@ -167,7 +167,7 @@ mod tests {
 
     #[test]
     fn test_program_with_several_files_is_named_by_its_folder() {
-        let test = TestName::parse("crates/domain/tests/model/main.rs::third").unwrap();
+        let test = TestName::parse("crates/domain/tests/model/rules.rs::third").unwrap();
         assert_eq!(test.package(), "crates/domain");
         assert_eq!(test.program(), Some("model"));
     }

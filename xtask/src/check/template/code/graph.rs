@@ -1,9 +1,22 @@
 //! Determines which functions and AWS operations a program can call, from its source code.
 //!
-//! The result may contain too many calls, but never too few. A method call on a value of an unknown
-//! type counts as a call of every method with that name that is visible to the calling module. A
-//! call of a trait's method counts as a call of each implementation by a type that the program
-//! names.
+//! The analysis does not infer types, so the result is an approximation. In doubt, it contains too
+//! many calls:
+//!
+//! - A method call on a value of an unknown type counts as a call of every method with that name
+//!   that is visible to the calling module.
+//! - If its name is an operation of an AWS service and it has no arguments, it also counts as a
+//!   call of this operation, provided that the crate names the SDK of the service.
+//! - A call of a trait's method counts as a call of each implementation by a type that the program
+//!   names. All implementations of traits outside the workspace by such a type count as called.
+//!
+//! These calls are missing from the result:
+//!
+//! - a call of an operation on a value of an unknown type, in a crate that does not name the SDK of
+//!   the service;
+//! - a call in code that a macro of the workspace generates;
+//! - a call of a method of the workspace on a value from a map, or from another type outside the
+//!   workspace whose first type argument is also outside the workspace.
 
 use std::collections::BTreeSet;
 
@@ -55,6 +68,11 @@ pub(super) fn reach(types: &Types<'_>, main: ModuleId, excluded: &[&str]) -> Rea
         let Reached { candidates, types: named_types, functions, .. } = &reached;
         let methods = candidates.iter().filter(|(owner, _)| named_types.contains(owner));
         to_visit.extend(methods.map(|(_, id)| *id).filter(|id| !functions.contains(id)));
+        // Code outside the workspace may call implementations of its own traits, such as `Drop`.
+        for named_type in named_types {
+            let methods = index.foreign_implementations.get(named_type).into_iter().flatten();
+            to_visit.extend(methods.filter(|id| !functions.contains(id)));
+        }
         // The same holds for the implementations of the called methods of traits.
         for method in &reached.trait_methods {
             let implementations = index.implementations.get(method).into_iter().flatten();
@@ -123,6 +141,15 @@ impl CallVisitor<'_> {
                 {
                     self.reached.operations.insert((service.to_owned(), part.clone()));
                 }
+                // `Client::get_item` may be called later.
+                if let [sdk, .., client, operation] = full.as_slice()
+                    && let Some(service) = sdk.strip_prefix("aws_sdk_")
+                    && client == "Client"
+                    && let Some(operations) = self.types.sdk_operations.get(service)
+                    && operations.contains(operation)
+                {
+                    self.reached.operations.insert((service.to_owned(), operation.clone()));
+                }
             }
         }
     }
@@ -149,12 +176,30 @@ impl CallVisitor<'_> {
                 self.reached.operations.insert((service.clone(), name.to_owned()));
                 return;
             }
-            ValueType::Client(_) | ValueType::Foreign => return,
-            ValueType::Unknown => Vec::new(),
+            ValueType::Client(_) => return,
+            ValueType::Foreign | ValueType::Unknown => Vec::new(),
         };
         let was_found: Vec<_> = owners.iter().map(|owner| self.add_method(owner, name)).collect();
-        if !was_found.contains(&true) {
+        if was_found.contains(&true) {
+            return;
+        }
+        // The receiver may be a client, or contain one.
+        if arguments == 0 {
+            self.add_operations_named(name);
+        }
+        if *receiver != ValueType::Foreign {
             self.add_methods_named(name, Some(arguments));
+        }
+    }
+
+    /// Adds every operation with this name of the AWS services that the crate uses.
+    fn add_operations_named(&mut self, name: &str) {
+        let Types { workspace, visible, sdk_operations, .. } = self.types;
+        for service in visible.services(workspace, self.function.module) {
+            let operations = sdk_operations.get(service);
+            if operations.is_some_and(|operations| operations.contains(name)) {
+                self.reached.operations.insert((service.clone(), name.to_owned()));
+            }
         }
     }
 
@@ -211,6 +256,7 @@ impl Visit<'_> for CallVisitor<'_> {
                 for reference in references_in(call) {
                     self.add_path(&reference.path);
                     if let [name] = reference.path.as_slice() {
+                        self.add_operations_named(name);
                         self.add_methods_named(name, None);
                     }
                 }

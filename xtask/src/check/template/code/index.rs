@@ -65,6 +65,8 @@ pub(super) struct Index<'a> {
     pub(super) trait_methods: BTreeMap<(ItemKey, String), FunctionId>,
     /// Implementations of the methods of traits, by the trait and the name.
     pub(super) implementations: BTreeMap<(ItemKey, String), Vec<Implementation>>,
+    /// Methods that implement traits outside the workspace, by the type.
+    pub(super) foreign_implementations: BTreeMap<ItemKey, Vec<FunctionId>>,
     pub(super) types: BTreeMap<ItemKey, Definition<'a>>,
     pub(super) aliases: BTreeMap<ItemKey, &'a Type>,
     pub(super) traits: BTreeMap<ItemKey, &'a syn::ItemTrait>,
@@ -140,9 +142,15 @@ impl<'a> Index<'a> {
             if implemented_trait.is_none() {
                 self.functions[id].visible_in = Some(scope_of(workspace, module, &method.vis));
             }
-            if let Some(Some(trait_key)) = &implemented_trait {
-                let key = (trait_key.clone(), name);
-                self.implementations.entry(key).or_default().push((owner.clone(), id));
+            match (&implemented_trait, &owner) {
+                (Some(Some(trait_key)), owner) => {
+                    let key = (trait_key.clone(), name);
+                    self.implementations.entry(key).or_default().push((owner.clone(), id));
+                }
+                (Some(None), Some(owner)) => {
+                    self.foreign_implementations.entry(owner.clone()).or_default().push(id);
+                }
+                _ => {}
             }
         }
     }

@@ -8,14 +8,15 @@ mod bounds;
 mod graph;
 mod index;
 mod scope;
+mod sdk;
 mod types;
 mod variables;
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::path::Path;
 
 use anyhow::{Context as _, Result};
 
+use crate::paths::Paths;
 use crate::source::{Workspace, packages};
 use graph::Reached;
 use index::Index;
@@ -79,18 +80,19 @@ struct FunctionCode {
 
 impl Code {
     /// Analyses the source code of the project.
-    pub(super) fn of_project(root: &Path) -> Result<Self> {
-        let mut packages = packages(root)?;
+    pub(super) fn of_project(paths: &Paths) -> Result<Self> {
+        let mut packages = packages(paths)?;
         packages.retain(|package| {
             FOLDERS.iter().any(|folder| package.folder.starts_with(folder))
                 && !TEST_ONLY.contains(&package.library.as_str())
         });
-        let workspace = Workspace::of_packages(root, &packages)?;
+        let workspace = Workspace::of_packages(&paths.root, &packages)?;
         let index = Index::of(&workspace);
         let types = Types {
             workspace: &workspace,
             index: &index,
             visible: Visible::of(&workspace, &index),
+            sdk_operations: sdk::operations(paths)?,
         };
         let mut functions = BTreeMap::new();
         for package in packages.iter().filter(|package| package.folder.starts_with("functions")) {

@@ -1,25 +1,34 @@
 //! Determines which methods the code of a module can call: those of the traits that the module
-//! names and the inherent methods that are visible to it.
+//! names, the inherent methods that are visible to it, and those of the AWS SDK.
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::index::{Function, Index, ItemKey};
 use crate::source::{ModuleId, Target, Workspace, references, references_in_trait};
 
-/// Traits and crates that each module can use.
+/// Traits, crates and AWS services that each module can use.
 pub(super) struct Visible {
     /// Traits that each module names, and the traits that their definitions name.
     traits: Vec<BTreeSet<ItemKey>>,
     /// Crates that each crate uses. A crate is identified by its root module.
     crates: BTreeMap<ModuleId, BTreeSet<ModuleId>>,
+    /// AWS services whose SDK each crate names, such as `kms`.
+    services: BTreeMap<ModuleId, BTreeSet<String>>,
 }
 
 impl Visible {
     pub(super) fn of(workspace: &Workspace, index: &Index<'_>) -> Self {
-        let mut visible = Self { traits: Vec::new(), crates: BTreeMap::new() };
+        let mut visible =
+            Self { traits: Vec::new(), crates: BTreeMap::new(), services: BTreeMap::new() };
         for (id, module) in workspace.modules.iter().enumerate() {
-            let paths = module.items.iter().flat_map(references).map(|found| found.path);
-            let named = paths.filter_map(|path| workspace.resolve(id, &path));
+            let paths: Vec<_> =
+                module.items.iter().flat_map(references).map(|found| found.path).collect();
+            let services = paths.iter().filter_map(|path| {
+                let full = workspace.foreign_path(id, path);
+                Some(full.first()?.strip_prefix("aws_sdk_")?.to_owned())
+            });
+            visible.services.entry(module.crate_root()).or_default().extend(services);
+            let named = paths.iter().filter_map(|path| workspace.resolve(id, path));
             let targets: Vec<_> =
                 named.chain(workspace.imports(id).map(|(_, target)| target)).collect();
             let used = targets.iter().map(|target| match target {
@@ -37,6 +46,11 @@ impl Visible {
     /// Returns whether a module can call the methods of a trait.
     pub(super) fn has_trait(&self, module: ModuleId, key: &ItemKey) -> bool {
         self.traits[module].contains(key)
+    }
+
+    /// Returns the AWS services whose SDK the crate of a module names.
+    pub(super) fn services(&self, workspace: &Workspace, module: ModuleId) -> &BTreeSet<String> {
+        &self.services[&workspace.modules[module].crate_root()]
     }
 
     /// Returns whether a module can call an inherent method.

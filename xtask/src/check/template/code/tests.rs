@@ -3,10 +3,9 @@
 use std::path::Path;
 
 use super::*;
-use crate::paths::Paths;
 
 fn project_code() -> Code {
-    Code::of_project(&Paths::of_workspace().unwrap().root).unwrap()
+    Code::of_project(&Paths::of_workspace().unwrap()).unwrap()
 }
 
 #[test]
@@ -82,8 +81,12 @@ fn actions_of(case_files: &[(&str, &str)], main: &str) -> Vec<String> {
     }
     workspace.add_program(Path::new("main.rs"), &read).unwrap();
     let index = Index::of(&workspace);
-    let types =
-        Types { workspace: &workspace, index: &index, visible: Visible::of(&workspace, &index) };
+    let types = Types {
+        workspace: &workspace,
+        index: &index,
+        visible: Visible::of(&workspace, &index),
+        sdk_operations: sdk::operations(&Paths::of_workspace().unwrap()).unwrap(),
+    };
     let main = workspace.program(Path::new("main.rs")).unwrap();
     actions(&graph::reach(&types, main, &[])).into_iter().collect()
 }
@@ -140,4 +143,39 @@ fn sdk_client_in_a_local_variable_is_recognized() {
         );
         assert_eq!(actions_of(&[("cases.rs", &case)], MAIN), ["dynamodb:ListTables"], "{body}");
     }
+}
+
+#[test]
+fn operation_on_a_client_of_unknown_type_is_found() {
+    for body in [
+        "self.with(|client| client.list_tables());",
+        "self.clients.first().list_tables();",
+        "self.client.clone().list_tables();",
+        "self.pool.list_tables();",
+        "Client::list_tables(&self.client);",
+        "select!(found = client.list_tables() => found);",
+    ] {
+        let case = format!(
+            "use aws_sdk_dynamodb::Client; pub struct Pool;
+            pub struct Own {{ client: Client, clients: Clients, pool: Pool }}
+            impl Own {{ pub fn list(&self) {{ {body} }} }} pub fn run(own: &Own) {{ own.list() }}"
+        );
+        assert_eq!(actions_of(&[("cases.rs", &case)], MAIN), ["dynamodb:ListTables"], "{body}");
+    }
+    let without_sdk = [("cases.rs", "pub fn run(own: &Own) { unknown().list_tables() }")];
+    assert_eq!(actions_of(&without_sdk, MAIN), Vec::<String>::new());
+}
+
+#[test]
+fn implementation_of_a_foreign_trait_counts_as_called_if_its_type_is_named() {
+    let cases = |body| {
+        format!(
+            "use aws_sdk_dynamodb::Client; pub struct Own {{ client: Client }}
+            impl Drop for Own {{ fn drop(&mut self) {{ self.client.list_tables(); }} }}
+            pub fn run() {{ {body} }}"
+        )
+    };
+    let named = cases("Own { client };");
+    assert_eq!(actions_of(&[("cases.rs", &named)], MAIN), ["dynamodb:ListTables"]);
+    assert_eq!(actions_of(&[("cases.rs", &cases(""))], MAIN), Vec::<String>::new());
 }

@@ -7,6 +7,7 @@ use syn::{Expr, FnArg, GenericArgument, Generics, Pat, PathArguments, Type};
 
 use super::index::{Function, Index, ItemKey, key_of};
 use super::scope::Visible;
+use super::sdk::Operations;
 use crate::source::{ModuleId, Workspace, segments_of};
 
 /// Type of a value. Wrappers such as `&T`, `Arc<T>` and `Option<T>` count as `T`.
@@ -29,6 +30,7 @@ pub(super) struct Types<'a> {
     pub(super) workspace: &'a Workspace,
     pub(super) index: &'a Index<'a>,
     pub(super) visible: Visible,
+    pub(super) sdk_operations: Operations,
 }
 
 /// Context in which the source code names a type: the module, the generics, and the type `Self`.
