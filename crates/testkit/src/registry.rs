@@ -13,8 +13,6 @@ use docferry_domain::document::{
 use docferry_domain::person::Person;
 use jiff::Timestamp;
 
-use crate::World;
-
 /// Document registry in memory. Clones share one state.
 #[derive(Debug, Clone, Default)]
 pub struct InMemoryRegistry {
@@ -181,25 +179,4 @@ impl RegistryWork for InMemoryRegistry {
 fn withdrawal_of(record: &DocumentRecord) -> Option<Withdrawal> {
     let withdrawn_at = record.withdrawn_at?;
     Some(Withdrawal { id: record.id.clone(), obj_guid: record.obj_guid.clone(), withdrawn_at })
-}
-
-impl Registry for World {
-    async fn documents(
-        &self,
-        keys: &[DocumentKey],
-    ) -> Result<BTreeMap<DocumentKey, DocumentRecord>, StoreError> {
-        self.registry().documents(keys).await
-    }
-
-    async fn page(
-        &self,
-        subject: &Subject,
-        range: &RegistryRange,
-    ) -> Result<RegistryPage, StoreError> {
-        self.registry().page(subject, range).await
-    }
-
-    async fn grants(&self, person: &Person) -> Result<Vec<Grant>, StoreError> {
-        self.registry().grants(person).await
-    }
 }

@@ -1,12 +1,17 @@
 //! Implementation of small ports by the [`World`]: the clock, the encryption of upload URLs, the
-//! queues, the throttle budget and the service that runs executions.
+//! queues, the throttle budget, the document registry and the service that runs executions.
+
+use std::collections::BTreeMap;
 
 use docferry_app::ports::{
-    AuditQueue, Clock, Execution, Pause, QueueError, SealError, Sealer, Start, StoreError,
-    ThrottleBudget, UploadUrl, WebhookQueue, Workflow, WorkflowError,
+    AuditQueue, Clock, Execution, Pause, QueueError, Registry, RegistryPage, RegistryRange,
+    SealError, Sealer, Start, StoreError, ThrottleBudget, UploadUrl, WebhookQueue, Workflow,
+    WorkflowError,
 };
+use docferry_domain::document::{DocumentKey, DocumentRecord, Grant, Subject};
 use docferry_domain::ids::TransferId;
 use docferry_domain::job::WebhookNotification;
+use docferry_domain::person::Person;
 use docferry_domain::transfer::OutcomeRecord;
 use jiff::Timestamp;
 
@@ -110,5 +115,26 @@ impl ThrottleBudget for World {
     async fn pause(&self, pause: Pause) -> Result<(), StoreError> {
         self.effect("pause_all", StoreError::Unavailable, async || self.budget.pause(pause).await)
             .await
+    }
+}
+
+impl Registry for World {
+    async fn documents(
+        &self,
+        keys: &[DocumentKey],
+    ) -> Result<BTreeMap<DocumentKey, DocumentRecord>, StoreError> {
+        self.registry().documents(keys).await
+    }
+
+    async fn page(
+        &self,
+        subject: &Subject,
+        range: &RegistryRange,
+    ) -> Result<RegistryPage, StoreError> {
+        self.registry().page(subject, range).await
+    }
+
+    async fn grants(&self, person: &Person) -> Result<Vec<Grant>, StoreError> {
+        self.registry().grants(person).await
     }
 }

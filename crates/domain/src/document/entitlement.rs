@@ -67,7 +67,7 @@ pub enum Viewer {
 impl Viewer {
     /// Returns whether the caller may see a document, given the grants of that person.
     ///
-    /// A withdrawn document is visible to nobody, so this is also the check before each delivery.
+    /// No caller may see a withdrawn document, so this is also the check before each delivery.
     #[must_use]
     pub fn may_see(&self, record: &DocumentRecord, grants: &[Grant], now: Timestamp) -> bool {
         let is_entitled = match self {

@@ -35,7 +35,7 @@ fn new_record() -> DocumentRecord {
     document_record(unique())
 }
 
-fn later(record: &DocumentRecord, seconds: i64) -> DocumentRecord {
+fn indexed_after(record: &DocumentRecord, seconds: i64) -> DocumentRecord {
     DocumentRecord {
         indexed: record.indexed + SignedDuration::from_secs(seconds),
         ..record.clone()
@@ -71,7 +71,7 @@ async fn newer_record_replaces_an_older_one(registry: &(impl Registry + Registry
         file_id: Some(FileId::new(unique())),
         subject: subject(&format!("S-{}", unique())),
         size: first.size + 1,
-        ..later(&first, 10)
+        ..indexed_after(&first, 10)
     };
     assert_eq!(registry.upsert(&newer).await.unwrap(), UpsertResult::Stored);
     assert_eq!(registry.upsert(&first).await.unwrap(), UpsertResult::Unchanged);
@@ -122,13 +122,14 @@ async fn withdrawal_is_final_and_takes_effect_at_once(
     }
     assert_eq!(listed(registry, &record.subject).await, []);
     // The system of record repeats its records, which do not mention the withdrawal.
-    registry.upsert(&later(&record, 60)).await.unwrap();
-    let repeated = DocumentRecord { withdrawn_at: Some(at), ..later(&record, 60) };
+    registry.upsert(&indexed_after(&record, 60)).await.unwrap();
+    let repeated = DocumentRecord { withdrawn_at: Some(at), ..indexed_after(&record, 60) };
     assert_eq!(get(registry, &number).await, Some(repeated.clone()));
     assert_eq!(listed(registry, &record.subject).await, []);
     // The time of the first withdrawal stays.
-    let again = registry.withdraw(&number, at + SignedDuration::from_secs(1)).await.unwrap();
-    assert_eq!(again, Some(repeated));
+    let repeated_withdrawal =
+        registry.withdraw(&number, at + SignedDuration::from_secs(1)).await.unwrap();
+    assert_eq!(repeated_withdrawal, Some(repeated));
 
     let is_this = |work: &docferry_app::ports::Withdrawal| work.id == record.id;
     let work = registry.withdrawals(1_000).await.unwrap();
