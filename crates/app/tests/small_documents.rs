@@ -17,7 +17,7 @@ use common::{
 use docferry_app::delivery::upload::{UploadPorts, upload};
 use docferry_app::ports::{
     Adapters, ByteStream, Clock as _, ConflictPolicy, Destination, Drive as _, ExchangeError,
-    ExchangeStore, TransferStore as _, UploadAdapters,
+    ExchangeStore, RegistryAdapters, TransferStore as _, UploadAdapters,
 };
 use docferry_domain::failure::FailureCode;
 use docferry_domain::ids::TransferId;
@@ -222,6 +222,10 @@ impl Adapters for Canceling {
     type Clock = World;
 }
 
+impl RegistryAdapters for Canceling {
+    type Registry = World;
+}
+
 impl UploadAdapters for Canceling {
     type Drive = World;
     type Exchange = CancelsOnRead;
@@ -248,6 +252,7 @@ async fn cancel_is_checked_before_the_put() {
         sealer: world.clone(),
         clock: world.clone(),
         budget: world.clone(),
+        registry: world.clone(),
         settings: runner.settings,
     };
     let deadline = world.now() + runner.function_time;

@@ -151,7 +151,7 @@ async fn late_copy_pushed_by_another_transfer_is_removed() {
     let tasks = [start(&world).await, second];
     for task in &tasks {
         let w = &world;
-        let ports = PushPorts::<World> { store: w, source: w, exchange: w, clock: w };
+        let ports = PushPorts::<World> { store: w, source: w, exchange: w, registry: w, clock: w };
         push(&ports, &DeadlineRules::default(), task).await.unwrap().done().unwrap();
     }
     let runner = Runner::new(&world);

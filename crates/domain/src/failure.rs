@@ -53,6 +53,9 @@ failure_codes! {
     /// ORDS does not know the GUID.
     SourceNotFound = "SOURCE_NOT_FOUND", retry: false,
         "The document was not found in the object store. Check the object GUID.";
+    /// The document was withdrawn, so it is not delivered any more.
+    DocumentWithdrawn = "DOCUMENT_WITHDRAWN", retry: false,
+        "The document was withdrawn and cannot be delivered. Ask the office that keeps it.";
     /// ORDS responded with an error text, or without the description of a document.
     SourceRefused = "SOURCE_REFUSED", retry: false,
         "The document source refused the request. Check the object GUID, then ask its operators.";

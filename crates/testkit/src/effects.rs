@@ -106,6 +106,8 @@ as_effects! {
     ArtifactStore:
     put_artifact(artifact: &ArtifactRecord) -> (), StoreError, StoreError::Unavailable;
     find_artifact(document: &ObjectGuid) -> Option<ArtifactRecord>, StoreError, StoreError::Unavailable;
+    artifacts_of(document: &ObjectGuid) -> Vec<String>, StoreError, StoreError::Unavailable;
+    give_up_artifact(key: &str) -> bool, StoreError, StoreError::Unavailable;
     retain_artifact(key: &str, until: Timestamp) -> bool, StoreError, StoreError::Unavailable;
     expired_artifacts(now: Timestamp, limit: usize) -> Vec<String>, StoreError, StoreError::Unavailable;
     withdraw_artifact(key: &str) -> bool, StoreError, StoreError::Unavailable;

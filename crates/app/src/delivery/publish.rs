@@ -21,6 +21,7 @@ use jiff::Timestamp;
 
 use crate::delivery::artifact::reusable_artifact;
 use crate::delivery::upload::{Progress, SourceObject, is_contested, may_be_other_document};
+use crate::document::ensure_not_withdrawn;
 use crate::ports::{
     ArtifactError, ArtifactStore, Artifacts, Clock, ExchangeError, ExchangeStore, OpenUpload,
     PublishAdapters, StoredPart, TransferStore, UploadStore as _,
@@ -53,6 +54,8 @@ pub struct PublishPorts<'a, P: PublishAdapters> {
     pub exchange: &'a P::Exchange,
     /// The delivery bucket.
     pub artifacts: &'a P::Artifacts,
+    /// The document registry.
+    pub registry: &'a P::Registry,
     /// Source of the current time.
     pub clock: &'a P::Clock,
     /// Limits.
@@ -86,6 +89,7 @@ pub async fn publish<P: PublishAdapters>(
     }
     // Another transfer may have delivered the same document after this transfer pushed it.
     if let Some(reusable) = reusable_artifact(ports.store, ports.clock.now(), &transfer).await? {
+        ensure_not_withdrawn(ports.registry, &transfer).await?;
         let delivery = Artifact { key: reusable.key, size: reusable.size }.into();
         ports.store.record_delivery(&task.transfer_id, transfer.epoch, &delivery).await?;
         return Ok(Progress::Done);
@@ -120,7 +124,7 @@ impl<P: PublishAdapters> Run<'_, P> {
         if !self.is_copied().await? {
             if self.object.size() <= self.ports.settings.part_bytes {
                 let bytes = self.read(0..self.object.size()).await?;
-                self.ensure_uncontested().await?;
+                self.ensure_publishable().await?;
                 self.ports.artifacts.put(&self.key, self.mime(), bytes).await?;
                 self.checkpoint(self.object.size(), &mut None).await?;
             } else if !self.copy_parts().await? {
@@ -130,6 +134,8 @@ impl<P: PublishAdapters> Run<'_, P> {
                 return Err(FailureCode::DeliveryUnavailable.into());
             }
         }
+        // The object may be that of an earlier invocation, before the withdrawal of the document.
+        ensure_not_withdrawn(self.ports.registry, &self.transfer).await?;
         self.record_delivery().await?;
         Ok(Progress::Done)
     }
@@ -182,7 +188,7 @@ impl<P: PublishAdapters> Run<'_, P> {
                 return Ok(false);
             }
         }
-        self.ensure_uncontested().await?;
+        self.ensure_publishable().await?;
         let parts: Vec<_> = stored.into_values().collect();
         match artifacts.complete(&self.key, &open.id, &parts).await {
             // An earlier try or another invocation may have completed the upload already. The
@@ -192,8 +198,10 @@ impl<P: PublishAdapters> Run<'_, P> {
         }
     }
 
-    /// Fails when a push of another document may have written the object that was read.
-    async fn ensure_uncontested(&self) -> Result<(), TaskError> {
+    /// Fails when the document must not be published: because it was withdrawn, or because a push of
+    /// another document may have written the object that was read.
+    async fn ensure_publishable(&self) -> Result<(), TaskError> {
+        ensure_not_withdrawn(self.ports.registry, &self.transfer).await?;
         let written_at = self.transfer.object.as_ref().and_then(|object| object.written_at);
         if is_contested(self.ports.store, &self.transfer, written_at).await? {
             return Err(FailureCode::SourceChanged.into());

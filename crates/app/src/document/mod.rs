@@ -7,10 +7,12 @@
 use std::collections::BTreeMap;
 
 use docferry_domain::document::{DocumentKey, DocumentRecord, Grant, Viewer};
+use docferry_domain::failure::FailureCode;
 use docferry_domain::person::Person;
 use docferry_domain::transfer::Transfer;
 use jiff::Timestamp;
 
+use crate::TaskError;
 use crate::ports::{Registry, StoreError};
 
 /// The caller whose entitlements decide.
@@ -86,6 +88,22 @@ pub async fn visible_document(
         Some(Access::Visible(record)) => Ok(Some(record)),
         Some(Access::Hidden) | None => Ok(None),
     }
+}
+
+/// Fails if the document was withdrawn. A document that is not registered cannot be withdrawn.
+///
+/// # Errors
+/// [`FailureCode::DocumentWithdrawn`], or the error of the registry.
+pub(crate) async fn ensure_not_withdrawn(
+    registry: &impl Registry,
+    transfer: &Transfer,
+) -> Result<(), TaskError> {
+    let key = key(transfer);
+    let record = registry.documents(std::slice::from_ref(&key)).await?.remove(&key);
+    if record.is_some_and(|record| record.withdrawn_at.is_some()) {
+        return Err(FailureCode::DocumentWithdrawn.into());
+    }
+    Ok(())
 }
 
 /// Documents of a job, with the caller's present access to each.

@@ -53,7 +53,7 @@ pub trait ReadAdapters:
 
 /// Adapters of the step `push`.
 pub trait PushAdapters:
-    Adapters<Store: PushStore + ExchangeKeyStore + ArtifactStore + BatchStore>
+    Adapters<Store: PushStore + ExchangeKeyStore + ArtifactStore + BatchStore> + RegistryAdapters
 {
     /// The document source.
     type Source: DocumentSource;
@@ -62,7 +62,9 @@ pub trait PushAdapters:
 }
 
 /// Adapters of the step `upload`.
-pub trait UploadAdapters: Adapters<Store: UploadStore + PushStore + ExchangeKeyStore> {
+pub trait UploadAdapters:
+    Adapters<Store: UploadStore + PushStore + ExchangeKeyStore> + RegistryAdapters
+{
     /// The recipient's drive.
     type Drive: Drive;
     /// The exchange bucket, which read-ahead tasks share.
@@ -75,7 +77,7 @@ pub trait UploadAdapters: Adapters<Store: UploadStore + PushStore + ExchangeKeyS
 
 /// Adapters of the step `publish`.
 pub trait PublishAdapters:
-    Adapters<Store: UploadStore + PushStore + ExchangeKeyStore + ArtifactStore>
+    Adapters<Store: UploadStore + PushStore + ExchangeKeyStore + ArtifactStore> + RegistryAdapters
 {
     /// The exchange bucket.
     type Exchange: ExchangeStore;

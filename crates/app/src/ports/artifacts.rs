@@ -124,6 +124,17 @@ pub trait ArtifactStore: Send + Sync {
         document: &ObjectGuid,
     ) -> impl Future<Output = Result<Option<ArtifactRecord>, StoreError>> + Send;
 
+    /// Returns the keys of all recorded objects of a document. Some of them may have been removed.
+    /// An object is listed from the moment at which [`ArtifactStore::put_artifact`] records it.
+    fn artifacts_of(
+        &self,
+        document: &ObjectGuid,
+    ) -> impl Future<Output = Result<Vec<String>, StoreError>> + Send;
+
+    /// Begins the removal of an artifact, whatever its retention. Returns whether it exists. The
+    /// call can be repeated.
+    fn give_up_artifact(&self, key: &str) -> impl Future<Output = Result<bool, StoreError>> + Send;
+
     /// Extends the retention of a delivered artifact to at least `until`. Returns `false` when
     /// the artifact is not delivered yet, is being removed or has been removed. The caller must
     /// then not use it.

@@ -14,8 +14,10 @@ pub mod requeue;
 mod slots;
 mod transfer;
 mod types;
+mod withdrawal;
 
-pub use types::{OutboxQueues, SweepSettings, Swept};
+pub use types::{OutboxQueues, SweepSettings, Swept, WithdrawalsSwept};
+pub use withdrawal::remove_withdrawn_copies;
 
 use docferry_domain::ids::TransferId;
 use docferry_domain::slots::Pool;

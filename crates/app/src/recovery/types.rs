@@ -61,6 +61,15 @@ pub struct Swept {
     pub failed: usize,
 }
 
+/// Counts of the removal of copies of withdrawn documents.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct WithdrawalsSwept {
+    /// Copies removed.
+    pub removed: usize,
+    /// Withdrawals that failed; the next sweep repeats them.
+    pub failed: usize,
+}
+
 /// Result of handling a work item, which decides when the item is checked again.
 pub(super) enum ItemResult {
     /// The item needed no repair, or cannot be repaired yet.

@@ -14,9 +14,10 @@ use docferry_domain::transfer::{
 use jiff::{SignedDuration, Timestamp};
 
 use crate::delivery::artifact::reusable_artifact;
+use crate::document::ensure_not_withdrawn;
 use crate::ports::{
     ArtifactStore, BatchStore, Clock, DocumentSource, ExchangeKeyStore as _, ExchangeStore,
-    PushAdapters, PushRecord, PushStore as _, SourceAnswer, TransferStore,
+    PushAdapters, PushRecord, PushStore as _, Registry, SourceAnswer, TransferStore,
 };
 use crate::task::ensure_active;
 use crate::time::saturating_add;
@@ -41,6 +42,8 @@ pub struct PushPorts<'a, P: PushAdapters> {
     pub source: &'a P::Source,
     /// The exchange bucket.
     pub exchange: &'a P::Exchange,
+    /// The document registry.
+    pub registry: &'a P::Registry,
     /// Source of the current time.
     pub clock: &'a P::Clock,
 }
@@ -62,13 +65,17 @@ pub async fn push<P: PushAdapters>(
     rules: &DeadlineRules,
     task: &TaskInput,
 ) -> Result<StepOutcome<()>, TaskError> {
-    let &PushPorts { store, source, exchange, clock } = ports;
+    let &PushPorts { store, source, exchange, registry, clock } = ports;
     let transfer = store.begin_push(&task.transfer_id, task.execution_number, clock.now()).await?;
     set_current(transfer.trace.as_ref());
-    let stop_code = ensure_active(&transfer, task.execution_number, clock.now()).err();
+    let stop_code = match ensure_active(&transfer, task.execution_number, clock.now()) {
+        Err(code) => Some(code),
+        Ok(()) => withdrawal_code(registry, &transfer).await?,
+    };
     if let Some(code) = stop_code {
-        // A canceled transfer pushes once more to learn the key of an earlier push.
-        let has_to_push = code == FailureCode::Canceled && may_have_unnamed_push(&transfer);
+        // A stopped transfer pushes once more to learn the key of an earlier push.
+        let may_push = matches!(code, FailureCode::Canceled | FailureCode::DocumentWithdrawn);
+        let has_to_push = may_push && may_have_unnamed_push(&transfer);
         if !has_to_push {
             return Err(code.into());
         }
@@ -153,6 +160,17 @@ pub async fn push<P: PushAdapters>(
             StepOutcome::RetryLater { reason: RetryReason::ExchangeKeyHeld }
         }
     })
+}
+
+/// Returns the code with which to stop if the document was withdrawn.
+async fn withdrawal_code(
+    registry: &impl Registry,
+    transfer: &Transfer,
+) -> Result<Option<FailureCode>, TaskError> {
+    match ensure_not_withdrawn(registry, transfer).await {
+        Err(error) if error.code == FailureCode::DocumentWithdrawn => Ok(Some(error.code)),
+        result => result.map(|()| None),
+    }
 }
 
 /// Returns whether an earlier try may have pushed although its response, which names the key, was

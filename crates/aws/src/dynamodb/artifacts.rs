@@ -2,7 +2,9 @@
 //! download.
 //!
 //! The item `A#{key}` records one artifact. The item `D#{guid}` records the newest delivered
-//! artifact of a document, which a later job for the same document can reuse.
+//! artifact of a document, which a later job for the same document can reuse. The items
+//! `D#{guid}` / `COPY#{key}` list all artifacts of a document, for its withdrawal. Items of older
+//! versions have no such list; of their artifacts, only the newest one is listed.
 //!
 //! | attribute of `A#{key}` | meaning |
 //! |---|---|
@@ -21,16 +23,20 @@ use docferry_domain::ids::ObjectGuid;
 use jiff::{SignedDuration, Timestamp};
 
 use super::DynamoTransferStore;
-use super::conditional_update::{ConditionalUpdate, number};
+use super::conditional_update::{ConditionalUpdate, number, string};
 use super::items::{
-    ARTIFACTS_SHARD, DUE, Item, artifact_key, corrupt, indexed, newest_artifact_key,
-    parse_work_item, ttl, whole_item,
+    ARTIFACTS_SHARD, DUE, Item, artifact_key, artifact_list, artifact_list_key, corrupt, indexed,
+    newest_artifact_key, parse_work_item, ttl, whole_item,
 };
 use super::table::Table;
 
 /// Time after the end of the retention at which TTL removes the record. The sweeper normally
 /// removes the object and the record long before.
 const TTL_DELAY: SignedDuration = SignedDuration::from_hours(7 * 24);
+
+/// Maximum number of artifacts of one document to list. A document is copied again at most every 12
+/// hours, and by requests that run at the same time.
+const MAX_LISTED: usize = 10_000;
 
 /// Attribute with the end of the retention.
 const RETAIN: &str = "retainUntil";
@@ -106,6 +112,14 @@ impl ArtifactStore for DynamoTransferStore {
         let mut item = indexed(item, ARTIFACTS_SHARD, until);
         item.insert(RETAIN.into(), number(until.as_millisecond()));
         item.insert(DELIVERED.into(), AttributeValue::Bool(false));
+        // The list entry comes first, so that every recorded artifact is listed.
+        let entry = ConditionalUpdate::default()
+            .set("key", string(&artifact.key))
+            .set("expiresAt", ttl(until.saturating_add(TTL_DELAY).unwrap_or(until)));
+        let entry_key = artifact_list_key(&artifact.object_guid, &artifact.key);
+        if let Err(failure) = table.update(entry_key, entry).await {
+            failure.current_item()?;
+        }
         let Err(failure) = table.insert(item).await else { return Ok(()) };
         failure.current_item()?;
         // The artifact is already recorded: extend its retention and change nothing else.
@@ -120,6 +134,26 @@ impl ArtifactStore for DynamoTransferStore {
         document: &ObjectGuid,
     ) -> Result<Option<ArtifactRecord>, StoreError> {
         self.table.get(newest_artifact_key(document)).await?.map(read_artifact).transpose()
+    }
+
+    async fn artifacts_of(&self, document: &ObjectGuid) -> Result<Vec<String>, StoreError> {
+        let (pk, first, last) = artifact_list(document);
+        let entries = self.table.range(pk, first, last, MAX_LISTED).await?;
+        let key = |entry: &Item| Some(entry.get("key")?.as_s().ok()?.clone());
+        let mut keys: Vec<String> = entries.iter().filter_map(key).collect();
+        keys.sort_unstable();
+        keys.dedup();
+        Ok(keys)
+    }
+
+    async fn give_up_artifact(&self, key: &str) -> Result<bool, StoreError> {
+        let given_up = ConditionalUpdate::default()
+            .when("attribute_exists(pk)")
+            .set(GIVEN_UP, AttributeValue::Bool(true));
+        match self.table.update(artifact_key(key), given_up).await {
+            Ok(_) => Ok(true),
+            Err(failure) => failure.current_item().map(|_| false),
+        }
     }
 
     async fn retain_artifact(&self, key: &str, until: Timestamp) -> Result<bool, StoreError> {

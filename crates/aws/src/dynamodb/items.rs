@@ -148,6 +148,20 @@ pub(super) fn newest_artifact_key(document: &ObjectGuid) -> Item {
     key(format!("D#{}", document.as_str()), "NEWEST")
 }
 
+/// Prefix of the sort keys in the list of a document's artifacts.
+const LISTED_ARTIFACT_PREFIX: &str = "COPY#";
+
+/// Key of the entry for an object in the list of its document's artifacts.
+pub(super) fn artifact_list_key(document: &ObjectGuid, object: &str) -> Item {
+    key(format!("D#{}", document.as_str()), &format!("{LISTED_ARTIFACT_PREFIX}{object}"))
+}
+
+/// Partition, first and last sort key of the list of a document's artifacts. The item of the newest
+/// artifact is the last one.
+pub(super) fn artifact_list(document: &ObjectGuid) -> (String, &'static str, &'static str) {
+    (format!("D#{}", document.as_str()), LISTED_ARTIFACT_PREFIX, "NEWEST")
+}
+
 fn key(pk: String, sk: &str) -> Item {
     HashMap::from([("pk".to_owned(), string(pk)), ("sk".to_owned(), string(sk))])
 }

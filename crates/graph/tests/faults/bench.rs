@@ -9,7 +9,7 @@ use docferry_app::TaskInput;
 use docferry_app::delivery::upload::{UploadPorts, UploadSettings};
 use docferry_app::ports::{
     Adapters, Cause, Clock as _, ConflictPolicy, CredentialsProvider, Destination, Drive as _,
-    FinishAdapters, Freshness, SlotAdapters, TransferStore as _, UploadAdapters,
+    FinishAdapters, Freshness, RegistryAdapters, SlotAdapters, TransferStore as _, UploadAdapters,
 };
 use docferry_app::transfer::create::{InitiateSettings, initiate};
 use docferry_domain::slots::Priority;
@@ -61,6 +61,10 @@ impl SlotAdapters for RealDrive {
     type Workflow = World;
 }
 
+impl RegistryAdapters for RealDrive {
+    type Registry = World;
+}
+
 impl UploadAdapters for RealDrive {
     type Drive = GraphDrive<Credentials, World>;
     type Exchange = World;
@@ -104,6 +108,7 @@ impl Bench {
             sealer: world.clone(),
             clock: world.clone(),
             budget: world.clone(),
+            registry: world.clone(),
             settings: UploadSettings {
                 policy: row.policy,
                 fragment_bytes: FRAGMENT_SIZE,

@@ -28,8 +28,13 @@ impl Bench {
     /// Runs the steps of the workflow until the transfer has ended.
     pub(crate) async fn run(&self, row: &Row) -> FaultResult {
         let world = &self.world;
-        let ports =
-            push::PushPorts::<World> { store: world, source: world, exchange: world, clock: world };
+        let ports = push::PushPorts::<World> {
+            store: world,
+            source: world,
+            exchange: world,
+            registry: world,
+            clock: world,
+        };
         push::push(&ports, &DeadlineRules::default(), &self.task).await.unwrap().done().unwrap();
         let rules = ArrivalRules { deadline: SignedDuration::from_secs(600) };
         let scheduler = self.runner.scheduler();

@@ -23,6 +23,7 @@ pub async fn artifact_store(store: &impl Store) {
     rescheduling_keeps_the_retention(store).await;
     artifact_being_removed_cannot_be_retained(store).await;
     only_undelivered_artifact_can_be_withdrawn(store).await;
+    each_artifact_of_a_document_is_listed_and_can_be_given_up(store).await;
     reuse_is_a_delivery_without_a_push(store).await;
 }
 
@@ -55,6 +56,29 @@ async fn record_delivery(
 ) -> Result<(), WriteError> {
     let delivery = Artifact { key: artifact.key.clone(), size: artifact.size }.into();
     store.record_delivery(&transfer.transfer_id, transfer.epoch, &delivery).await
+}
+
+async fn each_artifact_of_a_document_is_listed_and_can_be_given_up(store: &impl Store) {
+    let first = artifact(1000);
+    let second = ArtifactRecord { key: format!("{}/second", first.key), ..first.clone() };
+    let undelivered = ArtifactRecord { key: format!("{}/third", first.key), ..first.clone() };
+    assert_eq!(store.artifacts_of(&first.object_guid).await.unwrap(), Vec::<String>::new());
+    assert!(!store.give_up_artifact(&first.key).await.unwrap());
+
+    for recorded in [&first, &second, &undelivered, &undelivered] {
+        store.put_artifact(recorded).await.unwrap();
+    }
+    deliver(store, &first).await;
+    deliver(store, &second).await;
+
+    let mut keys = store.artifacts_of(&first.object_guid).await.unwrap();
+    keys.sort();
+    assert_eq!(keys, [&first.key, &second.key, &undelivered.key].map(String::clone));
+    for key in &keys {
+        assert!(store.give_up_artifact(key).await.unwrap());
+        assert!(store.give_up_artifact(key).await.unwrap());
+        assert!(!store.retain_artifact(key, seconds(5000)).await.unwrap());
+    }
 }
 
 /// Returns whether the sweeper would remove the artifact at this second of the test.

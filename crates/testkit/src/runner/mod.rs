@@ -119,6 +119,7 @@ impl Runner {
             sealer: world.clone(),
             clock: world.clone(),
             budget: world.clone(),
+            registry: world.clone(),
             settings: self.settings,
         };
         let deadline = world.now() + self.function_time;
@@ -140,6 +141,7 @@ impl Runner {
             store: world,
             exchange: world,
             artifacts: world,
+            registry: world,
             clock: world,
             settings,
         };
@@ -188,8 +190,13 @@ impl Runner {
 
     async fn push_step(&self, task: &TaskInput) -> Result<StepOutcome<()>, TaskError> {
         let world = &self.world;
-        let ports =
-            push::PushPorts::<World> { store: world, source: world, exchange: world, clock: world };
+        let ports = push::PushPorts::<World> {
+            store: world,
+            source: world,
+            exchange: world,
+            registry: world,
+            clock: world,
+        };
         push::push(&ports, &DeadlineRules::default(), task).await
     }
 

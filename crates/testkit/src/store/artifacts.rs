@@ -62,6 +62,20 @@ impl ArtifactStore for InMemoryTransferStore {
         Ok(self.tables().newest.get(document.as_str()).cloned())
     }
 
+    async fn artifacts_of(&self, document: &ObjectGuid) -> Result<Vec<String>, StoreError> {
+        let tables = self.tables();
+        let is_of_document = |stored: &&StoredArtifact| stored.record.object_guid == *document;
+        let found = tables.artifacts.values().filter(is_of_document);
+        Ok(found.map(|stored| stored.record.key.clone()).collect())
+    }
+
+    async fn give_up_artifact(&self, key: &str) -> Result<bool, StoreError> {
+        let mut tables = self.tables();
+        let Some(stored) = tables.artifacts.get_mut(key) else { return Ok(false) };
+        stored.removal_begun = true;
+        Ok(true)
+    }
+
     async fn retain_artifact(&self, key: &str, until: Timestamp) -> Result<bool, StoreError> {
         let mut tables = self.tables();
         let is_reusable = |stored: &StoredArtifact| stored.delivered && !stored.removal_begun;

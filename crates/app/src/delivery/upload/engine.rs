@@ -23,6 +23,7 @@ use super::object::SourceObject;
 use super::reader::PositionedReader;
 use super::resume::{shared_pause, wait_until};
 use super::types::{Progress, UploadSettings};
+use crate::document::ensure_not_withdrawn;
 use crate::ports::{
     CheckpointAck, Clock, Destination, DriveError, ExchangeError, SessionRecord, ThrottleBudget,
     UploadAdapters, UploadStore as _, UploadUrl,
@@ -54,6 +55,8 @@ pub struct UploadPorts<P: UploadAdapters> {
     pub clock: P::Clock,
     /// Throttling pauses that all transfers of the tenant share.
     pub budget: P::Budget,
+    /// The document registry.
+    pub registry: P::Registry,
     /// Limits of one invocation.
     pub settings: UploadSettings,
 }
@@ -190,6 +193,10 @@ impl<'a, P: UploadAdapters> Run<'a, P> {
                 tokio::time::sleep(self.with_jitter(pause).min(self.time_left())).await;
             }
             let command = self.machine.next_command(self.sendable_bytes());
+            if command.completes_file() && self.is_withdrawn().await? {
+                let withdrawn = InvocationOutcome::Failed(FailureCode::DocumentWithdrawn);
+                return self.finish_invocation(withdrawn).await;
+            }
             let event = match command {
                 Command::End(outcome) => return self.finish_invocation(outcome).await,
                 Command::QuerySession => self.query_session().await?,
@@ -221,6 +228,14 @@ impl<'a, P: UploadAdapters> Run<'a, P> {
             if persist == Persist::Before {
                 self.save().await?;
             }
+        }
+    }
+
+    /// Returns whether the document was withdrawn.
+    async fn is_withdrawn(&self) -> Result<bool, TaskError> {
+        match ensure_not_withdrawn(&self.ports.registry, &self.transfer).await {
+            Err(error) if error.code == FailureCode::DocumentWithdrawn => Ok(true),
+            result => result.map(|()| false),
         }
     }
 

@@ -44,6 +44,18 @@ pub enum Command {
     End(InvocationOutcome),
 }
 
+impl Command {
+    /// Returns whether the command makes the file visible to the recipient.
+    #[must_use]
+    pub const fn completes_file(&self) -> bool {
+        match self {
+            Self::PutDocument { .. } => true,
+            Self::SendFragment(range) => range.is_last(),
+            _ => false,
+        }
+    }
+}
+
 /// Decision whether the checkpoint must be stored before the next command.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Persist {
