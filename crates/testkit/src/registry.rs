@@ -25,6 +25,8 @@ struct Tables {
     grants: BTreeMap<Person, BTreeMap<Coverage, Grant>>,
     /// Withdrawals whose copies still have to be deleted.
     withdrawals: BTreeMap<DocumentId, Withdrawal>,
+    /// Names of the reads since the last [`InMemoryRegistry::take_reads`].
+    reads: Vec<&'static str>,
 }
 
 impl Tables {
@@ -43,6 +45,12 @@ impl InMemoryRegistry {
         self.tables().records.insert(record.id.clone(), record);
     }
 
+    /// Returns the names of all reads since the last call of this function.
+    #[must_use]
+    pub fn take_reads(&self) -> Vec<&'static str> {
+        std::mem::take(&mut self.tables().reads)
+    }
+
     /// Removes all records and returns them.
     #[must_use]
     pub fn take_records(&self) -> Vec<DocumentRecord> {
@@ -55,7 +63,8 @@ impl Registry for InMemoryRegistry {
         &self,
         keys: &[DocumentKey],
     ) -> Result<BTreeMap<DocumentKey, DocumentRecord>, StoreError> {
-        let tables = self.tables();
+        let mut tables = self.tables();
+        tables.reads.push("documents");
         let known = |key: &DocumentKey| Some((key.clone(), tables.find(key)?.clone()));
         Ok(keys.iter().filter_map(known).collect())
     }
@@ -65,7 +74,8 @@ impl Registry for InMemoryRegistry {
         subject: &Subject,
         range: &RegistryRange,
     ) -> Result<RegistryPage, StoreError> {
-        let tables = self.tables();
+        let mut tables = self.tables();
+        tables.reads.push("page");
         let is_in_range = |position: &Position| {
             let sort_key = position.sort_key();
             range.sort_keys.start.as_ref().is_none_or(|start| *start <= sort_key)
@@ -94,7 +104,8 @@ impl Registry for InMemoryRegistry {
     }
 
     async fn grants(&self, person: &Person) -> Result<Vec<Grant>, StoreError> {
-        let tables = self.tables();
+        let mut tables = self.tables();
+        tables.reads.push("grants");
         Ok(tables.grants.get(person).into_iter().flat_map(BTreeMap::values).cloned().collect())
     }
 }
