@@ -45,10 +45,14 @@ pub enum IssueCode {
     Login,
     /// Too many documents match.
     TooCostly,
+    /// The request is too large.
+    TooLong,
     /// Too many requests.
     Throttled,
     /// A fault that may pass.
     Transient,
+    /// A fault of the service.
+    Exception,
 }
 
 impl IssueCode {
@@ -63,8 +67,10 @@ impl IssueCode {
         Self::Forbidden,
         Self::Login,
         Self::TooCostly,
+        Self::TooLong,
         Self::Throttled,
         Self::Transient,
+        Self::Exception,
     ];
 }
 

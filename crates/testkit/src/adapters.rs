@@ -2,7 +2,7 @@
 
 use docferry_app::ports::{
     Adapters, FinishAdapters, InitiateAdapters, PublishAdapters, PushAdapters, ReadAdapters,
-    RegistryAdapters, RetryAdapters, SlotAdapters, UploadAdapters,
+    RegistryAdapters, RetryAdapters, SearchAdapters, SlotAdapters, UploadAdapters,
 };
 
 use crate::World;
@@ -21,6 +21,8 @@ impl RegistryAdapters for World {
 }
 
 impl RetryAdapters for World {}
+
+impl SearchAdapters for World {}
 
 impl InitiateAdapters for World {
     type Directory = Self;

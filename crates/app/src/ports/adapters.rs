@@ -43,6 +43,10 @@ pub trait InitiateAdapters: SlotAdapters<Store: Store> + RegistryAdapters {
     type Directory: Directory + Debug + 'static;
 }
 
+/// Adapters of the routes that search for documents, and start the downloads that the search
+/// links to.
+pub trait SearchAdapters: SlotAdapters<Store: Store> + RegistryAdapters {}
+
 /// Adapters of the routes that read jobs.
 pub trait ReadAdapters:
     Adapters<Store: TransferStore + BatchStore + History> + RegistryAdapters

@@ -159,8 +159,8 @@ pub trait JobStore: Send + Sync {
         now: Timestamp,
     ) -> impl Future<Output = Result<Option<IdempotencyRecord>, StoreError>> + Send;
 
-    /// Deletes the idempotency record of a job that was never accepted, unless the stored record
-    /// names another job.
+    /// Deletes the idempotency record of a job that was never accepted, or that is not to be
+    /// returned again, unless the stored record names another job.
     fn delete_idempotency_record(
         &self,
         request: &IdempotencyRecord,

@@ -29,7 +29,7 @@ mod workflow;
 
 pub use adapters::{
     Adapters, FinishAdapters, InitiateAdapters, PublishAdapters, PushAdapters, ReadAdapters,
-    RegistryAdapters, RetryAdapters, SlotAdapters, UploadAdapters,
+    RegistryAdapters, RetryAdapters, SearchAdapters, SlotAdapters, UploadAdapters,
 };
 pub use artifacts::{ArtifactError, ArtifactStore, Artifacts, OpenUpload, StoredPart};
 pub use batches::BatchStore;

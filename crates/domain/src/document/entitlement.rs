@@ -82,6 +82,37 @@ impl Viewer {
     }
 }
 
+/// How many documents of a subject a caller may see, as far as claims and grants say.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum SubjectAccess {
+    /// None, whichever documents the subject has.
+    None,
+    /// Those of the caller's groups.
+    OfGroups,
+    /// All.
+    All,
+}
+
+impl Viewer {
+    /// Returns how many documents of a subject the caller may see, without looking at any of them.
+    #[must_use]
+    pub fn subject_access(
+        &self,
+        subject: &Subject,
+        grants: &[Grant],
+        now: Timestamp,
+    ) -> SubjectAccess {
+        let Self::Restricted { claims } = self else { return SubjectAccess::All };
+        let valid_grants = grants.iter().filter(|grant| grant.is_valid(now));
+        let coverages = claims.iter().chain(valid_grants.map(|grant| &grant.coverage));
+        coverages.fold(SubjectAccess::None, |access, coverage| match coverage {
+            Coverage::Subject(covered) if covered == subject => SubjectAccess::All,
+            Coverage::Group(_) if access == SubjectAccess::None => SubjectAccess::OfGroups,
+            Coverage::Group(_) | Coverage::Subject(_) => access,
+        })
+    }
+}
+
 impl fmt::Debug for Viewer {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
@@ -156,6 +187,32 @@ mod tests {
         let withdrawn = DocumentRecord { withdrawn_at: Some(NOW), ..record() };
         assert!(Viewer::Unrestricted.may_see(&record(), &[], NOW));
         assert!(!Viewer::Unrestricted.may_see(&withdrawn, &[], NOW));
+    }
+
+    #[test]
+    fn access_to_a_subject_follows_from_claims_and_valid_grants() {
+        let this_subject = || Coverage::Subject(subject("S-1"));
+        let other_subject = || Coverage::Subject(subject("S-2"));
+        let group = || Coverage::Group("civil".parse().unwrap());
+        for (claims, grants, expected) in [
+            (vec![], vec![], SubjectAccess::None),
+            (vec![other_subject()], vec![grant(other_subject(), None)], SubjectAccess::None),
+            (
+                vec![],
+                vec![grant(this_subject(), Some(0)), grant(group(), Some(0))],
+                SubjectAccess::None,
+            ),
+            (vec![group(), other_subject()], vec![], SubjectAccess::OfGroups),
+            (vec![], vec![grant(group(), None)], SubjectAccess::OfGroups),
+            (vec![this_subject(), group()], vec![], SubjectAccess::All),
+            (vec![group()], vec![grant(this_subject(), Some(1))], SubjectAccess::All),
+        ] {
+            let viewer = Viewer::Restricted { claims: claims.iter().cloned().collect() };
+            let access = viewer.subject_access(&subject("S-1"), &grants, NOW);
+            assert_eq!(access, expected, "{claims:?} {grants:?}");
+        }
+        let access = Viewer::Unrestricted.subject_access(&subject("S-1"), &[], NOW);
+        assert_eq!(access, SubjectAccess::All);
     }
 
     #[test]

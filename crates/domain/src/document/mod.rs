@@ -19,7 +19,7 @@ mod verify;
 mod zip;
 
 pub use artifact::{Artifact, ArtifactRecord};
-pub use entitlement::{Coverage, Grant, Viewer};
+pub use entitlement::{Coverage, Grant, SubjectAccess, Viewer};
 pub use folder::DriveFolder;
 pub use hash::{HashState, QuickXorHash, SourceHash};
 pub use key::DocumentKey;

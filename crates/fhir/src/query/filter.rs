@@ -1,7 +1,6 @@
 //! Filters of a search.
 
-use docferry_domain::document::{DocumentId, DocumentRecord};
-use docferry_domain::ids::{FileId, ObjectGuid};
+use docferry_domain::document::{DocumentKey, DocumentRecord};
 
 use crate::DateRange;
 use crate::parameter::{DateField, TokenField};
@@ -23,17 +22,6 @@ pub enum Filter {
     Date(DateField, Vec<DateRange>),
 }
 
-/// Unique key of a document.
-#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub enum DocumentKey {
-    /// Its id in the registry.
-    Id(DocumentId),
-    /// Its number.
-    File(FileId),
-    /// Its id at the source.
-    Object(ObjectGuid),
-}
-
 /// Codes with optional systems.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Codes(pub(super) Vec<Token>);
@@ -41,7 +29,7 @@ pub struct Codes(pub(super) Vec<Token>);
 impl Filter {
     pub(super) fn matches(&self, record: &DocumentRecord) -> bool {
         match self {
-            Self::Key(keys) => keys.iter().any(|key| key.matches(record)),
+            Self::Key(keys) => keys.iter().any(|key| key.is_of(record)),
             Self::Token(field, Codes(codes)) => {
                 codes.iter().any(|code| has_code(*field, code, record))
             }
@@ -52,16 +40,6 @@ impl Filter {
                 };
                 ranges.iter().any(|range| range.contains(time))
             }
-        }
-    }
-}
-
-impl DocumentKey {
-    fn matches(&self, record: &DocumentRecord) -> bool {
-        match self {
-            Self::Id(id) => *id == record.id,
-            Self::File(file) => Some(*file) == record.file_id,
-            Self::Object(guid) => *guid == record.obj_guid,
         }
     }
 }

@@ -4,6 +4,6 @@ mod filter;
 mod parse;
 mod search;
 
-pub use self::filter::{Codes, DocumentKey, FILE_ID_SYSTEM, Filter, OBJECT_GUID_SYSTEM};
+pub use self::filter::{Codes, FILE_ID_SYSTEM, Filter, OBJECT_GUID_SYSTEM};
 pub use self::parse::Handling;
 pub use self::search::{Order, SearchQuery, Summary};

@@ -1,9 +1,9 @@
 //! Parses a query string or form body into a search.
 
-use docferry_domain::document::{SubjectError, SubjectPatterns};
+use docferry_domain::document::{DocumentKey, SubjectError, SubjectPatterns};
 use docferry_domain::ids::FileId;
 
-use super::filter::{Codes, DocumentKey, FILE_ID_SYSTEM, Filter, OBJECT_GUID_SYSTEM};
+use super::filter::{Codes, FILE_ID_SYSTEM, Filter, OBJECT_GUID_SYSTEM};
 use super::search::{Order, SearchQuery, Summary};
 use crate::outcome::{Issue, IssueCode, OperationOutcome};
 use crate::parameter::{Kind, Lookup, PAGE, PARAMETERS, TokenField, look_up};

@@ -2,9 +2,9 @@
 
 use std::fmt;
 
-use docferry_domain::document::{DocStatus, DocumentRecord, Position, Subject};
+use docferry_domain::document::{DocStatus, DocumentKey, DocumentRecord, Position, Subject};
 
-use super::filter::{DocumentKey, Filter};
+use super::filter::Filter;
 use crate::DateRange;
 use crate::parameter::{DateField, TokenField};
 

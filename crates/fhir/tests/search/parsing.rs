@@ -1,7 +1,8 @@
 //! Parsing of query strings and form bodies.
 
+use docferry_domain::document::DocumentKey;
 use docferry_fhir::parameter::PARAMETERS;
-use docferry_fhir::query::{DocumentKey, Handling, Order, Summary};
+use docferry_fhir::query::{Handling, Order, Summary};
 use docferry_fhir::{OperationOutcome, PageKey, PageTokens, SearchQuery};
 use proptest::prelude::*;
 use serde_json::json;
