@@ -7,6 +7,7 @@
 mod api;
 mod body;
 mod control;
+mod documents;
 mod download;
 mod error;
 mod health;
@@ -15,12 +16,15 @@ mod job_id;
 mod json;
 mod layers;
 mod middleware;
+mod outcome;
 mod ping;
 mod problem;
 mod status;
 
 pub use api::TransferApi;
 pub use control::control_router;
+pub use docferry_fhir::{BaseUrl, InvalidBaseUrl, PageKey};
+pub use documents::{PublicUrl, SearchApi, search_router};
 pub use download::{
     DownloadApi, FileRange, JobApi, StreamMode, TimeLeft, download_router, subscribe_router,
 };

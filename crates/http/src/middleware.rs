@@ -20,7 +20,8 @@ use tracing::Instrument as _;
 use uuid::Uuid;
 
 use crate::error::ApiError;
-use crate::problem::{self, PROBLEM_TYPE};
+use crate::outcome::ErrorFormat;
+use crate::problem;
 
 /// Name of the header that contains the id of a request.
 pub(crate) const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
@@ -54,6 +55,12 @@ impl Principal {
             Viewer::Restricted { claims: self.claims.clone() }
         };
         DocumentCaller { person: person(&self.id), viewer }
+    }
+
+    /// Returns the person whose slots the caller's own downloads occupy. A service is also a
+    /// `Person`, because the slot limits apply to it in the same way.
+    pub(crate) fn slot_person(&self) -> Person {
+        if self.scopes.has(Scope::Service) { Person::service(&self.id) } else { person(&self.id) }
     }
 
     /// Returns whether `user` is the caller. `user` is a principal id or a token subject.
@@ -155,8 +162,9 @@ async fn request_context(mut request: Request, next: Next) -> Response {
     request.extensions_mut().insert(id.clone());
     let trace = trace_parent(&request);
     let span = request_span(&id, trace.as_ref());
+    let format = ErrorFormat::of(request.uri().path());
     let response = trace::within(trace, next.run(request)).instrument(span).await;
-    with_standard_headers(response, &id)
+    with_standard_headers(response, &id, format)
 }
 
 /// Returns the trace context from the header `traceparent`, if the header is valid.
@@ -176,20 +184,21 @@ pub(crate) async fn ensure_standard_headers(mut request: Request, next: Next) ->
     let id = RequestId::of(&request);
     request.extensions_mut().insert(id.clone());
     let span = request_span(&id, trace_parent(&request).as_ref());
+    let format = ErrorFormat::of(request.uri().path());
     let response = next.run(request).instrument(span).await;
     if response.headers().contains_key(REQUEST_ID) {
         response
     } else {
-        with_standard_headers(response, &id)
+        with_standard_headers(response, &id, format)
     }
 }
 
 /// Adds the headers that all responses have. If the extensions of the response contain a
 /// [`Problem`], it becomes the body of the response.
-fn with_standard_headers(mut response: Response, id: &RequestId) -> Response {
+fn with_standard_headers(mut response: Response, id: &RequestId, format: ErrorFormat) -> Response {
     if let Some(problem) = response.extensions_mut().remove::<Problem>() {
-        *response.body_mut() = problem::render(problem, &id.0);
-        response.headers_mut().insert(header::CONTENT_TYPE, PROBLEM_TYPE);
+        *response.body_mut() = format.render(problem, &id.0);
+        response.headers_mut().insert(header::CONTENT_TYPE, format.media_type());
         // The header contains the length of the empty body that was replaced.
         response.headers_mut().remove(header::CONTENT_LENGTH);
     }

@@ -4,7 +4,7 @@
 
 use axum::response::{IntoResponse, Response};
 use docferry_contract::job::JobStatus;
-use docferry_contract::problem::{MEDIA_TYPE, Problem};
+use docferry_contract::problem::Problem;
 use http::{HeaderValue, StatusCode, header};
 use serde_json::{Map, Value};
 
@@ -73,9 +73,6 @@ pub(crate) fn render(mut problem: Problem, request_id: &str) -> axum::body::Body
     problem.request_id = request_id.to_owned();
     serde_json::to_vec(&problem).unwrap_or_default().into()
 }
-
-/// Value of `Content-Type` for the body that [`render`] writes.
-pub(crate) const PROBLEM_TYPE: HeaderValue = HeaderValue::from_static(MEDIA_TYPE);
 
 /// Fallback for unknown paths.
 pub(crate) async fn not_found() -> ApiError {

@@ -21,7 +21,7 @@ const ALLOWED_DEPENDENCIES: [(&str, &[&str]); 12] = [
     ("docferry-app", &["docferry-domain"]),
     ("docferry-contract", &["docferry-domain"]),
     ("docferry-fhir", &["docferry-domain"]),
-    ("docferry-http", &["docferry-app", "docferry-contract", "docferry-domain"]),
+    ("docferry-http", &["docferry-app", "docferry-contract", "docferry-domain", "docferry-fhir"]),
     // This crate connects the adapters for the functions. It is the only library that may depend on
     // all of them.
     (

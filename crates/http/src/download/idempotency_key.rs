@@ -73,6 +73,13 @@ pub(crate) fn upload_idempotency_key(
     Ok(key.map(|key| scoped_key(owner, key, &[b"document/upload", parameters.as_bytes()])))
 }
 
+/// Returns the key of a request for the content of a document. Clients cannot send this key, because
+/// it consists of three texts instead of two.
+pub(crate) fn content_idempotency_key(owner: &str, document: &str) -> IdempotencyKey {
+    let parts = [owner.as_bytes(), b"$content", document.as_bytes()];
+    IdempotencyKey { key: hash(&parts), fingerprint: hash(&parts[1..]) }
+}
+
 /// Reads the header `Idempotency-Key`.
 fn header_key(headers: &HeaderMap) -> Result<Option<&str>, ApiError> {
     let mut values = headers.get_all("idempotency-key").iter();

@@ -20,7 +20,7 @@ use docferry_contract::scope::Scope;
 use docferry_domain::callback::CallbackRule;
 use docferry_domain::document::DocumentKey;
 use docferry_domain::job::JobState;
-use docferry_domain::person::{Person, Recipient};
+use docferry_domain::person::Recipient;
 use docferry_domain::transfer::{DownloadTarget, Target};
 use http::{HeaderValue, StatusCode, header};
 
@@ -182,13 +182,11 @@ async fn authorize<P: InitiateAdapters>(
     }
     let on_behalf_of = on_behalf_of.as_deref().map(person);
     let requester = caller.document_caller();
-    let is_service = caller.scopes.has(Scope::Service);
+    let caller_person = caller.slot_person();
     let owner = caller.id;
-    // A service is also a `Person`, because the slot limits apply to it in the same way.
-    let caller_person = || if is_service { Person::service(&owner) } else { person(&owner) };
     let target = match job_request.destination {
         Destination::Download => Target::Download(DownloadTarget {
-            person: on_behalf_of.clone().unwrap_or_else(caller_person),
+            person: on_behalf_of.clone().unwrap_or(caller_person),
         }),
         Destination::Onedrive(drive) => drive.into(),
     };

@@ -16,7 +16,7 @@ mod subscribe;
 mod throughput;
 
 pub use get::download_router;
-pub(crate) use idempotency_key::upload_idempotency_key;
+pub(crate) use idempotency_key::{content_idempotency_key, upload_idempotency_key};
 pub use initiate::{DownloadApi, FileRange};
 pub(crate) use initiate::{FIRST_POLL_DELAY_MS, initiate_routes, rejection_error};
 pub use shared::JobApi;

@@ -1,0 +1,64 @@
+//! `GET /DocumentReference/{id}/$content`, which starts or finds a download of a document.
+
+use std::sync::Arc;
+
+use axum::extract::rejection::PathRejection;
+use axum::extract::{Path, State};
+use axum::response::{IntoResponse as _, Response};
+use docferry_app::document::visible_document;
+use docferry_app::job::{ContentJob, ContentRequest, JobRejection, content_job};
+use docferry_app::ports::{Clock as _, SearchAdapters};
+use docferry_domain::document::{DocumentId, DocumentKey};
+use http::{HeaderMap, StatusCode, header};
+
+use super::api::SearchApi;
+use super::failure::Failure;
+use crate::download::{content_idempotency_key, rejection_error};
+use crate::error::ApiError;
+use crate::middleware::Reader;
+
+/// Name of the operation in the path.
+const OPERATION: &str = "$content";
+
+/// Redirects to the download of a document: 302 when its copy is available, else 202 with the
+/// address of the job's status. No response contains a presigned URL.
+pub(super) async fn content<P: SearchAdapters>(
+    State(api): State<Arc<SearchApi<P>>>,
+    Reader(caller): Reader,
+    path: Result<Path<(String, String)>, PathRejection>,
+    headers: HeaderMap,
+) -> Result<Response, Failure> {
+    let base = api.public_url.of(&headers)?;
+    let Path((id, operation)) = path.map_err(|_| Failure::not_found())?;
+    let id: DocumentId = id.parse().map_err(|_| Failure::not_found())?;
+    if operation != OPERATION {
+        return Err(Failure::not_found());
+    }
+    let key = content_idempotency_key(&caller.id, id.as_str());
+    let document = DocumentKey::Id(id);
+    let (requester, now) = (caller.document_caller(), api.transfers.clock.now());
+    // A document that the caller may no longer see does not exist, even if there is a job.
+    let visible = visible_document(&api.registry, &requester, &document, now).await?;
+    visible.ok_or_else(Failure::not_found)?;
+    let person = caller.slot_person();
+    let request = ContentRequest { owner: caller.id, person, requester, document, key };
+    let scheduler = api.transfers.scheduler();
+    let job = content_job(&scheduler, &api.registry, api.settings, api.new_work(), request).await;
+    let job = job.map_err(|reason| match reason {
+        JobRejection::Unknown(_) => ApiError::NotFound,
+        reason => rejection_error(reason, true),
+    })?;
+    let base = base.as_str();
+    Ok(match job.ok_or(ApiError::Draining)? {
+        ContentJob::Ready(id) => {
+            let location = format!("{base}/v1/download/{id}");
+            (StatusCode::FOUND, [(header::LOCATION, location)]).into_response()
+        }
+        ContentJob::Pending(id) => {
+            tracing::info!(job.id = id.as_str(), "content requested");
+            let location = format!("{base}/v1/download/status/{id}");
+            let headers = [(header::LOCATION, location), (header::RETRY_AFTER, "1".to_owned())];
+            (StatusCode::ACCEPTED, headers).into_response()
+        }
+    })
+}

@@ -1,0 +1,44 @@
+//! Reading of search parameters from query strings, form bodies and headers.
+
+use axum::extract::Request;
+use docferry_fhir::query::Handling;
+use docferry_fhir::{IssueCode, OperationOutcome};
+use http::{HeaderMap, StatusCode, header};
+
+use super::failure::Failure;
+use crate::error::ApiError;
+
+/// Maximum size of a form body in bytes.
+const MAX_FORM_BYTES: usize = 64 * 1024;
+
+/// Returns the query string of a request.
+pub(super) fn query_string(request: &Request) -> String {
+    request.uri().query().unwrap_or_default().to_owned()
+}
+
+/// Returns the parameters of a form body and of the query string, which count alike.
+pub(super) async fn form(request: Request) -> Result<String, Failure> {
+    let content_type = request.headers().get(header::CONTENT_TYPE);
+    if !content_type.and_then(|value| value.to_str().ok()).is_some_and(is_form) {
+        let problem = "the parameters must be sent as application/x-www-form-urlencoded";
+        let outcome = OperationOutcome::new(IssueCode::NotSupported, problem);
+        return Err(Failure::Outcome(StatusCode::UNSUPPORTED_MEDIA_TYPE, outcome));
+    }
+    let parameters = query_string(&request);
+    let body = axum::body::to_bytes(request.into_body(), MAX_FORM_BYTES).await;
+    let body = body.map_err(|_| ApiError::TooLarge)?;
+    let body = str::from_utf8(&body)
+        .map_err(|_| OperationOutcome::new(IssueCode::Structure, "the parameters are not UTF-8"))?;
+    Ok(format!("{parameters}&{body}"))
+}
+
+fn is_form(media_type: &str) -> bool {
+    let essence = media_type.split(';').next().unwrap_or_default().trim();
+    essence.eq_ignore_ascii_case("application/x-www-form-urlencoded")
+}
+
+/// Returns how a request wants unknown parameters to be treated.
+pub(super) fn handling(headers: &HeaderMap) -> Handling {
+    let preferences = headers.get_all("prefer").iter().filter_map(|value| value.to_str().ok());
+    Handling::from_prefer(&preferences.collect::<Vec<_>>().join(","))
+}

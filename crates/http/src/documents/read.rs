@@ -1,0 +1,45 @@
+//! `GET /DocumentReference/{id}` and `GET /metadata`.
+
+use std::sync::Arc;
+
+use axum::extract::rejection::PathRejection;
+use axum::extract::{Path, State};
+use axum::response::Response;
+use docferry_app::document::visible_document;
+use docferry_app::ports::{Clock as _, SearchAdapters};
+use docferry_domain::document::DocumentKey;
+use docferry_fhir::{CapabilityStatement, DocumentReference};
+use http::HeaderMap;
+
+use super::api::SearchApi;
+use super::failure::{Failure, resource};
+use crate::middleware::Reader;
+
+/// Day on which the capabilities last changed.
+const CAPABILITIES_DATE: &str = "2026-11-30";
+
+/// Returns a document that the caller may see.
+pub(super) async fn document<P: SearchAdapters>(
+    State(api): State<Arc<SearchApi<P>>>,
+    Reader(caller): Reader,
+    id: Result<Path<String>, PathRejection>,
+    headers: HeaderMap,
+) -> Result<Response, Failure> {
+    let base = api.public_url.of(&headers)?;
+    let Path(id) = id.map_err(|_| Failure::not_found())?;
+    let key = DocumentKey::Id(id.parse().map_err(|_| Failure::not_found())?);
+    let (caller, now) = (caller.document_caller(), api.transfers.clock.now());
+    let found = visible_document(&api.registry, &caller, &key, now).await?;
+    let found = found.ok_or_else(Failure::not_found)?;
+    Ok(resource(&DocumentReference::new(&base, &found)))
+}
+
+/// Returns the capability statement. Callers need no credentials.
+pub(super) async fn metadata<P: SearchAdapters>(
+    State(api): State<Arc<SearchApi<P>>>,
+    headers: HeaderMap,
+) -> Result<Response, Failure> {
+    let base = api.public_url.of(&headers)?;
+    let version = env!("CARGO_PKG_VERSION");
+    Ok(resource(&CapabilityStatement::new(&base, version, CAPABILITIES_DATE)))
+}
