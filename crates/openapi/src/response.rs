@@ -112,14 +112,16 @@ impl Description {
     }
 
     /// Checks the response to a request whose method and path are not described. It must be a
-    /// problem document (RFC 9457).
+    /// problem document (RFC 9457), or an `OperationOutcome` of the FHIR routes.
     fn undescribed_violations(&self, response: &ApiResponse<'_>) -> Vec<String> {
         let status = response.status.as_u16();
         if !UNDESCRIBED_STATUSES.contains(&status) {
             return vec![format!("undescribed method and path answered {status}")];
         }
         let problem = json!({ "schema": { "$ref": "#/components/schemas/Problem" } });
-        let content = json!({ "application/problem+json": problem });
+        let outcome = json!({ "schema": { "$ref": "#/components/schemas/OperationOutcome" } });
+        let content =
+            json!({ "application/problem+json": problem, "application/fhir+json": outcome });
         let violations = self.body_violations(&content, response);
         violations
             .iter()

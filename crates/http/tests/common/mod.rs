@@ -50,7 +50,7 @@ pub(crate) fn transfer_api(world: &World) -> TransferApi<World> {
 /// Time for which records of ended transfers are retained.
 const RECORD_TTL: SignedDuration = SignedDuration::from_hours(168);
 
-const JOB_SETTINGS: JobSettings = JobSettings {
+pub(crate) const JOB_SETTINGS: JobSettings = JobSettings {
     initiate: InitiateSettings {
         transfer_deadline: SignedDuration::from_hours(4),
         record_ttl: RECORD_TTL,

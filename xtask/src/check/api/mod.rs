@@ -15,8 +15,8 @@ use crate::paths::Paths;
 use crate::template::Template;
 use values::members;
 
-/// The only path that needs no credentials.
-const PUBLIC_PATH: &str = "/health";
+/// Paths that need no credentials.
+const PUBLIC_PATHS: [&str; 2] = ["/health", "/metadata"];
 
 /// Returns the violations, one sentence each, grouped by topic.
 pub(super) fn violations(paths: &Paths) -> Result<[(&'static str, Vec<String>); 3]> {
@@ -99,10 +99,9 @@ fn security_violations(description: &Description, operation: &Operation<'_>) -> 
     let Some(alternatives) = operation.body["security"].as_array() else {
         return vec![format!("{route} states no security")];
     };
-    if alternatives.is_empty() != (operation.path == PUBLIC_PATH) {
-        return vec![format!(
-            "{route}: credentials are required everywhere except at {PUBLIC_PATH}"
-        )];
+    if alternatives.is_empty() != PUBLIC_PATHS.contains(&operation.path) {
+        let public = PUBLIC_PATHS.join(" and ");
+        return vec![format!("{route}: credentials are required everywhere except at {public}")];
     }
     let schemes = &description.document()["components"]["securitySchemes"];
     let named = alternatives.iter().filter_map(Value::as_object).flatten();

@@ -95,7 +95,7 @@ fn every_missing_or_invalid_part_of_an_operation_is_reported() {
         (
             "security: [{ token: [] }]",
             "security: []",
-            "GET /things/{id}: credentials are required everywhere except at /health",
+            "GET /things/{id}: credentials are required everywhere except at /health and /metadata",
         ),
         ("[{ token: [] }]", "[{ x: [] }]", "GET /things/{id}: there is no security scheme x"),
         (
