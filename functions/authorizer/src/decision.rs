@@ -2,17 +2,19 @@
 //! (principal) and scopes the request has. An accepted request gets an IAM policy; a refused one
 //! gets an error, which API Gateway turns into a 401 or a 500.
 
+use std::collections::BTreeSet;
+
 use aws_lambda_events::apigw::{
     ApiGatewayCustomAuthorizerRequestTypeRequest as Request,
     ApiGatewayCustomAuthorizerResponse as Response,
 };
 use aws_lambda_events::iam::{IamPolicyEffect, IamPolicyStatement};
 use docferry_aws::secrets::SecretError;
-use docferry_contract::scope::{Scope, Scopes};
+use docferry_contract::scope::Scope;
 use lambda_runtime::Diagnostic;
 use serde_json::{Value, json};
 
-use crate::oidc::{FetchError, Issuer, KeySource, Rejection, TokenError};
+use crate::oidc::{Caller, FetchError, Issuer, KeySource, Rejection, TokenError};
 use crate::{Accounts, Credentials, SERVICE_PRINCIPAL, bearer};
 
 /// Reason for refusing a request.
@@ -74,22 +76,26 @@ pub async fn decide(
 ) -> Result<Response<Value>, Refusal> {
     let header = request.headers.get("authorization").and_then(|value| value.to_str().ok());
     let header = header.ok_or(Refusal::Unauthorized(CredentialProblem::Missing))?;
-    let (principal, scopes, graph_user) = match (Credentials::parse(header), bearer(header), issuer)
-    {
+    let caller = match (Credentials::parse(header), bearer(header), issuer) {
         (Some(credentials), _, _) => {
             check_account(accounts, &credentials).await?;
-            (SERVICE_PRINCIPAL.to_owned(), Scopes::from(Scope::Service), None)
+            Caller {
+                subject: SERVICE_PRINCIPAL.to_owned(),
+                scopes: Scope::Service.into(),
+                graph_user: None,
+                documents: BTreeSet::new(),
+            }
         }
         (None, Some(token), Some(issuer)) => {
             let caller = issuer.verify(&token).await?;
             // The prefix prevents a token from claiming to be the service account.
-            (format!("sub:{}", caller.subject), caller.scopes, caller.graph_user)
+            Caller { subject: format!("sub:{}", caller.subject), ..caller }
         }
         _ => return Err(Refusal::Unauthorized(CredentialProblem::Missing)),
     };
     let stage = request.method_arn.as_deref().and_then(stage_arn);
     let stage = stage.ok_or(Refusal::Unauthorized(CredentialProblem::Request))?;
-    Ok(allow(stage, &principal, scopes, graph_user))
+    Ok(allow(stage, caller))
 }
 
 /// Checks Basic credentials against the service account.
@@ -114,24 +120,26 @@ impl From<TokenError> for Refusal {
 }
 
 /// Returns a policy that allows all methods of the resource, with the caller in its context.
-fn allow(
-    resource: String,
-    principal: &str,
-    scopes: Scopes,
-    graph_user: Option<String>,
-) -> Response<Value> {
+fn allow(resource: String, caller: Caller) -> Response<Value> {
+    let Caller { subject: principal, scopes, graph_user, documents } = caller;
     let mut statement = IamPolicyStatement::default();
     statement.effect = IamPolicyEffect::Allow;
     statement.action = vec!["execute-api:Invoke".into()];
     statement.resource = vec![resource];
     let mut response = Response::<Value>::default();
-    response.principal_id = Some(principal.to_owned());
+    response.principal_id = Some(principal.clone());
     response.policy_document.version = Some("2012-10-17".into());
     response.policy_document.statement = vec![statement];
     let mut context = json!({ "principal": principal, "scopes": scopes.to_string() });
     // Without a user the member is omitted, because API Gateway does not accept null here.
     if let Some(user_id) = graph_user {
         context["graphUser"] = user_id.into();
+    }
+    // API Gateway allows no lists and objects in a context.
+    if let Some(documents) =
+        serde_json::to_string(&documents).ok().filter(|_| !documents.is_empty())
+    {
+        context["documents"] = documents.into();
     }
     response.context = context;
     response

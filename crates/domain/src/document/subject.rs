@@ -2,6 +2,7 @@
 //! their identifiers.
 
 use std::fmt;
+use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
 
@@ -130,6 +131,25 @@ impl TryFrom<Vec<SystemSetting>> for SubjectPatterns {
     }
 }
 
+/// Court files, with the system `urn:docferry:court-file`.
+impl Default for SubjectPatterns {
+    fn default() -> Self {
+        Self { systems: vec![("urn:docferry:court-file".to_owned(), Pattern::CourtFile)] }
+    }
+}
+
+/// Reads a list of [`SystemSetting`]s in JSON.
+impl FromStr for SubjectPatterns {
+    type Err = InvalidPatterns;
+
+    fn from_str(json: &str) -> Result<Self, Self::Err> {
+        let settings: Vec<SystemSetting> = serde_json::from_str(json).map_err(|_| {
+            InvalidPatterns("must be a JSON list of objects with the members system and pattern")
+        })?;
+        settings.try_into()
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -165,7 +185,16 @@ mod tests {
             r#"[{"system": "urn:a", "pattern": "1", "default": true}]"#,
         ] {
             assert!(serde_json::from_str::<SubjectPatterns>(bad).is_err(), "{bad}");
+            assert!(bad.parse::<SubjectPatterns>().is_err(), "{bad}");
         }
+        assert!("{}".parse::<SubjectPatterns>().is_err());
+    }
+
+    #[test]
+    fn default_system_is_that_of_court_files() {
+        let json = r#"[{"system": "urn:docferry:court-file", "pattern": "court-file"}]"#;
+        let read = |patterns: SubjectPatterns| patterns.read(None, "vlc-s-1").unwrap().key();
+        assert_eq!(read(SubjectPatterns::default()), read(json.parse().unwrap()));
     }
 
     #[test]

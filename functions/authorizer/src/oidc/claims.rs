@@ -42,6 +42,16 @@ pub(super) fn scopes(claims: &Claims, path: &str) -> Scopes {
     }
 }
 
+/// Returns the texts of a claim, which may be one string or a list. Other values are skipped.
+pub(super) fn texts<'a>(claims: &'a Claims, path: &str) -> impl Iterator<Item = &'a str> {
+    let (one, list) = match claim_at(claims, path) {
+        Some(Value::String(text)) => (Some(text.as_str()), None),
+        Some(Value::Array(list)) => (None, Some(list)),
+        _ => (None, None),
+    };
+    one.into_iter().chain(list.into_iter().flatten().filter_map(Value::as_str))
+}
+
 /// Returns the claim whose name is `path`, because names can contain dots. If there is no such
 /// claim, returns the nested claim to which the parts of the path lead.
 fn claim_at<'a>(claims: &'a Claims, path: &str) -> Option<&'a Value> {

@@ -1,13 +1,17 @@
 //! Verification of bearer tokens: JSON Web Tokens that the configured OpenID Connect issuer has
 //! signed. A verified token identifies the caller of the API and its scopes.
 
+use std::collections::BTreeSet;
+
 use docferry_contract::scope::Scopes;
+use docferry_domain::document::Coverage;
 use jsonwebtoken::errors::ErrorKind;
 use jsonwebtoken::{Validation, decode, decode_header};
 use secrecy::{ExposeSecret as _, SecretString};
 
 use super::cache::KeyCache;
 use super::claims::{self, Claims};
+use super::coverage;
 use super::fetch::{FetchError, HttpKeys, KeySource};
 use super::settings::{OidcSettings, SetupError};
 
@@ -23,6 +27,8 @@ pub struct Caller {
     pub scopes: Scopes,
     /// The caller's user id in Microsoft Graph, if the token has the claim.
     pub graph_user: Option<String>,
+    /// Documents that claims of the token cover.
+    pub documents: BTreeSet<Coverage>,
 }
 
 /// Reason for which a token is rejected. It is logged, so it contains no part of the token.
@@ -127,6 +133,7 @@ impl<S: KeySource> Issuer<S> {
             subject,
             scopes: claims::scopes(&claims, &self.settings.scope_claim),
             graph_user: claims::graph_user(&claims, &self.settings.graph_user_claim),
+            documents: coverage::documents(&claims, &self.settings),
         })
     }
 }

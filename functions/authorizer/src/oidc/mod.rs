@@ -3,6 +3,7 @@
 
 mod cache;
 mod claims;
+mod coverage;
 mod fetch;
 mod issuer;
 mod keys;

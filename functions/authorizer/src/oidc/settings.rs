@@ -2,6 +2,7 @@
 
 use std::net::IpAddr;
 
+use docferry_domain::document::SubjectPatterns;
 use url::{Host, Url};
 
 /// Claims that contain an email address or a name. They are not allowed as the subject, because the
@@ -25,6 +26,12 @@ pub struct OidcSettings {
     pub scope_claim: String,
     /// Claim with the caller's user id in Microsoft Graph.
     pub graph_user_claim: String,
+    /// Claim with the subjects whose documents the caller may see.
+    pub subjects_claim: String,
+    /// Claim with the groups whose documents the caller may see.
+    pub groups_claim: String,
+    /// Systems of subject identifiers.
+    pub subjects: SubjectPatterns,
 }
 
 /// Invalid settings, or failure to create the HTTP client. The error texts contain no setting's
@@ -92,6 +99,9 @@ mod tests {
             subject_claim: "sub".to_owned(),
             scope_claim: "scope".to_owned(),
             graph_user_claim: "oid".to_owned(),
+            subjects_claim: "docferry_subjects".to_owned(),
+            groups_claim: "groups".to_owned(),
+            subjects: SubjectPatterns::default(),
         }
     }
 

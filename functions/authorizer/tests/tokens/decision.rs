@@ -68,3 +68,20 @@ async fn rejected_token_gives_401_and_unreachable_issuer_gives_500() {
         assert_eq!(diagnostic.error_message, "Unauthorized");
     }
 }
+
+#[tokio::test]
+async fn claims_about_documents_are_a_text_in_the_context() {
+    let provider = SimulatedIssuer::start().await;
+    let issuer = provider.issuer();
+    let claims = json!({
+        "sub": "ada", "scope": "docferry.read", "docferry_subjects": ["s-1", "urn:other|1"],
+        "groups": ["civil"],
+    });
+    let token = provider.mint(json!({ "claims": claims })).await;
+    let request = authorizer_request(&format!("Bearer {token}"));
+    let response = decide(&UnreadableAccount, Some(&issuer), &request).await.unwrap();
+    let documents = response.context["documents"].as_str().unwrap();
+    let documents: serde_json::Value = serde_json::from_str(documents).unwrap();
+    let subject = json!({ "system": "urn:docferry:court-file", "value": "S-1" });
+    assert_eq!(documents, json!([{ "subject": subject }, { "group": "civil" }]));
+}

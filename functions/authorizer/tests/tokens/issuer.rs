@@ -1,6 +1,7 @@
 //! The simulated OpenID Connect issuer of these tests, and helpers to issue and verify tokens.
 
 use authorizer::oidc::{Caller, HttpKeys, Issuer, OidcSettings, TokenError};
+use docferry_domain::document::SubjectPatterns;
 use docferry_sim_identity::{Config, Running, start};
 use serde_json::Value;
 
@@ -28,6 +29,9 @@ impl SimulatedIssuer {
             subject_claim: "sub".to_owned(),
             scope_claim: "scope".to_owned(),
             graph_user_claim: "oid".to_owned(),
+            subjects_claim: "docferry_subjects".to_owned(),
+            groups_claim: "groups".to_owned(),
+            subjects: SubjectPatterns::default(),
         }
     }
 

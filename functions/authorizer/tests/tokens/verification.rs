@@ -1,5 +1,7 @@
 //! Tests of the verification of tokens by [`Issuer`], and of its errors.
 
+use std::collections::BTreeSet;
+
 use authorizer::oidc::{Caller, FetchError, Issuer, OidcSettings, Rejection, TokenError};
 use docferry_contract::scope::Scopes;
 use serde_json::{Value, json};
@@ -20,7 +22,10 @@ async fn valid_tokens_of_both_algorithms_identify_the_caller_and_scopes() {
         let caller = verify_token(&issuer, &token).await.unwrap();
         let scopes = Scopes::parse("docferry.read");
         let graph_user = Some(ADA_GRAPH_ID.to_owned());
-        assert_eq!(caller, Caller { subject: "ada".to_owned(), scopes, graph_user });
+        assert_eq!(
+            caller,
+            Caller { subject: "ada".to_owned(), scopes, graph_user, documents: BTreeSet::new() }
+        );
     }
 
     let with_two_audiences = json!({ "claims": { "aud": ["other", "docferry"] } });
@@ -119,7 +124,12 @@ async fn claims_of_keycloak_and_entra_tokens_are_understood() {
         let scopes = Scopes::parse("docferry.write");
         assert_eq!(
             caller,
-            Caller { subject: "id".to_owned(), scopes, graph_user: None },
+            Caller {
+                subject: "id".to_owned(),
+                scopes,
+                graph_user: None,
+                documents: BTreeSet::new()
+            },
             "{scope_claim}"
         );
     }

@@ -1,0 +1,123 @@
+//! Reads the claims of a verified token that say which documents the caller may see: those of
+//! subjects, and those of groups.
+
+use std::collections::BTreeSet;
+
+use docferry_domain::document::{Coverage, SubjectPatterns};
+
+use super::claims::{Claims, texts};
+use super::settings::OidcSettings;
+
+/// Maximum length of the coverage in JSON, in bytes. It is a part of the authorizer's context, which
+/// API Gateway passes to the functions with each request.
+const MAX_CONTEXT_BYTES: usize = 4 * 1024;
+
+/// Returns the documents that claims cover. Malformed entries cover nothing. Entries beyond
+/// [`MAX_CONTEXT_BYTES`] are dropped; the order is that of the claims, subjects first.
+pub(super) fn documents(claims: &Claims, settings: &OidcSettings) -> BTreeSet<Coverage> {
+    let subjects = texts(claims, &settings.subjects_claim)
+        .filter_map(|text| subject(text, &settings.subjects));
+    let groups = texts(claims, &settings.groups_claim)
+        .filter_map(|text| text.parse().ok().map(Coverage::Group));
+    let (mut covered, mut dropped) = (BTreeSet::new(), 0_usize);
+    // The brackets of the list.
+    let mut length = 2;
+    for coverage in subjects.chain(groups) {
+        if covered.contains(&coverage) {
+            continue;
+        }
+        let json_length = serde_json::to_string(&coverage).map_or(usize::MAX, |json| json.len());
+        // A comma follows each entry but the last one.
+        let longer = json_length.saturating_add(length).saturating_add(1);
+        if longer > MAX_CONTEXT_BYTES {
+            dropped += 1;
+        } else {
+            length = longer;
+            covered.insert(coverage);
+        }
+    }
+    if dropped > 0 {
+        tracing::warn!(claims.dropped = dropped, "claims exceed the authorizer context");
+    }
+    covered
+}
+
+/// Reads `[system|]value`.
+fn subject(text: &str, subjects: &SubjectPatterns) -> Option<Coverage> {
+    let (system, value) = match text.split_once('|') {
+        Some((system, value)) => (Some(system), value),
+        None => (None, text),
+    };
+    subjects.read(system, value).ok().map(Coverage::Subject)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::{Value, json};
+
+    fn settings() -> OidcSettings {
+        let systems = r#"[
+            {"system": "urn:docferry:court-file", "pattern": "court-file"},
+            {"system": "urn:example:mrn", "pattern": "[0-9]+"}
+        ]"#;
+        OidcSettings {
+            issuer: String::new(),
+            audience: String::new(),
+            jwks_url: None,
+            subject_claim: String::new(),
+            scope_claim: String::new(),
+            graph_user_claim: String::new(),
+            subjects_claim: "docferry_subjects".to_owned(),
+            groups_claim: "realm_access.groups".to_owned(),
+            subjects: systems.parse().unwrap(),
+        }
+    }
+
+    fn documents_of(claims: &Value) -> BTreeSet<Coverage> {
+        documents(claims.as_object().unwrap(), &settings())
+    }
+
+    fn subject_of(system: &str, value: &str) -> Coverage {
+        Coverage::Subject(settings().subjects.read(Some(system), value).unwrap())
+    }
+
+    #[test]
+    fn subjects_and_groups_are_read_from_strings_and_lists() {
+        let court_file = || subject_of("urn:docferry:court-file", "S-1");
+        let patient = || subject_of("urn:example:mrn", "7");
+        let group = |name: &str| Coverage::Group(name.parse().unwrap());
+        for (claims, expected) in [
+            (json!({ "docferry_subjects": "s-1" }), vec![court_file()]),
+            (
+                json!({ "docferry_subjects": ["urn:example:mrn|7", "S-1", "s-1"] }),
+                vec![court_file(), patient()],
+            ),
+            (json!({ "realm_access": { "groups": "civil law" } }), vec![group("civil law")]),
+            (
+                json!({ "realm_access.groups": ["civil", "criminal"] }),
+                vec![group("civil"), group("criminal")],
+            ),
+            // Malformed entries cover nothing.
+            (
+                json!({ "docferry_subjects": ["", "-", "urn:other|1", "urn:example:mrn|x", "|S-1", 7, null] }),
+                vec![],
+            ),
+            (json!({ "realm_access.groups": ["", " ", "a\n", "x".repeat(300), 7, {}] }), vec![]),
+            (json!({ "docferry_subjects": { "S-1": true }, "groups": ["civil"] }), vec![]),
+            (json!({}), vec![]),
+        ] {
+            assert_eq!(documents_of(&claims), expected.into_iter().collect(), "{claims}");
+        }
+    }
+
+    #[test]
+    fn context_is_at_most_four_kibibytes() {
+        let many: Vec<_> = (0..1_000).map(|number| format!("S-{number}")).collect();
+        let covered =
+            documents_of(&json!({ "docferry_subjects": many, "realm_access.groups": ["civil"] }));
+        let json = serde_json::to_string(&covered).unwrap();
+        assert!(json.len() <= MAX_CONTEXT_BYTES && json.len() > MAX_CONTEXT_BYTES - 100);
+        assert!(covered.contains(&subject_of("urn:docferry:court-file", "S-0")));
+    }
+}
