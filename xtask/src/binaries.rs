@@ -11,11 +11,12 @@ use crate::paths::Paths;
 use crate::process;
 
 /// Names of the Lambda functions. Package, binary and folder have the same name.
-pub(crate) const FUNCTIONS: [&str; 15] = [
+pub(crate) const FUNCTIONS: [&str; 16] = [
     "authorizer",
     "initiate",
     "control",
     "status",
+    "search",
     "download",
     "subscribe",
     "ping",

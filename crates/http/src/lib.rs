@@ -23,7 +23,7 @@ mod status;
 
 pub use api::TransferApi;
 pub use control::control_router;
-pub use docferry_fhir::{BaseUrl, InvalidBaseUrl, PageKey};
+pub use docferry_fhir::{InvalidBaseUrl, PageKey};
 pub use documents::{PublicUrl, SearchApi, search_router};
 pub use download::{
     DownloadApi, FileRange, JobApi, StreamMode, TimeLeft, download_router, subscribe_router,

@@ -1,6 +1,6 @@
 //! Address under which callers reach the API, for the links in responses.
 
-use docferry_fhir::{BaseUrl, IssueCode, OperationOutcome};
+use docferry_fhir::{BaseUrl, InvalidBaseUrl, IssueCode, OperationOutcome};
 use http::{HeaderMap, header};
 
 use super::failure::Failure;
@@ -19,6 +19,17 @@ pub enum PublicUrl {
 }
 
 impl PublicUrl {
+    /// Returns the configured address if there is one, else the address of a stage.
+    ///
+    /// # Errors
+    /// When the configured address is no URL of an API.
+    pub fn new(configured: Option<&str>, stage: String) -> Result<Self, InvalidBaseUrl> {
+        match configured {
+            Some(url) => url.parse().map(Self::Configured),
+            None => Ok(Self::OfRequest { stage }),
+        }
+    }
+
     /// Returns the address for the links in the response to a request.
     pub(super) fn of(&self, headers: &HeaderMap) -> Result<BaseUrl, Failure> {
         let stage = match self {
@@ -48,7 +59,7 @@ mod tests {
         if let Some(scheme) = scheme {
             headers.insert("x-forwarded-proto", scheme.parse().unwrap());
         }
-        let url = PublicUrl::OfRequest { stage: "prod".into() }.of(&headers);
+        let url = PublicUrl::new(None, "prod".into()).unwrap().of(&headers);
         url.ok().map(|url| url.as_str().to_owned())
     }
 
@@ -65,7 +76,7 @@ mod tests {
 
     #[test]
     fn configured_address_ignores_the_request() {
-        let configured = PublicUrl::Configured("https://docs.example".parse().unwrap());
+        let configured = PublicUrl::new(Some("https://docs.example/"), "prod".into()).unwrap();
         let url = configured.of(&HeaderMap::new()).ok();
         assert_eq!(url.map(|url| url.as_str().to_owned()).as_deref(), Some("https://docs.example"));
     }

@@ -110,7 +110,7 @@ fn routes_with(registry: &CountingRegistry, transfers: TransferApi<Counted>) -> 
         settings: JOB_SETTINGS,
         subjects: vec![court, nhs].try_into().unwrap(),
         page_key: PageKey::from_secret(b"secret"),
-        public_url: PublicUrl::Configured(BASE.parse().unwrap()),
+        public_url: PublicUrl::new(Some(BASE), String::new()).unwrap(),
     })
 }
 

@@ -26,7 +26,10 @@ async fn request_delivery_to(world: &World, caller_id: Option<&str>, email: &str
     let body = json!({ "file_id": FIRST_FILE_ID, "options": options }).to_string();
     let mut request = build_request("POST", "/v1/download/initiate", body);
     let graph_user = caller_id.map(str::to_owned);
-    let ada = Principal { graph_user, ..caller("sub:ada", Scopes::parse("docferry.write")) };
+    let ada = Principal {
+        graph_user,
+        ..caller("sub:ada", Scopes::parse("docferry.write docferry.documents"))
+    };
     request.extensions_mut().insert(ada);
     send(initiate_routes(world), request).await.0.status()
 }
@@ -45,13 +48,15 @@ async fn missing_scopes_are_rejected_and_foreign_jobs_look_unknown() {
     let request = as_caller("docferry.read", "POST", "/v1/download/initiate", &body);
     assert_eq!(send(initiate_routes(&world), request).await.0.status(), StatusCode::FORBIDDEN);
 
-    let request = as_caller("docferry.write", "POST", "/v1/download/initiate", &body);
+    let request =
+        as_caller("docferry.write docferry.documents", "POST", "/v1/download/initiate", &body);
     assert_eq!(send(initiate_routes(&world), request).await.0.status(), StatusCode::ACCEPTED);
     let to_drive = json!({
         "file_id": FIRST_FILE_ID, "options": { "destination": "onedrive", "email": "a@b.example" }
     })
     .to_string();
-    let request = as_caller("docferry.write", "POST", "/v1/download/initiate", &to_drive);
+    let request =
+        as_caller("docferry.write docferry.documents", "POST", "/v1/download/initiate", &to_drive);
     assert_eq!(send(initiate_routes(&world), request).await.0.status(), StatusCode::FORBIDDEN);
     assert_eq!(request_delivery_to(&world, Some(ADA), "a@b.example").await, StatusCode::ACCEPTED);
 
@@ -69,7 +74,7 @@ async fn missing_scopes_are_rejected_and_foreign_jobs_look_unknown() {
     assert_eq!(unavailable, StatusCode::SERVICE_UNAVAILABLE);
 
     world.state().drive.down = false;
-    let scopes = "docferry.write docferry.delegate";
+    let scopes = "docferry.write docferry.delegate docferry.documents";
     let request = as_caller(scopes, "POST", "/v1/download/initiate", &to_drive);
     assert_eq!(send(initiate_routes(&world), request).await.0.status(), StatusCode::ACCEPTED);
 

@@ -83,7 +83,7 @@ async fn all_spellings_of_a_user_id_mean_the_same_person() {
     ] {
         let body = json!({ "file_id": FIRST_FILE_ID, "userId": user }).to_string();
         let mut request = build_request("POST", "/v1/download/initiate", body);
-        let scopes = Scopes::parse("docferry.write docferry.delegate");
+        let scopes = Scopes::parse("docferry.write docferry.delegate docferry.documents");
         request.extensions_mut().insert(caller(id, scopes));
         assert_eq!(
             send(initiate_routes(&world), request).await.0.status(),
@@ -113,7 +113,7 @@ async fn acting_for_another_person_needs_the_delegate_scope() {
         request.extensions_mut().insert(caller("sub:ada", Scopes::parse(scopes)));
         send(initiate_routes(&world), request)
     };
-    let write = "docferry.write";
+    let write = "docferry.write docferry.documents";
     assert_eq!(request_for_user(write, "ada").await.0.status(), StatusCode::ACCEPTED);
     assert_eq!(request_for_user(write, "bob").await.0.status(), StatusCode::FORBIDDEN);
     assert_eq!(
@@ -121,7 +121,7 @@ async fn acting_for_another_person_needs_the_delegate_scope() {
         StatusCode::BAD_REQUEST
     );
 
-    let delegate = "docferry.write docferry.delegate";
+    let delegate = "docferry.write docferry.delegate docferry.documents";
     assert_eq!(request_for_user(delegate, "bob").await.0.status(), StatusCode::ACCEPTED);
     let ada = |scopes| Some(("sub:ada", scopes));
     let all = list_jobs(&world, "history?userId=ada", ada("docferry.read")).await;
