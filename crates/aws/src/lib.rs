@@ -30,7 +30,10 @@ pub mod sqs;
 #[cfg(feature = "s3")]
 pub use delivery::S3Artifacts;
 #[cfg(feature = "dynamodb")]
-pub use dynamodb::{DynamoDocumentIndex, DynamoQuota, DynamoThrottleBudget, DynamoTransferStore};
+pub use dynamodb::{
+    DynamoNumberIndex, DynamoQuota, DynamoRegistry, DynamoThrottleBudget, DynamoTransferStore,
+    NumberedDocument,
+};
 pub use fault::{Fault, FaultKind};
 #[cfg(feature = "kms")]
 pub use kms::KmsSealer;

@@ -40,6 +40,13 @@ async fn dynamodb_slot_outbox_batch_artifact_and_job_stores_conform() {
 }
 
 #[tokio::test]
+async fn dynamodb_registry_conforms_to_its_ports() {
+    let Some(emulator) = emulator() else { return };
+    let table = TestTable::create(&emulator).await;
+    docferry_testkit::conformance::registry(&table.registry()).await;
+}
+
+#[tokio::test]
 async fn dynamodb_throttle_budget_conforms_to_its_port() {
     let Some(emulator) = emulator() else { return };
     let table = TestTable::create(&emulator).await;

@@ -1,6 +1,7 @@
 //! Client for the OneDrives of people, with its look-ups of users, drives and items.
 
 use std::collections::HashMap;
+use std::fmt;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use docferry_app::ports::{Clock, CredentialsProvider, DriveError};
@@ -40,6 +41,13 @@ pub(crate) struct Owner {
     pub(crate) id: String,
     /// Whether a response has proved that the user has a drive.
     has_drive: bool,
+}
+
+/// Shows no field, because they contain addresses and credentials.
+impl<P, C> fmt::Debug for GraphDrive<P, C> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("GraphDrive").finish_non_exhaustive()
+    }
 }
 
 impl<P: CredentialsProvider<ClientCredentials>, C: Clock> GraphDrive<P, C> {

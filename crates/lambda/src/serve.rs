@@ -79,6 +79,8 @@ fn principal(context: &RequestContext) -> Option<Principal> {
 
 #[cfg(test)]
 mod tests {
+    use std::collections::BTreeSet;
+
     use super::*;
     use docferry_contract::scope::Scope;
     use serde_json::{Value, json};

@@ -1,6 +1,7 @@
 //! The Lambda function `control`: serves the API calls that cancel or retry transfers and jobs.
 
-use docferry_http::{RetrySettings, TransferApi, control_router};
+use docferry_app::job::retry::RetrySettings;
+use docferry_http::{TransferApi, control_router};
 use docferry_lambda::config::Reader;
 use docferry_lambda::{Error, Production, SystemClock};
 
@@ -18,8 +19,9 @@ async fn main() -> Result<(), Error> {
         limits: docferry_lambda::slot_limits(&mut reader),
         drain: reader.parsed_or("REFUSE_NEW_WORK", false),
     };
+    let registry = docferry_lambda::registry(&mut reader, &aws);
     let settings = RetrySettings { job, max_retries: reader.parsed_or("MAX_RETRIES", 3) };
     let layers = docferry_lambda::layers_with_shared_counter(&mut reader, &aws);
     reader.finish()?;
-    docferry_lambda::serve(layers.around(control_router(api, settings))).await
+    docferry_lambda::serve(layers.around(control_router(api, registry, settings))).await
 }

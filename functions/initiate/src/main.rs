@@ -21,11 +21,12 @@ async fn main() -> Result<(), Error> {
         drain: reader.parsed_or("REFUSE_NEW_WORK", false),
     };
     let directory = docferry_lambda::graph_directory(&mut reader, &aws);
-    let (index, range) = docferry_lambda::document_index(&mut reader, &aws);
+    let registry = docferry_lambda::registry(&mut reader, &aws);
+    let range = docferry_lambda::file_range(&mut reader);
     let callbacks = docferry_lambda::callback_rule(&mut reader);
     let layers = docferry_lambda::layers_with_shared_counter(&mut reader, &aws);
     let directory = reader.finish_with(directory)?;
     let transfers = Arc::new(transfers);
-    let api = DownloadApi { transfers, index, directory, settings, range, callbacks };
+    let api = DownloadApi { transfers, registry, directory, settings, range, callbacks };
     docferry_lambda::serve(layers.around(initiate_router(api))).await
 }

@@ -10,8 +10,8 @@ async fn main() -> Result<(), Error> {
     docferry_lambda::start_logging(&mut reader);
     let aws = docferry_lambda::load_aws().await;
     let api = docferry_lambda::job_api(&mut reader, &aws);
-    let (index, range) = docferry_lambda::document_index(&mut reader, &aws);
+    let range = docferry_lambda::file_range(&mut reader);
     let layers = docferry_lambda::layers_with_local_counter(&mut reader);
     reader.finish()?;
-    docferry_lambda::serve(layers.around(status_router(api, index, range))).await
+    docferry_lambda::serve(layers.around(status_router(api, range))).await
 }

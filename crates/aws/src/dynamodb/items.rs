@@ -162,7 +162,8 @@ pub(super) fn artifact_list(document: &ObjectGuid) -> (String, &'static str, &'s
     (format!("D#{}", document.as_str()), LISTED_ARTIFACT_PREFIX, "NEWEST")
 }
 
-fn key(pk: String, sk: &str) -> Item {
+/// Builds a primary key.
+pub(super) fn key(pk: String, sk: &str) -> Item {
     HashMap::from([("pk".to_owned(), string(pk)), ("sk".to_owned(), string(sk))])
 }
 

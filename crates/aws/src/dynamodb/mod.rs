@@ -1,4 +1,4 @@
-//! DynamoDB adapters: all records of docferry in one table, and the document index in another.
+//! DynamoDB adapters: transfers, jobs and slots in one table, and the document registry in another.
 //!
 //! | pk | sk | holds |
 //! |---|---|---|
@@ -34,7 +34,6 @@ mod artifacts;
 mod batch_get;
 mod batches;
 mod conditional_update;
-mod document_index;
 mod exchange_keys;
 mod guards;
 mod history_index;
@@ -46,6 +45,7 @@ mod outbox;
 mod pushes;
 mod quota;
 mod recovery;
+mod registry;
 mod slots;
 mod table;
 mod throttle;
@@ -56,8 +56,8 @@ use aws_sdk_dynamodb::Client;
 
 use table::Table;
 
-pub use document_index::DynamoDocumentIndex;
 pub use quota::DynamoQuota;
+pub use registry::{DynamoNumberIndex, DynamoRegistry, NumberedDocument};
 pub use throttle::DynamoThrottleBudget;
 
 /// Store of all records of docferry in one DynamoDB table. Each port of the store is implemented in

@@ -14,7 +14,7 @@
 
 use aws_sdk_dynamodb::types::AttributeValue;
 use docferry_app::ports::{PushRecord, PushStore, StoreError, WriteError};
-use docferry_domain::ids::{ObjectGuid, TransferId};
+use docferry_domain::ids::TransferId;
 use docferry_domain::phase::Phase;
 use docferry_domain::transfer::{
     LateArrivalKey, OutstandingPush, PushedSource, Transfer, UNNAMED_PUSH_TIMEOUT,

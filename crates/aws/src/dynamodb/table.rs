@@ -74,6 +74,23 @@ impl<S> WriteFailure<S> {
     }
 }
 
+/// Sort keys of a query, both ends included.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct SortKeyRange<'a> {
+    pub(super) first: &'a str,
+    pub(super) last: &'a str,
+    /// Whether the items with the last sort keys come first.
+    pub(super) is_descending: bool,
+}
+
+/// Items that one query has read.
+#[derive(Debug)]
+pub(super) struct Page {
+    pub(super) items: Vec<Item>,
+    /// Key of the last item that the query read, if there may be more items.
+    pub(super) last_key: Option<Item>,
+}
+
 /// Result of the condition of one action in a canceled transaction.
 #[derive(Debug)]
 pub(super) enum ConditionResult {
@@ -141,16 +158,37 @@ impl Table {
         to: &str,
         limit: usize,
     ) -> Result<Vec<Item>, StoreError> {
+        pages(self.range_query(partition, from, to), limit).await
+    }
+
+    /// Reads at most `limit` items of a partition in one call. The read is strongly consistent.
+    ///
+    /// It begins after the key `start`, which need not exist but must be inside the range.
+    pub(super) async fn page(
+        &self,
+        partition: String,
+        range: SortKeyRange<'_>,
+        start: Option<Item>,
+        limit: usize,
+    ) -> Result<Page, StoreError> {
         let request = self
-            .client
+            .range_query(partition, range.first, range.last)
+            .scan_index_forward(!range.is_descending)
+            .set_exclusive_start_key(start);
+        query_once(request, limit).await
+    }
+
+    /// Builds a strongly consistent query of the items of a partition with sort keys from `from` to
+    /// `to`.
+    fn range_query(&self, partition: String, from: &str, to: &str) -> QueryFluentBuilder {
+        self.client
             .query()
             .table_name(&self.name)
             .consistent_read(true)
             .key_condition_expression("pk = :pk AND sk BETWEEN :from AND :to")
             .expression_attribute_values(":pk", string(partition))
             .expression_attribute_values(":from", string(from))
-            .expression_attribute_values(":to", string(to));
-        pages(request, limit).await
+            .expression_attribute_values(":to", string(to))
     }
 
     /// Lists items as [`Table::range`] does, but without the item whose sort key is `after`.
@@ -392,21 +430,29 @@ impl Table {
 
 /// Runs a query page by page and returns at most `limit` items.
 async fn pages(request: QueryFluentBuilder, limit: usize) -> Result<Vec<Item>, StoreError> {
-    let request = request.limit(i32::try_from(limit).unwrap_or(i32::MAX));
     let (mut found, mut start_key) = (Vec::new(), None);
     while found.len() < limit {
         let page = request.clone().set_exclusive_start_key(start_key);
-        let response = Box::pin(page.send()).await.map_err(|error| {
-            StoreError::Unavailable(Box::new(Fault::of("DynamoDB Query", &error)))
-        })?;
-        found.extend(response.items.unwrap_or_default());
-        start_key = response.last_evaluated_key;
+        let Page { items, last_key } = query_once(page, limit).await?;
+        found.extend(items);
+        start_key = last_key;
         if start_key.is_none() {
             break;
         }
     }
     found.truncate(limit);
     Ok(found)
+}
+
+/// Runs a query once. It reads at most `limit` items and at most one megabyte.
+async fn query_once(request: QueryFluentBuilder, limit: usize) -> Result<Page, StoreError> {
+    let request = request.limit(i32::try_from(limit).unwrap_or(i32::MAX));
+    match Box::pin(request.send()).await {
+        Ok(page) => {
+            Ok(Page { items: page.items.unwrap_or_default(), last_key: page.last_evaluated_key })
+        }
+        Err(error) => Err(StoreError::Unavailable(Box::new(Fault::of("DynamoDB Query", &error)))),
+    }
 }
 
 /// Returns whether the same write may succeed a moment later. The SDK never retries a canceled

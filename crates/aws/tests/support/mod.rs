@@ -12,7 +12,7 @@ use aws_sdk_dynamodb::types::{
     AttributeDefinition, BillingMode, GlobalSecondaryIndex, KeySchemaElement, KeyType, Projection,
     ProjectionType, ScalarAttributeType,
 };
-use docferry_aws::DynamoTransferStore;
+use docferry_aws::{DynamoRegistry, DynamoTransferStore};
 use docferry_domain::ids::TransferId;
 
 /// Returns the emulator's URL from `DOCFERRY_EMULATOR`. If it is not set, prints a line, and the
@@ -127,6 +127,17 @@ impl TestTable {
     /// Returns a store in this table.
     pub fn store(&self) -> DynamoTransferStore {
         DynamoTransferStore::new(self.client.clone(), &self.name)
+    }
+
+    /// Returns a document registry in this table.
+    pub fn registry(&self) -> DynamoRegistry {
+        DynamoRegistry::new(self.client.clone(), &self.name)
+    }
+
+    /// Returns a document registry in this table that sends its requests to `endpoint`.
+    pub async fn registry_through(&self, endpoint: &str) -> DynamoRegistry {
+        let client = aws_sdk_dynamodb::Client::new(&config(endpoint).await);
+        DynamoRegistry::new(client, &self.name)
     }
 
     /// Returns a store in this table that sends its requests to `endpoint`.

@@ -24,6 +24,23 @@ impl SlotAdapters for Production {
     type Workflow = docferry_aws::StepFunctionsWorkflow;
 }
 
+impl docferry_app::ports::RegistryAdapters for Production {
+    type Registry = docferry_aws::DynamoRegistry;
+}
+
+#[cfg(feature = "workflow")]
+impl docferry_app::ports::RetryAdapters for Production {}
+
+#[cfg(all(feature = "workflow", feature = "graph"))]
+impl docferry_app::ports::InitiateAdapters for Production {
+    type Directory = crate::wire::graph::Graph;
+}
+
+#[cfg(feature = "delivery")]
+impl docferry_app::ports::ReadAdapters for Production {
+    type Presigner = docferry_aws::S3Artifacts;
+}
+
 #[cfg(all(feature = "ords", feature = "exchange"))]
 impl docferry_app::ports::PushAdapters for Production {
     type Source = docferry_ords::OrdsSource<crate::wire::ords::OrdsSecret>;

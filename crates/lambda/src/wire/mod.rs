@@ -32,18 +32,20 @@ pub fn transfer_store(
     docferry_aws::DynamoTransferStore::new(aws_sdk_dynamodb::Client::new(aws), table)
 }
 
-/// Index of documents by number, in `DOCUMENTS_TABLE`, and the range of valid numbers:
-/// `FILE_ID_MIN` to `FILE_ID_MAX`.
+/// Document registry, in `DOCUMENTS_TABLE`.
 #[cfg(feature = "store")]
-pub fn document_index(
+pub fn registry(
     reader: &mut Reader<impl Variables>,
     aws: &aws_config::SdkConfig,
-) -> (docferry_aws::DynamoDocumentIndex, std::ops::RangeInclusive<u64>) {
+) -> docferry_aws::DynamoRegistry {
     let table = reader.required("DOCUMENTS_TABLE", "docferry-local-documents");
-    let index = docferry_aws::DynamoDocumentIndex::new(aws_sdk_dynamodb::Client::new(aws), table);
+    docferry_aws::DynamoRegistry::new(aws_sdk_dynamodb::Client::new(aws), table)
+}
+
+/// Range of valid document numbers: `FILE_ID_MIN` to `FILE_ID_MAX`.
+pub fn file_range(reader: &mut Reader<impl Variables>) -> std::ops::RangeInclusive<u64> {
     let first = reader.number("FILE_ID_MIN", 10_000);
-    let range = first..=reader.number("FILE_ID_MAX", 100_000_000);
-    (index, range)
+    first..=reader.number("FILE_ID_MAX", 100_000_000)
 }
 
 /// Throttling state of Microsoft Graph that all transfers share, in `TRANSFERS_TABLE`. A deployment
@@ -230,15 +232,12 @@ pub fn record_ttl(reader: &mut Reader<impl Variables>) -> jiff::SignedDuration {
 pub fn job_api(
     reader: &mut Reader<impl Variables>,
     aws: &aws_config::SdkConfig,
-) -> docferry_http::JobApi<
-    docferry_aws::DynamoTransferStore,
-    crate::SystemClock,
-    docferry_aws::S3Artifacts,
-> {
+) -> docferry_http::JobApi<Production> {
     docferry_http::JobApi {
         store: transfer_store(reader, aws),
         clock: crate::SystemClock,
         presigner: delivery(reader, aws),
+        registry: registry(reader, aws),
         record_ttl: record_ttl(reader),
         url_ttl: reader.seconds("URL_TTL_SECONDS", 900),
     }

@@ -1,0 +1,150 @@
+//! Item layout of the registry's table: keys, and conversions from and to domain types.
+//!
+//! The table of all keys is in the documentation of the parent module.
+
+use docferry_app::ports::{StoreError, Withdrawal};
+use docferry_domain::document::{
+    Coverage, DocumentId, DocumentKey, DocumentRecord, Grant, Position, Subject,
+};
+use docferry_domain::ids::ObjectGuid;
+use docferry_domain::person::Person;
+use jiff::Timestamp;
+use serde::Deserialize;
+
+use super::super::conditional_update::number;
+use super::super::items::{Item, attribute, corrupt, key, whole_item};
+
+/// Sort key of a record in the partitions of its unique keys.
+const RECORD: &str = "record";
+
+/// Attribute with the number of writes of a record.
+pub(super) const VERSION: &str = "version";
+
+/// Partition of the withdrawals whose copies still have to be deleted.
+pub(super) const WITHDRAWALS: &str = "withdrawals";
+
+/// Attribute of a grant with the documents that it covers.
+pub(super) const COVERAGE: &str = "coverage";
+
+/// Attribute of a grant with its expiry, in milliseconds since 1970. The name differs from
+/// `expiresAt`, which is the TTL attribute of the other table, with seconds.
+pub(super) const EXPIRY: &str = "expiresAtMs";
+
+/// Returns the partition of the record under one of its unique keys.
+pub(super) fn record_partition(document: &DocumentKey) -> String {
+    match document {
+        DocumentKey::Id(id) => format!("doc#{id}"),
+        DocumentKey::File(file) => format!("file#{file}"),
+        DocumentKey::Object(guid) => format!("guid#{}", guid.as_str()),
+    }
+}
+
+/// Returns the key of the record under one of its unique keys.
+pub(super) fn record_key(document: &DocumentKey) -> Item {
+    key(record_partition(document), RECORD)
+}
+
+/// Returns the partition of the listed documents of a subject.
+pub(super) fn subject_partition(subject: &Subject) -> String {
+    format!("subject#{}", subject.key())
+}
+
+/// Returns the key of a document in the list of its subject.
+pub(super) fn listed_key(record: &DocumentRecord) -> Item {
+    position_key(&record.subject, &record.position())
+}
+
+/// Returns the key of a position in the list of a subject.
+pub(super) fn position_key(subject: &Subject, position: &Position) -> Item {
+    key(subject_partition(subject), &position.sort_key())
+}
+
+/// Returns the partition of a person's grants.
+pub(super) fn grants_partition(person: &Person) -> String {
+    format!("grant#{}", person.as_str())
+}
+
+/// Returns the key of a person's grant.
+pub(super) fn grant_key(person: &Person, coverage: &Coverage) -> Item {
+    let sort_key = match coverage {
+        Coverage::Subject(subject) => format!("subject#{}", subject.key()),
+        Coverage::Group(group) => format!("group#{}", group.as_str()),
+    };
+    key(grants_partition(person), &sort_key)
+}
+
+/// Record with its version.
+#[derive(Debug, Clone)]
+pub(super) struct StoredRecord {
+    pub(super) record: DocumentRecord,
+    pub(super) version: u64,
+}
+
+impl StoredRecord {
+    /// Parses the record in an item. Every copy contains the whole record and its version.
+    pub(super) fn parse(item: Item) -> Result<Self, StoreError> {
+        let version = item.get(VERSION).and_then(|value| value.as_n().ok()?.parse().ok());
+        let record = read_record(item)?;
+        Ok(Self { record, version: version.ok_or_else(|| corrupt("document record"))? })
+    }
+
+    /// Serializes a copy of the record under `key`.
+    pub(super) fn copy(&self, key: Item) -> Result<Item, StoreError> {
+        let mut item = whole_item(&self.record, key, "document record")?;
+        item.insert(VERSION.into(), number(self.version));
+        Ok(item)
+    }
+}
+
+/// Parses the record in an item.
+pub(super) fn read_record(item: Item) -> Result<DocumentRecord, StoreError> {
+    serde_dynamo::aws_sdk_dynamodb_1::from_item(item).map_err(|_| corrupt("document record"))
+}
+
+/// Parses a grant.
+pub(super) fn read_grant(item: &Item) -> Result<Grant, StoreError> {
+    let unreadable = || corrupt("grant");
+    let coverage = item.get(COVERAGE).cloned().ok_or_else(unreadable)?;
+    let coverage = serde_dynamo::aws_sdk_dynamodb_1::from_attribute_value(coverage)
+        .map_err(|_| unreadable())?;
+    let milliseconds = |digits: &String| Timestamp::from_millisecond(digits.parse().ok()?).ok();
+    let expires_at = match item.get(EXPIRY) {
+        None => None,
+        Some(value) => Some(value.as_n().ok().and_then(milliseconds).ok_or_else(unreadable)?),
+    };
+    Ok(Grant { coverage, expires_at })
+}
+
+/// Work item of a withdrawal.
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct WithdrawalItem {
+    id: DocumentId,
+    obj_guid: ObjectGuid,
+    withdrawn_at: Timestamp,
+}
+
+/// Returns the key of a withdrawal in the work. The oldest withdrawal has the first sort key.
+pub(super) fn withdrawal_key(withdrawal: &Withdrawal) -> Item {
+    let position = Position { indexed: withdrawal.withdrawn_at, id: withdrawal.id.clone() };
+    key(WITHDRAWALS.to_owned(), &position.sort_key())
+}
+
+/// Serializes the work of a withdrawn record; `None` for a record that is not withdrawn.
+pub(super) fn withdrawal_item(record: &DocumentRecord) -> Result<Option<Item>, StoreError> {
+    let Some(withdrawn_at) = record.withdrawn_at else { return Ok(None) };
+    let obj_guid = record.obj_guid.clone();
+    let withdrawal = Withdrawal { id: record.id.clone(), obj_guid, withdrawn_at };
+    let mut item = withdrawal_key(&withdrawal);
+    item.insert("id".into(), attribute(&withdrawal.id)?);
+    item.insert("objGuid".into(), attribute(&withdrawal.obj_guid)?);
+    item.insert("withdrawnAt".into(), attribute(&withdrawn_at)?);
+    Ok(Some(item))
+}
+
+/// Parses the work of a withdrawal.
+pub(super) fn read_withdrawal(item: Item) -> Result<Withdrawal, StoreError> {
+    let WithdrawalItem { id, obj_guid, withdrawn_at } =
+        serde_dynamo::aws_sdk_dynamodb_1::from_item(item).map_err(|_| corrupt("withdrawal"))?;
+    Ok(Withdrawal { id, obj_guid, withdrawn_at })
+}
