@@ -76,10 +76,14 @@ pub(crate) enum Command {
     #[cfg(feature = "admin")]
     #[command(subcommand)]
     Admin(crate::admin::Admin),
-    /// For operators: maintain the index of documents, which maps numbers to documents
+    /// For operators: maintain the document registry
     #[cfg(feature = "admin")]
     #[command(subcommand)]
     Documents(crate::documents::Documents),
+    /// For operators: let persons see documents
+    #[cfg(feature = "admin")]
+    #[command(subcommand)]
+    Grants(crate::grants::Grants),
     /// Watch transfers or jobs until all have ended
     #[command(after_help = EXIT_CODES)]
     Watch(Watch),

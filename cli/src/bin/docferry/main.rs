@@ -6,17 +6,25 @@ mod admin;
 mod args;
 mod argument_values;
 mod cancel;
+#[cfg(feature = "admin")]
+mod clock;
 mod connection;
 #[cfg(feature = "admin")]
 mod documents;
 mod error;
 mod exit;
 mod get;
+#[cfg(feature = "admin")]
+mod grants;
+#[cfg(feature = "admin")]
+mod input;
 mod list;
 mod output;
 mod retry;
 mod send;
 mod shell;
+#[cfg(feature = "admin")]
+mod subject_args;
 mod watch;
 
 use std::io::Write;
@@ -65,6 +73,8 @@ async fn run(args: Args) -> Result<Exit, CliError> {
         Command::Admin(admin) => Box::pin(admin::run(admin, args.json)).await,
         #[cfg(feature = "admin")]
         Command::Documents(documents) => Box::pin(documents::run(documents, args.json)).await,
+        #[cfg(feature = "admin")]
+        Command::Grants(grants) => Box::pin(grants::run(grants, args.json)).await,
         Command::Send(send) => send::run(&client()?, send, args.json).await,
         Command::Get(get) => Box::pin(get::run(&client()?, get, args.json)).await,
         Command::List(list) => list::run(&client()?, list, args.json).await,

@@ -74,13 +74,25 @@ pub struct SystemSetting {
 }
 
 /// The systems of subject identifiers that a deployment knows. The first one is the default.
+///
+/// Without a configuration, there is one system, [`SubjectPatterns::DEFAULT_SYSTEM`], with the
+/// pattern of court file numbers.
 #[derive(Debug, Clone, Deserialize)]
 #[serde(try_from = "Vec<SystemSetting>")]
 pub struct SubjectPatterns {
     systems: Vec<(String, Pattern)>,
 }
 
+impl Default for SubjectPatterns {
+    fn default() -> Self {
+        Self { systems: vec![(Self::DEFAULT_SYSTEM.to_owned(), Pattern::CourtFile)] }
+    }
+}
+
 impl SubjectPatterns {
+    /// The only system of a deployment without a configuration of its own.
+    pub const DEFAULT_SYSTEM: &str = "urn:docferry:court-file";
+
     /// Returns the system that applies where none is given.
     #[must_use]
     pub fn default_system(&self) -> &str {
@@ -102,6 +114,17 @@ impl SubjectPatterns {
             system: system.clone(),
             value: pattern.normalize(value).map_err(SubjectError::Malformed)?,
         })
+    }
+
+    /// Reads `[system|]value`, as [`SubjectPatterns::read`] does.
+    ///
+    /// # Errors
+    /// [`SubjectError`] when the system is unknown or the value malformed.
+    pub fn read_text(&self, text: &str) -> Result<Subject, SubjectError> {
+        match text.split_once('|') {
+            Some((system, value)) => self.read(Some(system), value),
+            None => self.read(None, text),
+        }
     }
 }
 
@@ -195,6 +218,16 @@ mod tests {
         let json = r#"[{"system": "urn:docferry:court-file", "pattern": "court-file"}]"#;
         let read = |patterns: SubjectPatterns| patterns.read(None, "vlc-s-1").unwrap().key();
         assert_eq!(read(SubjectPatterns::default()), read(json.parse().unwrap()));
+    }
+
+    #[test]
+    fn text_names_the_system_or_has_the_default() {
+        let subject = patterns().read_text("s-1").unwrap();
+        assert_eq!(subject.key(), "urn:example:court-file|S-1");
+        assert_eq!(patterns().read_text(&subject.key()), Ok(subject));
+        assert!(patterns().read_text("|s-1").is_err());
+        let by_default = SubjectPatterns::default().read_text("s-1").unwrap();
+        assert_eq!(by_default.key(), "urn:docferry:court-file|S-1");
     }
 
     #[test]

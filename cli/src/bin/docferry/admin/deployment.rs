@@ -7,7 +7,9 @@ use aws_config::profile::ProfileFileRegionProvider;
 use aws_config::{BehaviorVersion, SdkConfig};
 use aws_sdk_sfn::config::ProvideCredentials as _;
 use clap::Args as Group;
-use docferry_aws::{DynamoDocumentIndex, DynamoTransferStore, Fault, StepFunctionsWorkflow};
+use docferry_aws::{
+    DynamoNumberIndex, DynamoRegistry, DynamoTransferStore, Fault, StepFunctionsWorkflow,
+};
 
 use super::AdminError;
 
@@ -29,26 +31,50 @@ pub(crate) struct DeploymentArgs {
 
 #[derive(Debug, Group)]
 #[command(next_help_heading = "Deployment")]
-pub(crate) struct DocumentsIndexArgs {
-    /// CloudFormation stack, whose outputs name the index of documents
+pub(crate) struct RegistryArgs {
+    /// CloudFormation stack, whose outputs name the document registry
     #[arg(long, env = "DOCFERRY_STACK_NAME", value_name = "NAME")]
     stack: Option<String>,
 
-    /// Table with the index of documents; overrides the output of the stack
+    /// Table with the document registry; overrides the output of the stack
     #[arg(long, env = "DOCFERRY_DOCUMENTS_TABLE", value_name = "NAME")]
     table: Option<String>,
 }
 
-impl DocumentsIndexArgs {
-    /// Opens the index with the operator's credentials.
-    pub(crate) async fn index(&self) -> Result<DynamoDocumentIndex, AdminError> {
+impl RegistryArgs {
+    /// Opens the registry with the operator's credentials.
+    pub(crate) async fn open(&self) -> Result<DynamoRegistry, AdminError> {
         let config = load_config().await?;
-        let table = match (&self.table, &self.stack) {
-            (Some(table), _) => table.clone(),
-            (None, Some(stack)) => Outputs::of(&config, stack).await?.get("DocumentsTable")?,
-            (None, None) => return Err(AdminError::NoIndex),
-        };
-        Ok(DynamoDocumentIndex::new(aws_sdk_dynamodb::Client::new(&config), table))
+        let table = self.table(&config, self.table.as_ref(), "DocumentsTable").await?;
+        Ok(DynamoRegistry::new(aws_sdk_dynamodb::Client::new(&config), table))
+    }
+
+    /// Opens the registry and the index by number of docferry 0.1.0. `index_table` overrides the
+    /// output of the stack.
+    pub(crate) async fn open_with_index(
+        &self,
+        index_table: Option<&String>,
+    ) -> Result<(DynamoRegistry, DynamoNumberIndex), AdminError> {
+        let config = load_config().await?;
+        let table = self.table(&config, self.table.as_ref(), "DocumentsTable").await?;
+        let index_table = self.table(&config, index_table, "NumberIndexTable").await?;
+        let client = aws_sdk_dynamodb::Client::new(&config);
+        let index = DynamoNumberIndex::new(client.clone(), index_table);
+        Ok((DynamoRegistry::new(client, table), index))
+    }
+
+    /// Returns the name of a table: the argument, or the output of the stack.
+    async fn table(
+        &self,
+        config: &SdkConfig,
+        argument: Option<&String>,
+        output: &'static str,
+    ) -> Result<String, AdminError> {
+        match (argument, &self.stack) {
+            (Some(table), _) => Ok(table.clone()),
+            (None, Some(stack)) => Outputs::of(config, stack).await?.get(output),
+            (None, None) => Err(AdminError::NoRegistry),
+        }
     }
 }
 

@@ -20,12 +20,15 @@ pub(crate) enum AdminError {
     )]
     NoDeployment,
 
-    #[error("no index of documents is selected")]
+    #[error("no document registry is selected")]
     #[diagnostic(
         code(docferry::usage),
-        help("pass --stack (DOCFERRY_STACK_NAME) or --table (DOCFERRY_DOCUMENTS_TABLE)")
+        help(
+            "pass --stack (DOCFERRY_STACK_NAME) or --table (DOCFERRY_DOCUMENTS_TABLE); migrate \
+             without --stack also needs --index-table"
+        )
     )]
-    NoIndex,
+    NoRegistry,
 
     #[error("no AWS region is set")]
     #[diagnostic(code(docferry::usage), help("set AWS_REGION or a region in the AWS profile"))]
@@ -88,6 +91,32 @@ pub(crate) enum AdminError {
     #[diagnostic(code(docferry::usage), help("correct these lines and import the file again"))]
     InvalidLines(String),
 
+    #[error("the file has changed while it was read; some records may be stored")]
+    #[diagnostic(code(docferry::usage), help("import the file again"))]
+    FileChanged,
+
+    #[error("the document was not found")]
+    #[diagnostic(
+        code(docferry::not_found),
+        help("check the id, number or GUID, and the stack; --by says which of them it is")
+    )]
+    DocumentNotFound,
+
+    #[error("this is the id of one document and the GUID of another")]
+    #[diagnostic(code(docferry::usage), help("pass --by id or --by guid"))]
+    AmbiguousKey,
+
+    #[error("the {name} is not valid: {problem}")]
+    #[diagnostic(code(docferry::usage))]
+    InvalidArgument { name: &'static str, problem: String },
+
+    #[error("the person has no such grant")]
+    #[diagnostic(
+        code(docferry::not_found),
+        help("docferry grants list shows the grants of a person")
+    )]
+    GrantNotFound,
+
     #[error(transparent)]
     #[diagnostic(code(docferry::aws))]
     Store(StoreError),
@@ -100,12 +129,20 @@ pub(crate) enum AdminError {
     Workflow(WorkflowError),
 }
 
+impl From<StoreError> for AdminError {
+    fn from(error: StoreError) -> Self {
+        match error {
+            StoreError::Corrupt(_) => Self::Unreadable,
+            error @ StoreError::Unavailable(_) => Self::Store(error),
+        }
+    }
+}
+
 impl From<RequeueError> for AdminError {
     fn from(error: RequeueError) -> Self {
         match error {
             RequeueError::NotFound => Self::NotFound,
-            RequeueError::Store(StoreError::Corrupt(_)) => Self::Unreadable,
-            RequeueError::Store(error) => Self::Store(error),
+            RequeueError::Store(error) => error.into(),
             RequeueError::Workflow(error) => Self::Workflow(error),
             error => Self::NotRestarted(error),
         }
