@@ -1,5 +1,5 @@
 //! Access to docferry's AWS resources with the rights of an operator: the clients, the items of the
-//! DynamoDB table of transfers, and the messages in SQS queues.
+//! DynamoDB table of transfers, the document registry, and the messages in SQS queues.
 
 use std::collections::{BTreeMap, HashMap};
 
@@ -9,7 +9,10 @@ use aws_sdk_dynamodb::types::AttributeValue;
 use aws_sdk_s3 as s3;
 use aws_sdk_sfn as sfn;
 use aws_sdk_sqs as sqs;
-use serde_json::Value;
+use docferry_app::ports::{RegistryWriter as _, UpsertResult};
+use docferry_aws::DynamoRegistry;
+use docferry_domain::document::{DocumentRecord, SubjectPatterns};
+use serde_json::{Value, json};
 
 use crate::Stack;
 
@@ -183,20 +186,30 @@ impl Cloud {
         self.drain_queue(&self.stack.webhook_dead_letter_queue_url).await
     }
 
-    /// Adds a document to the index that maps document numbers to GUIDs.
+    /// Adds a document to the registry. Its number also makes its id and its subject.
     pub async fn index_document(&self, file_id: u64, guid: &str) {
-        let request = self.dynamodb.put_item().table_name(&self.stack.documents_table);
-        let request = request.item("fileId", AttributeValue::N(file_id.to_string()));
-        request.item("objectGuid", AttributeValue::S(guid.to_owned())).send().await.unwrap();
+        self.index_document_with_size(file_id, guid, 1_000).await;
     }
 
-    /// Adds a document with its size to the index that maps document numbers to GUIDs.
+    /// Adds a document to the registry, as [`Cloud::index_document`] does, with its size.
     pub async fn index_document_with_size(&self, file_id: u64, guid: &str, size: u64) {
-        let request = self.dynamodb.put_item().table_name(&self.stack.documents_table);
-        let request = request
-            .item("fileId", AttributeValue::N(file_id.to_string()))
-            .item("objectGuid", AttributeValue::S(guid.to_owned()))
-            .item("size", AttributeValue::N(size.to_string()));
-        request.send().await.unwrap();
+        let record: DocumentRecord = serde_json::from_value(json!({
+            "id": format!("file-{file_id}"),
+            "subject": SubjectPatterns::default().read_text(&format!("S-{file_id}")).unwrap(),
+            "fileId": file_id,
+            "objGuid": guid,
+            "fileName": format!("document {file_id}.pdf"),
+            "contentType": "application/pdf",
+            "size": size,
+            "created": "2026-01-01T00:00:00Z",
+            "indexed": "2026-01-01T00:00:00Z",
+            "docStatus": "final",
+            "status": "current",
+            "scanResult": "clean",
+        }))
+        .unwrap();
+        let registry = DynamoRegistry::new(self.dynamodb.clone(), &self.stack.documents_table);
+        let result = registry.upsert(&record).await.unwrap();
+        assert!(!matches!(result, UpsertResult::Conflict { .. }), "{file_id}: {result:?}");
     }
 }

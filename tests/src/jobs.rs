@@ -80,8 +80,8 @@ impl Api {
 }
 
 impl Sandbox {
-    /// Creates this test's document in the document source and adds it to the index of
-    /// documents. Returns the document and its number in the index. See [`Sandbox::document_with`]
+    /// Creates this test's document in the document source and adds it to the
+    /// registry. Returns the document and its number. See [`Sandbox::document_with`]
     /// for `parameters`.
     pub async fn indexed_document(
         &self,

@@ -7,7 +7,7 @@ use docferry_system_tests::{
     Identity, MIB, SHORT_TIMEOUT, Sandbox, docferry, eventually, json_of_success, random_file_id,
 };
 use reqwest::{Method, StatusCode};
-use serde_json::json;
+use serde_json::{Value, json};
 
 /// A file that was fetched by its presigned URL.
 struct FetchedFile {
@@ -89,7 +89,7 @@ async fn fetch_returns_409_before_and_redirect_after_completion() {
 async fn batch_is_visible_only_to_its_owner() {
     let sandbox = Sandbox::new().await;
     let identity = Identity::new(&sandbox.stack);
-    let scopes = "docferry.read docferry.write";
+    let scopes = "docferry.read docferry.write docferry.documents";
     let ada = sandbox.api.with_token(&identity.token_of(&sandbox.tag, scopes).await);
     let mut file_ids = Vec::new();
     for index in 0..4 {
@@ -156,14 +156,21 @@ async fn imported_documents_are_available_and_invalid_files_import_nothing() {
         std::fs::remove_file(&file).unwrap();
         output
     };
-    let line = |file_id: u64, more_members: &str| {
-        format!("{{\"file_id\": {file_id}, \"objectGuid\": \"{}\"{more_members}}}\n", sandbox.guid)
+    let line = |file_id: u64, guid: &str| {
+        let record = json!({
+            "id": format!("order-{file_id}"), "subject": { "value": format!("S-{file_id}") },
+            "fileId": file_id, "objGuid": guid, "fileName": "order.pdf",
+            "contentType": "application/pdf", "size": 7, "created": "2026-01-01T00:00:00Z",
+            "indexed": "2026-01-01T00:00:00Z", "docStatus": "final", "scanResult": "clean",
+        });
+        format!("{record}\n")
     };
+    let another_guid = sandbox.another_document().guid;
     let check = async |file_id: u64| {
         let body = json!({ "file_id": file_id });
         sandbox.api.post_json("/v1/download/check", Some(&body)).await.json()
     };
-    let invalid_import = import(&format!("{}nonsense\n", line(first, ""))).await;
+    let invalid_import = import(&format!("{}nonsense\n", line(first, &sandbox.guid))).await;
     assert_eq!(invalid_import.status.code(), Some(1));
     assert!(
         String::from_utf8_lossy(&invalid_import.stderr).contains("line 2"),
@@ -171,14 +178,54 @@ async fn imported_documents_are_available_and_invalid_files_import_nothing() {
     );
     assert_eq!(check(first).await["available"], false);
 
-    let name_and_size = ", \"name\": \"order.pdf\", \"size\": 7";
-    let lines = line(first, "") + &line(second, name_and_size);
-    assert_eq!(json_of_success(&import(&lines).await)["imported"], 2);
+    let lines = line(first, &sandbox.guid) + &line(second, &another_guid);
+    let imported = json_of_success(&import(&lines).await);
+    assert_eq!(imported, json!({ "stored": 2, "unchanged": 0, "conflicts": 0 }));
     assert_eq!(check(first).await["available"], true);
 
     let known = check(second).await;
     assert_eq!(known["fileName"], "order.pdf");
     assert_eq!(known["size"], 7);
+
+    // A withdrawn document is not available from the response on.
+    let number = second.to_string();
+    let args = ["--json", "documents", "withdraw", &number, "--table", table];
+    let withdrawn = json_of_success(&docferry(&sandbox.stack, &args).await);
+    assert_eq!(withdrawn["id"], format!("order-{second}"));
+    assert_eq!(check(second).await["available"], false);
+}
+
+#[tokio::test]
+async fn person_requests_only_granted_documents() {
+    let sandbox = Sandbox::new().await;
+    let (file_id, _) = sandbox.indexed_document(1000, &[]).await;
+    let scopes = "docferry.read docferry.write";
+    let token = Identity::new(&sandbox.stack).token_of(&sandbox.tag, scopes).await;
+    let ada = sandbox.api.with_token(&token);
+    let request = json!({ "file_id": file_id });
+    let unknown = json!({ "file_id": random_file_id() });
+    let response_to = async |body: &Value| {
+        let response = ada.post_json("/v1/download/check", Some(body)).await;
+        (response.status, response.json()["available"].clone())
+    };
+    assert_eq!(response_to(&request).await, response_to(&unknown).await);
+
+    let table = &sandbox.stack.documents_table;
+    let file = std::env::temp_dir().join(format!("{}-grants.ndjson", sandbox.tag));
+    let grant = json!({ "person": sandbox.tag, "subject": format!("S-{file_id}") });
+    std::fs::write(&file, grant.to_string()).unwrap();
+    let args = ["--json", "grants", "import", file.to_str().unwrap(), "--table", table];
+    let imported = json_of_success(&docferry(&sandbox.stack, &args).await);
+    std::fs::remove_file(&file).unwrap();
+    assert_eq!(imported["stored"], 1);
+    let job_id = ada.create_job(&request).await;
+    assert_eq!(ada.wait_for_job_end(&job_id).await["status"], "completed");
+
+    let subject = format!("S-{file_id}");
+    let args = ["grants", "revoke", &sandbox.tag, "--subject", &subject, "--table", table];
+    assert!(docferry(&sandbox.stack, &args).await.status.success());
+    let refused = ada.request(Method::GET, &format!("/v1/download/{job_id}"), None).await;
+    assert_eq!(refused.status, StatusCode::NOT_FOUND, "{}", refused.text);
 }
 
 #[tokio::test]
@@ -188,7 +235,7 @@ async fn user_can_send_documents_only_to_their_own_onedrive() {
     let identity = Identity::new(&sandbox.stack);
     let graph_user_id = sandbox.graph.user_id(&sandbox.email).await;
     let claims = json!({
-        "sub": sandbox.tag, "scope": "docferry.read docferry.write", "oid": graph_user_id,
+        "sub": sandbox.tag, "scope": "docferry.read docferry.write docferry.documents", "oid": graph_user_id,
     });
     let token = identity.mint(&json!({ "claims": claims })).await;
     let user_client = sandbox.api.with_token(&token);

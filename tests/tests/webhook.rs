@@ -120,7 +120,7 @@ fn messages_to(receiver: &str, sandbox: &Sandbox, requests: &[Request]) -> Vec<M
     own_requests.map(to_message).collect()
 }
 
-/// Creates a job whose document is in the index, but not in the document source. So the job fails.
+/// Creates a job whose document is registered, but not in the document source. So the job fails.
 async fn create_failing_job(sandbox: &Sandbox, callback_url: &str) -> String {
     let file_id = random_file_id();
     sandbox.cloud.index_document(file_id, &sandbox.another_document().guid).await;

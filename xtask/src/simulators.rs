@@ -91,7 +91,7 @@ pub(crate) fn identity(
         .env("SIM_IDENTITY_AUDIENCE", &secrets.oidc_audience)
         .env("SIM_IDENTITY_CLIENT_ID", &secrets.oidc_client_id)
         .env("SIM_IDENTITY_CLIENT_SECRET", &secrets.oidc_client_secret);
-    for scope in ["docferry.read", "docferry.write", "docferry.delegate"] {
+    for scope in ["docferry.read", "docferry.write", "docferry.delegate", "docferry.documents"] {
         command.args(["--scope", scope]);
     }
     for user in users {

@@ -16,7 +16,7 @@ use crate::paths::Paths;
 use crate::process::run_quietly;
 use crate::stack::Stack;
 
-/// Number of the document in the index of documents, chosen arbitrarily.
+/// Number of the document in the registry, chosen arbitrarily.
 const FILE_ID: u64 = 20_260_001;
 /// Maximum number of polls. The demo needs much fewer.
 const MAX_POLLS: u32 = 600;
@@ -32,10 +32,15 @@ pub(crate) struct Download {
     sha256: String,
 }
 
-/// Imports the document into the index of documents, as an operator does.
+/// Imports the document into the document registry, as an operator does.
 pub(crate) fn import(paths: &Paths, stack: &Stack, item: &Item) -> Result<()> {
     let file = paths.target.join("demo").join("documents.ndjson");
-    let line = json!({ "file_id": FILE_ID, "objectGuid": item.guid, "name": item.filename });
+    let line = json!({
+        "id": format!("demo-{FILE_ID}"), "subject": { "value": "VLC-S-S-123456" },
+        "fileId": FILE_ID, "objGuid": item.guid, "fileName": item.filename,
+        "contentType": item.mimetype, "size": item.size(), "created": "2026-01-01T00:00:00Z",
+        "indexed": "2026-01-01T00:00:00Z", "docStatus": "final", "scanResult": "clean",
+    });
     std::fs::write(&file, format!("{line}\n"))?;
     let mut command = Command::new(binaries::program(paths, "docferry"));
     command

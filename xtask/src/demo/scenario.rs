@@ -54,6 +54,15 @@ impl Item {
         self.expected_end != ExpectedEnd::NotFound
     }
 
+    /// Returns the size of the document; 0 if this item does not know it.
+    pub(crate) fn size(&self) -> u64 {
+        match &self.content {
+            Content::Bytes(bytes) => bytes.len() as u64,
+            Content::Generated { bytes, .. } => *bytes,
+            Content::SameDocument | Content::Unknown => 0,
+        }
+    }
+
     /// Returns the expected path in the recipient's OneDrive, without a leading slash.
     pub(crate) fn destination(&self) -> String {
         match self.folder {
