@@ -48,7 +48,8 @@ fn variable(name: &str) -> std::ffi::OsString {
 async fn round_input() -> Value {
     let sandbox = Sandbox::new().await;
     let identity = Identity::new(&sandbox.stack);
-    let token = identity.token_of(&sandbox.tag, "docferry.read docferry.write docferry.documents").await;
+    let token =
+        identity.token_of(&sandbox.tag, "docferry.read docferry.write docferry.documents").await;
     let (file_id, _) = sandbox.with_suffix("job").indexed_document(DOCUMENT_SIZE, &[]).await;
     let slow_sandbox = sandbox.with_suffix("slow");
     let (slow_file_id, _) =

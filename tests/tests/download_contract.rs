@@ -155,7 +155,8 @@ async fn job_past_its_deadline_fails_and_delivers_no_object() {
 async fn rate_limited_caller_gets_retry_after() {
     let sandbox = Sandbox::new().await;
     let identity = Identity::new(&sandbox.stack);
-    let token = identity.token_of(&sandbox.tag, "docferry.read docferry.write docferry.documents").await;
+    let token =
+        identity.token_of(&sandbox.tag, "docferry.read docferry.write docferry.documents").await;
     let ada = sandbox.api.with_token(&token);
     let path = format!("/v1/download/cancel/{}", "0".repeat(32));
     // The default limit in `template.yaml` is 60 calls per minute. Several rounds of calls may be

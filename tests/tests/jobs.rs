@@ -20,7 +20,8 @@ const READ_RATE_PER_PERSON: u32 = 600;
 /// test uses this person's quota of calls.
 async fn client_of_new_person(sandbox: &Sandbox) -> Api {
     let identity = Identity::new(&sandbox.stack);
-    let token = identity.token_of(&sandbox.tag, "docferry.read docferry.write docferry.documents").await;
+    let token =
+        identity.token_of(&sandbox.tag, "docferry.read docferry.write docferry.documents").await;
     sandbox.api.with_token(&token)
 }
 

@@ -60,7 +60,9 @@ impl Load {
         let mut people = Vec::new();
         for person_number in 0..PEOPLE {
             let subject = format!("{}-{person_number}", sandbox.tag);
-            let token = identity.token_of(&subject, "docferry.read docferry.write docferry.documents").await;
+            let token = identity
+                .token_of(&subject, "docferry.read docferry.write docferry.documents")
+                .await;
             people.push(sandbox.api.with_token(&token));
         }
         let first_file_id = fastrand::u64(1_000_000..90_000_000);

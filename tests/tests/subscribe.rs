@@ -12,7 +12,8 @@ use serde_json::{Value, json};
 async fn client_of(sandbox: &Sandbox, name: &str) -> Api {
     let identity = Identity::new(&sandbox.stack);
     let subject = format!("{}-{name}", sandbox.tag);
-    let token = identity.token_of(&subject, "docferry.read docferry.write docferry.documents").await;
+    let token =
+        identity.token_of(&subject, "docferry.read docferry.write docferry.documents").await;
     sandbox.api.with_token(&token)
 }
 

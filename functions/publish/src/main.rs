@@ -28,6 +28,7 @@ async fn main() -> Result<(), Error> {
     let store = &docferry_lambda::transfer_store(&mut reader, &aws);
     let workflow = &docferry_lambda::workflow(&mut reader, &aws);
     let limits = docferry_lambda::slot_limits(&mut reader);
+    let registry = &docferry_lambda::registry(&mut reader, &aws);
     let artifacts = &docferry_lambda::delivery(&mut reader, &aws);
     let exchange = docferry_lambda::exchange(&mut reader, &aws);
     reader.finish()?;
@@ -36,6 +37,7 @@ async fn main() -> Result<(), Error> {
         store,
         exchange,
         artifacts,
+        registry,
         clock: &SystemClock,
         settings: SETTINGS,
     };

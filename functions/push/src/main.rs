@@ -14,12 +14,13 @@ async fn main() -> Result<(), Error> {
     docferry_lambda::start_logging(&mut reader);
     let aws = docferry_lambda::load_aws().await;
     let store = &docferry_lambda::transfer_store(&mut reader, &aws);
+    let registry = &docferry_lambda::registry(&mut reader, &aws);
     let source = docferry_lambda::ords(&mut reader, &aws);
     let deadlines = docferry_lambda::deadline_rules(&mut reader);
     let exchange = docferry_lambda::exchange(&mut reader, &aws);
     let source = &reader.finish_with(source)?;
     let exchange = &exchange.open().await?;
-    let ports = &PushPorts::<Production> { store, source, exchange, clock: &SystemClock };
+    let ports = &PushPorts::<Production> { store, source, exchange, registry, clock: &SystemClock };
     run_step("push", async |step: Invocation<TaskInput>| {
         let work = push(ports, &deadlines, &step.task);
         let outcome = recorded(store, &SystemClock, &step.task, Step::Push, work).await?;

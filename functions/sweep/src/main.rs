@@ -2,7 +2,7 @@
 //! workflow execution died, and sends outbox messages that are still unsent.
 
 use docferry_app::finish::{FinalizeSettings, FinishPorts};
-use docferry_app::recovery::{OutboxQueues, SweepSettings, sweep};
+use docferry_app::recovery::{OutboxQueues, SweepSettings, remove_withdrawn_copies, sweep};
 use docferry_app::slots::scheduler::SlotScheduler;
 use docferry_lambda::config::Reader;
 use docferry_lambda::{Error, Production, SystemClock, run_schedule};
@@ -13,6 +13,7 @@ async fn main() -> Result<(), Error> {
     docferry_lambda::start_logging(&mut reader);
     let aws = docferry_lambda::load_aws().await;
     let store = &docferry_lambda::transfer_store(&mut reader, &aws);
+    let registry = &docferry_lambda::registry(&mut reader, &aws);
     let workflow = &docferry_lambda::workflow(&mut reader, &aws);
     let limits = docferry_lambda::slot_limits(&mut reader);
     let audit = &docferry_lambda::audit_queue(&mut reader, &aws);
@@ -37,6 +38,17 @@ async fn main() -> Result<(), Error> {
     let finalize = FinalizeSettings { record_ttl, ..FinalizeSettings::default() };
     let settings = SweepSettings { finalize, ..SweepSettings::default() };
     run_schedule(async |stop_at| {
+        // A failure of the registry does not prevent the other repairs.
+        match remove_withdrawn_copies(ports, registry, settings.max_items, stop_at).await {
+            Ok(swept) => tracing::info!(
+                swept.withdrawn_copies = swept.removed,
+                swept.failed = swept.failed,
+                "withdrawals swept"
+            ),
+            Err(error) => {
+                tracing::warn!(error.code = error.code.as_str(), "withdrawals not swept");
+            }
+        }
         let swept = sweep(ports, scheduler, queues, settings, stop_at).await?;
         tracing::info!(
             swept.seen = swept.seen,

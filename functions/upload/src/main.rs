@@ -23,6 +23,7 @@ async fn main() -> Result<(), Error> {
     let workflow = &docferry_lambda::workflow(&mut reader, &aws);
     let limits = docferry_lambda::slot_limits(&mut reader);
     let budget = docferry_lambda::throttle_budget(&mut reader, &aws);
+    let registry = docferry_lambda::registry(&mut reader, &aws);
     let drive = docferry_lambda::graph(&mut reader, &aws);
     let sealer = docferry_lambda::sealer(&mut reader, &aws);
     let exchange = docferry_lambda::exchange(&mut reader, &aws);
@@ -46,6 +47,7 @@ async fn main() -> Result<(), Error> {
         sealer,
         clock: SystemClock,
         budget,
+        registry,
         settings,
     };
     let scheduler =

@@ -154,13 +154,6 @@ impl TryFrom<Vec<SystemSetting>> for SubjectPatterns {
     }
 }
 
-/// Court files, with the system `urn:docferry:court-file`.
-impl Default for SubjectPatterns {
-    fn default() -> Self {
-        Self { systems: vec![("urn:docferry:court-file".to_owned(), Pattern::CourtFile)] }
-    }
-}
-
 /// Reads a list of [`SystemSetting`]s in JSON.
 impl FromStr for SubjectPatterns {
     type Err = InvalidPatterns;

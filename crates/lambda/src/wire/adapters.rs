@@ -31,6 +31,9 @@ impl docferry_app::ports::RegistryAdapters for Production {
 #[cfg(feature = "workflow")]
 impl docferry_app::ports::RetryAdapters for Production {}
 
+#[cfg(feature = "workflow")]
+impl docferry_app::ports::SearchAdapters for Production {}
+
 #[cfg(all(feature = "workflow", feature = "graph"))]
 impl docferry_app::ports::InitiateAdapters for Production {
     type Directory = crate::wire::graph::Graph;
