@@ -23,7 +23,7 @@ impl Client {
         self.request_document(request.header("Idempotency-Key", key).json(job)).await
     }
 
-    /// Returns the file name of a document, if the index of documents has it.
+    /// Returns the file name of a document, if the document registry has it.
     ///
     /// # Errors
     /// See [`ClientError`].

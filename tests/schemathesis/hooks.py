@@ -12,7 +12,7 @@ import os
 
 import schemathesis
 
-# Numbers of documents that are in the index of documents.
+# Numbers of documents that are in the document registry.
 FILES = [int(number) for number in os.environ["DOCFERRY_API_FILES"].split(",")]
 
 # A number that is not in the index.

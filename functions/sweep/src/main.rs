@@ -46,7 +46,7 @@ async fn main() -> Result<(), Error> {
                 "withdrawals swept"
             ),
             Err(error) => {
-                tracing::warn!(error.code = error.code.as_str(), "withdrawals not swept");
+                tracing::warn!(error.code = error.code.as_str(), "withdrawal sweep failed");
             }
         }
         let swept = sweep(ports, scheduler, queues, settings, stop_at).await?;

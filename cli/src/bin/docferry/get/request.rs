@@ -20,7 +20,7 @@ const MAX_NAME_LOOKUPS: usize = 20;
 
 /// Checks for existing files before a job is created, and reports those that exist.
 ///
-/// The file names are known from the arguments or from the index of documents. Returns the
+/// The file names are known from the arguments or from the document registry. Returns the
 /// documents to request, or `None` when no job is needed.
 pub(super) async fn check_before_request(
     client: &Client,
