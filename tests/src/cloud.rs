@@ -191,6 +191,12 @@ impl Cloud {
         self.index_document_with_size(file_id, guid, 1_000).await;
     }
 
+    /// Returns the document registry, with the rights of an operator.
+    #[must_use]
+    pub fn registry(&self) -> DynamoRegistry {
+        DynamoRegistry::new(self.dynamodb.clone(), &self.stack.documents_table)
+    }
+
     /// Adds a document to the registry, as [`Cloud::index_document`] does, with its size.
     pub async fn index_document_with_size(&self, file_id: u64, guid: &str, size: u64) {
         let record: DocumentRecord = serde_json::from_value(json!({
@@ -208,8 +214,7 @@ impl Cloud {
             "scanResult": "clean",
         }))
         .unwrap();
-        let registry = DynamoRegistry::new(self.dynamodb.clone(), &self.stack.documents_table);
-        let result = registry.upsert(&record).await.unwrap();
+        let result = self.registry().upsert(&record).await.unwrap();
         assert!(!matches!(result, UpsertResult::Conflict { .. }), "{file_id}: {result:?}");
     }
 }

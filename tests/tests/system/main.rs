@@ -7,6 +7,7 @@ mod arrival;
 mod command;
 mod delivery;
 mod destination;
+mod documents;
 mod events;
 mod progress;
 mod resume;
