@@ -12,7 +12,10 @@ fn project_code() -> Code {
 fn aws_actions_of_each_function_are_found() {
     let code = project_code();
     let calls = |function| code.calls(function).into_iter().collect::<Vec<_>>();
-    assert_eq!(calls("download"), ["dynamodb:GetItem", "dynamodb:Query", "s3:GetObject"]);
+    assert_eq!(
+        calls("download"),
+        ["dynamodb:BatchGetItem", "dynamodb:GetItem", "dynamodb:Query", "s3:GetObject"]
+    );
     assert_eq!(calls("ping"), ["secretsmanager:GetSecretValue"]);
     // The permissions are for the parts of a transaction, not for the transaction itself.
     let upload_calls = code.calls("upload");
