@@ -12,6 +12,7 @@
 mod auth;
 mod client;
 pub mod display;
+pub mod documents;
 mod downloads;
 mod error;
 pub mod fetch;

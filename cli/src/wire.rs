@@ -142,8 +142,8 @@ pub struct Problem {
     /// Id of the request, by which operators find it in the logs.
     #[serde(rename = "requestId", skip_serializing_if = "Option::is_none")]
     pub request_id: Option<String>,
-    /// The invalid fields.
-    #[serde(skip_serializing_if = "Vec::is_empty")]
+    /// The invalid fields, or the issues of a FHIR `OperationOutcome`.
+    #[serde(alias = "issue", skip_serializing_if = "Vec::is_empty")]
     pub errors: Vec<ProblemItem>,
 }
 
@@ -155,7 +155,7 @@ pub struct ProblemItem {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub pointer: Option<String>,
     /// Description of the error.
-    #[serde(alias = "message", skip_serializing_if = "Option::is_none")]
+    #[serde(alias = "message", alias = "diagnostics", skip_serializing_if = "Option::is_none")]
     pub detail: Option<String>,
     /// Stable error code for programs.
     #[serde(skip_serializing_if = "Option::is_none")]

@@ -63,6 +63,12 @@ pub(crate) enum Command {
     /// Download documents by their numbers
     #[command(after_help = get_help())]
     Get(Get),
+    /// Find the documents of a court file or patient, newest first
+    ///
+    /// Needs the service account, or a token with the scope docferry.read. A person finds only
+    /// documents that a role, a claim or a grant shows.
+    #[command(after_help = EXIT_CODES)]
+    Find(Find),
     /// List jobs, newest first
     #[command(after_help = EXIT_CODES)]
     List(List),
@@ -142,6 +148,20 @@ pub(crate) struct Get {
     /// Priority of the job
     #[arg(long, default_value = "normal", conflicts_with = "job")]
     pub(crate) priority: PriorityName,
+
+    #[command(flatten)]
+    pub(crate) wait: WaitOptions,
+}
+
+#[derive(Debug, Group)]
+pub(crate) struct Find {
+    /// Court file number or other identifier, with its system if that is not the default one
+    #[arg(value_name = "[SYSTEM|]VALUE")]
+    pub(crate) subject: String,
+
+    /// Maximum number of documents
+    #[arg(long, value_name = "COUNT", default_value_t = 100)]
+    pub(crate) limit: usize,
 
     #[command(flatten)]
     pub(crate) wait: WaitOptions,

@@ -13,6 +13,7 @@ mod connection;
 mod documents;
 mod error;
 mod exit;
+mod find;
 mod get;
 #[cfg(feature = "admin")]
 mod grants;
@@ -77,6 +78,7 @@ async fn run(args: Args) -> Result<Exit, CliError> {
         Command::Grants(grants) => Box::pin(grants::run(grants, args.json)).await,
         Command::Send(send) => send::run(&client()?, send, args.json).await,
         Command::Get(get) => Box::pin(get::run(&client()?, get, args.json)).await,
+        Command::Find(find) => find::run(&client()?, find, args.json).await,
         Command::List(list) => list::run(&client()?, list, args.json).await,
         Command::Retry(retry) => Box::pin(retry::run(&client()?, retry, args.json)).await,
         Command::Cancel(cancel) => Box::pin(cancel::run(&client()?, cancel, args.json)).await,
