@@ -1,7 +1,6 @@
 //! Downloads one document of the demo through the downloads API, with the calls that a client
 //! makes.
 
-use std::process::Command;
 use std::time::Duration;
 
 use anyhow::{Context as _, Result, bail, ensure};
@@ -9,15 +8,11 @@ use reqwest::{Client, RequestBuilder, Response, StatusCode, header};
 use serde_json::{Value, json};
 use sha2::{Digest as _, Sha256};
 
+use super::registry::FILE_ID;
 use super::scenario::Item;
 use super::simulators::SourceDocument;
-use crate::binaries;
-use crate::paths::Paths;
-use crate::process::run_quietly;
 use crate::stack::Stack;
 
-/// Number of the document in the registry, chosen arbitrarily.
-const FILE_ID: u64 = 20_260_001;
 /// Maximum number of polls. The demo needs much fewer.
 const MAX_POLLS: u32 = 600;
 
@@ -30,28 +25,6 @@ pub(crate) struct Download {
     status_after: StatusCode,
     size: u64,
     sha256: String,
-}
-
-/// Imports the document into the document registry, as an operator does.
-pub(crate) fn import(paths: &Paths, stack: &Stack, item: &Item) -> Result<()> {
-    let file = paths.target.join("demo").join("documents.ndjson");
-    let line = json!({
-        "id": format!("demo-{FILE_ID}"), "subject": { "value": "VLC-S-S-123456" },
-        "fileId": FILE_ID, "objGuid": item.guid, "fileName": item.filename,
-        "contentType": item.mimetype, "size": item.size(), "created": "2026-01-01T00:00:00Z",
-        "indexed": "2026-01-01T00:00:00Z", "docStatus": "final", "scanResult": "clean",
-    });
-    std::fs::write(&file, format!("{line}\n"))?;
-    let mut command = Command::new(binaries::program(paths, "docferry"));
-    command
-        .args(["documents", "import"])
-        .arg(&file)
-        .args(["--table", &stack.documents_table])
-        .env("AWS_ENDPOINT_URL", &stack.emulator)
-        .env("AWS_REGION", &stack.region)
-        .env("AWS_ACCESS_KEY_ID", "test")
-        .env("AWS_SECRET_ACCESS_KEY", "test");
-    run_quietly(&mut command, &paths.target.join("demo").join("import.log"))
 }
 
 /// Signs in and requests the document. Requests its bytes once before the job is completed, which

@@ -6,6 +6,7 @@ mod download;
 mod exchange;
 mod keep;
 mod pdf;
+mod registry;
 mod scenario;
 mod simulators;
 mod table;
@@ -64,7 +65,8 @@ async fn run_scenario(paths: &Paths, stack: &Stack) -> Result<()> {
     let client = Client::new(&stack.api, credentials)?;
 
     let downloaded_item = &items[0];
-    download::import(paths, stack, downloaded_item)?;
+    registry::import(paths, stack, downloaded_item)?;
+    registry::search_and_withdraw(paths, stack).await?;
     println!(
         "Sending all of them, one of them to two users, and one that does not exist; downloading one …"
     );
