@@ -124,7 +124,7 @@ impl<P: PublishAdapters> Run<'_, P> {
         if !self.is_copied().await? {
             if self.object.size() <= self.ports.settings.part_bytes {
                 let bytes = self.read(0..self.object.size()).await?;
-                self.ensure_publishable().await?;
+                self.ensure_uncontested().await?;
                 self.ports.artifacts.put(&self.key, self.mime(), bytes).await?;
                 self.checkpoint(self.object.size(), &mut None).await?;
             } else if !self.copy_parts().await? {
@@ -134,7 +134,7 @@ impl<P: PublishAdapters> Run<'_, P> {
                 return Err(FailureCode::DeliveryUnavailable.into());
             }
         }
-        // The object may be that of an earlier invocation, before the withdrawal of the document.
+        // Until the delivery is recorded, no caller can get a URL of the object.
         ensure_not_withdrawn(self.ports.registry, &self.transfer).await?;
         self.record_delivery().await?;
         Ok(Progress::Done)
@@ -188,7 +188,7 @@ impl<P: PublishAdapters> Run<'_, P> {
                 return Ok(false);
             }
         }
-        self.ensure_publishable().await?;
+        self.ensure_uncontested().await?;
         let parts: Vec<_> = stored.into_values().collect();
         match artifacts.complete(&self.key, &open.id, &parts).await {
             // An earlier try or another invocation may have completed the upload already. The
@@ -198,10 +198,8 @@ impl<P: PublishAdapters> Run<'_, P> {
         }
     }
 
-    /// Fails when the document must not be published: because it was withdrawn, or because a push of
-    /// another document may have written the object that was read.
-    async fn ensure_publishable(&self) -> Result<(), TaskError> {
-        ensure_not_withdrawn(self.ports.registry, &self.transfer).await?;
+    /// Fails when a push of another document may have written the object that was read.
+    async fn ensure_uncontested(&self) -> Result<(), TaskError> {
         let written_at = self.transfer.object.as_ref().and_then(|object| object.written_at);
         if is_contested(self.ports.store, &self.transfer, written_at).await? {
             return Err(FailureCode::SourceChanged.into());
