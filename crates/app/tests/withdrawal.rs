@@ -80,7 +80,7 @@ async fn withdrawn_document_is_not_delivered_from_any_step_of_its_transfer() {
     for (len, is_download) in [(MB, false), (5 * MB, false), (MB, true), (5 * MB, true)] {
         let (mut refused, mut delivered) = (0, 0);
         // Later withdrawals come after the end of the transfer.
-        for steps in 0..300 {
+        for steps in (0..300).step_by(2) {
             let world = registered_world(len);
             let (transfer, before) = withdraw_after(&world, is_download, steps).await;
             let context = format!("{len} bytes, download: {is_download}, after {steps} steps");
@@ -107,7 +107,7 @@ async fn withdrawn_document_is_not_delivered_from_any_step_of_its_transfer() {
             assert!(state.delivery.uploads.is_empty(), "{context}: an upload is open");
             assert!(state.objects.is_empty(), "{context}: the exchange bucket is not empty");
         }
-        assert!(refused > 20 && delivered > 20, "{refused} refused, {delivered} delivered");
+        assert!(refused > 10 && delivered > 10, "{refused} refused, {delivered} delivered");
     }
 }
 
