@@ -96,6 +96,14 @@ impl Api {
         }
     }
 
+    /// Returns a client that does not follow redirects.
+    #[must_use]
+    pub fn without_redirects(&self) -> Self {
+        let builder = reqwest::Client::builder().no_proxy();
+        let http = builder.redirect(reqwest::redirect::Policy::none()).build().unwrap();
+        Self { http, ..self.clone() }
+    }
+
     /// Returns a client that uses these Basic credentials (user name and password), or that sends
     /// no credentials.
     #[must_use]

@@ -9,7 +9,7 @@ use docferry_app::document::visible_document;
 use docferry_app::job::{ContentJob, ContentRequest, JobRejection, content_job};
 use docferry_app::ports::{Clock as _, SearchAdapters};
 use docferry_domain::document::{DocumentId, DocumentKey};
-use http::{HeaderMap, StatusCode, header};
+use http::{StatusCode, header};
 
 use super::api::SearchApi;
 use super::failure::Failure;
@@ -26,9 +26,7 @@ pub(super) async fn content<P: SearchAdapters>(
     State(api): State<Arc<SearchApi<P>>>,
     Reader(caller): Reader,
     path: Result<Path<(String, String)>, PathRejection>,
-    headers: HeaderMap,
 ) -> Result<Response, Failure> {
-    let base = api.public_url.of(&headers)?;
     let Path((id, operation)) = path.map_err(|_| Failure::not_found())?;
     let id: DocumentId = id.parse().map_err(|_| Failure::not_found())?;
     if operation != OPERATION {
@@ -48,15 +46,16 @@ pub(super) async fn content<P: SearchAdapters>(
         JobRejection::Unknown(_) => ApiError::NotFound,
         reason => rejection_error(reason, true),
     })?;
-    let base = base.as_str();
+    // The locations are relative to the request, so they are correct both below the stage path of API
+    // Gateway and on a custom domain.
     Ok(match job.ok_or(ApiError::Draining)? {
         ContentJob::Ready(id) => {
-            let location = format!("{base}/v1/download/{id}");
+            let location = format!("../../v1/download/{id}");
             (StatusCode::FOUND, [(header::LOCATION, location)]).into_response()
         }
         ContentJob::Pending(id) => {
             tracing::info!(job.id = id.as_str(), "content requested");
-            let location = format!("{base}/v1/download/status/{id}");
+            let location = format!("../../v1/download/status/{id}");
             let headers = [(header::LOCATION, location), (header::RETRY_AFTER, "1".to_owned())];
             (StatusCode::ACCEPTED, headers).into_response()
         }

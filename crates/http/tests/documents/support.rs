@@ -203,6 +203,6 @@ pub(crate) async fn content(
     let path = format!("/DocumentReference/{id}/$content");
     let (response, _) = send(router, get(caller, &path)).await;
     let location = response.headers().get("location").map(|url| url.to_str().unwrap());
-    let location = location.map(|url| url.strip_prefix(BASE).unwrap().to_owned());
+    let location = location.map(|url| url.strip_prefix("../..").unwrap().to_owned());
     (response, location)
 }
