@@ -38,7 +38,7 @@ pub struct DocumentPage {
 const FILE_ID_SYSTEM: &str = "urn:docferry:file-id";
 
 #[derive(Deserialize)]
-struct Bundle {
+struct SearchSet {
     #[serde(default)]
     link: Vec<Link>,
     #[serde(default)]
@@ -102,7 +102,7 @@ impl Client {
         let count = page_size.to_string();
         let parameters = [("subject.identifier", Some(subject)), ("_count", Some(&*count))];
         let request = request.query(&parameters).query(&[("_page", page_token)]);
-        let Bundle { link, entry } = self.request_document(request).await?;
+        let SearchSet { link, entry } = self.request_document(request).await?;
         let next = link.iter().find(|link| link.relation == "next");
         Ok(DocumentPage {
             documents: entry.into_iter().map(|entry| entry.resource.into()).collect(),

@@ -39,8 +39,8 @@ fn page_response(numbers: &[u64], has_next: bool) -> ResponseTemplate {
     let next = "https://elsewhere.example/DocumentReference?_page=a%2F%2B%3D";
     let links: Vec<Value> =
         has_next.then(|| json!({ "relation": "next", "url": next })).into_iter().collect();
-    let bundle = json!({ "resourceType": "Bundle", "link": links, "entry": entries });
-    ResponseTemplate::new(200).set_body_raw(bundle.to_string(), "application/fhir+json")
+    let search_set = json!({ "resourceType": "Bundle", "link": links, "entry": entries });
+    ResponseTemplate::new(200).set_body_raw(search_set.to_string(), "application/fhir+json")
 }
 
 async fn serve_two_pages(server: &MockServer) {

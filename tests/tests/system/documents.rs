@@ -17,7 +17,7 @@ fn subject_of(file_id: u64) -> String {
     format!("S-{file_id}")
 }
 
-/// Searches for the documents of a subject, and returns the bundle.
+/// Searches for the documents of a subject, and returns the response.
 async fn search(api: &Api, file_id: u64) -> Value {
     let path = format!("/DocumentReference?subject.identifier={}", subject_of(file_id));
     let response = api.request_unthrottled(Method::GET, &path, None).await;
@@ -26,8 +26,8 @@ async fn search(api: &Api, file_id: u64) -> Value {
     response.json()
 }
 
-fn ids(bundle: &Value) -> Vec<&str> {
-    let entries = bundle["entry"].as_array().into_iter().flatten();
+fn ids(search_set: &Value) -> Vec<&str> {
+    let entries = search_set["entry"].as_array().into_iter().flatten();
     entries.map(|entry| entry["resource"]["id"].as_str().unwrap()).collect()
 }
 

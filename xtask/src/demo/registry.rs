@@ -82,8 +82,8 @@ async fn search(
 ) -> Result<Vec<String>> {
     let request = http.get(format!("{}/DocumentReference", stack.api)).bearer_auth(token);
     let request = request.query(&[("subject.identifier", court_file)]);
-    let bundle: Value = request.send().await?.error_for_status()?.json().await?;
-    let entries = bundle["entry"].as_array().into_iter().flatten();
+    let search_set: Value = request.send().await?.error_for_status()?.json().await?;
+    let entries = search_set["entry"].as_array().into_iter().flatten();
     let names = entries.filter_map(|entry| entry["resource"]["description"].as_str());
     Ok(names.map(str::to_owned).collect())
 }
