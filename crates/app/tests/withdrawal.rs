@@ -145,8 +145,8 @@ async fn next_sweep_removes_every_copy_of_a_withdrawn_document() {
     runner.sweep().await.unwrap();
 
     assert!(world.state().delivery.objects.is_empty());
-    assert_eq!(world.registry().withdrawals(10).await.unwrap().len(), 1);
+    assert_eq!(world.registry().withdrawals(None, 10).await.unwrap().len(), 1);
     world.advance(SignedDuration::from_mins(30));
     runner.sweep().await.unwrap();
-    assert!(world.registry().withdrawals(10).await.unwrap().is_empty());
+    assert!(world.registry().withdrawals(None, 10).await.unwrap().is_empty());
 }

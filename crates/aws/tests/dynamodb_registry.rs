@@ -122,11 +122,11 @@ async fn superseded_or_withdrawn_record_has_no_copy_by_subject() {
         assert_eq!(registry.upsert(stored).await.unwrap(), UpsertResult::Stored);
         assert!(table.item(&partition, &sort_key).await.is_empty());
     }
-    let work = registry.withdrawals(10).await.unwrap();
+    let work = registry.withdrawals(None, 10).await.unwrap();
     assert_eq!(work.len(), 1);
     registry.complete_withdrawal(&work[0]).await.unwrap();
     registry.upsert(&DocumentRecord { size: record.size + 2, ..larger }).await.unwrap();
-    assert_eq!(registry.withdrawals(10).await.unwrap(), []);
+    assert_eq!(registry.withdrawals(None, 10).await.unwrap(), []);
 }
 
 #[tokio::test]
@@ -166,7 +166,7 @@ async fn concurrent_writes_of_one_document_leave_copies_that_agree() {
         let page = registry.page(&record.subject, &whole_list(10)).await.unwrap();
         assert_eq!(page.documents, []);
     }
-    assert_eq!(registry.withdrawals(10).await.unwrap().len(), 1);
+    assert_eq!(registry.withdrawals(None, 10).await.unwrap().len(), 1);
 }
 
 #[tokio::test]
@@ -183,5 +183,5 @@ async fn lost_responses_do_not_change_the_results_of_registry_writes() {
     proxy.drop_next_response();
     let withdrawn = registry.withdraw(&key, epoch()).await.unwrap().unwrap();
     assert_eq!(direct.documents(std::slice::from_ref(&key)).await.unwrap()[&key], withdrawn);
-    assert_eq!(direct.withdrawals(10).await.unwrap().len(), 1);
+    assert_eq!(direct.withdrawals(None, 10).await.unwrap().len(), 1);
 }

@@ -124,7 +124,12 @@ impl RegistryWriter for InMemoryRegistry {
         }
         let stored = tables.records.get(&record.id);
         let next = match stored {
-            Some(stored) if stored.indexed > record.indexed => return Ok(UpsertResult::Unchanged),
+            Some(stored) if stored.obj_guid != record.obj_guid => {
+                return Ok(UpsertResult::Conflict { field: "objGuid" });
+            }
+            Some(stored) if stored.indexed > record.indexed => {
+                stored.clone().with_withdrawal_of(record)
+            }
             Some(stored) => record.clone().upserted_over(stored),
             None => record.clone(),
         };
@@ -174,9 +179,15 @@ impl RegistryWriter for InMemoryRegistry {
 }
 
 impl RegistryWork for InMemoryRegistry {
-    async fn withdrawals(&self, limit: usize) -> Result<Vec<Withdrawal>, StoreError> {
+    async fn withdrawals(
+        &self,
+        after: Option<&Withdrawal>,
+        limit: usize,
+    ) -> Result<Vec<Withdrawal>, StoreError> {
+        let order = |withdrawal: &Withdrawal| (withdrawal.withdrawn_at, withdrawal.id.clone());
         let mut withdrawals: Vec<_> = self.tables().withdrawals.values().cloned().collect();
-        withdrawals.sort_by_key(|withdrawal| withdrawal.withdrawn_at);
+        withdrawals.retain(|withdrawal| after.is_none_or(|after| order(withdrawal) > order(after)));
+        withdrawals.sort_by_key(order);
         withdrawals.truncate(limit);
         Ok(withdrawals)
     }

@@ -2,6 +2,7 @@
 //! workflow execution died, and sends outbox messages that are still unsent.
 
 use docferry_app::finish::{FinalizeSettings, FinishPorts};
+use docferry_app::ports::Clock as _;
 use docferry_app::recovery::{OutboxQueues, SweepSettings, remove_withdrawn_copies, sweep};
 use docferry_app::slots::scheduler::SlotScheduler;
 use docferry_lambda::config::Reader;
@@ -38,8 +39,10 @@ async fn main() -> Result<(), Error> {
     let finalize = FinalizeSettings { record_ttl, ..FinalizeSettings::default() };
     let settings = SweepSettings { finalize, ..SweepSettings::default() };
     run_schedule(async |stop_at| {
-        // A failure of the registry does not prevent the other repairs.
-        match remove_withdrawn_copies(ports, registry, settings.max_items, stop_at).await {
+        // Neither a failure nor a backlog of withdrawals prevents the other repairs.
+        let now = SystemClock.now();
+        let share = now + stop_at.duration_since(now) / 5;
+        match remove_withdrawn_copies(ports, registry, settings.max_items, share).await {
             Ok(swept) => tracing::info!(
                 swept.withdrawn_copies = swept.removed,
                 swept.failed = swept.failed,

@@ -1,7 +1,9 @@
 //! Access to documents: which documents of the registry a caller may see and receive.
 //!
-//! Every route that names, delivers or hands out a document asks here. To a caller who may not see
-//! a document, it does not exist. The number of calls to the registry depends on the caller and on
+//! The routes of the downloads API and of the search decide with [`Viewer::may_see`]. The steps of a
+//! transfer check withdrawals with `ensure_not_withdrawn`; `POST /document/upload`, which only
+//! services call, is checked by the steps alone. To a caller who may not see a document, it does not
+//! exist. The number of calls to the registry depends on the caller and on
 //! the number of documents, and never on whether a document exists or is visible.
 
 use std::collections::BTreeMap;

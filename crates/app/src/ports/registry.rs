@@ -66,8 +66,8 @@ pub enum UpsertResult {
     Stored,
     /// The registry has the record already, or a newer one of the same document. Nothing changed.
     Unchanged,
-    /// Another document has the number (`fileId`) or the GUID (`objGuid`) of this one. Nothing
-    /// changed.
+    /// Another document has the number (`fileId`) or the GUID (`objGuid`) of this one, or the record
+    /// has another GUID than the stored record of the document. Nothing changed.
     Conflict {
         /// Name of the field.
         field: &'static str,
@@ -92,7 +92,8 @@ pub trait RegistryWriter: Send + Sync {
     /// record stays withdrawn. The call can be repeated.
     ///
     /// Of two records of a document, the one with the later `indexed` is newer; of two with the
-    /// same time, the one that is written later.
+    /// same time, the one that is written later. Of an older record, only the withdrawal counts. The
+    /// GUID of a document never changes, because a check by GUID must always find its record.
     fn upsert(
         &self,
         record: &DocumentRecord,
@@ -138,8 +139,10 @@ pub struct Withdrawal {
 /// Withdrawals for the sweeper, which deletes the copies of withdrawn documents.
 pub trait RegistryWork: Send + Sync {
     /// Returns at most `limit` withdrawals whose copies still have to be deleted, the oldest first.
+    /// They begin after the withdrawal `after`, or with the oldest one.
     fn withdrawals(
         &self,
+        after: Option<&Withdrawal>,
         limit: usize,
     ) -> impl Future<Output = Result<Vec<Withdrawal>, StoreError>> + Send;
 

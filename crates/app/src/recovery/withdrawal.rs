@@ -9,38 +9,46 @@ use crate::finish::FinishPorts;
 use crate::ports::{ArtifactStore as _, Clock as _, FinishAdapters, RegistryWork, Withdrawal};
 use crate::time::saturating_add;
 
-/// Time for which the copies of a withdrawn document are removed. An invocation that has asked the
-/// registry just before the withdrawal may still record a copy, but it ends earlier than this.
+/// Time after a withdrawal during which each sweep looks for copies. A step that asked the registry
+/// just before the withdrawal may still record a copy, but its invocation ends within 15 minutes.
 const REMOVAL_PERIOD: SignedDuration = SignedDuration::from_mins(30);
 
-/// Removes the copies of at most `limit` withdrawn documents until `stop_at`.
+/// Removes the copies of the documents that were withdrawn in the last 30 minutes, the oldest
+/// withdrawal first, until `stop_at`. `page_size` withdrawals are listed at a time.
 ///
-/// Every sweep calls this function. It handles each withdrawal repeatedly, until 30 minutes have
-/// passed. A withdrawal that fails does not block others, and the next sweep repeats it.
+/// Every sweep calls this function. If the removal of one document's copies fails, the function
+/// continues with the next document, and the next sweep repeats the removal.
 ///
 /// # Errors
 /// The error of the registry when the withdrawals cannot be listed.
 pub async fn remove_withdrawn_copies<P: FinishAdapters>(
     ports: &FinishPorts<'_, P>,
     registry: &impl RegistryWork,
-    limit: usize,
+    page_size: usize,
     stop_at: Timestamp,
 ) -> Result<WithdrawalsSwept, TaskError> {
     let mut swept = WithdrawalsSwept::default();
-    for withdrawal in registry.withdrawals(limit).await? {
-        if ports.clock.now() >= stop_at {
-            break;
-        }
-        match remove_copies(ports, registry, &withdrawal).await {
-            Ok(removed) => swept.removed += removed,
-            Err(error) => {
-                swept.failed += 1;
-                let (id, code) = (withdrawal.id.as_str(), error.code.as_str());
-                tracing::warn!(document.id = id, error.code = code, "copies not removed");
+    let mut last = None;
+    loop {
+        let page = registry.withdrawals(last.as_ref(), page_size).await?;
+        for withdrawal in &page {
+            if ports.clock.now() >= stop_at {
+                return Ok(swept);
+            }
+            match remove_copies(ports, registry, withdrawal).await {
+                Ok(removed) => swept.removed += removed,
+                Err(error) => {
+                    swept.failed += 1;
+                    let (id, code) = (withdrawal.id.as_str(), error.code.as_str());
+                    tracing::warn!(document.id = id, error.code = code, "copies not removed");
+                }
             }
         }
+        last = page.into_iter().next_back();
+        if last.is_none() {
+            return Ok(swept);
+        }
     }
-    Ok(swept)
 }
 
 /// Removes all copies of a withdrawn document. Returns how many there were.
@@ -49,7 +57,8 @@ async fn remove_copies<P: FinishAdapters>(
     registry: &impl RegistryWork,
     withdrawal: &Withdrawal,
 ) -> Result<usize, TaskError> {
-    // The time is read first: a copy that is recorded later belongs to the next sweep.
+    // The time is read before the list. Otherwise, a copy that is recorded between the list and the
+    // end of the period would be missed.
     let is_last = ports.clock.now() >= saturating_add(withdrawal.withdrawn_at, REMOVAL_PERIOD);
     let mut removed = 0;
     for key in ports.store.artifacts_of(&withdrawal.obj_guid).await? {

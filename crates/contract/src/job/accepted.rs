@@ -54,10 +54,10 @@ pub struct FileAvailability {
     pub file_id: FileId,
     /// Whether the document can be requested.
     pub available: bool,
-    /// Name of the document, if known.
+    /// Name of the document; absent if it is not available.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub file_name: Option<String>,
-    /// Size in bytes, if known.
+    /// Size in bytes; absent if the document is not available.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub size: Option<u64>,
 }

@@ -67,7 +67,8 @@ pub enum Viewer {
 impl Viewer {
     /// Returns whether the caller may see a document, given the grants of that person.
     ///
-    /// No caller may see a withdrawn document, so this is also the check before each delivery.
+    /// Returns `false` for a withdrawn document, whoever the caller is. The steps of a delivery check
+    /// only the withdrawal.
     #[must_use]
     pub fn may_see(&self, record: &DocumentRecord, grants: &[Grant], now: Timestamp) -> bool {
         let is_entitled = match self {

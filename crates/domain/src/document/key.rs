@@ -3,14 +3,14 @@
 use super::{DocumentId, DocumentRecord};
 use crate::ids::{FileId, ObjectGuid};
 
-/// Unique key of a document. Each document has an id and a GUID; not each one has a number.
+/// Key that identifies one document. Every document has an id and a GUID; the number is optional.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum DocumentKey {
-    /// Its id in the registry.
+    /// Id in the registry.
     Id(DocumentId),
-    /// Its number.
+    /// Number (`fileId`), by which clients of the downloads API name the document.
     File(FileId),
-    /// Its id at the source.
+    /// GUID in the object store (`objGuid`).
     Object(ObjectGuid),
 }
 

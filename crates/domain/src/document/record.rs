@@ -298,6 +298,14 @@ impl DocumentRecord {
         }
     }
 
+    /// Returns the record to store when an older one arrives for this document. The feed is
+    /// unordered, so a withdrawal in an older record counts; nothing else of it does.
+    #[must_use]
+    pub fn with_withdrawal_of(mut self, older: &Self) -> Self {
+        self.withdrawn_at = self.withdrawn_at.or(older.withdrawn_at);
+        self
+    }
+
     /// Returns whether the document belongs to the list of its subject: neither withdrawn nor
     /// superseded.
     #[must_use]

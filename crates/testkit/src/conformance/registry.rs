@@ -20,6 +20,7 @@ pub async fn registry(registry: &(impl Registry + RegistryWriter + RegistryWork)
     newer_record_replaces_an_older_one(registry).await;
     number_and_guid_belong_to_one_document(registry).await;
     withdrawal_is_final_and_takes_effect_at_once(registry).await;
+    withdrawal_in_an_older_record_counts(registry).await;
     pages_list_each_document_once_in_both_directions(registry).await;
     grants_of_a_person_are_listed_and_revoked(registry).await;
 }
@@ -102,6 +103,12 @@ async fn number_and_guid_belong_to_one_document(registry: &(impl Registry + Regi
     }
     assert_eq!(registry.upsert(&second).await.unwrap(), UpsertResult::Stored);
     let number = DocumentKey::File(first.file_id.unwrap());
+    assert_eq!(get(registry, &number).await, Some(first.clone()));
+    // The GUID of a document never changes.
+    let guid = new_record().obj_guid;
+    let changed = DocumentRecord { obj_guid: guid, ..indexed_after(&first, 10) };
+    let conflict = UpsertResult::Conflict { field: "objGuid" };
+    assert_eq!(registry.upsert(&changed).await.unwrap(), conflict);
     assert_eq!(get(registry, &number).await, Some(first));
 }
 
@@ -132,14 +139,35 @@ async fn withdrawal_is_final_and_takes_effect_at_once(
     assert_eq!(repeated_withdrawal, Some(repeated));
 
     let is_this = |work: &docferry_app::ports::Withdrawal| work.id == record.id;
-    let work = registry.withdrawals(1_000).await.unwrap();
+    let work = registry.withdrawals(None, 1_000).await.unwrap();
     let work: Vec<_> = work.into_iter().filter(is_this).collect();
     assert_eq!(work.len(), 1);
     assert_eq!((&work[0].obj_guid, work[0].withdrawn_at), (&record.obj_guid, at));
     for _ in 0..2 {
         registry.complete_withdrawal(&work[0]).await.unwrap();
     }
-    assert!(!registry.withdrawals(1_000).await.unwrap().iter().any(is_this));
+    assert!(!registry.withdrawals(None, 1_000).await.unwrap().iter().any(is_this));
+}
+
+/// The feed is unordered, so the record with the withdrawal may arrive after a newer one.
+async fn withdrawal_in_an_older_record_counts(
+    registry: &(impl Registry + RegistryWriter + RegistryWork),
+) {
+    let older = DocumentRecord { withdrawn_at: Some(epoch()), ..new_record() };
+    let newer = DocumentRecord { withdrawn_at: None, size: 7, ..indexed_after(&older, 10) };
+    registry.upsert(&newer).await.unwrap();
+    assert_eq!(registry.upsert(&older).await.unwrap(), UpsertResult::Stored);
+    assert_eq!(registry.upsert(&older).await.unwrap(), UpsertResult::Unchanged);
+
+    let expected = DocumentRecord { withdrawn_at: Some(epoch()), ..newer };
+    assert_eq!(get(registry, &DocumentKey::Id(older.id.clone())).await, Some(expected));
+    let is_this = |work: &&docferry_app::ports::Withdrawal| work.id == older.id;
+    let all = registry.withdrawals(None, 1_000).await.unwrap();
+    let work = all.iter().find(is_this).unwrap();
+    // The list continues after a withdrawal.
+    let rest = registry.withdrawals(Some(work), 1_000).await.unwrap();
+    assert!(!rest.iter().any(|other| other.id == older.id) && rest.len() < all.len());
+    registry.complete_withdrawal(work).await.unwrap();
 }
 
 /// Lists the documents of a subject, the oldest first.

@@ -88,7 +88,7 @@ async fn copy(
     };
     let mut results = stream::iter(entries).map(copy).buffered(PARALLEL_WRITES);
     while let Some((id, has_size, result)) = results.try_next().await? {
-        migrated.summary.count("index", &id, result)?;
+        migrated.summary.count("entry", &id, result)?;
         if result == UpsertResult::Stored && !has_size {
             migrated.without_size += 1;
         }

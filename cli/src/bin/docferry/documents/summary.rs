@@ -35,7 +35,7 @@ impl Summary {
                 self.conflicts += 1;
                 if self.conflicts <= MAX_PRINTED_CONFLICTS {
                     output::print_note(&format!(
-                        "{about}: {id} was not stored: another document has its {field}"
+                        "{about}: {id} was not stored: its {field} conflicts with a registered document"
                     ))?;
                 }
             }

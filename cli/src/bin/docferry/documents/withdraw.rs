@@ -54,12 +54,12 @@ pub(super) async fn run(withdraw: &Withdraw, json: bool) -> Result<Exit, CliErro
         return Err(AdminError::InvalidArgument { name: "document", problem }.into());
     }
     let registry = withdraw.registry_args.open().await?;
-    let key = known_key(&registry, keys).await?;
+    let key = find_id(&registry, keys).await?;
     let record = registry.withdraw(&key, now()).await.map_err(AdminError::from)?;
     let record = record.ok_or(AdminError::DocumentNotFound)?;
     let withdrawn = Withdrawn { id: record.id, withdrawn_at: record.withdrawn_at };
     let time = withdrawn.withdrawn_at.map(|time| time.to_string()).unwrap_or_default();
-    output::print_result(json, &withdrawn, &format!("{} withdrawn {time}", withdrawn.id))?;
+    output::print_result(json, &withdrawn, &format!("{} was withdrawn at {time}", withdrawn.id))?;
     Ok(Exit::Completed)
 }
 
@@ -81,8 +81,8 @@ fn keys(text: &str, by: Option<KeyKind>) -> Vec<DocumentKey> {
     candidates.into_iter().flatten().flatten().collect()
 }
 
-/// Returns the key that a document has.
-async fn known_key(
+/// Looks up the document and returns its id, which never changes.
+async fn find_id(
     registry: &DynamoRegistry,
     keys: Vec<DocumentKey>,
 ) -> Result<DocumentKey, AdminError> {
@@ -92,7 +92,7 @@ async fn known_key(
         (Some((_, first)), Some((_, second))) if first.id != second.id => {
             Err(AdminError::AmbiguousKey)
         }
-        (Some((key, _)), _) => Ok(key),
+        (Some((_, record)), _) => Ok(DocumentKey::Id(record.id)),
     }
 }
 

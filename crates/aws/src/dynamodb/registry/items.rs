@@ -124,10 +124,14 @@ struct WithdrawalItem {
     withdrawn_at: Timestamp,
 }
 
-/// Returns the key of a withdrawal in the work. The oldest withdrawal has the first sort key.
+/// Returns the key of a withdrawal in the partition of withdrawals.
 pub(super) fn withdrawal_key(withdrawal: &Withdrawal) -> Item {
-    let position = Position { indexed: withdrawal.withdrawn_at, id: withdrawal.id.clone() };
-    key(WITHDRAWALS.to_owned(), &position.sort_key())
+    key(WITHDRAWALS.to_owned(), &withdrawal_sort_key(withdrawal))
+}
+
+/// Returns the sort key of a withdrawal. The oldest withdrawal has the first one.
+pub(super) fn withdrawal_sort_key(withdrawal: &Withdrawal) -> String {
+    Position { indexed: withdrawal.withdrawn_at, id: withdrawal.id.clone() }.sort_key()
 }
 
 /// Serializes the work of a withdrawn record; `None` for a record that is not withdrawn.

@@ -25,8 +25,11 @@ impl RegistryWriter for DynamoRegistry {
             let stored = self.stored(&id).await?;
             let next = match &stored {
                 None => record.clone(),
+                Some(stored) if stored.record.obj_guid != record.obj_guid => {
+                    return Ok(UpsertResult::Conflict { field: "objGuid" });
+                }
                 Some(stored) if stored.record.indexed > record.indexed => {
-                    return Ok(UpsertResult::Unchanged);
+                    stored.record.clone().with_withdrawal_of(record)
                 }
                 Some(stored) => record.clone().upserted_over(&stored.record),
             };
