@@ -97,7 +97,7 @@ async fn world_for(reason: Reason) -> (World, Principal) {
     (world, Principal { claims, ..caller("sub:ada", Scopes::parse(scopes)) })
 }
 
-/// Sends a request of the caller. Returns the status and the body without the request id, and the
+/// Sends a request of the caller. Returns the status and the body without the id of the request, and the
 /// reads of the registry.
 async fn call(
     world: &World,
@@ -112,6 +112,7 @@ async fn call(
     let (response, mut body) = send(router, request).await;
     if let Some(problem) = body.as_object_mut() {
         problem.remove("requestId");
+        problem.remove("instance");
     }
     (response.status(), body, world.registry().take_reads())
 }
