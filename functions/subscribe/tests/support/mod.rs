@@ -52,6 +52,7 @@ impl Function {
                 ("AWS_SECRET_ACCESS_KEY", "test"),
                 ("AWS_ENDPOINT_URL", table.url()),
                 ("TRANSFERS_TABLE", "transfers"),
+                ("DOCUMENTS_TABLE", "documents"),
                 ("DELIVERY_BUCKET", "delivery"),
                 ("STREAM_MODE", mode),
             ])

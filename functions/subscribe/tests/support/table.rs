@@ -1,10 +1,11 @@
-//! Simulated DynamoDB table that contains one item, the record of a transfer. It supports only the
-//! operation `GetItem`.
+//! Simulated DynamoDB with two tables: one contains the record of a transfer, which `GetItem`
+//! returns. The other one, the document registry, is empty. All other operations find nothing.
 
 use std::sync::{Arc, Mutex};
 
 use axum::Router;
 use axum::extract::State;
+use axum::http::HeaderMap;
 use axum::routing::post;
 use docferry_domain::transfer::Transfer;
 use serde_json::{Value, json};
@@ -24,7 +25,7 @@ impl Table {
     pub(crate) async fn start() -> Self {
         let item = Item::default();
         let shared = Arc::clone(&item);
-        let router = |_: &str| Router::new().route("/", post(get_item)).with_state(shared);
+        let router = |_: &str| Router::new().route("/", post(respond)).with_state(shared);
         Self { item, server: sim_kit::serve(0, None, router).await.unwrap() }
     }
 
@@ -42,8 +43,16 @@ impl Table {
     }
 }
 
-/// Handles a `GetItem` request.
-async fn get_item(State(item): State<Item>, request: String) -> axum::Json<Value> {
+/// Handles a request to one of the tables.
+async fn respond(
+    State(item): State<Item>,
+    headers: HeaderMap,
+    request: String,
+) -> axum::Json<Value> {
+    let operation = headers["x-amz-target"].to_str().unwrap();
+    if operation.ends_with(".BatchGetItem") {
+        return axum::Json(json!({ "Responses": {}, "UnprocessedKeys": {} }));
+    }
     let request: Value = serde_json::from_str(&request).unwrap();
     let stored_item = item.lock().unwrap().clone();
     let requested_item = stored_item.filter(|item| item["pk"] == request["Key"]["pk"]);

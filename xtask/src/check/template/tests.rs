@@ -97,8 +97,8 @@ fn template_of_the_project_has_no_violations() {
 fn missing_and_unused_variables_are_reported() {
     assert_violations(
         &Project::unmodified().template(
-            "          TRANSFERS_TABLE: !Ref TransfersTable\n          DEADLINE_BASE",
-            "          TABLE_NAME: !Ref TransfersTable\n          DEADLINE_BASE",
+            "          TRANSFERS_TABLE: !Ref TransfersTable\n          DOCUMENTS_TABLE: !Ref RegistryTable\n          DEADLINE_BASE",
+            "          TABLE_NAME: !Ref TransfersTable\n          DOCUMENTS_TABLE: !Ref RegistryTable\n          DEADLINE_BASE",
         ),
         &[
             "push has the variable TABLE_NAME, which its code does not read",
