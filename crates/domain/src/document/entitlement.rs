@@ -67,8 +67,7 @@ pub enum Viewer {
 impl Viewer {
     /// Returns whether the caller may see a document, given the grants of that person.
     ///
-    /// Returns `false` for a withdrawn document, whoever the caller is. The steps of a delivery check
-    /// only the withdrawal.
+    /// No caller may see a withdrawn document.
     #[must_use]
     pub fn may_see(&self, record: &DocumentRecord, grants: &[Grant], now: Timestamp) -> bool {
         let is_entitled = match self {
