@@ -16,7 +16,7 @@ use docferry_domain::person::Person;
 use docferry_domain::phase::Phase;
 use docferry_domain::transfer::{DownloadTarget, NewTransfer, Target, Transfer};
 use docferry_testkit::builders::document_record;
-use docferry_testkit::{Kill, Processes, Runner, World};
+use docferry_testkit::{Fault, Kill, Mode, Processes, Runner, World};
 use jiff::SignedDuration;
 
 /// A world with one registered document of `len` bytes.
@@ -127,6 +127,32 @@ async fn withdrawn_document_is_not_reused_for_another_download() {
     assert_eq!(refused.failure.unwrap().code, FailureCode::DocumentWithdrawn);
     let pushes = world.effects().iter().filter(|effect| **effect == "push").count();
     assert_eq!(pushes, 1, "the source was asked for a withdrawn document");
+}
+
+/// The response to the first push is lost, so the step pushes once more to learn the exchange key.
+/// Meanwhile another transfer has made a copy.
+#[tokio::test(start_paused = true)]
+async fn repeated_push_of_a_withdrawn_document_reuses_no_copy() {
+    let probe = registered_world(MB);
+    let task = request(&probe, true).await;
+    runner(&probe).push_once(&task).await.unwrap();
+    let push_index = probe.effects().iter().position(|effect| *effect == "push").unwrap();
+    let world = registered_world(MB);
+    let runner = runner(&world);
+    let first = request(&world, true).await;
+    world.inject(Fault { at: push_index, mode: Mode::ResponseLost });
+    runner.push_once(&first).await.unwrap_err();
+    let second = request(&world, true).await;
+    runner.execute(&second).await;
+    assert_eq!(record(&world, &second).await.phase, Phase::Completed);
+    withdraw(&world).await;
+
+    let error = runner.push_once(&first).await.unwrap_err();
+
+    assert_eq!(error.code, FailureCode::DocumentWithdrawn);
+    assert!(record(&world, &first).await.delivery.is_none());
+    let pushes = world.effects().iter().filter(|effect| **effect == "push").count();
+    assert_eq!(pushes, 3, "the key of the first push was not learned");
 }
 
 #[tokio::test(start_paused = true)]

@@ -80,7 +80,11 @@ pub async fn push<P: PushAdapters>(
             return Err(code.into());
         }
     }
-    if !transfer.needs_push() || deliver_existing_artifact(store, clock.now(), &transfer).await? {
+    if !transfer.needs_push() {
+        return Ok(StepOutcome::Done(()));
+    }
+    // A stopped transfer delivers nothing, although it pushes.
+    if stop_code.is_none() && deliver_existing_artifact(store, clock.now(), &transfer).await? {
         return Ok(StepOutcome::Done(()));
     }
     let TaskInput { transfer_id: id, execution_number } = task;
