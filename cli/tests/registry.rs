@@ -204,6 +204,12 @@ async fn migration_copies_entries_and_changes_no_registered_number_or_guid() {
     assert_eq!(text(&copied, "id"), "file-10003");
     assert_eq!(text(&copied, "fileName"), "order.pdf");
 
+    // A record of the system of record replaces the copied one.
+    let real = record("file-10003", 10_003, "AAAC");
+    tables.run(&["documents", "import", "-"], &lines(std::slice::from_ref(&real))).await;
+    let replaced = tables.by_number(10_003).await.unwrap();
+    assert_eq!(text(&replaced, "fileName"), real["fileName"]);
+
     // The GUID is registered under another number.
     let request = tables.client.put_item().table_name(&tables.index);
     let request = request.item("fileId", AttributeValue::N("10005".into()));

@@ -1,7 +1,7 @@
 //! Access to documents: which documents of the registry a caller may see and receive.
 //!
 //! The routes of the downloads API and of the search decide with [`Viewer::may_see`]. The steps of a
-//! transfer check withdrawals with `ensure_not_withdrawn`; `POST /document/upload`, which only
+//! transfer check withdrawals with `is_withdrawn`; `POST /document/upload`, which only
 //! services call, is checked by the steps alone. To a caller who may not see a document, it does not
 //! exist. The number of calls to the registry depends on the caller and on
 //! the number of documents, and never on whether a document exists or is visible.
@@ -92,7 +92,21 @@ pub async fn visible_document(
     }
 }
 
-/// Fails if the document was withdrawn. A document that is not registered cannot be withdrawn.
+/// Returns whether the document was withdrawn. A document that is not registered cannot be
+/// withdrawn.
+///
+/// # Errors
+/// The errors of the registry.
+pub(crate) async fn is_withdrawn(
+    registry: &impl Registry,
+    transfer: &Transfer,
+) -> Result<bool, StoreError> {
+    let key = key(transfer);
+    let record = registry.documents(std::slice::from_ref(&key)).await?.remove(&key);
+    Ok(record.is_some_and(|record| record.withdrawn_at.is_some()))
+}
+
+/// Fails if the document was withdrawn.
 ///
 /// # Errors
 /// [`FailureCode::DocumentWithdrawn`], or the error of the registry.
@@ -100,9 +114,7 @@ pub(crate) async fn ensure_not_withdrawn(
     registry: &impl Registry,
     transfer: &Transfer,
 ) -> Result<(), TaskError> {
-    let key = key(transfer);
-    let record = registry.documents(std::slice::from_ref(&key)).await?.remove(&key);
-    if record.is_some_and(|record| record.withdrawn_at.is_some()) {
+    if is_withdrawn(registry, transfer).await? {
         return Err(FailureCode::DocumentWithdrawn.into());
     }
     Ok(())

@@ -14,10 +14,10 @@ use docferry_domain::transfer::{
 use jiff::{SignedDuration, Timestamp};
 
 use crate::delivery::artifact::reusable_artifact;
-use crate::document::ensure_not_withdrawn;
+use crate::document::is_withdrawn;
 use crate::ports::{
     ArtifactStore, BatchStore, Clock, DocumentSource, ExchangeKeyStore as _, ExchangeStore,
-    PushAdapters, PushRecord, PushStore as _, Registry, SourceAnswer, TransferStore,
+    PushAdapters, PushRecord, PushStore as _, SourceAnswer, TransferStore,
 };
 use crate::task::ensure_active;
 use crate::time::saturating_add;
@@ -70,7 +70,9 @@ pub async fn push<P: PushAdapters>(
     set_current(transfer.trace.as_ref());
     let stop_code = match ensure_active(&transfer, task.execution_number, clock.now()) {
         Err(code) => Some(code),
-        Ok(()) => withdrawal_code(registry, &transfer).await?,
+        Ok(()) => {
+            is_withdrawn(registry, &transfer).await?.then_some(FailureCode::DocumentWithdrawn)
+        }
     };
     if let Some(code) = stop_code {
         // A stopped transfer pushes once more to learn the key of an earlier push.
@@ -164,17 +166,6 @@ pub async fn push<P: PushAdapters>(
             StepOutcome::RetryLater { reason: RetryReason::ExchangeKeyHeld }
         }
     })
-}
-
-/// Returns the code with which to stop if the document was withdrawn.
-async fn withdrawal_code(
-    registry: &impl Registry,
-    transfer: &Transfer,
-) -> Result<Option<FailureCode>, TaskError> {
-    match ensure_not_withdrawn(registry, transfer).await {
-        Err(error) if error.code == FailureCode::DocumentWithdrawn => Ok(Some(error.code)),
-        result => result.map(|()| None),
-    }
 }
 
 /// Returns whether an earlier try may have pushed although its response, which names the key, was

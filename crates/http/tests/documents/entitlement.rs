@@ -92,7 +92,9 @@ async fn hidden_document_cannot_be_distinguished_from_an_unknown_one() {
                 let mut reply =
                     fetch(&registry, caller, &format!("/DocumentReference{path}")).await;
                 // The link `self` repeats the parameters.
-                reply.body["link"] = Default::default();
+                if let Some(links) = reply.body["link"].as_array_mut() {
+                    links.retain(|link| link["relation"] != "self");
+                }
                 replies.push((reply, registry.take_calls()));
             }
             assert_eq!(replies[0], replies[1], "{hidden} of caller {index}");

@@ -3,7 +3,7 @@
 
 use std::collections::BTreeSet;
 
-use docferry_domain::document::{Coverage, SubjectPatterns};
+use docferry_domain::document::Coverage;
 
 use super::claims::{Claims, texts};
 use super::settings::OidcSettings;
@@ -16,7 +16,7 @@ const MAX_CONTEXT_BYTES: usize = 4 * 1024;
 /// [`MAX_CONTEXT_BYTES`] are dropped; the order is that of the claims, subjects first.
 pub(super) fn documents(claims: &Claims, settings: &OidcSettings) -> BTreeSet<Coverage> {
     let subjects = texts(claims, &settings.subjects_claim)
-        .filter_map(|text| subject(text, &settings.subjects));
+        .filter_map(|text| settings.subjects.read_text(text).ok().map(Coverage::Subject));
     let groups = texts(claims, &settings.groups_claim)
         .filter_map(|text| text.parse().ok().map(Coverage::Group));
     let (mut covered, mut dropped) = (BTreeSet::new(), 0_usize);
@@ -40,15 +40,6 @@ pub(super) fn documents(claims: &Claims, settings: &OidcSettings) -> BTreeSet<Co
         tracing::warn!(claims.dropped = dropped, "claims exceed the authorizer context");
     }
     covered
-}
-
-/// Reads `[system|]value`.
-fn subject(text: &str, subjects: &SubjectPatterns) -> Option<Coverage> {
-    let (system, value) = match text.split_once('|') {
-        Some((system, value)) => (Some(system), value),
-        None => (None, text),
-    };
-    subjects.read(system, value).ok().map(Coverage::Subject)
 }
 
 #[cfg(test)]

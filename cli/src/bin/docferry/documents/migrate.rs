@@ -15,7 +15,6 @@ use serde::Serialize;
 use super::import::PARALLEL_WRITES;
 use super::summary::Summary;
 use crate::admin::{AdminError, RegistryArgs};
-use crate::clock::now;
 use crate::error::CliError;
 use crate::exit::Exit;
 use crate::output;
@@ -56,7 +55,7 @@ pub(super) async fn run(migrate: &Migrate, json: bool) -> Result<Exit, CliError>
     let (registry, index) = tables.await?;
     let (entries, invalid) = index.entries().await.map_err(AdminError::from)?;
     let mut migrated = Migrated { summary: Summary::default(), invalid, without_size: 0 };
-    if let Err(error) = copy(&entries, &subject, now(), &registry, &mut migrated).await {
+    if let Err(error) = copy(&entries, &subject, &registry, &mut migrated).await {
         output::print_note("some entries may be copied; repeat the command")?;
         return Err(error);
     }
@@ -74,12 +73,11 @@ pub(super) async fn run(migrate: &Migrate, json: bool) -> Result<Exit, CliError>
 async fn copy(
     entries: &[NumberedDocument],
     subject: &Subject,
-    now: Timestamp,
     registry: &DynamoRegistry,
     migrated: &mut Migrated,
 ) -> Result<(), CliError> {
     let copy = |entry: &NumberedDocument| {
-        let (record, has_size) = (record_of(entry, subject, now), entry.size.is_some());
+        let (record, has_size) = (record_of(entry, subject), entry.size.is_some());
         async move {
             let record = record?;
             let result = insert(registry, &record).await?;
@@ -110,11 +108,7 @@ async fn insert(
 }
 
 /// Builds the record of an entry.
-fn record_of(
-    entry: &NumberedDocument,
-    subject: &Subject,
-    now: Timestamp,
-) -> Result<DocumentRecord, AdminError> {
+fn record_of(entry: &NumberedDocument, subject: &Subject) -> Result<DocumentRecord, AdminError> {
     let number = entry.file_id;
     let invalid = |name| AdminError::InvalidArgument { name, problem: format!("number {number}") };
     let id: DocumentId = format!("file-{number}").parse().map_err(|_| invalid("id"))?;
@@ -133,8 +127,9 @@ fn record_of(
         file_name,
         content_type,
         size: entry.size.unwrap_or(0),
-        created: now,
-        indexed: now,
+        // Every record of the system of record is newer, so it replaces this one.
+        created: Timestamp::UNIX_EPOCH,
+        indexed: Timestamp::UNIX_EPOCH,
         type_code: None,
         category: None,
         doc_status: DocStatus::Final,
@@ -173,7 +168,7 @@ mod tests {
             (Some(""), "document-10001"),
             (None, "document-10001"),
         ] {
-            let record = record_of(&entry(name), &subject, Timestamp::UNIX_EPOCH).unwrap();
+            let record = record_of(&entry(name), &subject).unwrap();
             assert_eq!(record.file_name.as_str(), expected);
             assert_eq!(record.id.as_str(), "file-10001");
             assert_eq!((record.size, record.scan_result), (0, ScanResult::Unscanned));

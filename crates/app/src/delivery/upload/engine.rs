@@ -23,7 +23,7 @@ use super::object::SourceObject;
 use super::reader::PositionedReader;
 use super::resume::{shared_pause, wait_until};
 use super::types::{Progress, UploadSettings};
-use crate::document::ensure_not_withdrawn;
+use crate::document::is_withdrawn;
 use crate::ports::{
     CheckpointAck, Clock, Destination, DriveError, ExchangeError, SessionRecord, ThrottleBudget,
     UploadAdapters, UploadStore as _, UploadUrl,
@@ -193,7 +193,9 @@ impl<'a, P: UploadAdapters> Run<'a, P> {
                 tokio::time::sleep(self.with_jitter(pause).min(self.time_left())).await;
             }
             let command = self.machine.next_command(self.sendable_bytes());
-            if command.completes_file() && self.is_withdrawn().await? {
+            if command.completes_file()
+                && is_withdrawn(&self.ports.registry, &self.transfer).await?
+            {
                 let withdrawn = InvocationOutcome::Failed(FailureCode::DocumentWithdrawn);
                 return self.finish_invocation(withdrawn).await;
             }
@@ -228,14 +230,6 @@ impl<'a, P: UploadAdapters> Run<'a, P> {
             if persist == Persist::Before {
                 self.save().await?;
             }
-        }
-    }
-
-    /// Returns whether the document was withdrawn.
-    async fn is_withdrawn(&self) -> Result<bool, TaskError> {
-        match ensure_not_withdrawn(&self.ports.registry, &self.transfer).await {
-            Err(error) if error.code == FailureCode::DocumentWithdrawn => Ok(true),
-            result => result.map(|()| false),
         }
     }
 
