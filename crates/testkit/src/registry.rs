@@ -113,26 +113,23 @@ impl Registry for InMemoryRegistry {
 impl RegistryWriter for InMemoryRegistry {
     async fn upsert(&self, record: &DocumentRecord) -> Result<UpsertResult, StoreError> {
         let mut tables = self.tables();
+        let stored = tables.records.get(&record.id);
+        let next = match stored {
+            None => Some(record.clone()),
+            Some(stored) => stored.merged_with(record),
+        };
+        let Some(next) = next else {
+            return Ok(UpsertResult::Conflict { field: "objGuid" });
+        };
         for (key, field) in [
-            (record.file_id.map(DocumentKey::File), "fileId"),
-            (Some(DocumentKey::Object(record.obj_guid.clone())), "objGuid"),
+            (next.file_id.map(DocumentKey::File), "fileId"),
+            (Some(DocumentKey::Object(next.obj_guid.clone())), "objGuid"),
         ] {
             let holder = key.and_then(|key| tables.find(&key));
-            if holder.is_some_and(|holder| holder.id != record.id) {
+            if holder.is_some_and(|holder| holder.id != next.id) {
                 return Ok(UpsertResult::Conflict { field });
             }
         }
-        let stored = tables.records.get(&record.id);
-        let next = match stored {
-            Some(stored) if stored.obj_guid != record.obj_guid => {
-                return Ok(UpsertResult::Conflict { field: "objGuid" });
-            }
-            Some(stored) if stored.indexed > record.indexed => {
-                stored.clone().with_withdrawal_of(record)
-            }
-            Some(stored) => record.clone().upserted_over(stored),
-            None => record.clone(),
-        };
         if stored == Some(&next) {
             return Ok(UpsertResult::Unchanged);
         }

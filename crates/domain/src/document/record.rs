@@ -255,55 +255,20 @@ impl DocumentRecord {
         of.finish(build)
     }
 
-    /// Returns the record to store when this one arrives for a document that is stored already. A
-    /// withdrawal is final: the system of record repeats records that do not mention it.
+    /// Returns the record to store when another record of this document arrives. Returns `None` if
+    /// that record has another GUID, because the GUID of a document never changes.
+    ///
+    /// The record with the later `indexed` is stored; of two with the same time, the one that arrives
+    /// later. A withdrawal in either of them counts and is final, because the system of record
+    /// repeats its records without it and in any order.
     #[must_use]
-    pub fn upserted_over(self, stored: &Self) -> Self {
-        // Without `..`, so that a new field does not compile until it has its rule here.
-        let Self {
-            id,
-            subject,
-            file_id,
-            obj_guid,
-            file_name,
-            content_type,
-            size,
-            created,
-            indexed,
-            type_code,
-            category,
-            doc_status,
-            status,
-            scan_result,
-            withdrawn_at,
-            groups,
-        } = self;
-        Self {
-            id,
-            subject,
-            file_id,
-            obj_guid,
-            file_name,
-            content_type,
-            size,
-            created,
-            indexed,
-            type_code,
-            category,
-            doc_status,
-            status,
-            scan_result,
-            withdrawn_at: stored.withdrawn_at.or(withdrawn_at),
-            groups,
+    pub fn merged_with(&self, arriving: &Self) -> Option<Self> {
+        if self.obj_guid != arriving.obj_guid {
+            return None;
         }
-    }
-
-    /// Returns the record to store when an older one arrives for this document. The feed is
-    /// unordered, so a withdrawal in an older record counts; nothing else of it does.
-    #[must_use]
-    pub fn with_withdrawal_of(mut self, older: &Self) -> Self {
-        self.withdrawn_at = self.withdrawn_at.or(older.withdrawn_at);
-        self
+        let newer = if self.indexed > arriving.indexed { self } else { arriving };
+        let withdrawn_at = self.withdrawn_at.or(arriving.withdrawn_at);
+        Some(Self { withdrawn_at, ..newer.clone() })
     }
 
     /// Returns whether the document belongs to the list of its subject: neither withdrawn nor

@@ -296,15 +296,15 @@ fn times_are_cut_to_milliseconds() {
 }
 
 #[test]
-fn upsert_keeps_a_withdrawal() {
+fn merged_record_keeps_a_withdrawal() {
     let withdrawn = read(&record("a", 7).to_string()).unwrap();
     let mut repeated = record("a", 7);
     repeated["withdrawnAt"] = Value::Null;
     repeated["size"] = json!(99);
     let repeated = read(&repeated.to_string()).unwrap();
-    let merged = repeated.clone().upserted_over(&withdrawn);
+    let merged = withdrawn.merged_with(&repeated).unwrap();
     assert_eq!((merged.size, merged.withdrawn_at), (99, withdrawn.withdrawn_at));
-    assert_eq!(withdrawn.clone().upserted_over(&repeated), withdrawn);
+    assert_eq!(repeated.merged_with(&withdrawn), Some(withdrawn.clone()));
     assert!(repeated.is_listed() && !merged.is_listed());
     assert!(!DocumentRecord { status: RecordStatus::Superseded, ..repeated }.is_listed());
 }

@@ -154,8 +154,11 @@ async fn withdrawal_in_an_older_record_counts(
     registry: &(impl Registry + RegistryWriter + RegistryWork),
 ) {
     let older = DocumentRecord { withdrawn_at: Some(epoch()), ..new_record() };
-    let newer = DocumentRecord { withdrawn_at: None, size: 7, ..indexed_after(&older, 10) };
+    let number = Some(FileId::new(unique()));
+    let newer = DocumentRecord { withdrawn_at: None, file_id: number, ..indexed_after(&older, 10) };
     registry.upsert(&newer).await.unwrap();
+    // Meanwhile, another document has got the number of the older record.
+    registry.upsert(&DocumentRecord { file_id: older.file_id, ..new_record() }).await.unwrap();
     assert_eq!(registry.upsert(&older).await.unwrap(), UpsertResult::Stored);
     assert_eq!(registry.upsert(&older).await.unwrap(), UpsertResult::Unchanged);
 

@@ -24,14 +24,11 @@ impl RegistryWriter for DynamoRegistry {
         for _ in 0..MAX_TRIES {
             let stored = self.stored(&id).await?;
             let next = match &stored {
-                None => record.clone(),
-                Some(stored) if stored.record.obj_guid != record.obj_guid => {
-                    return Ok(UpsertResult::Conflict { field: "objGuid" });
-                }
-                Some(stored) if stored.record.indexed > record.indexed => {
-                    stored.record.clone().with_withdrawal_of(record)
-                }
-                Some(stored) => record.clone().upserted_over(&stored.record),
+                None => Some(record.clone()),
+                Some(stored) => stored.record.merged_with(record),
+            };
+            let Some(next) = next else {
+                return Ok(UpsertResult::Conflict { field: "objGuid" });
             };
             if stored.as_ref().is_some_and(|stored| stored.record == next) {
                 return Ok(UpsertResult::Unchanged);
