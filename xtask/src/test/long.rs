@@ -2,7 +2,8 @@
 //!
 //! Each part is one randomized test. An environment variable sets its number of cases.
 
-use std::ffi::{OsStr, OsString};
+use std::ffi::OsString;
+use std::process::Command;
 use std::time::{Duration, Instant};
 
 use anyhow::{Result, anyhow, bail};
@@ -27,8 +28,8 @@ struct Part {
 
 /// Where the tests of a part are.
 enum Place {
-    /// A test binary that needs no deployed system.
-    Binary(&'static str),
+    /// A test binary of a package that needs no deployed system.
+    Binary { package: &'static str, test: &'static str },
     /// The tests against a deployed system whose names contain this text.
     System(&'static str),
 }
@@ -38,19 +39,19 @@ const PARTS: [Part; 5] = [
         name: "upload-model",
         variable: "DOCFERRY_MODEL_CASES",
         default_cases: "100000",
-        place: Place::Binary("upload_machine"),
+        place: Place::Binary { package: "docferry-domain", test: "upload_machine" },
     },
     Part {
         name: "model",
         variable: "DOCFERRY_MODEL_CASES",
         default_cases: "100000",
-        place: Place::Binary("model"),
+        place: Place::Binary { package: "docferry-app", test: "model" },
     },
     Part {
         name: "identity",
         variable: "DOCFERRY_MODEL_CASES",
         default_cases: "10000",
-        place: Place::Binary("identity"),
+        place: Place::Binary { package: "docferry-app", test: "identity" },
     },
     Part {
         name: "api",
@@ -105,7 +106,11 @@ fn run_part(paths: &Paths, part: &'static Part, system: Option<&System>) -> Part
     println!("\n--> {}: {}={}", part.name, part.variable, cases.display());
     let start = Instant::now();
     let counts = match (&part.place, system) {
-        (Place::Binary(binary), _) => run_binary(paths, binary, part.variable, &cases),
+        (Place::Binary { package, test }, _) => {
+            let mut command = cargo(paths);
+            command.args(["test", "--profile", "long", "--package", package, "--test", test]);
+            run_binary(command.env(part.variable, &cases))
+        }
         (Place::System(test), Some(system)) => {
             system.test(paths, Some(test), &[(part.variable, &cases)])
         }
@@ -116,12 +121,9 @@ fn run_part(paths: &Paths, part: &'static Part, system: Option<&System>) -> Part
 
 /// Runs a test binary with cargo's own runner, because nextest terminates a test that takes
 /// minutes.
-fn run_binary(paths: &Paths, binary: &str, variable: &str, cases: &OsStr) -> Result<Counts> {
+fn run_binary(command: &mut Command) -> Result<Counts> {
     let mut counts = Counts::default();
-    let mut command = cargo(paths);
-    // Builds the whole workspace, so that the features are the same as in the other steps.
-    command.args(["test", "--workspace", "--test", binary]).env(variable, cases);
-    let success = process::watch_stdout(&mut command, |line| counts.read_cargo(line))?;
+    let success = process::watch_stdout(command, |line| counts.read_cargo(line))?;
     if !success && counts.failed == 0 {
         bail!("the tests did not run");
     }
