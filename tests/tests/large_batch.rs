@@ -10,12 +10,12 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use docferry_app::batch::{NewBatch, initiate_batch};
+use docferry_app::batch::{BatchDocument, NewBatch, initiate_batch};
 use docferry_app::ports::{Adapters, BatchStore as _, Clock, SlotAdapters, SlotStore as _};
 use docferry_app::slots::scheduler::SlotScheduler;
 use docferry_app::transfer::create::{InitiateSettings, new_id};
 use docferry_aws::{DynamoTransferStore, StepFunctionsWorkflow};
-use docferry_domain::ids::{FileId, ObjectGuid};
+
 use docferry_domain::job::OnItemError;
 use docferry_domain::phase::Phase;
 use docferry_domain::slots::{Pool, PoolLimits, Priority};
@@ -58,12 +58,12 @@ impl SlotAdapters for TestAdapters {
 async fn two_hundred_documents_of_a_batch_respect_slot_limits() {
     let sandbox = Sandbox::new().await;
     let mut expected_files = BTreeMap::new();
-    let mut documents: Vec<(ObjectGuid, Option<FileId>)> = Vec::new();
+    let mut documents = Vec::new();
     for index in 0..DOCUMENT_COUNT {
         let name = format!("{}-{index:03}.pdf", sandbox.tag);
         let document_sandbox = Sandbox { file_name: name.clone(), ..sandbox.another_document() };
         let document = document_sandbox.document(1000 + u64::from(index)).await;
-        documents.push((document_sandbox.guid.parse().unwrap(), None));
+        documents.push(BatchDocument::of_guid(document_sandbox.guid.parse().unwrap()));
         expected_files.insert(sandbox.path_of(&name), document.sha256);
     }
     let (store, workflow) = (sandbox.cloud.store(), sandbox.cloud.workflow());
@@ -80,6 +80,7 @@ async fn two_hundred_documents_of_a_batch_respect_slot_limits() {
     let new_batch = NewBatch {
         owner: "scv".into(),
         on_behalf_of: None,
+        origin: None,
         documents,
         retain_until: None,
         callback: None,

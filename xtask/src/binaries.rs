@@ -11,7 +11,7 @@ use crate::paths::Paths;
 use crate::process;
 
 /// Names of the Lambda functions. Package, binary and folder have the same name.
-pub(crate) const FUNCTIONS: [&str; 16] = [
+pub(crate) const FUNCTIONS: [&str; 17] = [
     "authorizer",
     "initiate",
     "control",
@@ -28,6 +28,7 @@ pub(crate) const FUNCTIONS: [&str; 16] = [
     "sweep",
     "notify",
     "webhook",
+    "archive",
 ];
 
 /// Binaries of the simulators and the command line.

@@ -4,6 +4,7 @@
 //! Nothing here depends on AWS, HTTP or Lambda. Every use case can be repeated or resumed after
 //! a crash, because all of its state is read from and written to the [`ports::TransferStore`].
 
+pub mod audit;
 pub mod batch;
 pub mod delivery;
 pub mod document;

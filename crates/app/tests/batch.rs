@@ -10,7 +10,7 @@ mod common;
 use common::{
     FAULT_MODES, OWNER, SETTINGS, assert_final_invariants, bytes, request_to, retry_request,
 };
-use docferry_app::batch::{NewBatch, cancel_batch, initiate_batch};
+use docferry_app::batch::{BatchDocument, NewBatch, cancel_batch, initiate_batch};
 use docferry_app::job::retry::{RetryResult, retry_job};
 use docferry_app::job::terminate;
 use docferry_app::ports::BatchStore as _;
@@ -42,7 +42,8 @@ fn batch_request(documents: &[ObjectGuid], on_item_error: OnItemError) -> NewBat
     NewBatch {
         owner: single.owner,
         on_behalf_of: None,
-        documents: documents.iter().map(|guid| (guid.clone(), None)).collect(),
+        origin: None,
+        documents: documents.iter().cloned().map(BatchDocument::of_guid).collect(),
         retain_until: None,
         callback: None,
         target: single.target,

@@ -14,7 +14,7 @@ use std::rc::Rc;
 use bytes::Bytes;
 use common::{MB, OWNER, SETTINGS, bytes, request_to};
 use docferry_app::TaskInput;
-use docferry_app::batch::{NewBatch, initiate_batch};
+use docferry_app::batch::{BatchDocument, NewBatch, initiate_batch};
 use docferry_app::job;
 use docferry_app::ports::{BatchStore as _, ConflictPolicy, PushStore as _, TransferStore as _};
 use docferry_app::transfer::create::initiate;
@@ -222,7 +222,8 @@ async fn documents_of_one_batch_with_equal_names_are_numbered() {
             let new = NewBatch {
                 owner: first.owner,
                 on_behalf_of: None,
-                documents: (0..3).map(|n| (guid(n), None)).collect(),
+                origin: None,
+                documents: (0..3).map(|n| BatchDocument::of_guid(guid(n))).collect(),
                 retain_until: None,
                 callback: None,
                 target: first.target,

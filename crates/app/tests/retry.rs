@@ -13,7 +13,9 @@ use common::{FAULT_MODES, JOBS, OWNER, SETTINGS, bytes, retry_request};
 use docferry_app::TaskInput;
 use docferry_app::job::retry::{RetryResult, retry_job};
 use docferry_app::job::{CancelResult, NewJob, cancel_job, initiate_job};
-use docferry_app::ports::{BatchStore as _, JobStore as _, SlotStore as _, TransferStore as _};
+use docferry_app::ports::{
+    BatchRetry, BatchStore as _, JobStore as _, SlotStore as _, TransferStore as _,
+};
 use docferry_domain::document::{DocumentKey, DocumentRecord};
 use docferry_domain::ids::{FileId, TransferId};
 use docferry_domain::job::{JobState, OnItemError};
@@ -73,6 +75,7 @@ async fn start_job(runner: &Runner, world: &World, documents: u64, target: &Targ
     let new = NewJob {
         owner: OWNER.into(),
         on_behalf_of: None,
+        origin: None,
         documents: (0..documents).map(|number| DocumentKey::File(FileId::new(number))).collect(),
         requester: unrestricted_caller(),
         is_single: documents == 1,
@@ -393,7 +396,8 @@ async fn expired_batch_canceled_during_retry_ends_as_canceled() {
     let (deadline, retain_until) = (now + SignedDuration::from_hours(4), now + JOBS.job_ttl);
 
     // The process that resumes the batch dies after its first write.
-    assert!(world.store().resume_batch(&ended, retain_until, deadline, deadline).await.unwrap());
+    let retry = BatchRetry { retain_until, deadline, due: deadline, origin: None };
+    assert!(world.store().resume_batch(&ended, &retry).await.unwrap());
 
     let scheduler = runner.scheduler();
     let canceled = cancel_job(&scheduler, SETTINGS.record_ttl, OWNER, &job).await.unwrap();

@@ -12,15 +12,16 @@ use common::{FAULT_MODES, JOBS, OWNER, SETTINGS, bytes, retry_request};
 use docferry_app::finish::FinishPorts;
 use docferry_app::job::retry::retry_job;
 use docferry_app::job::{NewJob, cancel_job, initiate_job};
-use docferry_app::ports::{AuditQueue, Clock as _, QueueError, WebhookQueue};
+use docferry_app::ports::{AuditQueue, Clock as _, EventOutbox, QueueError, WebhookQueue};
 use docferry_app::recovery::{OutboxQueues, SweepSettings, sweep};
+use docferry_domain::audit::AuditRecord;
 use docferry_domain::document::{DocumentKey, DocumentRecord};
 use docferry_domain::ids::{FileId, TransferId};
 use docferry_domain::job::{OnItemError, WebhookNotification};
 use docferry_domain::person::Person;
 use docferry_domain::phase::Phase;
 use docferry_domain::slots::Priority;
-use docferry_domain::transfer::{DownloadTarget, OutcomeRecord, Target};
+use docferry_domain::transfer::{DownloadTarget, Target};
 use docferry_testkit::builders::{callback, document_record, unrestricted_caller};
 use docferry_testkit::{Fault, Runner, World};
 use jiff::SignedDuration;
@@ -51,6 +52,7 @@ async fn start_job(runner: &Runner, world: &World, document_count: u64) -> Trans
     let new = NewJob {
         owner: OWNER.into(),
         on_behalf_of: None,
+        origin: None,
         documents: (0..document_count)
             .map(|number| DocumentKey::File(FileId::new(number)))
             .collect(),
@@ -137,7 +139,7 @@ async fn webhook_notification_survives_one_fault_at_any_effect() {
 struct RejectingQueue;
 
 impl AuditQueue for RejectingQueue {
-    async fn send(&self, _: &OutcomeRecord) -> Result<(), QueueError> {
+    async fn send(&self, _: &AuditRecord) -> Result<(), QueueError> {
         Err(QueueError("unavailable".into()))
     }
 }
@@ -149,7 +151,10 @@ impl WebhookQueue for RejectingQueue {
 }
 
 /// Runs one sweep with these audit and webhook queues.
-async fn sweep_with(world: &World, queues: OutboxQueues<'_, impl AuditQueue, impl WebhookQueue>) {
+async fn sweep_with(
+    world: &World,
+    queues: OutboxQueues<'_, impl EventOutbox, impl AuditQueue, impl WebhookQueue>,
+) {
     let runner = Runner::new(world);
     let ports = FinishPorts::<World> {
         store: world,
@@ -176,16 +181,19 @@ async fn audit_and_webhook_queues_are_independent() {
         let notification_count = || queued_notifications(&world, &id).len();
 
         if webhook_queue_rejects {
-            let queues = OutboxQueues { audit: &world, webhook: &RejectingQueue };
+            let queues =
+                OutboxQueues { events: world.audit(), audit: &world, webhook: &RejectingQueue };
             sweep_with(&world, queues).await;
             assert_eq!((outcome_count(), notification_count()), (1, 0));
         } else {
-            let queues = OutboxQueues { audit: &RejectingQueue, webhook: &world };
+            let queues =
+                OutboxQueues { events: world.audit(), audit: &RejectingQueue, webhook: &world };
             sweep_with(&world, queues).await;
             assert_eq!((outcome_count(), notification_count()), (0, 1));
         }
 
-        sweep_with(&world, OutboxQueues { audit: &world, webhook: &world }).await;
+        sweep_with(&world, OutboxQueues { events: world.audit(), audit: &world, webhook: &world })
+            .await;
         assert_eq!(
             (outcome_count(), notification_count()),
             (1, 1),

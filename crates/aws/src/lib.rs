@@ -9,6 +9,8 @@
 //! of the service as the cause, never the message. DynamoDB, for example, quotes values in its
 //! validation messages, and these values are names and addresses of people.
 
+#[cfg(feature = "s3")]
+mod audit_archive;
 pub mod config;
 #[cfg(feature = "s3")]
 pub mod delivery;
@@ -28,11 +30,13 @@ pub mod sfn;
 pub mod sqs;
 
 #[cfg(feature = "s3")]
+pub use audit_archive::S3AuditArchive;
+#[cfg(feature = "s3")]
 pub use delivery::S3Artifacts;
 #[cfg(feature = "dynamodb")]
 pub use dynamodb::{
-    DynamoNumberIndex, DynamoQuota, DynamoRegistry, DynamoThrottleBudget, DynamoTransferStore,
-    NumberedDocument,
+    DynamoAuditLog, DynamoNumberIndex, DynamoQuota, DynamoRegistry, DynamoThrottleBudget,
+    DynamoTransferStore, NumberedDocument,
 };
 pub use fault::{Fault, FaultKind};
 #[cfg(feature = "kms")]

@@ -5,30 +5,36 @@ use std::time::Duration;
 use aws_sdk_sqs::Client;
 use docferry_app::ports::{AuditQueue, QueueError, Redelivery, WebhookQueue};
 use docferry_contract::audit::AuditMessage;
+use docferry_domain::audit::AuditRecord;
 use docferry_domain::job::WebhookNotification;
-use docferry_domain::transfer::OutcomeRecord;
 use serde::Serialize;
 
 use crate::Fault;
 
-/// [`AuditQueue`] on SQS. Each message is an [`AuditMessage`] as JSON.
+/// [`AuditQueue`] on SQS: the queue of the SIEM and the queue of the archive. Each message is an
+/// [`AuditMessage`] as JSON.
 #[derive(Debug, Clone)]
 pub struct SqsAuditQueue {
     client: Client,
-    queue_url: String,
+    queue_urls: [String; 2],
 }
 
 impl SqsAuditQueue {
-    /// Creates a sender for the standard queue with this URL.
+    /// Creates a sender for the standard queues with these URLs.
     #[must_use]
-    pub fn new(client: Client, queue_url: impl Into<String>) -> Self {
-        Self { client, queue_url: queue_url.into() }
+    pub const fn new(client: Client, queue_urls: [String; 2]) -> Self {
+        Self { client, queue_urls }
     }
 }
 
 impl AuditQueue for SqsAuditQueue {
-    async fn send(&self, record: &OutcomeRecord) -> Result<(), QueueError> {
-        send(&self.client, &self.queue_url, &AuditMessage::from(record)).await
+    async fn send(&self, record: &AuditRecord) -> Result<(), QueueError> {
+        let message = AuditMessage::from(record);
+        let [siem, archive] = self.queue_urls.each_ref();
+        // Each queue gets the message even if the other one does not accept it.
+        let (to_siem, to_archive) =
+            tokio::join!(send(&self.client, siem, &message), send(&self.client, archive, &message));
+        to_siem.and(to_archive)
     }
 }
 

@@ -28,6 +28,7 @@ fn job_request(count: u64) -> NewJob {
     NewJob {
         owner: "sub:ada".into(),
         on_behalf_of: None,
+        origin: None,
         documents: (0..count).map(|number| DocumentKey::File(FileId::new(number))).collect(),
         requester: unrestricted_caller(),
         is_single: count == 1,

@@ -12,7 +12,7 @@ use docferry_app::ports::{
     ArtifactStore as _, ExchangeKeyStore as _, RecoveryStore as _, SealedSession, StoreError,
     ThrottleBudget as _, TransferStore as _, UploadStore as _, WorkItem,
 };
-use docferry_aws::DynamoThrottleBudget;
+use docferry_aws::{DynamoAuditLog, DynamoThrottleBudget};
 use docferry_domain::transfer::{Outcome, SCHEMA_VERSION};
 use docferry_testkit::builders::{arrived, drive_target, epoch, pushed, record_push, transfer};
 use jiff::SignedDuration;
@@ -44,6 +44,14 @@ async fn dynamodb_registry_conforms_to_its_ports() {
     let Some(emulator) = emulator() else { return };
     let table = TestTable::create(&emulator).await;
     docferry_testkit::conformance::registry(&table.registry()).await;
+}
+
+#[tokio::test]
+async fn dynamodb_audit_log_conforms_to_its_ports() {
+    let Some(emulator) = emulator() else { return };
+    let table = TestTable::create(&emulator).await;
+    let log = DynamoAuditLog::new(table.client.clone(), &table.name);
+    docferry_testkit::conformance::audit_log(&log).await;
 }
 
 #[tokio::test]

@@ -1,101 +1,287 @@
-//! Messages of the audit queue. docferry sends one message for each transfer that has ended.
+//! Messages of the audit queues: one for each record of the audit trail.
 
+use std::net::IpAddr;
+
+use docferry_domain::audit::{AuditAction, AuditEvent, AuditRecord, RequestOrigin, RequestSource};
+use docferry_domain::document::Subject;
 use docferry_domain::failure::FailureCode;
 use docferry_domain::phase::Phase;
-use docferry_domain::slots::Pool;
-use docferry_domain::transfer::{DeliveredFile, OutcomeRecord};
+use docferry_domain::transfer::{AuditDestination, DeliveredFile, OutcomeRecord};
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-/// Message of the audit queue. It is sent at least once. If it is sent again, it has the same
+/// Message of the audit queues. It is sent at least once. If it is sent again, it has the same
 /// [`AuditMessage::message_id`].
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+///
+/// `Debug` hides everything but the id and the action, because the message names people and
+/// documents.
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct AuditMessage {
-    /// Id of the message: `{transferId}/{attempt}`. `attempt` is the number of the execution.
+    /// Id of the message. For a transfer it is `{transferId}/{attempt}`, where `attempt` is the
+    /// number of the execution.
     pub message_id: String,
-    /// Person whom the documents concern. It is always null, because no request names this person.
-    pub subject: Option<String>,
-    /// The documents that were delivered. Documents that were not delivered are not listed.
-    pub files: Vec<AuditedFile>,
-    /// Time at which the transfer ended.
-    pub timestamp: Timestamp,
-    /// Id of the transfer, as in logs and in the API.
-    pub correlation_id: String,
+    /// The action that happened.
+    pub action: AuditAction,
+    /// Result of the action.
+    pub outcome: AuditOutcome,
+    /// Failure code, if a transfer was not completed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub failure: Option<FailureCode>,
     /// Principal that made the request.
     pub actor: String,
-    /// Action that the request asked for.
-    pub action: AuditAction,
-    /// Result of the action: `completed`, `failed` or `canceled`.
-    pub outcome: Phase,
-    /// Failure code. It is absent if the transfer completed.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub failure: Option<FailureCode>,
+    /// Person on whose behalf the request was made, as the caller named it: the header
+    /// `X-On-Behalf-Of` of a service, otherwise `userId` in the body.
+    #[serde(default)]
+    pub on_behalf_of: Option<String>,
+    /// Person who received the documents. It is null for a download, which the actor or the person
+    /// in `onBehalfOf` receives.
+    #[serde(default)]
+    pub recipient: Option<AuditRecipient>,
+    /// Court file or patient whom the documents concern, if the registry knows it.
+    #[serde(default)]
+    pub subject: Option<Subject>,
+    /// The documents that were delivered, disclosed or withdrawn. Others are not listed.
+    #[serde(default)]
+    pub files: Vec<AuditedFile>,
+    /// Source of the request; null for a withdrawal, and for transfers of older versions.
+    #[serde(default)]
+    pub source: Option<AuditSource>,
+    /// Where the documents went.
+    #[serde(default)]
+    pub destination: Option<AuditedDestination>,
+    /// Time of the action. A transfer has happened when it ended.
+    pub timestamp: Timestamp,
+    /// Id by which logs and the API name the work: that of the transfer, else that of the job, else
+    /// that of the request.
+    pub correlation_id: String,
+    /// Id of the job, if the action belongs to one. For a document of a batch it is the batch.
+    #[serde(default)]
+    pub job_id: Option<String>,
+    /// For denials, the number of requests. For a list that was only counted, its length.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub count: Option<u64>,
+    /// For denials, what the requests named, such as `fileId=10042`. If they named much, some of it
+    /// is missing.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub requested: Vec<String>,
 }
 
-/// Delivered document in an audit message.
+/// Result of an action.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub enum AuditOutcome {
+    /// The action was carried out.
+    Completed,
+    /// The transfer failed.
+    Failed,
+    /// The transfer was canceled.
+    Canceled,
+    /// Access was denied.
+    Denied,
+}
+
+impl AuditOutcome {
+    const fn of(phase: Phase) -> Self {
+        match phase {
+            Phase::Completed => Self::Completed,
+            Phase::Canceled => Self::Canceled,
+            _ => Self::Failed,
+        }
+    }
+}
+
+/// Document in an audit message.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct AuditedFile {
-    /// Id at the source.
+    /// GUID of the document at its source.
     pub id: String,
-    /// Name at the destination.
+    /// Name at the destination, or in the registry.
     pub file_name: String,
     /// Media type. It is null if the source did not report one.
     pub content_type: Option<String>,
 }
 
-/// Action that a transfer performs. The field `outcome` says whether the action succeeded.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-pub enum AuditAction {
-    /// Delivery of the documents into a OneDrive.
-    #[serde(rename = "Delivered to OneDrive")]
-    DeliveredToOneDrive,
-    /// Storage of the documents for download with presigned URLs. docferry sends no message when
-    /// a document is downloaded.
-    #[serde(rename = "Made available for download")]
-    MadeAvailableForDownload,
-}
-
-impl From<Pool> for AuditAction {
-    fn from(pool: Pool) -> Self {
-        match pool {
-            Pool::Onedrive => Self::DeliveredToOneDrive,
-            Pool::Download => Self::MadeAvailableForDownload,
+impl From<&DeliveredFile> for AuditedFile {
+    fn from(file: &DeliveredFile) -> Self {
+        Self {
+            id: file.id.clone(),
+            file_name: file.file_name.clone(),
+            content_type: file.content_type.clone(),
         }
     }
 }
 
-impl From<&OutcomeRecord> for AuditMessage {
-    fn from(record: &OutcomeRecord) -> Self {
-        let file = |file: &DeliveredFile| AuditedFile {
-            id: file.id.clone(),
-            file_name: file.file_name.clone(),
-            content_type: file.content_type.clone(),
-        };
+/// Person who received documents in OneDrive.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct AuditRecipient {
+    /// User id in Microsoft Graph; null if the document was not delivered or Graph could not be
+    /// asked.
+    pub user_id: Option<String>,
+    /// E-mail address.
+    pub address: String,
+}
+
+/// Technical source of a request.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct AuditSource {
+    /// Address from which API Gateway received the request.
+    pub ip: Option<IpAddr>,
+    /// Header `User-Agent`, at most 256 characters.
+    pub user_agent: Option<String>,
+    /// Id of the request, as in logs and in the header `X-Request-ID`. A client can choose it.
+    pub request_id: String,
+    /// Id that API Gateway gave to the request.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub gateway_request_id: Option<String>,
+}
+
+impl From<&RequestSource> for AuditSource {
+    fn from(source: &RequestSource) -> Self {
         Self {
-            message_id: record.message_id(),
-            subject: None,
-            files: record.files.iter().map(file).collect(),
-            timestamp: record.ended_at,
-            correlation_id: record.transfer_id.to_string(),
-            actor: record.actor.clone(),
-            action: record.pool.into(),
-            outcome: record.outcome,
-            failure: record.failure,
+            ip: source.ip,
+            user_agent: source.user_agent.clone(),
+            request_id: source.request_id.clone(),
+            gateway_request_id: source.gateway_request_id.clone(),
         }
+    }
+}
+
+/// Where documents went.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", rename_all_fields = "camelCase", untagged)]
+pub enum AuditedDestination {
+    /// A folder in the recipient's OneDrive.
+    Onedrive {
+        /// The folder as the caller named it; null for the root folder.
+        folder: Option<String>,
+    },
+    /// Objects of the delivery bucket.
+    Download {
+        /// SHA-256 of the key of each object, in the order of `files`.
+        object_key_hashes: Vec<String>,
+    },
+}
+
+impl From<&AuditRecord> for AuditMessage {
+    fn from(record: &AuditRecord) -> Self {
+        match record {
+            AuditRecord::Outcome(record) => of_outcome(record),
+            AuditRecord::Event(event) => of_event(event),
+        }
+    }
+}
+
+fn of_outcome(record: &OutcomeRecord) -> AuditMessage {
+    let (recipient, destination) = match &record.destination {
+        None => (None, None),
+        Some(AuditDestination::Onedrive { recipient, recipient_id, folder }) => (
+            Some(AuditRecipient {
+                user_id: recipient_id.clone(),
+                address: recipient.as_str().to_owned(),
+            }),
+            Some(AuditedDestination::Onedrive { folder: folder.clone() }),
+        ),
+        Some(AuditDestination::Download { object }) => {
+            let object_key_hashes = object.iter().cloned().collect();
+            (None, Some(AuditedDestination::Download { object_key_hashes }))
+        }
+    };
+    let origin = record.audit.origin.as_ref();
+    let on_behalf_of = record.on_behalf_of.as_ref().map(|person| person.as_str().to_owned());
+    AuditMessage {
+        message_id: record.message_id(),
+        action: record.pool.into(),
+        outcome: AuditOutcome::of(record.outcome),
+        failure: record.failure,
+        actor: record.actor.clone(),
+        on_behalf_of: end_user(origin).or(on_behalf_of),
+        recipient,
+        subject: record.audit.subject.clone(),
+        files: record.files.iter().map(AuditedFile::from).collect(),
+        source: origin.map(|origin| AuditSource::from(&origin.source)),
+        destination,
+        timestamp: record.ended_at,
+        correlation_id: record.transfer_id.to_string(),
+        job_id: Some(record.transfer_id.batch_str().to_owned()),
+        count: None,
+        requested: Vec::new(),
+    }
+}
+
+fn of_event(event: &AuditEvent) -> AuditMessage {
+    let outcome = match event.action {
+        AuditAction::AccessDenied => AuditOutcome::Denied,
+        _ => AuditOutcome::Completed,
+    };
+    let job_id = event.job_id.as_ref().map(ToString::to_string);
+    let request_id = event.origin.as_ref().map(|origin| origin.source.request_id.clone());
+    let objects = event.objects.clone();
+    AuditMessage {
+        message_id: event.id.clone(),
+        action: event.action,
+        outcome,
+        failure: None,
+        actor: event.actor.clone(),
+        on_behalf_of: end_user(event.origin.as_ref()),
+        recipient: None,
+        subject: event.subject.clone(),
+        files: event.files.iter().map(AuditedFile::from).collect(),
+        source: event.origin.as_ref().map(|origin| AuditSource::from(&origin.source)),
+        destination: (!objects.is_empty())
+            .then_some(AuditedDestination::Download { object_key_hashes: objects }),
+        timestamp: event.at,
+        correlation_id: job_id.clone().or(request_id).unwrap_or_else(|| event.id.clone()),
+        job_id,
+        count: event.count,
+        requested: event.requested.clone(),
+    }
+}
+
+fn end_user(origin: Option<&RequestOrigin>) -> Option<String> {
+    Some(origin?.on_behalf_of.as_ref()?.as_str().to_owned())
+}
+
+impl std::fmt::Debug for AuditMessage {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "AuditMessage({}, {})", self.message_id, self.action.as_str())
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use docferry_domain::audit::AuditContext;
+    use docferry_domain::document::SubjectPatterns;
     use docferry_domain::ids::TransferId;
+    use docferry_domain::person::Person;
+    use docferry_domain::slots::Pool;
     use serde_json::json;
 
-    #[test]
-    fn audit_message_has_the_fields_of_the_contract() {
-        let record = OutcomeRecord {
+    fn subject() -> Subject {
+        SubjectPatterns::default().read(None, "T-1234/26").unwrap()
+    }
+
+    fn origin(on_behalf_of: Option<&str>) -> RequestOrigin {
+        RequestOrigin {
+            on_behalf_of: on_behalf_of.map(|name| name.parse().unwrap()),
+            source: RequestSource::new(
+                "192.0.2.7".parse().ok(),
+                Some("browser"),
+                "request-1".to_owned(),
+            ),
+        }
+    }
+
+    fn file() -> DeliveredFile {
+        DeliveredFile { id: "AAAA".into(), file_name: "order.pdf".into(), content_type: None }
+    }
+
+    fn outcome() -> OutcomeRecord {
+        OutcomeRecord {
             transfer_id: TransferId::from_u128(1),
             execution_number: 2,
             actor: "scv".into(),
@@ -103,33 +289,107 @@ mod tests {
             ended_at: Timestamp::UNIX_EPOCH,
             outcome: Phase::Completed,
             failure: None,
-            files: vec![DeliveredFile {
-                id: "AAAA".into(),
-                file_name: "order.pdf".into(),
-                content_type: None,
-            }],
-        };
-        let message = serde_json::to_value(AuditMessage::from(&record)).unwrap();
-        let expected = json!({
-            "messageId": "00000000000000000000000000000001/2",
-            "subject": null,
-            "files": [{ "id": "AAAA", "fileName": "order.pdf", "contentType": null }],
-            "timestamp": "1970-01-01T00:00:00Z",
-            "correlationId": "00000000000000000000000000000001",
-            "actor": "scv",
-            "action": "Delivered to OneDrive",
-            "outcome": "completed",
-        });
-        assert_eq!(message, expected);
+            files: vec![file()],
+            on_behalf_of: Some(Person::new("ada")),
+            audit: AuditContext { origin: Some(origin(Some("Judge A"))), subject: Some(subject()) },
+            destination: Some(AuditDestination::Onedrive {
+                recipient: "a@b.example".parse().unwrap(),
+                recipient_id: Some("user-1".into()),
+                folder: Some("Court".into()),
+            }),
+        }
     }
 
     #[test]
-    fn audit_message_names_the_action_that_happened() {
-        for (pool, action) in [
-            (Pool::Onedrive, "Delivered to OneDrive"),
-            (Pool::Download, "Made available for download"),
-        ] {
-            assert_eq!(serde_json::to_value(AuditAction::from(pool)).unwrap(), action);
-        }
+    fn delivery_message_has_the_fields_of_the_contract() {
+        let message = AuditMessage::from(&outcome().into());
+        let expected = json!({
+            "messageId": "00000000000000000000000000000001/2",
+            "action": "Delivered to OneDrive",
+            "outcome": "completed",
+            "actor": "scv",
+            "onBehalfOf": "Judge A",
+            "recipient": { "userId": "user-1", "address": "a@b.example" },
+            "subject": { "system": "urn:docferry:court-file", "value": "T-1234/26" },
+            "files": [{ "id": "AAAA", "fileName": "order.pdf", "contentType": null }],
+            "source": { "ip": "192.0.2.7", "userAgent": "browser", "requestId": "request-1" },
+            "destination": { "folder": "Court" },
+            "timestamp": "1970-01-01T00:00:00Z",
+            "correlationId": "00000000000000000000000000000001",
+            "jobId": "00000000000000000000000000000001",
+        });
+        assert_eq!(serde_json::to_value(&message).unwrap(), expected);
+        assert_eq!(serde_json::from_value::<AuditMessage>(expected).unwrap(), message);
+    }
+
+    #[test]
+    fn person_of_the_body_counts_where_no_header_names_one() {
+        let mut record = outcome();
+        record.audit.origin = Some(origin(None));
+        let message = AuditMessage::from(&record.into());
+        assert_eq!(message.on_behalf_of.as_deref(), Some("ada"));
+    }
+
+    #[test]
+    fn message_of_an_older_record_has_empty_fields() {
+        let old = json!({
+            "transferId": "00000000000000000000000000000001", "attempt": 1, "actor": "scv",
+            "endedAt": "1970-01-01T00:00:00Z", "outcome": "failed", "failure": "DRIVE_FULL",
+        });
+        let mut old = old;
+        old["failure"] = serde_json::to_value(FailureCode::QuotaExceeded).unwrap();
+        let record: OutcomeRecord = serde_json::from_value(old).unwrap();
+        let message = AuditMessage::from(&record.into());
+        assert_eq!(
+            (message.outcome, message.action),
+            (AuditOutcome::Failed, AuditAction::DeliveredToOnedrive)
+        );
+        assert!(
+            message.source.is_none() && message.recipient.is_none() && message.files.is_empty()
+        );
+    }
+
+    #[test]
+    fn event_message_has_the_fields_of_its_action() {
+        let url = AuditEvent {
+            origin: Some(origin(None)),
+            files: vec![file()],
+            objects: vec!["hash".into()],
+            job_id: Some(TransferId::from_u128(7)),
+            ..AuditEvent::new(
+                "e/0".into(),
+                AuditAction::UrlIssued,
+                "sub:ada".into(),
+                Timestamp::UNIX_EPOCH,
+            )
+        };
+        let message = serde_json::to_value(AuditMessage::from(&url.into())).unwrap();
+        assert_eq!(message["action"], "URL issued");
+        assert_eq!(message["destination"], json!({ "objectKeyHashes": ["hash"] }));
+        assert_eq!(message["jobId"], message["correlationId"]);
+
+        let denied = AuditEvent {
+            origin: Some(origin(None)),
+            count: Some(3),
+            requested: vec!["fileId=10042".into()],
+            ..AuditEvent::new(
+                "denied/1/sub:ada".into(),
+                AuditAction::AccessDenied,
+                "sub:ada".into(),
+                Timestamp::UNIX_EPOCH,
+            )
+        };
+        let message = serde_json::to_value(AuditMessage::from(&denied.into())).unwrap();
+        assert_eq!((&message["outcome"], &message["count"]), (&json!("denied"), &json!(3)));
+        assert_eq!(message["correlationId"], "request-1");
+    }
+
+    #[test]
+    fn debug_output_names_no_person_and_no_document() {
+        let shown = format!("{:?}", AuditMessage::from(&outcome().into()));
+        assert_eq!(
+            shown,
+            "AuditMessage(00000000000000000000000000000001/2, Delivered to OneDrive)"
+        );
     }
 }

@@ -154,6 +154,7 @@ fn with_offset(time: Timestamp) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use docferry_domain::audit::AuditContext;
     use docferry_domain::document::DriveFolder;
     use docferry_domain::failure::FailureCode;
     use docferry_domain::slots::Priority;
@@ -164,6 +165,7 @@ mod tests {
         let new = NewTransfer {
             on_behalf_of: None,
             owner: "scv".into(),
+            audit: AuditContext::default(),
             object_guid: "AAAA".parse().unwrap(),
             file_id: None,
             target: Target::Onedrive(DriveTarget {

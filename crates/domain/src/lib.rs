@@ -5,6 +5,7 @@
 //! model tests can run thousands of interleavings in a second. The use cases in
 //! `crates/app` call these rules and carry out the effects.
 
+pub mod audit;
 pub mod callback;
 pub mod document;
 pub mod failure;

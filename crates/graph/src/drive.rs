@@ -36,6 +36,10 @@ impl<P: CredentialsProvider<ClientCredentials>, C: Clock> Directory for GraphDri
 }
 
 impl<P: CredentialsProvider<ClientCredentials>, C: Clock> Drive for GraphDrive<P, C> {
+    async fn recipient_id(&self, recipient: &Recipient) -> Result<Option<String>, DriveError> {
+        Ok(Some(self.owner(recipient).await?.id))
+    }
+
     async fn create_session(
         &self,
         destination: &Destination,

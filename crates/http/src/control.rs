@@ -9,16 +9,18 @@ use axum::extract::{Path, Request, State};
 use axum::response::{IntoResponse as _, Response};
 use axum::routing::post;
 use axum::{Json, Router};
+use docferry_app::audit::denied_document;
 use docferry_app::job::retry::{RetryRequest, RetryResult, RetrySettings, retry_job};
 use docferry_app::job::terminate;
 use docferry_app::job::{CancelResult, cancel_job};
-use docferry_app::ports::{RetryAdapters, SlotAdapters, Store};
+use docferry_app::ports::{Clock as _, RetryAdapters, SlotAdapters, Store};
 use docferry_contract::job::{JobCanceling, JobRetried, time};
 use docferry_contract::scv::{TerminateRequest, Terminated};
 use docferry_domain::job::JobState;
 use http::{StatusCode, header};
 
 use crate::api::TransferApi;
+use crate::audit::{Audited, record_denial};
 use crate::body;
 use crate::download::FIRST_POLL_DELAY_MS;
 use crate::error::ApiError;
@@ -29,6 +31,7 @@ use crate::middleware::{Service, Writer, finish};
 struct RetryState<P: RetryAdapters> {
     api: Arc<TransferApi<P>>,
     registry: P::Registry,
+    audit: P::Audit,
     settings: RetrySettings,
 }
 
@@ -37,12 +40,13 @@ struct RetryState<P: RetryAdapters> {
 pub fn control_router<P: RetryAdapters>(
     api: TransferApi<P>,
     registry: P::Registry,
+    audit: P::Audit,
     settings: RetrySettings,
 ) -> Router {
     let api = Arc::new(api);
     let retry_routes = Router::new()
         .route("/v1/download/retry/{jobId}", post(retry::<P>))
-        .with_state(Arc::new(RetryState { api: Arc::clone(&api), registry, settings }));
+        .with_state(Arc::new(RetryState { api: Arc::clone(&api), registry, audit, settings }));
     let routes = Router::new()
         .route("/document/terminate", post(terminate_transfers::<P>))
         .route("/v1/download/cancel/{jobId}", post(cancel::<P>))
@@ -84,14 +88,16 @@ async fn cancel<P: SlotAdapters<Store: Store>>(
 async fn retry<P: RetryAdapters>(
     State(state): State<Arc<RetryState<P>>>,
     Writer(caller): Writer,
+    Audited(audited): Audited,
     id: Result<Path<String>, PathRejection>,
 ) -> Result<Response, ApiError> {
-    let RetryState { api, registry, settings } = &*state;
+    let RetryState { api, registry, audit, settings } = &*state;
     let id = parse_id(id)?;
     api.ensure_not_draining()?;
     let request = RetryRequest {
         owner: &caller.id,
         caller: caller.document_caller(),
+        origin: Some(audited.origin.clone()),
         id: &id,
         settings: *settings,
     };
@@ -124,6 +130,11 @@ async fn retry<P: RetryAdapters>(
             Err(ApiError::Conflict("This document is part of a batch job. Retry the whole job."))
         }
         RetryResult::Unsettled => Err(ApiError::Unsettled),
+        RetryResult::Hidden(documents) => {
+            let requested = documents.iter().map(denied_document);
+            record_denial(audit, &caller, &audited, requested, api.clock.now()).await?;
+            Err(ApiError::NotFound)
+        }
         RetryResult::Unknown => Err(ApiError::NotFound),
     }
 }

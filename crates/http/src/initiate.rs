@@ -6,15 +6,17 @@ use std::sync::Arc;
 use axum::extract::{Request, State};
 use axum::routing::post;
 use axum::{Json, Router};
+use docferry_app::document::subject_of;
 use docferry_app::job::{first_accepted_job, initiate_idempotent};
-use docferry_app::ports::{InitiateAdapters, SlotAdapters, Store};
-use docferry_app::transfer::create::{InitiateSettings, initiate};
+use docferry_app::ports::InitiateAdapters;
+use docferry_app::transfer::create::initiate;
 use docferry_contract::scv::{UploadAccepted, UploadRequest};
+use docferry_domain::audit::AuditContext;
 use docferry_domain::slots::Priority;
 use docferry_domain::transfer::NewTransfer;
 use http::StatusCode;
 
-use crate::api::TransferApi;
+use crate::audit::Audited;
 use crate::body;
 use crate::download::{DownloadApi, initiate_routes, rejection_error, upload_idempotency_key};
 use crate::error::ApiError;
@@ -23,44 +25,40 @@ use crate::middleware::{Service, finish};
 /// Router of `POST /document/upload`, `POST /v1/download/initiate` and its deprecated alias
 /// `POST /v1/download/start`.
 pub fn initiate_router<P: InitiateAdapters>(api: DownloadApi<P>) -> Router {
-    let upload_state =
-        UploadState { api: Arc::clone(&api.transfers), settings: api.settings.initiate };
+    let api = Arc::new(api);
     let routes = Router::new()
         .route("/document/upload", post(upload::<P>))
-        .with_state(Arc::new(upload_state))
+        .with_state(Arc::clone(&api))
         .merge(initiate_routes(api));
     finish(routes)
 }
 
-/// State of the upload route.
-struct UploadState<P: SlotAdapters> {
-    api: Arc<TransferApi<P>>,
-    settings: InitiateSettings,
-}
-
-async fn upload<P: SlotAdapters<Store: Store>>(
-    State(state): State<Arc<UploadState<P>>>,
+async fn upload<P: InitiateAdapters>(
+    State(api): State<Arc<DownloadApi<P>>>,
     Service(caller): Service,
+    Audited(audited): Audited,
     request: Request,
 ) -> Result<(StatusCode, Json<UploadAccepted>), ApiError> {
     let headers = request.headers().clone();
     let body = body::json(request).await?;
     let upload_request = UploadRequest::parse(&body).map_err(ApiError::Invalid)?;
     let idempotency_key = upload_idempotency_key(&headers, &body, &caller.id)?;
-    let scheduler = state.api.scheduler();
+    let scheduler = api.transfers.scheduler();
     let obj_guid = upload_request.object_guid.as_str().to_owned();
     let accepted = |transfer_id: String| {
         tracing::info!(transfer.id = transfer_id, "transfer accepted");
         Ok((StatusCode::ACCEPTED, Json(UploadAccepted { obj_guid, transfer_id })))
     };
-    if let Err(draining) = state.api.ensure_not_draining() {
+    if let Err(draining) = api.transfers.ensure_not_draining() {
         // In drain mode, a request that repeats an accepted request gets the first response again.
         let first = first_accepted_job(&scheduler, idempotency_key.as_ref()).await.transpose();
         let first = first.ok_or(draining)?.map_err(|reason| rejection_error(reason, true))?;
         return accepted(first.job_id.to_string());
     }
+    let subject = subject_of(&api.registry, &upload_request.object_guid).await?;
     let transfer = NewTransfer {
         owner: caller.id,
+        audit: AuditContext { origin: Some(audited.origin), subject },
         on_behalf_of: None,
         object_guid: upload_request.object_guid,
         file_id: None,
@@ -69,11 +67,11 @@ async fn upload<P: SlotAdapters<Store: Store>>(
         retain_until: None,
         callback: None,
     };
+    let settings = api.settings.initiate;
     let transfer_id = match idempotency_key {
-        None => initiate(&scheduler, state.settings, transfer).await?.transfer_id,
+        None => initiate(&scheduler, settings, transfer).await?.transfer_id,
         Some(idempotency_key) => {
-            let first =
-                initiate_idempotent(&scheduler, state.settings, transfer, &idempotency_key).await;
+            let first = initiate_idempotent(&scheduler, settings, transfer, &idempotency_key).await;
             first.map_err(|reason| rejection_error(reason, true))?.job_id
         }
     };

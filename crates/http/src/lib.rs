@@ -5,6 +5,7 @@
 //! [`Principal`] into the request's extensions.
 
 mod api;
+mod audit;
 mod body;
 mod control;
 mod documents;
@@ -22,6 +23,7 @@ mod problem;
 mod status;
 
 pub use api::TransferApi;
+pub use audit::Connection;
 pub use control::control_router;
 pub use docferry_fhir::{InvalidBaseUrl, PageKey};
 pub use documents::{PublicUrl, SearchApi, search_router};

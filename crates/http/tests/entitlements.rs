@@ -98,7 +98,7 @@ async fn world_for(reason: Reason) -> (World, Principal) {
 }
 
 /// Sends a request of the caller. Returns the status and the body without the id of the request, and the
-/// reads of the registry.
+/// reads of the registry and writes of the audit log.
 async fn call(
     world: &World,
     caller: &Principal,
@@ -108,13 +108,14 @@ async fn call(
 ) -> (StatusCode, Value, Vec<&'static str>) {
     let mut request = build_request(method, path, body.to_string());
     request.extensions_mut().insert(caller.clone());
-    let _earlier_reads = world.registry().take_reads();
+    let _earlier = (world.registry().take_reads(), world.audit().take_writes());
     let (response, mut body) = send(router, request).await;
     if let Some(problem) = body.as_object_mut() {
         problem.remove("requestId");
         problem.remove("instance");
     }
-    (response.status(), body, world.registry().take_reads())
+    let calls = [world.registry().take_reads(), world.audit().take_writes()].concat();
+    (response.status(), body, calls)
 }
 
 async fn initiate(
@@ -161,7 +162,7 @@ async fn invisible_document_equals_an_unknown_one_in_response_and_calls() {
 
         let unknown = check(&world, &caller, UNKNOWN_FILE_ID).await;
         assert_eq!(unknown.1["available"], false);
-        assert_eq!(unknown.2.len(), 2, "grants and documents");
+        assert_eq!(unknown.2, ["grants", "documents", "count_denial"]);
         assert_eq!(check(&world, &caller, FIRST_FILE_ID).await, unknown, "{reason:?}");
         assert!(world.store().transfers().is_empty(), "{reason:?}: a job was recorded");
     }

@@ -45,7 +45,7 @@ impl From<StepFailure> for Diagnostic {
 }
 
 /// Joins the causes of an error into one line, the direct cause first.
-pub(crate) fn cause_chain(error: &TaskError) -> String {
+pub(crate) fn cause_chain(error: &(dyn std::error::Error + 'static)) -> String {
     let mut text = String::new();
     let mut next = std::error::Error::source(error);
     while let Some(cause) = next {

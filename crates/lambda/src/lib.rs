@@ -2,6 +2,8 @@
 //! adapters from settings, and the event loops that serve routers, workflow steps, schedules,
 //! queues and the table's stream. A function's `main` only connects these parts.
 
+#[cfg(feature = "archive")]
+mod archive;
 mod clock;
 pub mod config;
 mod failure;
@@ -17,6 +19,8 @@ mod stream;
 pub mod telemetry;
 mod wire;
 
+#[cfg(feature = "archive")]
+pub use archive::run_archive_queue;
 pub use clock::SystemClock;
 pub use failure::StepFailure;
 #[cfg(feature = "webhook")]

@@ -8,7 +8,7 @@ use axum::Router;
 use axum::body::Body;
 use docferry_app::ports::Clock as _;
 use docferry_contract::scope::Scopes;
-use docferry_http::{Principal, StreamMode, TimeLeft};
+use docferry_http::{Connection, Principal, StreamMode, TimeLeft};
 use jiff::Timestamp;
 use lambda_http::request::RequestContext;
 use lambda_http::tower::ServiceExt as _;
@@ -43,7 +43,8 @@ pub async fn serve_streaming(router: Router, mode: StreamMode) -> Result<(), Err
     }
 }
 
-/// Passes a request to the router, with the principal and the time left in its extensions.
+/// Passes a request to the router, with the principal, the connection and the time left in its
+/// extensions.
 fn respond(
     router: &Router,
     mut request: Request,
@@ -52,6 +53,8 @@ fn respond(
     if let Some(principal) = principal {
         request.extensions_mut().insert(principal);
     }
+    let connection = request.request_context_ref().map(connection).unwrap_or_default();
+    request.extensions_mut().insert(connection);
     let deadline = request.lambda_context_ref().map(deadline);
     if let Some(deadline) = deadline {
         request.extensions_mut().insert(time_left(deadline, SystemClock.now()));
@@ -62,6 +65,15 @@ fn respond(
 /// Time until the deadline. It is zero if the deadline has passed, which clock skew can cause.
 fn time_left(deadline: Timestamp, now: Timestamp) -> TimeLeft {
     TimeLeft(Duration::try_from(deadline.duration_since(now)).unwrap_or_default())
+}
+
+/// Reads how API Gateway received the request.
+fn connection(context: &RequestContext) -> Connection {
+    let RequestContext::ApiGatewayV1(context) = context else { return Connection::default() };
+    Connection {
+        ip: context.identity.source_ip.as_deref().and_then(|ip| ip.parse().ok()),
+        gateway_request_id: context.request_id.clone(),
+    }
 }
 
 /// Reads the principal from the authorizer's context.

@@ -1,7 +1,8 @@
 //! Event loop of the Lambda function `notify`, which sends new outbox items to their queues.
 //!
-//! A DynamoDB stream contains every change of the table. The outbox items are outcome records,
-//! which go to the audit queue, and webhook notifications, which go to the webhook queue.
+//! A DynamoDB stream contains every change of its table. The outbox items are outcome records and
+//! audit events, which go to the audit queues, and webhook notifications, which go to the webhook
+//! queue.
 
 use std::future::Future;
 
@@ -9,6 +10,7 @@ use aws_lambda_events::dynamodb::{EventRecord, StreamRecord};
 use aws_lambda_events::event::dynamodb::Event;
 use aws_lambda_events::streams::{DynamoDbBatchItemFailure, DynamoDbEventResponse};
 use docferry_app::TaskError;
+use docferry_domain::audit::AuditEvent;
 use docferry_domain::job::WebhookNotification;
 use docferry_domain::transfer::OutcomeRecord;
 use lambda_runtime::{Error, LambdaEvent, service_fn};
@@ -18,13 +20,16 @@ use crate::failure::cause_chain;
 
 /// Prefix of the sort keys of outcome records.
 const OUTCOME_PREFIX: &str = "OUTBOX#";
+/// Sort key of audit events.
+const EVENT_KEY: &str = "EVENT";
 /// Prefix of the sort keys of webhook notifications.
 const NOTIFICATION_PREFIX: &str = "NOTICE#";
 
-/// Serves the table's stream. The handler `send_outcome` gets each new outcome record in the order
-/// of the stream's shard. The handler `forward_notification` gets each new webhook notification.
+/// Serves the tables' streams. The handlers `send_outcome` and `send_event` get each new outcome
+/// record and audit event in the order of the stream's shard. The handler `forward_notification`
+/// gets each new webhook notification.
 ///
-/// If an outcome record fails, it is reported to Lambda as failed. Lambda then delivers it again,
+/// If an outcome record or an audit event fails, it is reported to Lambda as failed. Lambda then delivers it again,
 /// together with all records after it.
 ///
 /// If a webhook notification fails, it is not reported as failed, because an unavailable webhook
@@ -37,38 +42,49 @@ const NOTIFICATION_PREFIX: &str = "NOTICE#";
 ///
 /// # Errors
 /// Only errors of the Lambda runtime itself.
-pub async fn run_outbox_stream<O, OFut, N, NFut>(
+pub async fn run_outbox_stream<O, OFut, E, EFut, N, NFut>(
     send_outcome: O,
+    send_event: E,
     forward_notification: N,
 ) -> Result<(), Error>
 where
     O: Fn(OutcomeRecord) -> OFut,
     OFut: Future<Output = Result<(), TaskError>>,
+    E: Fn(AuditEvent) -> EFut,
+    EFut: Future<Output = Result<(), TaskError>>,
     N: Fn(WebhookNotification) -> NFut,
     NFut: Future<Output = Result<(), TaskError>>,
 {
-    let (send_outcome, forward_notification) = (&send_outcome, &forward_notification);
+    let (send_outcome, send_event, forward_notification) =
+        (&send_outcome, &send_event, &forward_notification);
     lambda_runtime::run(service_fn(|event: LambdaEvent<Event>| async move {
         let mut response = DynamoDbEventResponse::default();
-        let (outcome_records, other_records): (Vec<_>, Vec<_>) =
-            event.payload.records.into_iter().partition(|record| is_new(record, OUTCOME_PREFIX));
-        for EventRecord { change, .. } in outcome_records {
-            let sequence_number = change.sequence_number.clone();
-            let Some(record) = parse::<OutcomeRecord>(change) else { continue };
-            let id = record.transfer_id.to_string();
-            if let Err(error) = send_outcome(record).await {
+        let is_audit =
+            |record: &EventRecord| is_new(record, OUTCOME_PREFIX) || is_new(record, EVENT_KEY);
+        let (audit_records, other_records): (Vec<_>, Vec<_>) =
+            event.payload.records.into_iter().partition(is_audit);
+        for record in audit_records {
+            let sequence_number = record.change.sequence_number.clone();
+            let (transfer_id, sent) = if is_new(&record, EVENT_KEY) {
+                let Some(event) = parse::<AuditEvent>(record.change) else { continue };
+                (None, send_event(event).await)
+            } else {
+                let Some(outcome) = parse::<OutcomeRecord>(record.change) else { continue };
+                (Some(outcome.transfer_id.to_string()), send_outcome(outcome).await)
+            };
+            if let Err(error) = sent {
                 tracing::warn!(
-                    transfer.id = id,
+                    transfer.id = transfer_id,
                     error.code = error.code.as_str(),
                     error.cause = cause_chain(&error),
-                    "sending the outcome record failed"
+                    "sending the audit record failed"
                 );
                 let mut failure = DynamoDbBatchItemFailure::default();
                 failure.item_identifier = sequence_number;
                 response.batch_item_failures.push(failure);
                 break;
             }
-            tracing::info!(transfer.id = id, "outcome record sent");
+            tracing::info!(transfer.id = transfer_id, "audit record sent");
         }
         let notification_records =
             other_records.into_iter().filter(|record| is_new(record, NOTIFICATION_PREFIX));

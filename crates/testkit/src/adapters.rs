@@ -1,8 +1,8 @@
 //! Declarations that the [`World`] is the implementation of every port that a use case needs.
 
 use docferry_app::ports::{
-    Adapters, FinishAdapters, InitiateAdapters, PublishAdapters, PushAdapters, ReadAdapters,
-    RegistryAdapters, RetryAdapters, SearchAdapters, SlotAdapters, UploadAdapters,
+    Adapters, AuditAdapters, FinishAdapters, InitiateAdapters, PublishAdapters, PushAdapters,
+    ReadAdapters, RegistryAdapters, RetryAdapters, SearchAdapters, SlotAdapters, UploadAdapters,
 };
 
 use crate::World;
@@ -18,6 +18,10 @@ impl SlotAdapters for World {
 
 impl RegistryAdapters for World {
     type Registry = Self;
+}
+
+impl AuditAdapters for World {
+    type Audit = Self;
 }
 
 impl RetryAdapters for World {}

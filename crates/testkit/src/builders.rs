@@ -2,6 +2,7 @@
 
 use docferry_app::document::DocumentCaller;
 use docferry_app::ports::{PushRecord, PushStore, WriteError};
+use docferry_domain::audit::AuditContext;
 use docferry_domain::callback::{CallbackRule, CallbackUrl};
 use docferry_domain::document::{
     DocStatus, DocumentRecord, HashState, QuickXorHash, RecordStatus, ScanResult, Subject,
@@ -34,6 +35,7 @@ pub fn transfer() -> Transfer {
 pub fn new_transfer() -> NewTransfer {
     NewTransfer {
         owner: "scv".into(),
+        audit: AuditContext::default(),
         on_behalf_of: None,
         object_guid: "3q2+7wAAAAAAAAAAAAAAAA==".parse().unwrap(),
         file_id: None,

@@ -2,10 +2,10 @@
 //! effect, at which a test can inject a fault.
 
 use docferry_app::ports::{
-    ArtifactStore, BatchStore, CheckpointAck, CreateOptions, CreateResult, ExchangeKeyStore,
-    History, HistoryEntry, JobPosition, JobStore, NotificationOutbox, Outbox, PushRecord,
-    PushStore, RecoveryStore, Release, SealedSession, SessionRecord, SlotStore, StoreError,
-    TransferStore, UploadStore, WorkItem, WriteError,
+    ArtifactStore, BatchRetry, BatchStore, CheckpointAck, CreateOptions, CreateResult,
+    ExchangeKeyStore, History, HistoryEntry, JobPosition, JobStore, NotificationOutbox, Outbox,
+    PushRecord, PushStore, RecoveryStore, Release, SealedSession, SessionRecord, SlotStore,
+    StoreError, TransferStore, UploadStore, WorkItem, WriteError,
 };
 use docferry_domain::document::{Artifact, ArtifactRecord, DocumentName};
 use docferry_domain::failure::FailureCode;
@@ -118,7 +118,7 @@ as_effects! {
 as_effects! {
     JobStore:
     restart_transfer(read: &Transfer, restarted: &Transfer, due: Timestamp) -> bool, StoreError, StoreError::Unavailable;
-    resume_batch(read: &Batch, retain_until: Timestamp, deadline: Timestamp, due: Timestamp) -> bool, StoreError, StoreError::Unavailable;
+    resume_batch(read: &Batch, retry: &BatchRetry) -> bool, StoreError, StoreError::Unavailable;
     mark_documents_resumed(id: &TransferId, retries: u32) -> (), StoreError, StoreError::Unavailable;
     extend_retention(id: &TransferId, retain_until: Timestamp, purge_at: Timestamp) -> (), StoreError, StoreError::Unavailable;
     request(key: &str, now: Timestamp) -> Option<IdempotencyRecord>, StoreError, StoreError::Unavailable;

@@ -22,6 +22,7 @@ pub mod conformance;
 
 mod adapters;
 mod artifacts;
+mod audit;
 mod container;
 mod delivery_bucket;
 mod drive;
@@ -39,6 +40,7 @@ mod throttle;
 mod world;
 mod world_state;
 
+pub use audit::InMemoryAuditLog;
 pub use container::zip_container;
 pub use delivery_bucket::{DeliveryBucket, Multipart};
 pub use drive_state::{Scripted, StoredFile};

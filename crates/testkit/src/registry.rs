@@ -11,6 +11,7 @@ use docferry_domain::document::{
     Coverage, DocumentId, DocumentKey, DocumentRecord, Grant, Position, Subject,
 };
 use docferry_domain::person::Person;
+use docferry_domain::transfer::DeliveredFile;
 use jiff::Timestamp;
 
 /// Document registry in memory. Clones share one state.
@@ -189,6 +190,17 @@ impl RegistryWork for InMemoryRegistry {
         Ok(withdrawals)
     }
 
+    async fn mark_withdrawal_audited(
+        &self,
+        withdrawal: &Withdrawal,
+        at: Timestamp,
+    ) -> Result<(), StoreError> {
+        if let Some(work) = self.tables().withdrawals.get_mut(&withdrawal.id) {
+            work.audited_at.get_or_insert(at);
+        }
+        Ok(())
+    }
+
     async fn complete_withdrawal(&self, withdrawal: &Withdrawal) -> Result<(), StoreError> {
         self.tables().withdrawals.remove(&withdrawal.id);
         Ok(())
@@ -197,5 +209,13 @@ impl RegistryWork for InMemoryRegistry {
 
 fn withdrawal_of(record: &DocumentRecord) -> Option<Withdrawal> {
     let withdrawn_at = record.withdrawn_at?;
-    Some(Withdrawal { id: record.id.clone(), obj_guid: record.obj_guid.clone(), withdrawn_at })
+    Some(Withdrawal {
+        id: record.id.clone(),
+        obj_guid: record.obj_guid.clone(),
+        withdrawn_at,
+        withdrawn_by: None,
+        subject: Some(record.subject.clone()),
+        file: Some(DeliveredFile::from(record)),
+        audited_at: None,
+    })
 }

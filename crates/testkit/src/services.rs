@@ -4,15 +4,15 @@
 use std::collections::BTreeMap;
 
 use docferry_app::ports::{
-    AuditQueue, Clock, Execution, Pause, QueueError, Registry, RegistryPage, RegistryRange,
-    SealError, Sealer, Start, StoreError, ThrottleBudget, UploadUrl, WebhookQueue, Workflow,
-    WorkflowError,
+    AuditLog, AuditQueue, Clock, Execution, Pause, QueueError, Registry, RegistryPage,
+    RegistryRange, SealError, Sealer, Start, StoreError, ThrottleBudget, UploadUrl, WebhookQueue,
+    Workflow, WorkflowError,
 };
+use docferry_domain::audit::{AuditEvent, AuditRecord, Denial};
 use docferry_domain::document::{DocumentKey, DocumentRecord, Grant, Subject};
 use docferry_domain::ids::TransferId;
 use docferry_domain::job::WebhookNotification;
 use docferry_domain::person::Person;
-use docferry_domain::transfer::OutcomeRecord;
 use jiff::Timestamp;
 
 use crate::World;
@@ -42,12 +42,25 @@ impl Sealer for World {
 }
 
 impl AuditQueue for World {
-    async fn send(&self, record: &OutcomeRecord) -> Result<(), QueueError> {
+    async fn send(&self, record: &AuditRecord) -> Result<(), QueueError> {
         self.effect("send", QueueError, async || {
-            self.state().sent_outcomes.push(record.clone());
+            match record.clone() {
+                AuditRecord::Outcome(outcome) => self.state().sent_outcomes.push(*outcome),
+                AuditRecord::Event(event) => self.state().sent_events.push(*event),
+            }
             Ok(())
         })
         .await
+    }
+}
+
+impl AuditLog for World {
+    async fn record(&self, events: &[AuditEvent]) -> Result<(), StoreError> {
+        self.audit().record(events).await
+    }
+
+    async fn count_denial(&self, denial: &Denial) -> Result<(), StoreError> {
+        self.audit().count_denial(denial).await
     }
 }
 

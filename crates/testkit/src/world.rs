@@ -10,6 +10,7 @@ use bytes::Bytes;
 use docferry_app::ports::Cause;
 use jiff::{SignedDuration, Timestamp};
 
+use crate::audit::InMemoryAuditLog;
 use crate::builders::epoch;
 use crate::interleave::yield_to_other_processes;
 use crate::registry::InMemoryRegistry;
@@ -24,6 +25,7 @@ pub struct World {
     pub(crate) store: InMemoryTransferStore,
     pub(crate) budget: InMemoryThrottleBudget,
     registry: InMemoryRegistry,
+    audit: InMemoryAuditLog,
     /// Notified when an injected crash happens.
     crashed: Arc<tokio::sync::Notify>,
 }
@@ -36,6 +38,7 @@ impl Default for World {
             store: InMemoryTransferStore::default(),
             budget: InMemoryThrottleBudget::default(),
             registry: InMemoryRegistry::default(),
+            audit: InMemoryAuditLog::default(),
             crashed: Arc::default(),
         }
     }
@@ -60,6 +63,12 @@ impl World {
     #[must_use]
     pub fn registry(&self) -> &InMemoryRegistry {
         &self.registry
+    }
+
+    /// Returns the log of audit events.
+    #[must_use]
+    pub fn audit(&self) -> &InMemoryAuditLog {
+        &self.audit
     }
 
     /// Returns the exchange keys that a transfer still uses or is deleting.

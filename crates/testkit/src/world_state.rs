@@ -6,6 +6,7 @@
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 use bytes::Bytes;
+use docferry_domain::audit::AuditEvent;
 use docferry_domain::job::WebhookNotification;
 use docferry_domain::transfer::OutcomeRecord;
 use jiff::{SignedDuration, Timestamp};
@@ -104,8 +105,10 @@ pub struct State {
     pub running: BTreeSet<String>,
     /// Names of the executions that have ended.
     pub closed: BTreeSet<String>,
-    /// Messages sent to the audit queue, duplicates included.
+    /// Outcomes sent to the audit queues, duplicates included.
     pub sent_outcomes: Vec<OutcomeRecord>,
+    /// Events sent to the audit queues, duplicates included.
+    pub sent_events: Vec<AuditEvent>,
     /// Messages sent to the webhook queue, duplicates included.
     pub notifications: Vec<WebhookNotification>,
     /// Names of all effects so far, in order.

@@ -1,6 +1,6 @@
 //! Conformance of the in-memory stores to their ports.
 
-use docferry_testkit::{InMemoryTransferStore, World, conformance};
+use docferry_testkit::{InMemoryAuditLog, InMemoryTransferStore, World, conformance};
 
 #[tokio::test]
 async fn in_memory_transfer_store_conforms_to_its_port() {
@@ -12,6 +12,7 @@ async fn in_memory_transfer_store_conforms_to_its_port() {
 async fn in_memory_slots_outbox_and_batches_conform_to_their_ports() {
     conformance::slot_store(&InMemoryTransferStore::default()).await;
     conformance::outbox(&InMemoryTransferStore::default()).await;
+    conformance::audit_log(&InMemoryAuditLog::default()).await;
     conformance::notifications(&InMemoryTransferStore::default()).await;
     conformance::batch_store(&InMemoryTransferStore::default()).await;
 }

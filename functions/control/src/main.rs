@@ -20,8 +20,9 @@ async fn main() -> Result<(), Error> {
         drain: reader.parsed_or("REFUSE_NEW_WORK", false),
     };
     let registry = docferry_lambda::registry(&mut reader, &aws);
+    let audit = docferry_lambda::audit_log(&mut reader, &aws);
     let settings = RetrySettings { job, max_retries: reader.parsed_or("MAX_RETRIES", 3) };
     let layers = docferry_lambda::layers_with_shared_counter(&mut reader, &aws);
     reader.finish()?;
-    docferry_lambda::serve(layers.around(control_router(api, registry, settings))).await
+    docferry_lambda::serve(layers.around(control_router(api, registry, audit, settings))).await
 }

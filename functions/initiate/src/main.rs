@@ -1,7 +1,5 @@
 //! The Lambda function `initiate`: serves the API calls that create transfers and jobs.
 
-use std::sync::Arc;
-
 use docferry_http::{DownloadApi, TransferApi, initiate_router};
 use docferry_lambda::config::Reader;
 use docferry_lambda::{Error, Production, SystemClock};
@@ -22,11 +20,11 @@ async fn main() -> Result<(), Error> {
     };
     let directory = docferry_lambda::graph_directory(&mut reader, &aws);
     let registry = docferry_lambda::registry(&mut reader, &aws);
+    let audit = docferry_lambda::audit_log(&mut reader, &aws);
     let range = docferry_lambda::file_range(&mut reader);
     let callbacks = docferry_lambda::callback_rule(&mut reader);
     let layers = docferry_lambda::layers_with_shared_counter(&mut reader, &aws);
     let directory = reader.finish_with(directory)?;
-    let transfers = Arc::new(transfers);
-    let api = DownloadApi { transfers, registry, directory, settings, range, callbacks };
+    let api = DownloadApi { transfers, registry, audit, directory, settings, range, callbacks };
     docferry_lambda::serve(layers.around(initiate_router(api))).await
 }

@@ -30,6 +30,7 @@ async fn main() -> Result<(), Error> {
         drain: reader.parsed_or("REFUSE_NEW_WORK", false),
     };
     let registry = docferry_lambda::registry(&mut reader, &aws);
+    let audit = docferry_lambda::audit_log(&mut reader, &aws);
     let subjects = reader.parsed_or("SUBJECT_SYSTEMS", SubjectPatterns::default());
     let address = reader.optional_url("PUBLIC_BASE_URL");
     // The stage of the API has the name of the environment.
@@ -40,6 +41,6 @@ async fn main() -> Result<(), Error> {
     let layers = docferry_lambda::layers_with_local_counter(&mut reader);
     let public_url = reader.finish_with(public_url)?;
     let page_key = PageKey::from_secret(secret.get().await?.page_key.expose_secret().as_bytes());
-    let api = SearchApi { transfers, registry, settings, subjects, page_key, public_url };
+    let api = SearchApi { transfers, registry, audit, settings, subjects, page_key, public_url };
     docferry_lambda::serve(layers.around(search_router(api))).await
 }

@@ -15,6 +15,7 @@ async fn main() -> Result<(), Error> {
     let aws = docferry_lambda::load_aws().await;
     let store = &docferry_lambda::transfer_store(&mut reader, &aws);
     let registry = &docferry_lambda::registry(&mut reader, &aws);
+    let events = &docferry_lambda::audit_log(&mut reader, &aws);
     let workflow = &docferry_lambda::workflow(&mut reader, &aws);
     let limits = docferry_lambda::slot_limits(&mut reader);
     let audit = &docferry_lambda::audit_queue(&mut reader, &aws);
@@ -35,14 +36,14 @@ async fn main() -> Result<(), Error> {
         clock: &SystemClock,
     };
     let scheduler = &SlotScheduler::<Production> { store, workflow, clock: &SystemClock, limits };
-    let queues = &OutboxQueues { audit, webhook };
+    let queues = &OutboxQueues { events, audit, webhook };
     let finalize = FinalizeSettings { record_ttl, ..FinalizeSettings::default() };
     let settings = SweepSettings { finalize, ..SweepSettings::default() };
     run_schedule(async |stop_at| {
         // Neither a failure nor a backlog of withdrawals prevents the other repairs.
         let now = SystemClock.now();
         let share = now + stop_at.duration_since(now) / 5;
-        match remove_withdrawn_copies(ports, registry, settings.max_items, share).await {
+        match remove_withdrawn_copies(ports, registry, audit, settings.max_items, share).await {
             Ok(swept) => tracing::info!(
                 swept.withdrawn_copies = swept.removed,
                 swept.failed = swept.failed,
@@ -58,6 +59,7 @@ async fn main() -> Result<(), Error> {
             swept.started = swept.started,
             swept.finalized = swept.finalized,
             swept.outcomes_sent = swept.sent,
+            swept.events_sent = swept.events_sent,
             swept.forwarded = swept.forwarded,
             swept.reclaimed = swept.reclaimed,
             swept.failed = swept.failed,

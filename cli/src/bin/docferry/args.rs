@@ -82,6 +82,10 @@ pub(crate) enum Command {
     #[cfg(feature = "admin")]
     #[command(subcommand)]
     Admin(crate::admin::Admin),
+    /// For operators: read the audit trail
+    #[cfg(feature = "admin")]
+    #[command(subcommand)]
+    Audit(crate::audit::Audit),
     /// For operators: maintain the document registry
     #[cfg(feature = "admin")]
     #[command(subcommand)]

@@ -5,6 +5,8 @@
 mod admin;
 mod args;
 mod argument_values;
+#[cfg(feature = "admin")]
+mod audit;
 mod cancel;
 #[cfg(feature = "admin")]
 mod clock;
@@ -72,6 +74,8 @@ async fn run(args: Args) -> Result<Exit, CliError> {
     match &args.command {
         #[cfg(feature = "admin")]
         Command::Admin(admin) => Box::pin(admin::run(admin, args.json)).await,
+        #[cfg(feature = "admin")]
+        Command::Audit(audit) => Box::pin(audit::run(audit, args.json)).await,
         #[cfg(feature = "admin")]
         Command::Documents(documents) => Box::pin(documents::run(documents, args.json)).await,
         #[cfg(feature = "admin")]

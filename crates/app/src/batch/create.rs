@@ -1,6 +1,8 @@
 //! Creation of batches. A batch is a job that delivers many documents, each of which is a transfer.
 
+use docferry_domain::audit::{AuditContext, RequestOrigin};
 use docferry_domain::callback::CallbackUrl;
+use docferry_domain::document::Subject;
 use docferry_domain::failure::FailureCode;
 use docferry_domain::ids::{FileId, ObjectGuid, TransferId};
 use docferry_domain::job::{Batch, IdempotencyRecord, MAX_DOCUMENTS, OnItemError};
@@ -25,9 +27,10 @@ pub struct NewBatch {
     pub owner: String,
     /// The person on whose behalf it is requested, if that is not the owner.
     pub on_behalf_of: Option<Person>,
-    /// The documents, 1 to [`MAX_DOCUMENTS`], each with the number by which a client of the
-    /// downloads API requested it.
-    pub documents: Vec<(ObjectGuid, Option<FileId>)>,
+    /// Circumstances of the request, for the audit trail.
+    pub origin: Option<RequestOrigin>,
+    /// The documents, 1 to [`MAX_DOCUMENTS`].
+    pub documents: Vec<BatchDocument>,
     /// Where the documents are delivered.
     pub target: Target,
     /// Priority of the documents in the queue.
@@ -38,6 +41,25 @@ pub struct NewBatch {
     pub callback: Option<CallbackUrl>,
     /// Policy for the other documents when one fails.
     pub on_item_error: OnItemError,
+}
+
+/// A document of a new batch.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct BatchDocument {
+    /// Id of the document at its source.
+    pub object_guid: ObjectGuid,
+    /// Number by which a client of the downloads API requested it.
+    pub file_id: Option<FileId>,
+    /// Its subject, if it is registered.
+    pub subject: Option<Subject>,
+}
+
+impl BatchDocument {
+    /// Returns a document of which nothing but its GUID is known.
+    #[must_use]
+    pub const fn of_guid(object_guid: ObjectGuid) -> Self {
+        Self { object_guid, file_id: None, subject: None }
+    }
 }
 
 /// Result of initiating a batch.
@@ -87,12 +109,13 @@ pub async fn initiate_batch<P: SlotAdapters<Store: Store>>(
     if let CreateResult::AlreadyExists(request) = store.record_batch(&batch, request).await? {
         return Ok(CreateBatchResult::AlreadyExists(request));
     }
-    let document = |(number, (guid, file_id)): (u16, &(ObjectGuid, Option<FileId>))| {
+    let document = |(number, document): (u16, &BatchDocument)| {
         let new_transfer = NewTransfer {
             owner: new.owner.clone(),
+            audit: AuditContext { origin: new.origin.clone(), subject: document.subject.clone() },
             on_behalf_of: new.on_behalf_of.clone(),
-            object_guid: guid.clone(),
-            file_id: *file_id,
+            object_guid: document.object_guid.clone(),
+            file_id: document.file_id,
             target: new.target.clone(),
             priority: new.priority,
             retain_until: new.retain_until,

@@ -9,6 +9,6 @@ mod resume;
 
 pub(crate) use advance::advance_batch;
 pub use advance::cancel_batch;
-pub use create::{CreateBatchResult, NewBatch, initiate_batch};
+pub use create::{BatchDocument, CreateBatchResult, NewBatch, initiate_batch};
 pub(crate) use documents::PARALLEL_WRITES;
 pub(crate) use recover::recover_batch;

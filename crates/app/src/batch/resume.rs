@@ -101,7 +101,8 @@ async fn restart<S: Store>(
     let deadline = batch.deadline.unwrap_or(retain_until);
     let next_run = document.clone().for_retry_at(now, deadline, Some(retain_until));
     // The document may have skipped earlier runs, in which it kept its delivery.
-    let next_run = Transfer { retries: batch.retries, ..next_run };
+    let mut next_run = Transfer { retries: batch.retries, ..next_run };
+    next_run.audit.origin = batch.retry_origin.clone();
     let started = store
         .restart_transfer(&document, &next_run, saturating_add(now, FIRST_CHECK_DELAY))
         .await?;

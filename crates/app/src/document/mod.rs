@@ -8,8 +8,9 @@
 
 use std::collections::BTreeMap;
 
-use docferry_domain::document::{DocumentKey, DocumentRecord, Grant, Viewer};
+use docferry_domain::document::{DocumentKey, DocumentRecord, Grant, Subject, Viewer};
 use docferry_domain::failure::FailureCode;
+use docferry_domain::ids::ObjectGuid;
 use docferry_domain::person::Person;
 use docferry_domain::transfer::Transfer;
 use jiff::Timestamp;
@@ -92,6 +93,19 @@ pub async fn visible_document(
     }
 }
 
+/// Returns the subject of a document, if it is registered.
+///
+/// # Errors
+/// The errors of the registry.
+pub async fn subject_of(
+    registry: &impl Registry,
+    guid: &ObjectGuid,
+) -> Result<Option<Subject>, StoreError> {
+    let key = DocumentKey::Object(guid.clone());
+    let record = registry.documents(std::slice::from_ref(&key)).await?.remove(&key);
+    Ok(record.map(|record| record.subject))
+}
+
 /// Returns whether the document was withdrawn. A document that is not registered cannot be
 /// withdrawn.
 ///
@@ -152,8 +166,18 @@ impl JobDocuments {
             None => self.may_see_unregistered,
         }
     }
+
+    /// Returns the keys of the documents that the caller may not receive.
+    #[must_use]
+    pub fn hidden<'a>(
+        &self,
+        transfers: impl IntoIterator<Item = &'a Transfer>,
+    ) -> Vec<DocumentKey> {
+        transfers.into_iter().filter(|transfer| !self.may_receive(transfer)).map(key).collect()
+    }
 }
 
+/// Returns the key by which the registry finds the document of a transfer.
 fn key(transfer: &Transfer) -> DocumentKey {
     DocumentKey::Object(transfer.object_guid.clone())
 }

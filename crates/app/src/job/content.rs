@@ -1,5 +1,6 @@
 //! Download job of one document, found again by document and caller instead of by job id.
 
+use docferry_domain::audit::RequestOrigin;
 use docferry_domain::document::DocumentKey;
 use docferry_domain::ids::TransferId;
 use docferry_domain::job::{IdempotencyRecord, JobState, OnItemError};
@@ -21,6 +22,8 @@ use crate::slots::scheduler::SlotScheduler;
 pub struct ContentRequest {
     /// The principal that requests the content and owns the job.
     pub owner: String,
+    /// Circumstances of the request, for the audit trail.
+    pub origin: Option<RequestOrigin>,
     /// The person whose slots the download occupies.
     pub person: Person,
     /// The caller, whose entitlement is checked again when a job is created.
@@ -62,7 +65,7 @@ pub async fn content_job<P: SlotAdapters<Store: Store>>(
     new_work: NewWork,
     request: ContentRequest,
 ) -> Result<Option<ContentJob>, JobRejection> {
-    let ContentRequest { owner, person, requester, document, key } = request;
+    let ContentRequest { owner, origin, person, requester, document, key } = request;
     if let Some(earlier) = first_accepted_job(scheduler, Some(&key)).await? {
         if let Some(found) = usable_job(scheduler, settings, &owner, &earlier).await? {
             return Ok(Some(found));
@@ -81,6 +84,7 @@ pub async fn content_job<P: SlotAdapters<Store: Store>>(
     let new = NewJob {
         owner,
         on_behalf_of: None,
+        origin,
         documents: vec![document],
         requester,
         is_single: true,

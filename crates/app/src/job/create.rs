@@ -1,8 +1,8 @@
 //! Creation of jobs. A job delivers one document (a transfer) or many documents (a batch).
 
+use docferry_domain::audit::{AuditContext, RequestOrigin};
 use docferry_domain::callback::CallbackUrl;
 use docferry_domain::document::DocumentKey;
-use docferry_domain::ids::{FileId, ObjectGuid};
 use docferry_domain::job::OnItemError;
 use docferry_domain::person::Person;
 use docferry_domain::slots::Priority;
@@ -12,7 +12,7 @@ use jiff::Timestamp;
 use super::idempotency::{NewRecord, first_accepted_job, record_idempotent};
 use super::types::{AcceptedJob, IdempotencyKey, JobRejection, JobSettings};
 use crate::TaskError;
-use crate::batch::NewBatch;
+use crate::batch::{BatchDocument, NewBatch};
 use crate::document::{Access, DocumentCaller, registered_documents};
 use crate::ports::{Clock, Registry, SlotAdapters, Store};
 use crate::slots::scheduler::SlotScheduler;
@@ -26,6 +26,8 @@ pub struct NewJob {
     pub owner: String,
     /// The person on whose behalf it is requested, if that is not the owner.
     pub on_behalf_of: Option<Person>,
+    /// Circumstances of the request, for the audit trail.
+    pub origin: Option<RequestOrigin>,
     /// Keys of the documents, 1 to 1000 of them.
     pub documents: Vec<DocumentKey>,
     /// The caller, who has to be entitled to see all documents.
@@ -74,17 +76,18 @@ pub async fn initiate_job<P: SlotAdapters<Store: Store>>(
 fn build_record(
     settings: InitiateSettings,
     new: NewJob,
-    mut documents: Vec<(ObjectGuid, Option<FileId>)>,
+    mut documents: Vec<BatchDocument>,
     job: &AcceptedJob,
     now: Timestamp,
 ) -> NewRecord {
-    let NewJob { owner, on_behalf_of, target, priority, on_item_error, callback, .. } = new;
+    let NewJob { owner, on_behalf_of, origin, target, priority, on_item_error, callback, .. } = new;
     let retain_until = Some(job.retain_until);
     if new.is_single
-        && let Some((object_guid, file_id)) = documents.pop()
+        && let Some(BatchDocument { object_guid, file_id, subject }) = documents.pop()
     {
         let request = NewTransfer {
             owner,
+            audit: AuditContext { origin, subject },
             on_behalf_of,
             object_guid,
             file_id,
@@ -98,6 +101,7 @@ fn build_record(
     NewRecord::Many(Box::new(NewBatch {
         owner,
         on_behalf_of,
+        origin,
         documents,
         target,
         priority,
@@ -117,7 +121,7 @@ async fn look_up(
     registry: &impl Registry,
     new: &NewJob,
     now: Timestamp,
-) -> Result<Vec<(ObjectGuid, Option<FileId>)>, JobRejection> {
+) -> Result<Vec<BatchDocument>, JobRejection> {
     let NewJob { documents, requester, .. } = new;
     let known = registered_documents(registry, requester, documents, now).await;
     let known = known.map_err(TaskError::from)?;
@@ -125,14 +129,14 @@ async fn look_up(
     let mut unknown = Vec::new();
     for (index, key) in documents.iter().enumerate() {
         match (known.get(key), key) {
-            (Some(Access::Visible(record)), DocumentKey::Object(_)) => {
-                found.push((record.obj_guid.clone(), None));
-            }
-            (Some(Access::Visible(record)), _) => {
-                found.push((record.obj_guid.clone(), record.file_id));
-            }
+            (Some(Access::Visible(record)), _) => found.push(BatchDocument {
+                object_guid: record.obj_guid.clone(),
+                // A document that was requested by GUID is named by it in all responses.
+                file_id: record.file_id.filter(|_| !matches!(key, DocumentKey::Object(_))),
+                subject: Some(record.subject.clone()),
+            }),
             (None, DocumentKey::Object(guid)) if requester.may_see_unregistered() => {
-                found.push((guid.clone(), None));
+                found.push(BatchDocument::of_guid(guid.clone()));
             }
             (Some(Access::Hidden) | None, _) => unknown.push(index),
         }

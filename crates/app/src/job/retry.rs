@@ -1,15 +1,18 @@
 //! Retry of a job that has ended. A retry is another run of the job under the same id.
 
+use docferry_domain::audit::RequestOrigin;
+use docferry_domain::document::DocumentKey;
 use docferry_domain::ids::TransferId;
 use docferry_domain::transfer::Transfer;
-use jiff::Timestamp;
 
 use super::get::{Job, job_of};
 use super::types::{AcceptedJob, JobSettings};
 use crate::TaskError;
 use crate::batch::advance_batch;
 use crate::document::{DocumentCaller, JobDocuments};
-use crate::ports::{Clock, FIRST_CHECK_DELAY, JobStore as _, Registry, SlotAdapters, Store};
+use crate::ports::{
+    BatchRetry, Clock, FIRST_CHECK_DELAY, JobStore as _, Registry, SlotAdapters, Store,
+};
 use crate::slots::scheduler::SlotScheduler;
 use crate::time::saturating_add;
 
@@ -33,7 +36,10 @@ pub enum RetryResult {
     Unsettled,
     /// The id is that of a document of a batch. Only the whole batch can be retried.
     Part,
-    /// There is no such job, or the caller may no longer see all of its documents.
+    /// The caller may no longer receive these documents of the job. To the caller, there is no such
+    /// job.
+    Hidden(Vec<DocumentKey>),
+    /// There is no such job.
     Unknown,
 }
 
@@ -53,6 +59,8 @@ pub struct RetryRequest<'a> {
     pub owner: &'a str,
     /// The caller, who still has to be entitled to see all documents of the job.
     pub caller: DocumentCaller,
+    /// Circumstances of the request, for the audit trail.
+    pub origin: Option<RequestOrigin>,
     /// Id of the job.
     pub id: &'a TransferId,
     /// Settings.
@@ -70,15 +78,17 @@ pub async fn retry_job<P: SlotAdapters<Store: Store>>(
     registry: &impl Registry,
     request: RetryRequest<'_>,
 ) -> Result<RetryResult, TaskError> {
-    let RetryRequest { owner, caller, id, settings } = request;
+    let RetryRequest { owner, caller, origin, id, settings } = request;
     let RetrySettings { job: settings, max_retries } = settings;
     let now = scheduler.clock.now();
     let ttl = settings.initiate.record_ttl;
     let Some(job) = job_of(scheduler.store, scheduler.clock, ttl, owner, id).await? else {
         return Ok(RetryResult::Unknown);
     };
-    if !may_receive_all(registry, &caller, &job, now).await? {
-        return Ok(RetryResult::Unknown);
+    let documents = JobDocuments::of(registry, &caller, job.documents(), now).await?;
+    let hidden = documents.hidden(job.documents());
+    if !hidden.is_empty() {
+        return Ok(RetryResult::Hidden(hidden));
     }
     let retries = job.retries();
     if id.batch_and_number().is_some() {
@@ -97,13 +107,15 @@ pub async fn retry_job<P: SlotAdapters<Store: Store>>(
     let started = match &job {
         Job::One(read) => {
             let deadline = saturating_add(now, settings.initiate.transfer_deadline);
-            let next_run = (**read).clone().for_retry_at(now, deadline, Some(retain_until));
+            let mut next_run = (**read).clone().for_retry_at(now, deadline, Some(retain_until));
+            next_run.audit.origin = origin;
             read.closed && start_run(scheduler, read, &next_run).await?
         }
         Job::Many { batch, .. } => {
             let due = saturating_add(now, FIRST_CHECK_DELAY);
             let deadline = saturating_add(now, settings.initiate.transfer_deadline);
-            scheduler.store.resume_batch(batch, retain_until, deadline, due).await?
+            let retry = BatchRetry { retain_until, deadline, due, origin };
+            scheduler.store.resume_batch(batch, &retry).await?
         }
     };
     if !started {
@@ -118,17 +130,6 @@ pub async fn retry_job<P: SlotAdapters<Store: Store>>(
     // The first run is not a retry, and `retries` does not include this run.
     let attempts = retries.saturating_add(2);
     Ok(RetryResult::Accepted { job: AcceptedJob { job_id: id.clone(), retain_until }, attempts })
-}
-
-/// Returns whether the caller may receive all documents of a job.
-async fn may_receive_all(
-    registry: &impl Registry,
-    caller: &DocumentCaller,
-    job: &Job,
-    now: Timestamp,
-) -> Result<bool, TaskError> {
-    let documents = JobDocuments::of(registry, caller, job.documents(), now).await?;
-    Ok(job.documents().iter().all(|document| documents.may_receive(document)))
 }
 
 /// Records the next run of a transfer and grants free slots.

@@ -1,10 +1,11 @@
-//! Sends outcome records and webhook notifications from the outbox to their queues.
+//! Sends the records of the audit trail and webhook notifications from the outbox to their queues.
 
+use docferry_domain::audit::AuditEvent;
 use docferry_domain::job::WebhookNotification;
 use docferry_domain::transfer::OutcomeRecord;
 
 use crate::TaskError;
-use crate::ports::{AuditQueue, NotificationOutbox, Outbox, WebhookQueue};
+use crate::ports::{AuditQueue, EventKey, EventOutbox, NotificationOutbox, Outbox, WebhookQueue};
 
 /// Sends an outcome record and removes it from the outbox.
 ///
@@ -19,8 +20,24 @@ pub async fn notify(
     queue: &impl AuditQueue,
     record: &OutcomeRecord,
 ) -> Result<(), TaskError> {
-    queue.send(record).await?;
+    queue.send(&record.clone().into()).await?;
     Ok(outbox.mark_sent(&record.transfer_id, record.execution_number).await?)
+}
+
+/// Sends an audit event about a request and removes it from the outbox. The event is delivered at
+/// least once, as in [`notify`].
+///
+/// # Errors
+/// The errors of the queue and the store. The event then stays in the outbox, and the sweeper sends
+/// it again.
+pub async fn send_event(
+    outbox: &impl EventOutbox,
+    queue: &impl AuditQueue,
+    key: &EventKey,
+    event: AuditEvent,
+) -> Result<(), TaskError> {
+    queue.send(&event.into()).await?;
+    Ok(outbox.mark_event_sent(key).await?)
 }
 
 /// Puts a webhook notification into the queue of the function `webhook`, and removes it from

@@ -9,7 +9,7 @@
 use std::fmt::Debug;
 
 use super::{
-    ArtifactStore, Artifacts, BatchStore, Clock, Directory, DocumentSource, Drive,
+    ArtifactStore, Artifacts, AuditLog, BatchStore, Clock, Directory, DocumentSource, Drive,
     ExchangeKeyStore, ExchangeStore, History, Presigner, PushStore, Registry, Sealer, SlotStore,
     StorageProbe, Store, ThrottleBudget, TransferStore, UploadStore, Workflow,
 };
@@ -34,22 +34,28 @@ pub trait RegistryAdapters: Debug + Send + Sync + 'static {
     type Registry: Registry + Debug + 'static;
 }
 
+/// Adapter of the routes that disclose documents or their metadata, or deny them.
+pub trait AuditAdapters: Debug + Send + Sync + 'static {
+    /// Log of audit events.
+    type Audit: AuditLog + Debug + 'static;
+}
+
 /// Adapters of the route that retries jobs.
-pub trait RetryAdapters: SlotAdapters<Store: Store> + RegistryAdapters {}
+pub trait RetryAdapters: SlotAdapters<Store: Store> + RegistryAdapters + AuditAdapters {}
 
 /// Adapters of the routes that create jobs.
-pub trait InitiateAdapters: SlotAdapters<Store: Store> + RegistryAdapters {
+pub trait InitiateAdapters: SlotAdapters<Store: Store> + RegistryAdapters + AuditAdapters {
     /// Directory that maps e-mail addresses to users of OneDrive.
     type Directory: Directory + Debug + 'static;
 }
 
 /// Adapters of the routes that search for documents, and start the downloads that the search
 /// links to.
-pub trait SearchAdapters: SlotAdapters<Store: Store> + RegistryAdapters {}
+pub trait SearchAdapters: SlotAdapters<Store: Store> + RegistryAdapters + AuditAdapters {}
 
 /// Adapters of the routes that read jobs.
 pub trait ReadAdapters:
-    Adapters<Store: TransferStore + BatchStore + History> + RegistryAdapters
+    Adapters<Store: TransferStore + BatchStore + History> + RegistryAdapters + AuditAdapters
 {
     /// Creates presigned URLs and probes the delivery bucket.
     type Presigner: Presigner + StorageProbe + Debug + 'static;

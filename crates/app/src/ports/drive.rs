@@ -264,6 +264,15 @@ pub trait Drive: Send + Sync {
         destination: &Destination,
     ) -> impl Future<Output = Result<Option<DriveItem>, DriveError>> + Send;
 
+    /// Returns the user id of a recipient whose drive was used. The default implementation, for
+    /// drives whose users have no ids, returns `None`.
+    fn recipient_id(
+        &self,
+        _recipient: &Recipient,
+    ) -> impl Future<Output = Result<Option<String>, DriveError>> + Send {
+        std::future::ready(Ok(None))
+    }
+
     /// Returns whether a part of the destination's folder path is a file instead of a folder.
     ///
     /// The result explains a conflict when there is no item at the destination itself. The default

@@ -5,6 +5,7 @@
 
 use std::future::Future;
 
+use docferry_domain::audit::RequestOrigin;
 use docferry_domain::ids::TransferId;
 use docferry_domain::job::{Batch, IdempotencyRecord, JobState};
 use docferry_domain::person::Person;
@@ -21,6 +22,19 @@ pub struct CreateOptions<'a> {
     /// Version of the slots that the caller has read. The transfer gets a slot if the slots still
     /// have this version. `None` puts the transfer into the queue.
     pub slot: Option<u64>,
+}
+
+/// Another run of a batch.
+#[derive(Debug, Clone)]
+pub struct BatchRetry {
+    /// End of the retention of the batch and its deliveries.
+    pub retain_until: Timestamp,
+    /// Deadline of the documents.
+    pub deadline: Timestamp,
+    /// Time at which the sweeper checks the batch.
+    pub due: Timestamp,
+    /// Circumstances of the request, for the audit trail.
+    pub origin: Option<RequestOrigin>,
 }
 
 /// Result of recording a new transfer or batch.
@@ -124,15 +138,12 @@ pub trait JobStore: Send + Sync {
         due: Timestamp,
     ) -> impl Future<Output = Result<bool, StoreError>> + Send;
 
-    /// Starts another run of a batch that has ended: sets [`Batch::resuming`], its retention
-    /// to `retain_until` and the deadline of its documents to `deadline`. The sweeper checks the
-    /// batch at `due`. Returns `false` when the batch has changed since it was `read`.
+    /// Starts another run of a batch that has ended, and sets [`Batch::resuming`]. Returns `false`
+    /// when the batch has changed since it was `read`.
     fn resume_batch(
         &self,
         read: &Batch,
-        retain_until: Timestamp,
-        deadline: Timestamp,
-        due: Timestamp,
+        retry: &BatchRetry,
     ) -> impl Future<Output = Result<bool, StoreError>> + Send;
 
     /// Records that all documents of the batch that have to run again were restarted. Has no

@@ -4,7 +4,9 @@
 //! how the caller has to react. No error text contains a URL, a name, an address or a token.
 
 mod adapters;
+mod archive;
 mod artifacts;
+mod audit;
 mod batches;
 mod cause;
 mod clock;
@@ -28,10 +30,12 @@ mod webhook;
 mod workflow;
 
 pub use adapters::{
-    Adapters, FinishAdapters, InitiateAdapters, PublishAdapters, PushAdapters, ReadAdapters,
-    RegistryAdapters, RetryAdapters, SearchAdapters, SlotAdapters, UploadAdapters,
+    Adapters, AuditAdapters, FinishAdapters, InitiateAdapters, PublishAdapters, PushAdapters,
+    ReadAdapters, RegistryAdapters, RetryAdapters, SearchAdapters, SlotAdapters, UploadAdapters,
 };
+pub use archive::{ArchiveError, AuditArchive};
 pub use artifacts::{ArtifactError, ArtifactStore, Artifacts, OpenUpload, StoredPart};
+pub use audit::{AuditLog, AuditQueue, DENIALS_DELAY, EventKey, EventOutbox};
 pub use batches::BatchStore;
 pub use cause::Cause;
 pub use clock::Clock;
@@ -43,8 +47,10 @@ pub use drive::{
     SessionStatus, UploadSession, UploadUrl,
 };
 pub use exchange::{ByteStream, ExchangeError, ExchangeStore};
-pub use jobs::{CreateOptions, CreateResult, History, HistoryEntry, JobPosition, JobStore};
-pub use outbox::{AuditQueue, OUTBOX_RESEND_DELAY, Outbox, QueueError};
+pub use jobs::{
+    BatchRetry, CreateOptions, CreateResult, History, HistoryEntry, JobPosition, JobStore,
+};
+pub use outbox::{OUTBOX_RESEND_DELAY, Outbox, QueueError};
 pub use presigner::{PresignedUrl, Presigner};
 pub use probe::StorageProbe;
 pub use rate_limit::CallCounter;

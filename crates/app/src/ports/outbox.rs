@@ -1,4 +1,4 @@
-//! Outbox of outcome records, and the audit queue to which they are sent.
+//! Outbox of outcome records, and the error of the queues to which records are sent.
 
 use std::future::Future;
 
@@ -43,9 +43,3 @@ pub trait Outbox: Send + Sync {
 #[derive(Debug, thiserror::Error)]
 #[error("the queue did not accept the call")]
 pub struct QueueError(#[source] pub Cause);
-
-/// The audit queue, to which outcome records are sent.
-pub trait AuditQueue: Send + Sync {
-    /// Sends the record under its [`OutcomeRecord::message_id`].
-    fn send(&self, record: &OutcomeRecord) -> impl Future<Output = Result<(), QueueError>> + Send;
-}

@@ -9,6 +9,7 @@ use docferry_domain::document::{
 };
 use docferry_domain::ids::ObjectGuid;
 use docferry_domain::person::Person;
+use docferry_domain::transfer::DeliveredFile;
 use jiff::Timestamp;
 
 use super::StoreError;
@@ -134,17 +135,34 @@ pub struct Withdrawal {
     pub obj_guid: ObjectGuid,
     /// Time of the withdrawal.
     pub withdrawn_at: Timestamp,
+    /// Operator or system that withdrew the document; `None` if it is not known.
+    pub withdrawn_by: Option<String>,
+    /// Subject of the document; `None` for withdrawals of older versions.
+    pub subject: Option<Subject>,
+    /// File of the document; `None` for withdrawals of older versions.
+    pub file: Option<DeliveredFile>,
+    /// Time at which the withdrawal was sent to the audit trail.
+    pub audited_at: Option<Timestamp>,
 }
 
 /// Withdrawals for the sweeper, which deletes the copies of withdrawn documents.
 pub trait RegistryWork: Send + Sync {
     /// Returns at most `limit` withdrawals whose copies still have to be deleted, the oldest first.
-    /// They begin after the withdrawal `after`, or with the oldest one.
+    /// They begin after the withdrawal `after`, or with the oldest one. Items that cannot be read
+    /// are left out, so that they do not block the others.
     fn withdrawals(
         &self,
         after: Option<&Withdrawal>,
         limit: usize,
     ) -> impl Future<Output = Result<Vec<Withdrawal>, StoreError>> + Send;
+
+    /// Records that the withdrawal was sent to the audit trail at `at`. Has no effect if it is no
+    /// longer in the work. The call can be repeated; the first time stays.
+    fn mark_withdrawal_audited(
+        &self,
+        withdrawal: &Withdrawal,
+        at: Timestamp,
+    ) -> impl Future<Output = Result<(), StoreError>> + Send;
 
     /// Removes a withdrawal from the work, once all copies are deleted. The call can be repeated.
     fn complete_withdrawal(

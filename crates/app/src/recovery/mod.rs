@@ -2,7 +2,7 @@
 //!
 //! The sweeper restarts or ends transfers whose execution died, cleans up after ended transfers,
 //! advances batches, and removes expired downloads. It frees slots without a holder, grants free
-//! slots, and sends outcomes and webhook notifications that were not sent. An *execution* is a
+//! slots, and sends outcomes, audit events and webhook notifications that were not sent. An *execution* is a
 //! run of the Step Functions workflow of one transfer; a *slot* is the right to move bytes.
 //!
 //! Each kind of work has its own limits in number and time, so that a backlog of one kind
@@ -28,14 +28,14 @@ use crate::batch::recover_batch;
 use crate::delivery::publish::remove;
 use crate::finish::FinishPorts;
 use crate::ports::{
-    ArtifactStore as _, AuditQueue, Clock, FinishAdapters, RecoveryStore as _, TransferStore as _,
-    WebhookQueue, WorkItem,
+    ArtifactStore as _, AuditQueue, Clock, EventOutbox, FinishAdapters, RecoveryStore as _,
+    TransferStore as _, WebhookQueue, WorkItem,
 };
 use crate::slots::scheduler::SlotScheduler;
 use crate::time::saturating_add;
 use crate::{StepOutcome, TaskError};
 
-use outbox::{send_unsent_notifications, send_unsent_outcomes};
+use outbox::{send_unsent_events, send_unsent_notifications, send_unsent_outcomes};
 use slots::reclaim_slots;
 use types::ItemResult;
 
@@ -63,7 +63,7 @@ const DELAY_AFTER_FAILURE: SignedDuration = SignedDuration::from_secs(100);
 pub async fn sweep<P: FinishAdapters>(
     ports: &FinishPorts<'_, P>,
     scheduler: &SlotScheduler<'_, P>,
-    queues: &OutboxQueues<'_, impl AuditQueue, impl WebhookQueue>,
+    queues: &OutboxQueues<'_, impl EventOutbox, impl AuditQueue, impl WebhookQueue>,
     settings: SweepSettings,
     stop_at: Timestamp,
 ) -> Result<Swept, TaskError> {
@@ -82,8 +82,11 @@ pub async fn sweep<P: FinishAdapters>(
     }
     sweeper.swept.sent +=
         send_unsent_outcomes(ports, queues.audit, settings.max_items, tenths(1)).await?;
+    sweeper.swept.events_sent +=
+        send_unsent_events(ports.clock, queues.events, queues.audit, settings.max_items, tenths(2))
+            .await?;
     sweeper.swept.forwarded +=
-        send_unsent_notifications(ports, queues.webhook, settings.max_items, tenths(2)).await?;
+        send_unsent_notifications(ports, queues.webhook, settings.max_items, tenths(3)).await?;
     let max_listed = settings.max_items.saturating_mul(LISTING_FACTOR);
     let due = ports.store.unfinished(started_at, max_listed).await?;
     let (mut transfers, mut batches) = (Vec::new(), Vec::new());
@@ -94,9 +97,9 @@ pub async fn sweep<P: FinishAdapters>(
             WorkItem::Artifact(_) => {}
         }
     }
-    let ended = sweeper.recover(transfers, tenths(6)).await;
-    sweeper.advance_batches(batches, tenths(7)).await;
-    sweeper.clean_up(ended, tenths(8)).await;
+    let ended = sweeper.recover(transfers, tenths(7)).await;
+    sweeper.advance_batches(batches, tenths(8)).await;
+    sweeper.clean_up(ended, tenths(9)).await;
     sweeper.remove_expired_downloads(stop_at).await?;
     Ok(sweeper.swept)
 }

@@ -1,5 +1,5 @@
-//! Part of the sweeper that empties the outbox: it sends outcomes and webhook notifications that
-//! the function `notify` did not send. The outbox holds them from the end of a transfer or job
+//! Part of the sweeper that empties the outbox: it sends outcomes, audit events and webhook
+//! notifications that the function `notify` did not send. The outbox holds them from the end of a transfer or job
 //! until a queue has accepted them.
 
 use docferry_domain::ids::TransferId;
@@ -7,10 +7,10 @@ use jiff::Timestamp;
 
 use crate::TaskError;
 use crate::finish::FinishPorts;
-use crate::notification::outcome::{forward, notify};
+use crate::notification::outcome::{forward, notify, send_event};
 use crate::ports::{
-    AuditQueue, Clock, FinishAdapters, NotificationOutbox as _, Outbox as _, StoreError,
-    WebhookQueue,
+    AuditQueue, Clock, EventOutbox, FinishAdapters, NotificationOutbox as _, Outbox as _,
+    StoreError, WebhookQueue,
 };
 
 /// Returns the record that was read. A corrupt record counts as absent: a newer version of
@@ -47,6 +47,38 @@ pub(super) async fn send_unsent_outcomes<P: FinishAdapters>(
         if let Err(error) = notify(ports.store, queue, &record).await {
             let code = error.code.as_str();
             tracing::warn!(transfer.id = id.as_str(), error.code = code, "outcome not sent");
+            break;
+        }
+        sent += 1;
+    }
+    Ok(sent)
+}
+
+/// Sends denials whose minute is over, and audit events that `notify` did not send. Returns the
+/// number of sent events. Stops at the first event that a queue does not accept.
+pub(super) async fn send_unsent_events(
+    clock: &impl Clock,
+    events: &impl EventOutbox,
+    queue: &impl AuditQueue,
+    limit: usize,
+    until: Timestamp,
+) -> Result<usize, TaskError> {
+    let mut sent = 0;
+    for key in events.unsent_events(clock.now(), limit).await? {
+        if clock.now() >= until {
+            break;
+        }
+        let event = match events.unsent_event(&key).await {
+            Ok(Some(event)) => event,
+            Ok(None) => continue,
+            Err(StoreError::Corrupt(_)) => {
+                tracing::error!("unsent audit event cannot be read");
+                continue;
+            }
+            Err(error) => return Err(error.into()),
+        };
+        if let Err(error) = send_event(events, queue, &key, event).await {
+            tracing::warn!(error.code = error.code.as_str(), "audit event not sent");
             break;
         }
         sent += 1;

@@ -15,7 +15,7 @@ pub struct SweepSettings {
     /// Maximum number of executions in one run of a transfer.
     pub max_executions: u32,
     /// Maximum number of items of each kind in one sweep: transfers recovered, transfers
-    /// cleaned up, expired downloads, outcomes, and webhook notifications.
+    /// cleaned up, expired downloads, outcomes, audit events, and webhook notifications.
     pub max_items: usize,
     /// Settings of [`finalize`](crate::finish::finalize).
     pub finalize: FinalizeSettings,
@@ -33,10 +33,12 @@ impl Default for SweepSettings {
     }
 }
 
-/// Queues to which the contents of the outbox are sent.
+/// Outbox of audit events, and the queues to which the contents of all outboxes are sent.
 #[derive(Debug)]
-pub struct OutboxQueues<'a, A, W> {
-    /// Queue of outcomes.
+pub struct OutboxQueues<'a, E, A, W> {
+    /// Outbox of audit events.
+    pub events: &'a E,
+    /// Queues of the audit trail.
     pub audit: &'a A,
     /// Queue of webhook notifications.
     pub webhook: &'a W,
@@ -53,6 +55,8 @@ pub struct Swept {
     pub finalized: usize,
     /// Outcomes sent that `notify` had not sent.
     pub sent: usize,
+    /// Audit events sent: denials, and events that `notify` had not sent.
+    pub events_sent: usize,
     /// Webhook notifications queued that `notify` had not queued.
     pub forwarded: usize,
     /// Slots freed that had no active holder.

@@ -1,29 +1,36 @@
-//! Removal of the copies of withdrawn documents from the delivery bucket.
+//! Removal of the copies of withdrawn documents from the delivery bucket, and the audit records of
+//! withdrawals.
 
+use docferry_domain::audit::{AuditAction, AuditEvent};
+use docferry_domain::transfer::DeliveredFile;
 use jiff::{SignedDuration, Timestamp};
 
 use super::types::WithdrawalsSwept;
 use crate::TaskError;
 use crate::delivery::publish::remove;
 use crate::finish::FinishPorts;
-use crate::ports::{ArtifactStore as _, Clock as _, FinishAdapters, RegistryWork, Withdrawal};
+use crate::ports::{
+    ArtifactStore as _, AuditQueue, Clock as _, FinishAdapters, RegistryWork, Withdrawal,
+};
 use crate::time::saturating_add;
 
-/// Time after a withdrawal during which each sweep looks for copies. A step that asked the registry
+/// Time after the first sweep of a withdrawal during which each sweep looks for copies. A step that asked the registry
 /// just before the withdrawal may still record a copy, but its invocation ends within 15 minutes.
 const REMOVAL_PERIOD: SignedDuration = SignedDuration::from_mins(30);
 
-/// Removes the copies of the documents that were withdrawn in the last 30 minutes, the oldest
-/// withdrawal first, until `stop_at`. `page_size` withdrawals are listed at a time.
+/// Sends each new withdrawal to the audit trail, and removes the copies of the documents whose
+/// withdrawal was sent in the last 30 minutes, the oldest withdrawal first, until `stop_at`.
+/// `page_size` withdrawals are listed at a time.
 ///
-/// Every sweep calls this function. If the removal of one document's copies fails, the function
-/// continues with the next document, and the next sweep repeats the removal.
+/// Every sweep calls this function. If one withdrawal fails, the function continues with the next
+/// one, and the next sweep repeats it. A withdrawal stays in the work until it was sent.
 ///
 /// # Errors
 /// The error of the registry when the withdrawals cannot be listed.
 pub async fn remove_withdrawn_copies<P: FinishAdapters>(
     ports: &FinishPorts<'_, P>,
     registry: &impl RegistryWork,
+    queue: &impl AuditQueue,
     page_size: usize,
     stop_at: Timestamp,
 ) -> Result<WithdrawalsSwept, TaskError> {
@@ -35,12 +42,12 @@ pub async fn remove_withdrawn_copies<P: FinishAdapters>(
             if ports.clock.now() >= stop_at {
                 return Ok(swept);
             }
-            match remove_copies(ports, registry, withdrawal).await {
+            match sweep_withdrawal(ports, registry, queue, withdrawal).await {
                 Ok(removed) => swept.removed += removed,
                 Err(error) => {
                     swept.failed += 1;
                     let (id, code) = (withdrawal.id.as_str(), error.code.as_str());
-                    tracing::warn!(document.id = id, error.code = code, "copies not removed");
+                    tracing::warn!(document.id = id, error.code = code, "withdrawal not swept");
                 }
             }
         }
@@ -51,15 +58,39 @@ pub async fn remove_withdrawn_copies<P: FinishAdapters>(
     }
 }
 
-/// Removes all copies of a withdrawn document. Returns how many there were.
-async fn remove_copies<P: FinishAdapters>(
+/// Removes all copies of a withdrawn document, and sends the withdrawal to the audit trail if it was
+/// not sent yet. Returns the number of removed copies.
+async fn sweep_withdrawal<P: FinishAdapters>(
     ports: &FinishPorts<'_, P>,
     registry: &impl RegistryWork,
+    queue: &impl AuditQueue,
     withdrawal: &Withdrawal,
 ) -> Result<usize, TaskError> {
     // The time is read before the list. Otherwise, a copy that is recorded between the list and the
     // end of the period would be missed.
-    let is_last = ports.clock.now() >= saturating_add(withdrawal.withdrawn_at, REMOVAL_PERIOD);
+    let now = ports.clock.now();
+    // Neither part prevents the other one.
+    let removed = remove_copies(ports, withdrawal).await;
+    match withdrawal.audited_at {
+        None => {
+            queue.send(&audit_event(withdrawal).into()).await?;
+            registry.mark_withdrawal_audited(withdrawal, now).await?;
+        }
+        Some(audited_at)
+            if removed.is_ok() && now >= saturating_add(audited_at, REMOVAL_PERIOD) =>
+        {
+            registry.complete_withdrawal(withdrawal).await?;
+        }
+        Some(_) => {}
+    }
+    removed
+}
+
+/// Removes all copies of a withdrawn document. Returns the number of removed copies.
+async fn remove_copies<P: FinishAdapters>(
+    ports: &FinishPorts<'_, P>,
+    withdrawal: &Withdrawal,
+) -> Result<usize, TaskError> {
     let mut removed = 0;
     for key in ports.store.artifacts_of(&withdrawal.obj_guid).await? {
         if ports.store.give_up_artifact(&key).await? {
@@ -67,8 +98,24 @@ async fn remove_copies<P: FinishAdapters>(
             removed += 1;
         }
     }
-    if is_last {
-        registry.complete_withdrawal(withdrawal).await?;
-    }
     Ok(removed)
+}
+
+/// Actor of a withdrawal of which docferry does not know who made it.
+const UNKNOWN_ACTOR: &str = "unknown";
+
+fn audit_event(withdrawal: &Withdrawal) -> AuditEvent {
+    let Withdrawal { id, obj_guid, withdrawn_at, withdrawn_by, subject, file, .. } = withdrawal;
+    let message_id = format!("withdrawn/{}/{id}", withdrawn_at.as_millisecond());
+    let actor = withdrawn_by.clone().unwrap_or_else(|| UNKNOWN_ACTOR.to_owned());
+    let without_name = || DeliveredFile {
+        id: obj_guid.as_str().to_owned(),
+        file_name: String::new(),
+        content_type: None,
+    };
+    AuditEvent {
+        subject: subject.clone(),
+        files: vec![file.clone().unwrap_or_else(without_name)],
+        ..AuditEvent::new(message_id, AuditAction::Withdrawn, actor, *withdrawn_at)
+    }
 }

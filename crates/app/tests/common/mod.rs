@@ -102,7 +102,7 @@ pub fn effect_count(world: &World, effect: &str) -> usize {
 /// [`MAX_RETRIES`] retries are allowed.
 pub fn retry_request(id: &TransferId) -> RetryRequest<'_> {
     let settings = RetrySettings { job: JOBS, max_retries: MAX_RETRIES };
-    RetryRequest { owner: OWNER, caller: unrestricted_caller(), id, settings }
+    RetryRequest { owner: OWNER, caller: unrestricted_caller(), origin: None, id, settings }
 }
 
 /// Requests a delivery, and returns the index of the first effect with this name.

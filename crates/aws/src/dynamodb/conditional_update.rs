@@ -63,15 +63,13 @@ impl ConditionalUpdate {
     }
 
     /// Adds `amount` to a number. A missing number counts as 0.
-    pub(super) fn increase(mut self, name: &str, amount: u64) -> Self {
-        self.add.push(format!("#{name} :{name}"));
-        self.value(name, number(amount))
+    pub(super) fn increase(self, name: &str, amount: u64) -> Self {
+        self.add_to(name, number(amount))
     }
 
     /// Subtracts `amount` from a number.
-    pub(super) fn decrease(mut self, name: &str, amount: u64) -> Self {
-        self.add.push(format!("#{name} :{name}"));
-        self.value(name, number(format_args!("-{amount}")))
+    pub(super) fn decrease(self, name: &str, amount: u64) -> Self {
+        self.add_to(name, number(format_args!("-{amount}")))
     }
 
     /// Removes attributes.
@@ -81,9 +79,14 @@ impl ConditionalUpdate {
     }
 
     /// Adds a member to a set of strings.
-    pub(super) fn add_member(mut self, name: &str, member: &str) -> Self {
+    pub(super) fn add_member(self, name: &str, member: &str) -> Self {
+        self.add_to(name, AttributeValue::Ss(vec![member.to_owned()]))
+    }
+
+    /// Adds the members of a set to a set, or a number to a number.
+    pub(super) fn add_to(mut self, name: &str, value: AttributeValue) -> Self {
         self.add.push(format!("#{name} :{name}"));
-        self.value(name, AttributeValue::Ss(vec![member.to_owned()]))
+        self.value(name, value)
     }
 
     /// Removes a member from a set of strings.

@@ -12,7 +12,7 @@
 //! DynamoDB does not copy every change of a job's progress into it.
 
 use aws_sdk_dynamodb::types::{AttributeValue, TransactWriteItem};
-use docferry_app::ports::{History, HistoryEntry, JobPosition, JobStore, StoreError};
+use docferry_app::ports::{BatchRetry, History, HistoryEntry, JobPosition, JobStore, StoreError};
 use docferry_domain::ids::TransferId;
 use docferry_domain::job::{Batch, IdempotencyRecord};
 use docferry_domain::phase::Phase;
@@ -136,13 +136,8 @@ impl JobStore for DynamoTransferStore {
         }
     }
 
-    async fn resume_batch(
-        &self,
-        read: &Batch,
-        retain_until: Timestamp,
-        deadline: Timestamp,
-        due: Timestamp,
-    ) -> Result<bool, StoreError> {
+    async fn resume_batch(&self, read: &Batch, retry: &BatchRetry) -> Result<bool, StoreError> {
+        let BatchRetry { retain_until, deadline, due, origin } = retry;
         let table = &self.table;
         let id = &read.batch_id;
         let retries = read.retries.saturating_add(1);
@@ -156,11 +151,15 @@ impl JobStore for DynamoTransferStore {
             .set("resuming", AttributeValue::Bool(true))
             .set("documentsStopped", AttributeValue::Bool(false))
             .set("cancelRequested", AttributeValue::Bool(false))
-            .set("keepUntil", attribute(&retain_until)?)
-            .set("deadline", attribute(&deadline)?)
+            .set("keepUntil", attribute(retain_until)?)
+            .set("deadline", attribute(deadline)?)
             .set(SHARD, string(shard(id)))
             .set(DUE, number(due.as_millisecond()))
             .remove(&["endedAt", "failure", "failedDocuments", "expiresAt"]);
+        let resumed = match origin {
+            Some(origin) => resumed.set("retryOrigin", attribute(origin)?),
+            None => resumed.remove(&["retryOrigin"]),
+        };
         let counts = ConditionalUpdate::default().remove(&["firstFailure", "expiresAt"]);
         let actions = [
             table.update_action(batch_key(id), resumed)?,
@@ -171,7 +170,7 @@ impl JobStore for DynamoTransferStore {
             // The first attempt of this same write may have resumed the batch already.
             Some(ConditionResult::Failed(Some(current))) => {
                 let current = batches::read_batch(current)?;
-                Ok(current.retries == retries && current.retain_until == Some(retain_until))
+                Ok(current.retries == retries && current.retain_until == Some(*retain_until))
             }
             _ => Ok(false),
         }

@@ -1,4 +1,5 @@
-//! DynamoDB adapters: transfers, jobs and slots in one table, and the document registry in another.
+//! DynamoDB adapters: transfers, jobs and slots in one table; the document registry and the log of
+//! audit events in tables of their own.
 //!
 //! | pk | sk | holds |
 //! |---|---|---|
@@ -31,6 +32,7 @@
 //! and the index `jobs` (`jobOwner`, `jobOrder`) lists the jobs of each caller.
 
 mod artifacts;
+mod audit;
 mod batch_get;
 mod batches;
 mod conditional_update;
@@ -56,6 +58,7 @@ use aws_sdk_dynamodb::Client;
 
 use table::Table;
 
+pub use audit::DynamoAuditLog;
 pub use quota::DynamoQuota;
 pub use registry::{DynamoNumberIndex, DynamoRegistry, NumberedDocument};
 pub use throttle::DynamoThrottleBudget;

@@ -3,6 +3,7 @@
 //! Optional members have values wherever possible, so that the fixtures contain every attribute
 //! that the store can write.
 
+use docferry_domain::audit::AuditContext;
 use docferry_domain::document::{Evidence, QuickXorHash};
 use docferry_domain::failure::FailureCode;
 use docferry_domain::ids::{FileId, TransferId};
@@ -62,6 +63,7 @@ fn request(target: Target) -> NewTransfer {
     let is_download = target.drive().is_none();
     NewTransfer {
         owner: OWNER.into(),
+        audit: AuditContext::default(),
         on_behalf_of: is_download.then(|| Person::new(PERSON)),
         object_guid: DOCUMENT_GUID.parse().unwrap(),
         file_id: is_download.then(|| FileId::new(10_042)),

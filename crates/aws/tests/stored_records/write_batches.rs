@@ -5,7 +5,7 @@
 //! other two are canceled. At last the owner retries the batch.
 
 use docferry_app::ports::{
-    BatchStore as _, JobStore as _, SealedSession, SlotStore as _, UploadStore as _,
+    BatchRetry, BatchStore as _, JobStore as _, SealedSession, SlotStore as _, UploadStore as _,
 };
 use docferry_domain::document::Artifact;
 use docferry_domain::failure::FailureCode;
@@ -155,9 +155,13 @@ impl Writer {
     /// Writes a batch that its owner has retried, and whose documents are not restarted yet.
     async fn resuming_batch(&mut self, id: &TransferId) {
         let (ended, _counts) = self.store.batch(id).await.unwrap().unwrap();
-        let resumed =
-            self.store.resume_batch(&ended, RETRY_RETENTION_END, RETRY_DEADLINE, RETRY_CHECK);
-        assert!(resumed.await.unwrap());
+        let retry = BatchRetry {
+            retain_until: RETRY_RETENTION_END,
+            deadline: RETRY_DEADLINE,
+            due: RETRY_CHECK,
+            origin: None,
+        };
+        assert!(self.store.resume_batch(&ended, &retry).await.unwrap());
         self.save_item(batch::RESUMING, keys::batch(id)).await;
     }
 }

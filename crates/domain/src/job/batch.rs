@@ -7,6 +7,7 @@
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
+use crate::audit::RequestOrigin;
 use crate::callback::CallbackUrl;
 use crate::failure::FailureCode;
 use crate::ids::TransferId;
@@ -74,6 +75,9 @@ pub struct Batch {
     /// Number of times that the owner requested a retry of the ended batch.
     #[serde(default)]
     pub retries: u32,
+    /// Circumstances of the last retry request, for the audit trail.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub retry_origin: Option<RequestOrigin>,
     /// Whether a retry is being prepared. It is `true` until all documents that must run again
     /// have been started.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
@@ -121,6 +125,7 @@ impl Batch {
             deadline: None,
             phase: Phase::Accepted,
             retries: 0,
+            retry_origin: None,
             resuming: false,
             documents_stopped: false,
             cancel_requested: false,

@@ -22,7 +22,7 @@ pub use exchange_key::{
     is_contested, proven_push,
 };
 pub use exchange_object::{FoundObject, ObjectHead, ObjectVersion};
-pub use outcome::{DeliveredFile, Outcome, OutcomeRecord};
+pub use outcome::{AuditDestination, DeliveredFile, Outcome, OutcomeRecord};
 pub use outstanding_push::{OutstandingPush, STORE_CLOCK_TOLERANCE};
 pub use progress::percent;
 pub use record::{NewTransfer, SCHEMA_VERSION, Transfer};

@@ -6,11 +6,13 @@
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
+use crate::audit::{AuditContext, object_key_hash};
 use crate::failure::FailureCode;
 use crate::ids::TransferId;
+use crate::person::{Person, Recipient};
 use crate::phase::Phase;
 use crate::slots::Pool;
-use crate::transfer::Transfer;
+use crate::transfer::{Delivery, Target, Transfer};
 
 /// Outcome of a transfer or batch.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -112,6 +114,59 @@ pub struct OutcomeRecord {
     /// The delivered documents. Documents that were not delivered are not listed.
     #[serde(default)]
     pub files: Vec<DeliveredFile>,
+    /// Person on whose behalf the request was made, if it named one in its body.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub on_behalf_of: Option<Person>,
+    /// Facts about the request and the document. Records of older versions do not contain them.
+    #[serde(default, skip_serializing_if = "AuditContext::is_empty")]
+    pub audit: AuditContext,
+    /// Where the document was to be delivered. Records of older versions do not contain it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub destination: Option<AuditDestination>,
+}
+
+/// Destination of a transfer in the audit trail.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", rename_all_fields = "camelCase")]
+pub enum AuditDestination {
+    /// A folder in a OneDrive.
+    Onedrive {
+        /// Address of the recipient.
+        recipient: Recipient,
+        /// The recipient's user id in Microsoft Graph, if the document was delivered and Graph
+        /// could be asked.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        recipient_id: Option<String>,
+        /// Folder as the caller named it; `None` for the root folder.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        folder: Option<String>,
+    },
+    /// The delivery bucket.
+    Download {
+        /// Hash of the key of the delivered object ([`object_key_hash`]); `None` if the document
+        /// was not delivered.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        object: Option<String>,
+    },
+}
+
+impl AuditDestination {
+    fn of(transfer: &Transfer) -> Self {
+        match (&transfer.target, &transfer.delivery) {
+            (Target::Onedrive(drive), delivery) => Self::Onedrive {
+                recipient: drive.recipient.clone(),
+                recipient_id: match delivery {
+                    Some(Delivery::Onedrive(item)) => item.recipient_id.clone(),
+                    _ => None,
+                },
+                folder: drive.file_path.clone(),
+            },
+            (Target::Download(_), Some(Delivery::Download(artifact))) => {
+                Self::Download { object: Some(object_key_hash(&artifact.key)) }
+            }
+            (Target::Download(_), _) => Self::Download { object: None },
+        }
+    }
 }
 
 /// A document that was delivered.
@@ -153,6 +208,9 @@ impl OutcomeRecord {
             outcome: transfer.phase,
             failure: transfer.failure.as_ref().map(|failure| failure.code),
             files: DeliveredFile::of(transfer).into_iter().collect(),
+            on_behalf_of: transfer.on_behalf_of.clone(),
+            audit: transfer.audit.clone(),
+            destination: Some(AuditDestination::of(transfer)),
         })
     }
 
@@ -177,6 +235,7 @@ mod tests {
         let request = NewTransfer {
             on_behalf_of: None,
             owner: "scv".into(),
+            audit: AuditContext::default(),
             object_guid: "AAAA".parse().unwrap(),
             file_id: None,
             target: Target::Download(DownloadTarget { person: Person::new("p") }),

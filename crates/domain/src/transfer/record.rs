@@ -9,6 +9,7 @@
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
+use crate::audit::AuditContext;
 use crate::callback::CallbackUrl;
 use crate::failure::FailureCode;
 use crate::ids::{FileId, ObjectGuid, TransferId};
@@ -35,6 +36,9 @@ pub struct Transfer {
     pub transfer_id: TransferId,
     /// Principal that made the request. Only this principal can see the transfer.
     pub owner: String,
+    /// Facts for the audit trail.
+    #[serde(default, skip_serializing_if = "AuditContext::is_empty")]
+    pub audit: AuditContext,
     /// Person on whose behalf the owner made the request, if any.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub on_behalf_of: Option<Person>,
@@ -168,6 +172,8 @@ pub struct Transfer {
 pub struct NewTransfer {
     /// Principal that makes the request.
     pub owner: String,
+    /// Facts for the audit trail.
+    pub audit: AuditContext,
     /// Person on whose behalf the request is made, if any.
     pub on_behalf_of: Option<Person>,
     /// Id of the document in the object store.
@@ -199,6 +205,7 @@ impl Transfer {
             schema_version: SCHEMA_VERSION,
             transfer_id,
             owner: request.owner,
+            audit: request.audit,
             on_behalf_of: request.on_behalf_of,
             object_guid: request.object_guid,
             file_id: request.file_id,
@@ -403,6 +410,7 @@ mod tests {
     fn transfer() -> Transfer {
         let request = NewTransfer {
             owner: "scv".into(),
+            audit: AuditContext::default(),
             on_behalf_of: None,
             object_guid: "AAAA".parse().unwrap(),
             file_id: None,

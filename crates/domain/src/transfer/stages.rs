@@ -82,6 +82,10 @@ impl From<Artifact> for Delivery {
 pub struct DeliveredItem {
     /// The drive's id of the item.
     pub item_id: String,
+    /// The recipient's user id in Microsoft Graph. `None` in records of older versions, and when
+    /// Graph could not be asked.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub recipient_id: Option<String>,
     /// Size at the destination, in bytes.
     pub size: u64,
     /// quickXorHash of the bytes that were sent, base64.

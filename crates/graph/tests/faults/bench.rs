@@ -12,6 +12,7 @@ use docferry_app::ports::{
     FinishAdapters, Freshness, RegistryAdapters, SlotAdapters, TransferStore as _, UploadAdapters,
 };
 use docferry_app::transfer::create::{InitiateSettings, initiate};
+use docferry_domain::audit::AuditContext;
 use docferry_domain::slots::Priority;
 use docferry_domain::transfer::{NewTransfer, Transfer};
 use docferry_graph::{ClientCredentials, GraphDrive, GraphSettings};
@@ -143,6 +144,7 @@ impl Bench {
     async fn create_transfer(runner: &Runner) -> TaskInput {
         let request = NewTransfer {
             owner: "scv".into(),
+            audit: AuditContext::default(),
             on_behalf_of: None,
             object_guid: DOCUMENT_GUID.parse().unwrap(),
             file_id: None,

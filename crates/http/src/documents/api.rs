@@ -15,6 +15,8 @@ pub struct SearchApi<P: SearchAdapters> {
     pub transfers: TransferApi<P>,
     /// Document registry.
     pub registry: P::Registry,
+    /// Log of audit events.
+    pub audit: P::Audit,
     /// Deadline and retention of the jobs that fetch the content of documents.
     pub settings: JobSettings,
     /// Systems of subject identifiers that a search may name.

@@ -5,14 +5,15 @@ use std::sync::Arc;
 use axum::extract::rejection::PathRejection;
 use axum::extract::{Path, State};
 use axum::response::{IntoResponse as _, Response};
-use docferry_app::document::visible_document;
 use docferry_app::job::{ContentJob, ContentRequest, JobRejection, content_job};
-use docferry_app::ports::{Clock as _, SearchAdapters};
+use docferry_app::ports::SearchAdapters;
 use docferry_domain::document::{DocumentId, DocumentKey};
 use http::{StatusCode, header};
 
 use super::api::SearchApi;
 use super::failure::Failure;
+use super::read::find;
+use crate::audit::Audited;
 use crate::download::{content_idempotency_key, rejection_error};
 use crate::error::ApiError;
 use crate::middleware::Reader;
@@ -25,6 +26,7 @@ const OPERATION: &str = "$content";
 pub(super) async fn content<P: SearchAdapters>(
     State(api): State<Arc<SearchApi<P>>>,
     Reader(caller): Reader,
+    Audited(audited): Audited,
     path: Result<Path<(String, String)>, PathRejection>,
 ) -> Result<Response, Failure> {
     let Path((id, operation)) = path.map_err(|_| Failure::not_found())?;
@@ -34,12 +36,11 @@ pub(super) async fn content<P: SearchAdapters>(
     }
     let key = content_idempotency_key(&caller.id, id.as_str());
     let document = DocumentKey::Id(id);
-    let (requester, now) = (caller.document_caller(), api.transfers.clock.now());
     // A document that the caller may no longer see does not exist, even if there is a job.
-    let visible = visible_document(&api.registry, &requester, &document, now).await?;
-    visible.ok_or_else(Failure::not_found)?;
-    let person = caller.slot_person();
-    let request = ContentRequest { owner: caller.id, person, requester, document, key };
+    find(&api, &caller, &audited, &document).await?;
+    let (requester, person) = (caller.document_caller(), caller.slot_person());
+    let origin = Some(audited.origin);
+    let request = ContentRequest { owner: caller.id, origin, person, requester, document, key };
     let scheduler = api.transfers.scheduler();
     let job = content_job(&scheduler, &api.registry, api.settings, api.new_work(), request).await;
     let job = job.map_err(|reason| match reason {

@@ -7,6 +7,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use docferry_app::audit::AuditedRequest;
 use docferry_app::job::{Job, job_of};
 use docferry_app::ports::{Clock as _, ReadAdapters};
 use docferry_contract::events::{ProgressEvent, ResultEvent, StatusEvent};
@@ -43,6 +44,7 @@ const MIN_RECONNECT_DELAY: Duration = Duration::from_secs(1);
 pub(super) struct EventStream<P: ReadAdapters> {
     api: Arc<JobApi<P>>,
     caller: Principal,
+    audited: AuditedRequest,
     id: TransferId,
     /// Id of the last event that was sent, or `None` if none was sent.
     cursor: Option<Cursor>,
@@ -61,7 +63,7 @@ impl<P: ReadAdapters> EventStream<P> {
     /// `ends_at`.
     pub(super) fn new(
         api: Arc<JobApi<P>>,
-        caller: Principal,
+        (caller, audited): (Principal, AuditedRequest),
         id: TransferId,
         cursor: Option<Cursor>,
         ends_at: Instant,
@@ -71,6 +73,7 @@ impl<P: ReadAdapters> EventStream<P> {
         Self {
             api,
             caller,
+            audited,
             id,
             cursor,
             mode,
@@ -150,7 +153,9 @@ impl<P: ReadAdapters> EventStream<P> {
         };
         let is_end = last_event == JobEvent::End;
         let url = match snapshot.state {
-            JobState::Completed if is_end => presigned_url(&self.api, &self.caller, job).await?,
+            JobState::Completed if is_end => {
+                presigned_url(&self.api, &self.caller, &self.audited, &self.id, job).await?
+            }
             _ => None,
         };
         let detailed_status = job_response::job_status(job, &self.id, now, true, url.as_ref());

@@ -8,6 +8,7 @@ use axum::extract::{Path, State};
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
 use axum::{Json, Router};
+use docferry_app::audit::{AuditedRequest, denied_document};
 use docferry_app::job::{FetchableArtifact, Job};
 use docferry_app::ports::{Clock as _, PresignedUrl, ReadAdapters};
 use docferry_contract::job::{DeliveredDocument, DeliveryPlace, DocumentKey, JobResults};
@@ -17,7 +18,8 @@ use http::{HeaderMap, HeaderValue, StatusCode, header};
 use secrecy::ExposeSecret as _;
 
 use super::job_response;
-use super::shared::{JobApi, find_job, job_documents, presign};
+use super::shared::{JobApi, find_job, job_documents, presign, record_urls};
+use crate::audit::{Audited, record_denial};
 use crate::error::ApiError;
 use crate::middleware::{Principal, Reader, finish};
 
@@ -31,6 +33,7 @@ pub fn download_router<P: ReadAdapters>(api: JobApi<P>) -> Router {
 async fn fetch<P: ReadAdapters>(
     State(api): State<Arc<JobApi<P>>>,
     Reader(caller): Reader,
+    Audited(audited): Audited,
     id: Result<Path<String>, PathRejection>,
     headers: HeaderMap,
 ) -> Result<Response, ApiError> {
@@ -39,13 +42,15 @@ async fn fetch<P: ReadAdapters>(
     let response = match job.state(now) {
         JobState::Expired => return Err(ApiError::Gone),
         JobState::Completed => {
-            let documents = receivable_documents(&api, &caller, &job).await?;
-            match job.artifact() {
-                None => Json(results(&api, documents).await?).into_response(),
+            let documents = receivable_documents(&api, &caller, &audited, &job).await?;
+            let response = match job.artifact() {
+                None => Json(results(&api, &documents).await?).into_response(),
                 Some(artifact) => {
                     fetch_response(&presign(&api, artifact).await?, wants_json(&headers))
                 }
-            }
+            };
+            record_urls(&api, &audited, &id, &issued(&documents)).await?;
+            response
         }
         _ => {
             let status = job_response::job_status(&job, &id, now, false, None);
@@ -63,12 +68,25 @@ async fn fetch<P: ReadAdapters>(
 async fn receivable_documents<'a, P: ReadAdapters>(
     api: &JobApi<P>,
     caller: &Principal,
+    audited: &AuditedRequest,
     job: &'a Job,
 ) -> Result<Vec<&'a Transfer>, ApiError> {
     let documents = job_documents(api, caller, job).await?;
+    let hidden = documents.hidden(job.delivered());
+    let requested = hidden.iter().map(denied_document);
+    record_denial(&api.audit, caller, audited, requested, api.clock.now()).await?;
     let receivable: Vec<_> =
         job.delivered().filter(|document| documents.may_receive(document)).collect();
     if receivable.is_empty() { Err(ApiError::NotFound) } else { Ok(receivable) }
+}
+
+/// Returns the documents of which the response contains a URL, each with the key of its object.
+fn issued<'a>(documents: &[&'a Transfer]) -> Vec<(&'a Transfer, &'a str)> {
+    let issued = |document: &&'a Transfer| {
+        let fetchable = FetchableArtifact::of(document)?;
+        Some((*document, fetchable.artifact.key.as_str()))
+    };
+    documents.iter().filter_map(issued).collect()
 }
 
 /// Returns the response with a URL: a redirect, or JSON.
@@ -83,7 +101,7 @@ fn fetch_response(url: &PresignedUrl, as_json: bool) -> Response {
 /// Lists delivered documents, each with its download URL or its place in OneDrive.
 async fn results<P: ReadAdapters>(
     api: &JobApi<P>,
-    documents: Vec<&Transfer>,
+    documents: &[&Transfer],
 ) -> Result<JobResults, ApiError> {
     let mut items = Vec::new();
     for document in documents {

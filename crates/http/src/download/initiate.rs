@@ -9,14 +9,16 @@ use axum::response::{IntoResponse, Response};
 use axum::routing::post;
 use axum::{Json, Router};
 use docferry_app::TaskError;
+use docferry_app::audit::{AuditedRequest, denied_document};
 use docferry_app::job::{
     IdempotencyKey, JobRejection, JobSettings, NewJob, first_accepted_job, initiate_job,
 };
-use docferry_app::ports::{Directory, InitiateAdapters};
+use docferry_app::ports::{Clock as _, Directory, InitiateAdapters};
 use docferry_contract::download::{Destination, InitiateDownload};
 use docferry_contract::job::{JobAccepted, time};
 use docferry_contract::problem::FieldError;
 use docferry_contract::scope::Scope;
+use docferry_domain::audit::RequestOrigin;
 use docferry_domain::callback::CallbackRule;
 use docferry_domain::document::DocumentKey;
 use docferry_domain::job::JobState;
@@ -26,6 +28,7 @@ use http::{HeaderValue, StatusCode, header};
 
 use super::idempotency_key::idempotency_key;
 use crate::api::TransferApi;
+use crate::audit::{Audited, record_denial};
 use crate::body;
 use crate::error::ApiError;
 use crate::middleware::{Principal, Writer, person};
@@ -40,9 +43,11 @@ pub(crate) const FIRST_POLL_DELAY_MS: u32 = 1_000;
 #[derive(Debug)]
 pub struct DownloadApi<P: InitiateAdapters> {
     /// Dependencies that create transfers.
-    pub transfers: Arc<TransferApi<P>>,
+    pub transfers: TransferApi<P>,
     /// Document registry.
     pub registry: P::Registry,
+    /// Log of audit events.
+    pub audit: P::Audit,
     /// Directory that maps e-mail addresses to users of OneDrive.
     pub directory: P::Directory,
     /// Deadline and retention of jobs.
@@ -56,21 +61,21 @@ pub struct DownloadApi<P: InitiateAdapters> {
 type Shared<P> = Arc<DownloadApi<P>>;
 
 /// Routes of `POST /v1/download/initiate` and its deprecated alias `POST /v1/download/start`.
-pub(crate) fn initiate_routes<P: InitiateAdapters>(api: DownloadApi<P>) -> Router {
+pub(crate) fn initiate_routes<P: InitiateAdapters>(api: Arc<DownloadApi<P>>) -> Router {
     Router::new()
         .route("/v1/download/initiate", post(initiate::<P>))
         .route("/v1/download/start", post(start::<P>))
-        .with_state(Arc::new(api))
+        .with_state(api)
 }
 
 async fn initiate<P: InitiateAdapters>(
     State(api): State<Shared<P>>,
-    _: Writer,
-    caller: Principal,
+    Writer(caller): Writer,
+    Audited(audited): Audited,
     request: Request,
 ) -> Result<Response, ApiError> {
     let (job_request, idempotency_key) = read_request(&api, &caller, request).await?;
-    accept(&api, caller, job_request, idempotency_key).await
+    accept(&api, (caller, audited), job_request, idempotency_key).await
 }
 
 /// Reads a request and its idempotency key.
@@ -89,8 +94,8 @@ async fn read_request<P: InitiateAdapters>(
 /// Deprecated alias of `initiate`, for one document only.
 async fn start<P: InitiateAdapters>(
     State(api): State<Shared<P>>,
-    _: Writer,
-    caller: Principal,
+    Writer(caller): Writer,
+    Audited(audited): Audited,
     request: Request,
 ) -> Result<Response, ApiError> {
     let (job_request, idempotency_key) = read_request(&api, &caller, request).await?;
@@ -98,7 +103,7 @@ async fn start<P: InitiateAdapters>(
         let detail = "is not supported by this call; use /v1/download/initiate".to_owned();
         return Err(ApiError::Invalid(vec![FieldError { pointer: "/file_ids".into(), detail }]));
     }
-    let mut response = accept(&api, caller, job_request, idempotency_key).await?;
+    let mut response = accept(&api, (caller, audited), job_request, idempotency_key).await?;
     let headers = response.headers_mut();
     // RFC 9745: the Unix time from which the call is deprecated (25 November 2025).
     headers.insert("deprecation", HeaderValue::from_static("@1764028800"));
@@ -124,7 +129,7 @@ async fn is_recipient(
 /// Creates the job, or finds the one that an earlier request with the same idempotency key created.
 async fn accept<P: InitiateAdapters>(
     api: &DownloadApi<P>,
-    caller: Principal,
+    (caller, audited): (Principal, AuditedRequest),
     job_request: InitiateDownload,
     idempotency_key: Option<IdempotencyKey>,
 ) -> Result<Response, ApiError> {
@@ -137,8 +142,16 @@ async fn accept<P: InitiateAdapters>(
     let scheduler = api.transfers.scheduler();
     let accepted = match api.transfers.ensure_not_draining() {
         Ok(()) => {
-            let new = authorize(api, caller, job_request, idempotency_key).await?;
-            initiate_job(&scheduler, &api.registry, api.settings, new).await
+            let origin = audited.origin.clone();
+            let new = authorize(api, &caller, origin, job_request, idempotency_key).await?;
+            let documents = new.documents.clone();
+            let accepted = initiate_job(&scheduler, &api.registry, api.settings, new).await;
+            if let Err(JobRejection::Unknown(indexes)) = &accepted {
+                let unknown = indexes.iter().filter_map(|index| documents.get(*index));
+                let (requested, now) = (unknown.map(denied_document), api.transfers.clock.now());
+                record_denial(&api.audit, &caller, &audited, requested, now).await?;
+            }
+            accepted
         }
         // In drain mode, a request that repeats an accepted request gets the first response again.
         Err(draining) => first_accepted_job(&scheduler, idempotency_key.as_ref())
@@ -166,13 +179,14 @@ async fn accept<P: InitiateAdapters>(
 /// Checks that the caller may create the job, and returns the parameters of the job.
 async fn authorize<P: InitiateAdapters>(
     api: &DownloadApi<P>,
-    caller: Principal,
+    caller: &Principal,
+    origin: RequestOrigin,
     job_request: InitiateDownload,
     idempotency_key: Option<IdempotencyKey>,
 ) -> Result<NewJob, ApiError> {
     if let Destination::Onedrive(drive) = &job_request.destination
         && !caller.may(Scope::Delegate)
-        && !is_recipient(&api.directory, &caller, &drive.recipient).await?
+        && !is_recipient(&api.directory, caller, &drive.recipient).await?
     {
         return Err(ApiError::Forbidden(Scope::Delegate));
     }
@@ -183,7 +197,7 @@ async fn authorize<P: InitiateAdapters>(
     let on_behalf_of = on_behalf_of.as_deref().map(person);
     let requester = caller.document_caller();
     let caller_person = caller.slot_person();
-    let owner = caller.id;
+    let owner = caller.id.clone();
     let target = match job_request.destination {
         Destination::Download => Target::Download(DownloadTarget {
             person: on_behalf_of.clone().unwrap_or(caller_person),
@@ -193,6 +207,7 @@ async fn authorize<P: InitiateAdapters>(
     Ok(NewJob {
         owner,
         on_behalf_of,
+        origin: Some(origin),
         documents: job_request.files.into_iter().map(DocumentKey::File).collect(),
         requester,
         is_single: job_request.is_single,

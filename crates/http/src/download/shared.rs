@@ -4,11 +4,13 @@
 use axum::Json;
 use axum::extract::Path;
 use axum::extract::rejection::PathRejection;
+use docferry_app::audit::AuditedRequest;
 use docferry_app::document::JobDocuments;
 use docferry_app::job::{FetchableArtifact, Job, job_of};
-use docferry_app::ports::{Clock as _, PresignedUrl, Presigner as _, ReadAdapters};
+use docferry_app::ports::{AuditLog as _, Clock as _, PresignedUrl, Presigner as _, ReadAdapters};
 use docferry_contract::job::JobStatus;
 use docferry_domain::ids::TransferId;
+use docferry_domain::transfer::Transfer;
 use jiff::SignedDuration;
 use serde::Deserialize;
 
@@ -28,6 +30,8 @@ pub struct JobApi<P: ReadAdapters> {
     pub presigner: P::Presigner,
     /// Document registry, which is asked before each presigned URL.
     pub registry: P::Registry,
+    /// Log of audit events, which gets an event before each presigned URL is returned.
+    pub audit: P::Audit,
     /// Time for which the record of an ended job is shown.
     pub record_ttl: SignedDuration,
     /// Lifetime of a presigned URL.
@@ -69,19 +73,34 @@ pub(super) async fn job_documents<P: ReadAdapters>(
 
 /// Returns a presigned URL of the file that a job has delivered. Returns `None` if the job does not
 /// have exactly one file to download, or if the caller may no longer receive its document. A new
-/// URL is created for each response, and no URL is stored.
+/// URL is created and recorded for each response, and no URL is stored.
 pub(super) async fn presigned_url<P: ReadAdapters>(
     api: &JobApi<P>,
     caller: &Principal,
+    request: &AuditedRequest,
+    id: &TransferId,
     job: &Job,
 ) -> Result<Option<PresignedUrl>, ApiError> {
-    let Some(artifact) = job.artifact() else { return Ok(None) };
+    let (Job::One(transfer), Some(artifact)) = (job, job.artifact()) else { return Ok(None) };
     let documents = job_documents(api, caller, job).await?;
-    if job.documents().iter().all(|document| documents.may_receive(document)) {
-        presign(api, artifact).await.map(Some)
-    } else {
-        Ok(None)
+    if !documents.may_receive(transfer) {
+        return Ok(None);
     }
+    let url = presign(api, artifact).await?;
+    record_urls(api, request, id, &[(transfer, &artifact.artifact.key)]).await?;
+    Ok(Some(url))
+}
+
+/// Records presigned URLs in the audit trail. It is called after the URLs were created and before
+/// they are returned.
+pub(super) async fn record_urls<P: ReadAdapters>(
+    api: &JobApi<P>,
+    request: &AuditedRequest,
+    id: &TransferId,
+    issued: &[(&Transfer, &str)],
+) -> Result<(), ApiError> {
+    let events = request.urls_issued(id, issued, api.clock.now());
+    Ok(api.audit.record(&events).await?)
 }
 
 /// Returns a presigned URL of an object in the delivery bucket. The caller of this function has

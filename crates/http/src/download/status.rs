@@ -7,8 +7,9 @@ use axum::extract::rejection::{PathRejection, QueryRejection};
 use axum::extract::{Path, Query, Request, State};
 use axum::routing::{get, post};
 use axum::{Json, Router};
+use docferry_app::audit::denied_document;
 use docferry_app::document::visible_document;
-use docferry_app::ports::{Clock as _, ReadAdapters};
+use docferry_app::ports::{AuditLog as _, Clock as _, ReadAdapters};
 use docferry_contract::download::parse_file;
 use docferry_contract::job::{FileAvailability, JobStatus};
 use docferry_contract::problem::FieldError;
@@ -19,6 +20,7 @@ use serde::Deserialize;
 use super::initiate::FileRange;
 use super::list::list;
 use super::shared::{JobApi, Progress, find_job, presigned_url, status_response};
+use crate::audit::{Audited, record_denial};
 use crate::body;
 use crate::error::ApiError;
 use crate::middleware::Reader;
@@ -44,6 +46,7 @@ struct StatusQuery {
 async fn status<P: ReadAdapters>(
     State(api): State<Arc<JobApi<P>>>,
     Reader(caller): Reader,
+    Audited(audited): Audited,
     id: Result<Path<String>, PathRejection>,
     query: Result<Query<StatusQuery>, QueryRejection>,
 ) -> Result<Json<JobStatus>, ApiError> {
@@ -53,7 +56,7 @@ async fn status<P: ReadAdapters>(
         ApiError::Invalid(vec![FieldError { pointer: String::new(), detail }])
     })?;
     let url = match job.state(api.clock.now()) {
-        JobState::Completed => presigned_url(&api, &caller, &job).await?,
+        JobState::Completed => presigned_url(&api, &caller, &audited, &id, &job).await?,
         _ => None,
     };
     Ok(status_response(&api, &id, &job, progress, url.as_ref()))
@@ -63,12 +66,20 @@ async fn status<P: ReadAdapters>(
 async fn check<P: ReadAdapters>(
     State((api, range)): State<(Arc<JobApi<P>>, FileRange)>,
     Reader(caller): Reader,
+    Audited(audited): Audited,
     request: Request,
 ) -> Result<Json<FileAvailability>, ApiError> {
     let body = body::json(request).await?;
     let file_id = parse_file(&body, &range).map_err(ApiError::Invalid)?;
-    let (caller, key) = (caller.document_caller(), DocumentKey::File(file_id));
-    let found = visible_document(&api.registry, &caller, &key, api.clock.now()).await?;
+    let (key, now) = (DocumentKey::File(file_id), api.clock.now());
+    let found = visible_document(&api.registry, &caller.document_caller(), &key, now).await?;
+    match &found {
+        Some(document) => api.audit.record(&audited.viewed(None, &[document], now)).await?,
+        None => {
+            let requested = [denied_document(&key)];
+            record_denial(&api.audit, &caller, &audited, requested, now).await?;
+        }
+    }
     let available = found.is_some();
     let (file_name, size) =
         found.map(|document| (String::from(document.file_name), document.size)).unzip();

@@ -21,6 +21,7 @@ use super::event_stream::EventStream;
 use super::job_response;
 use super::shared::{JobApi, find_job};
 use super::stream_mode::StreamMode;
+use crate::audit::Audited;
 use crate::error::ApiError;
 use crate::middleware::{Reader, finish};
 
@@ -57,6 +58,7 @@ pub fn subscribe_router<P: ReadAdapters>(api: JobApi<P>, mode: StreamMode) -> Ro
 async fn subscribe<P: ReadAdapters>(
     State((api, mode)): State<Shared<P>>,
     Reader(caller): Reader,
+    Audited(audited): Audited,
     id: Result<Path<String>, PathRejection>,
     time_left: Option<Extension<TimeLeft>>,
     headers: HeaderMap,
@@ -76,7 +78,8 @@ async fn subscribe<P: ReadAdapters>(
         StreamMode::Stream => available,
         StreamMode::Buffered => available.min(BUFFERED_WAIT),
     };
-    let mut events = EventStream::new(api, caller, id, cursor, started_at + duration, mode);
+    let mut events =
+        EventStream::new(api, (caller, audited), id, cursor, started_at + duration, mode);
     // The first chunk is created before the response, so that a failure gets an error status.
     let first_chunk = events.first_chunk(&job).await?;
     // The stream is read after the router has returned the response, so each read enters the span

@@ -14,7 +14,6 @@ pub(crate) mod jobs;
 
 use std::collections::BTreeSet;
 use std::ops::RangeInclusive;
-use std::sync::Arc;
 
 use axum::Router;
 use axum::body::Body;
@@ -65,7 +64,12 @@ pub(crate) fn control_routes(world: &World) -> Router {
 
 /// Routes of cancel, retry and terminate, with these dependencies.
 pub(crate) fn control_routes_with(world: &World, api: TransferApi<World>) -> Router {
-    control_router(api, world.clone(), RetrySettings { job: JOB_SETTINGS, max_retries: 2 })
+    control_router(
+        api,
+        world.clone(),
+        world.clone(),
+        RetrySettings { job: JOB_SETTINGS, max_retries: 2 },
+    )
 }
 
 /// Range of valid document numbers.
@@ -78,10 +82,10 @@ pub(crate) fn initiate_routes(world: &World) -> Router {
 
 /// Routes that create jobs and transfers, with these dependencies.
 pub(crate) fn initiate_routes_with(world: &World, api: TransferApi<World>) -> Router {
-    let transfers = Arc::new(api);
     initiate_router(DownloadApi {
-        transfers,
+        transfers: api,
         registry: world.clone(),
+        audit: world.clone(),
         directory: world.clone(),
         settings: JOB_SETTINGS,
         range: FILE_ID_RANGE,
@@ -96,6 +100,7 @@ pub(crate) fn job_api(world: &World) -> JobApi<World> {
         clock: world.clone(),
         presigner: world.clone(),
         registry: world.clone(),
+        audit: world.clone(),
         record_ttl: RECORD_TTL,
         url_ttl: SignedDuration::from_mins(15),
     }

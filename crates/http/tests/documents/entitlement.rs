@@ -89,13 +89,15 @@ async fn hidden_document_cannot_be_distinguished_from_an_unknown_one() {
         ] {
             let mut replies = Vec::new();
             for path in [hidden, unknown] {
+                let _earlier = registry.world.audit().take_writes();
                 let mut reply =
                     fetch(&registry, caller, &format!("/DocumentReference{path}")).await;
                 // The link `self` repeats the parameters.
                 if let Some(links) = reply.body["link"].as_array_mut() {
                     links.retain(|link| link["relation"] != "self");
                 }
-                replies.push((reply, registry.take_calls()));
+                let writes = registry.world.audit().take_writes();
+                replies.push((reply, registry.take_calls(), writes));
             }
             assert_eq!(replies[0], replies[1], "{hidden} of caller {index}");
         }

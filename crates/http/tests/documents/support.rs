@@ -6,8 +6,8 @@ use std::sync::{Arc, Mutex};
 use axum::Router;
 use axum::body::Body;
 use docferry_app::ports::{
-    Adapters, Registry, RegistryAdapters, RegistryPage, RegistryRange, SearchAdapters,
-    SlotAdapters, StoreError,
+    Adapters, AuditAdapters, Registry, RegistryAdapters, RegistryPage, RegistryRange,
+    SearchAdapters, SlotAdapters, StoreError,
 };
 use docferry_contract::scope::Scope;
 use docferry_domain::document::{
@@ -40,6 +40,10 @@ impl SlotAdapters for Counted {
 
 impl RegistryAdapters for Counted {
     type Registry = CountingRegistry;
+}
+
+impl AuditAdapters for Counted {
+    type Audit = World;
 }
 
 impl SearchAdapters for Counted {}
@@ -107,6 +111,7 @@ fn routes_with(registry: &CountingRegistry, transfers: TransferApi<Counted>) -> 
     search_router(SearchApi::<Counted> {
         transfers,
         registry: registry.clone(),
+        audit: registry.world.clone(),
         settings: JOB_SETTINGS,
         subjects: vec![court, nhs].try_into().unwrap(),
         page_key: PageKey::from_secret(b"secret"),
@@ -138,6 +143,11 @@ pub(crate) fn of_subject(value: &str) -> Coverage {
 
 pub(crate) fn of_group(name: &str) -> Coverage {
     Coverage::Group(name.parse().unwrap())
+}
+
+/// The subject `S-1`.
+pub(crate) fn subject_s1() -> Subject {
+    subject("S-1")
 }
 
 /// A document of the subject `S-1` with this number.

@@ -28,6 +28,10 @@ impl docferry_app::ports::RegistryAdapters for Production {
     type Registry = docferry_aws::DynamoRegistry;
 }
 
+impl docferry_app::ports::AuditAdapters for Production {
+    type Audit = docferry_aws::DynamoAuditLog;
+}
+
 #[cfg(feature = "workflow")]
 impl docferry_app::ports::RetryAdapters for Production {}
 

@@ -1,15 +1,30 @@
-//! Construction of the client for the delivery bucket, from which callers download documents.
+//! Construction of the clients for the delivery bucket, from which callers download documents, and for
+//! the archive of the audit trail.
 
 use std::time::Duration;
 
 use aws_sdk_s3::config::timeout::TimeoutConfig;
-use docferry_aws::S3Artifacts;
+use docferry_aws::{S3Artifacts, S3AuditArchive};
 
 use crate::config::{Reader, Variables};
 
 /// Client of the delivery bucket `DELIVERY_BUCKET`. It uses the credentials of the function's role.
 pub fn delivery(reader: &mut Reader<impl Variables>, aws: &aws_config::SdkConfig) -> S3Artifacts {
     let bucket = reader.required("DELIVERY_BUCKET", "docferry-local-delivery");
+    S3Artifacts::new(client(aws), aws.credentials_provider(), bucket)
+}
+
+/// Archive of the audit trail in the bucket `AUDIT_BUCKET`.
+pub fn audit_archive(
+    reader: &mut Reader<impl Variables>,
+    aws: &aws_config::SdkConfig,
+) -> S3AuditArchive {
+    let bucket = reader.required("AUDIT_BUCKET", "docferry-local-audit");
+    S3AuditArchive::new(client(aws), bucket)
+}
+
+/// Client of the buckets of the function's own account.
+fn client(aws: &aws_config::SdkConfig) -> aws_sdk_s3::Client {
     let timeouts = TimeoutConfig::builder()
         .connect_timeout(Duration::from_secs(3))
         // This is enough to upload a part of a few megabytes over a slow connection.
@@ -21,5 +36,5 @@ pub fn delivery(reader: &mut Reader<impl Variables>, aws: &aws_config::SdkConfig
         .force_path_style(aws.endpoint_url().is_some())
         .disable_s3_express_session_auth(true)
         .build();
-    S3Artifacts::new(aws_sdk_s3::Client::from_conf(config), aws.credentials_provider(), bucket)
+    aws_sdk_s3::Client::from_conf(config)
 }

@@ -42,6 +42,16 @@ pub fn registry(
     docferry_aws::DynamoRegistry::new(aws_sdk_dynamodb::Client::new(aws), table)
 }
 
+/// Log of audit events, in `AUDIT_TABLE`.
+#[cfg(feature = "store")]
+pub fn audit_log(
+    reader: &mut Reader<impl Variables>,
+    aws: &aws_config::SdkConfig,
+) -> docferry_aws::DynamoAuditLog {
+    let table = reader.required("AUDIT_TABLE", "docferry-local-audit");
+    docferry_aws::DynamoAuditLog::new(aws_sdk_dynamodb::Client::new(aws), table)
+}
+
 /// Range of valid document numbers: `FILE_ID_MIN` to `FILE_ID_MAX`.
 pub fn file_range(reader: &mut Reader<impl Variables>) -> std::ops::RangeInclusive<u64> {
     let first = reader.number("FILE_ID_MIN", 10_000);
@@ -112,7 +122,8 @@ pub fn deadline_rules(
     }
 }
 
-/// Client of the audit queue `AUDIT_QUEUE_URL`.
+/// Client of the audit queues: `AUDIT_QUEUE_URL`, which belongs to the SIEM, and
+/// `AUDIT_ARCHIVE_QUEUE_URL`.
 #[cfg(feature = "queue")]
 pub fn audit_queue(
     reader: &mut Reader<impl Variables>,
@@ -122,7 +133,11 @@ pub fn audit_queue(
         "AUDIT_QUEUE_URL",
         "https://sqs.ca-central-1.amazonaws.com/123456789012/docferry-local-audit",
     );
-    docferry_aws::SqsAuditQueue::new(aws_sdk_sqs::Client::new(aws), url)
+    let archive = reader.required(
+        "AUDIT_ARCHIVE_QUEUE_URL",
+        "https://sqs.ca-central-1.amazonaws.com/123456789012/docferry-local-audit-archive",
+    );
+    docferry_aws::SqsAuditQueue::new(aws_sdk_sqs::Client::new(aws), [url, archive])
 }
 
 /// Client of the webhook queue `WEBHOOK_QUEUE_URL`, which the function `webhook` reads.
@@ -238,6 +253,7 @@ pub fn job_api(
         clock: crate::SystemClock,
         presigner: delivery(reader, aws),
         registry: registry(reader, aws),
+        audit: audit_log(reader, aws),
         record_ttl: record_ttl(reader),
         url_ttl: reader.seconds("URL_TTL_SECONDS", 900),
     }
@@ -273,7 +289,7 @@ mod webhook;
 pub use adapters::Production;
 pub use callback::callback_rule;
 #[cfg(feature = "delivery")]
-pub use delivery::delivery;
+pub use delivery::{audit_archive, delivery};
 #[cfg(feature = "exchange")]
 pub use exchange::{ExchangeSettings, exchange};
 #[cfg(feature = "graph")]

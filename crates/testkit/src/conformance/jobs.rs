@@ -5,7 +5,7 @@
 //! starts a new *run* of the job. A transfer is *closed* when its run has ended and all its resources
 //! are closed. Only a closed transfer can be retried.
 
-use docferry_app::ports::{CreateOptions, CreateResult, History, Release, Store};
+use docferry_app::ports::{BatchRetry, CreateOptions, CreateResult, History, Release, Store};
 use docferry_domain::ids::TransferId;
 use docferry_domain::job::{BatchCounts, IdempotencyRecord};
 use docferry_domain::phase::Phase;
@@ -193,9 +193,11 @@ async fn resumed_batch_runs_selected_documents_again(store: &impl Store) {
         .await
         .unwrap();
     let (ended, _) = read_batch().await;
-    assert!(!store.resume_batch(&running, hours(48), hours(8), epoch()).await.unwrap());
+    let retry =
+        BatchRetry { retain_until: hours(48), deadline: hours(8), due: epoch(), origin: None };
+    assert!(!store.resume_batch(&running, &retry).await.unwrap());
     for _ in ["first request", "repeated request"] {
-        assert!(store.resume_batch(&ended, hours(48), hours(8), epoch()).await.unwrap());
+        assert!(store.resume_batch(&ended, &retry).await.unwrap());
     }
     let (resumed, counts) = read_batch().await;
     assert!(resumed.resuming && resumed.phase == Phase::Uploading && resumed.retries == 1);

@@ -5,6 +5,7 @@
 //! of slots and throttling need a store of their own, as their documentation says.
 
 mod artifacts;
+mod audit;
 mod batches;
 mod endings;
 mod history;
@@ -24,6 +25,7 @@ pub use throttle::throttle_budget;
 use docferry_app::ports::Store;
 
 pub use artifacts::artifact_store;
+pub use audit::audit_log;
 pub use batches::batch_store;
 pub use jobs::job_store;
 pub use notifications::notifications;

@@ -2,7 +2,7 @@
 //! they are queued.
 
 use super::support;
-use docferry_app::ports::{BatchStore, NotificationOutbox, OUTBOX_RESEND_DELAY, Store};
+use docferry_app::ports::{BatchRetry, BatchStore, NotificationOutbox, OUTBOX_RESEND_DELAY, Store};
 use docferry_domain::failure::FailureCode;
 use docferry_domain::ids::TransferId;
 use docferry_domain::job::{Batch, BatchCounts, OnItemError, WebhookNotification};
@@ -90,20 +90,12 @@ async fn batch_stores_one_notification_per_run(store: &impl Store) {
     assert_eq!((first.outcome, first.documents, first.runs), (Phase::Canceled, 1, 1));
     assert_eq!(first.failed_documents, Some(1));
     let (ended, _) = store.batch(id).await.unwrap().unwrap();
-    let after_an_hour = epoch() + SignedDuration::from_hours(1);
-    assert!(store.resume_batch(&ended, after_an_hour, after_an_hour, after_an_hour).await.unwrap());
+    let due = epoch() + SignedDuration::from_hours(1);
+    let retry = BatchRetry { retain_until: due, deadline: due, due, origin: None };
+    assert!(store.resume_batch(&ended, &retry).await.unwrap());
     store.mark_documents_resumed(id, 1).await.unwrap();
     let (resumed, _) = store.batch(id).await.unwrap().unwrap();
-    store
-        .end_batch(
-            &resumed,
-            &BatchCounts::default(),
-            Outcome::Completed,
-            after_an_hour,
-            after_an_hour,
-        )
-        .await
-        .unwrap();
+    store.end_batch(&resumed, &BatchCounts::default(), Outcome::Completed, due, due).await.unwrap();
     assert_eq!(
         store.notification(id, 1).await.unwrap(),
         Some(first),

@@ -7,6 +7,7 @@ use docferry_app::ports::{
 use docferry_domain::document::{Coverage, DocumentKey, DocumentRecord, Grant, Subject};
 use docferry_domain::ids::FileId;
 use docferry_domain::person::Person;
+use docferry_domain::transfer::DeliveredFile;
 use jiff::{SignedDuration, Timestamp};
 
 use crate::builders::{document_record, epoch, subject};
@@ -143,9 +144,21 @@ async fn withdrawal_is_final_and_takes_effect_at_once(
     let work: Vec<_> = work.into_iter().filter(is_this).collect();
     assert_eq!(work.len(), 1);
     assert_eq!((&work[0].obj_guid, work[0].withdrawn_at), (&record.obj_guid, at));
+    assert_eq!(work[0].subject.as_ref(), Some(&record.subject));
+    assert_eq!(work[0].file, Some(DeliveredFile::from(&record)));
+    assert_eq!(work[0].audited_at, None);
+    let audited_at = at + SignedDuration::from_secs(60);
+    for later in [0, 1] {
+        let audited_at = audited_at + SignedDuration::from_secs(later);
+        registry.mark_withdrawal_audited(&work[0], audited_at).await.unwrap();
+    }
+    let all = registry.withdrawals(None, 1_000).await.unwrap();
+    assert_eq!(all.into_iter().find(is_this).unwrap().audited_at, Some(audited_at));
     for _ in 0..2 {
         registry.complete_withdrawal(&work[0]).await.unwrap();
     }
+    // A late mark does not bring the work back.
+    registry.mark_withdrawal_audited(&work[0], audited_at).await.unwrap();
     assert!(!registry.withdrawals(None, 1_000).await.unwrap().iter().any(is_this));
 }
 

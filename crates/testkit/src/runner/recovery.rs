@@ -21,9 +21,9 @@ impl Runner {
         let stop_at = world.now() + self.function_time;
         let scheduler = self.scheduler();
         let withdrawals =
-            remove_withdrawn_copies(&ports, world.registry(), MAX_WITHDRAWALS, stop_at);
+            remove_withdrawn_copies(&ports, world.registry(), world, MAX_WITHDRAWALS, stop_at);
         let _next_sweep_repeats_it = Box::pin(self.run_or_crash(withdrawals)).await;
-        let queues = OutboxQueues { audit: world, webhook: world };
+        let queues = OutboxQueues { events: world.audit(), audit: world, webhook: world };
         let swept = sweep(&ports, &scheduler, &queues, SweepSettings::default(), stop_at);
         Box::pin(self.run_or_crash(swept)).await.ok()
     }

@@ -1,7 +1,9 @@
 //! In-memory implementation of the ports [`JobStore`] and [`History`]: idempotency records, retries
 //! and the list of jobs.
 
-use docferry_app::ports::{History, HistoryEntry, JobPosition, JobStore, StoreError, WorkItem};
+use docferry_app::ports::{
+    BatchRetry, History, HistoryEntry, JobPosition, JobStore, StoreError, WorkItem,
+};
 use docferry_domain::ids::TransferId;
 use docferry_domain::job::{Batch, IdempotencyRecord};
 use docferry_domain::phase::Phase;
@@ -88,13 +90,8 @@ impl JobStore for InMemoryTransferStore {
         Ok(true)
     }
 
-    async fn resume_batch(
-        &self,
-        read: &Batch,
-        retain_until: Timestamp,
-        deadline: Timestamp,
-        due: Timestamp,
-    ) -> Result<bool, StoreError> {
+    async fn resume_batch(&self, read: &Batch, retry: &BatchRetry) -> Result<bool, StoreError> {
+        let BatchRetry { retain_until, deadline, due, origin } = retry.clone();
         let mut tables = self.tables();
         let id = &read.batch_id;
         let Some((batch, counts)) = tables.batches.get_mut(id) else { return Ok(false) };
@@ -105,6 +102,7 @@ impl JobStore for InMemoryTransferStore {
         }
         batch.phase = Phase::Uploading;
         batch.retries += 1;
+        batch.retry_origin = origin;
         batch.resuming = true;
         batch.documents_stopped = false;
         batch.cancel_requested = false;

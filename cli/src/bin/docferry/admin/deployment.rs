@@ -8,7 +8,8 @@ use aws_config::{BehaviorVersion, SdkConfig};
 use aws_sdk_sfn::config::ProvideCredentials as _;
 use clap::Args as Group;
 use docferry_aws::{
-    DynamoNumberIndex, DynamoRegistry, DynamoTransferStore, Fault, StepFunctionsWorkflow,
+    DynamoNumberIndex, DynamoRegistry, DynamoTransferStore, Fault, S3AuditArchive,
+    StepFunctionsWorkflow,
 };
 
 use super::AdminError;
@@ -49,6 +50,18 @@ impl RegistryArgs {
         Ok(DynamoRegistry::new(aws_sdk_dynamodb::Client::new(&config), table))
     }
 
+    /// Opens the registry for changes that the audit trail records with the operator's identity:
+    /// the ARN of the AWS credentials. If AWS does not tell it, the operator is `unknown`, because
+    /// a withdrawal must not fail for that reason.
+    pub(crate) async fn open_as_operator(&self) -> Result<DynamoRegistry, AdminError> {
+        let config = load_config().await?;
+        let table = self.table(&config, self.table.as_ref(), "DocumentsTable").await?;
+        let request = aws_sdk_sts::Client::new(&config).get_caller_identity();
+        let operator = Box::pin(request.send()).await.ok().and_then(|identity| identity.arn);
+        let registry = DynamoRegistry::new(aws_sdk_dynamodb::Client::new(&config), table);
+        Ok(registry.written_by(operator.unwrap_or_else(|| "unknown".to_owned())))
+    }
+
     /// Opens the registry and the index by number of docferry 0.1.0. `index_table` overrides the
     /// output of the stack.
     pub(crate) async fn open_with_index(
@@ -75,6 +88,43 @@ impl RegistryArgs {
             (None, Some(stack)) => Outputs::of(config, stack).await?.get(output),
             (None, None) => Err(AdminError::NoRegistry),
         }
+    }
+}
+
+#[derive(Debug, Group)]
+#[command(next_help_heading = "Deployment")]
+pub(crate) struct AuditArgs {
+    /// CloudFormation stack, whose outputs name the archive and the document registry
+    #[arg(long, env = "DOCFERRY_STACK_NAME", value_name = "NAME")]
+    stack: Option<String>,
+
+    /// Bucket with the archive; overrides the output of the stack
+    #[arg(long, env = "DOCFERRY_AUDIT_BUCKET", value_name = "NAME")]
+    bucket: Option<String>,
+}
+
+impl AuditArgs {
+    /// Opens the archive with the operator's credentials.
+    pub(crate) async fn open(&self) -> Result<S3AuditArchive, AdminError> {
+        let config = load_config().await?;
+        let bucket = match (&self.bucket, &self.stack) {
+            (Some(bucket), _) => bucket.clone(),
+            (None, Some(stack)) => Outputs::of(&config, stack).await?.get("AuditBucketName")?,
+            (None, None) => return Err(AdminError::NoArchive),
+        };
+        let client = aws_sdk_s3::config::Builder::from(&config)
+            // Emulators do not support virtual-hosted bucket names.
+            .force_path_style(config.endpoint_url().is_some())
+            .build();
+        Ok(S3AuditArchive::new(aws_sdk_s3::Client::from_conf(client), bucket))
+    }
+
+    /// Opens the document registry of the stack; `None` if no stack is named.
+    pub(crate) async fn registry(&self) -> Result<Option<DynamoRegistry>, AdminError> {
+        let Some(stack) = &self.stack else { return Ok(None) };
+        let config = load_config().await?;
+        let table = Outputs::of(&config, stack).await?.get("DocumentsTable")?;
+        Ok(Some(DynamoRegistry::new(aws_sdk_dynamodb::Client::new(&config), table)))
     }
 }
 

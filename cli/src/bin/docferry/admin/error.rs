@@ -1,6 +1,6 @@
 //! Errors of the `docferry admin` commands.
 
-use docferry_app::ports::{Cause, StoreError, WorkflowError};
+use docferry_app::ports::{ArchiveError, Cause, StoreError, WorkflowError};
 use docferry_app::recovery::requeue::RequeueError;
 use docferry_aws::{Fault, FaultKind};
 use miette::Diagnostic;
@@ -29,6 +29,17 @@ pub(crate) enum AdminError {
         )
     )]
     NoRegistry,
+
+    #[error("no archive of the audit trail is selected")]
+    #[diagnostic(
+        code(docferry::usage),
+        help("pass --stack (DOCFERRY_STACK_NAME) or --bucket (DOCFERRY_AUDIT_BUCKET)")
+    )]
+    NoArchive,
+
+    #[error("the archive of the audit trail could not be read")]
+    #[diagnostic(code(docferry::aws), help("check the bucket and the permissions"))]
+    Archive(#[from] ArchiveError),
 
     #[error("no AWS region is set")]
     #[diagnostic(code(docferry::usage), help("set AWS_REGION or a region in the AWS profile"))]
@@ -155,9 +166,9 @@ impl AdminError {
         let fault = match self {
             Self::NoCredentials(_) => return Exit::Unauthorized,
             Self::Stack { fault, .. } | Self::Aws(fault) => Some(fault),
-            Self::Store(StoreError::Unavailable(cause)) | Self::Workflow(WorkflowError(cause)) => {
-                cause.downcast_ref()
-            }
+            Self::Store(StoreError::Unavailable(cause))
+            | Self::Workflow(WorkflowError(cause))
+            | Self::Archive(ArchiveError(cause)) => cause.downcast_ref(),
             _ => None,
         };
         match fault.map(Fault::kind) {

@@ -22,7 +22,7 @@ use crate::exit::Exit;
 use crate::output;
 use deployment::{Deployment, DeploymentArgs};
 
-pub(crate) use deployment::RegistryArgs;
+pub(crate) use deployment::{AuditArgs, RegistryArgs};
 
 /// Help text after the options of both commands.
 const EXIT_CODES: &str = "\

@@ -40,7 +40,7 @@ pub(super) async fn run(import: &Import, json: bool) -> Result<Exit, CliError> {
     let rules = RecordRules { subjects: &subjects, now: now() };
     let mut input = Input::open(&import.file)?;
     validate(&mut input, rules)?;
-    let registry = import.registry_args.open().await?;
+    let registry = import.registry_args.open_as_operator().await?;
     let mut summary = Summary::default();
     if let Err(error) = write(&mut input, rules, &registry, &mut summary).await {
         output::print_note("some records may be stored; import the file again")?;

@@ -8,6 +8,8 @@ mod withdraw;
 
 use clap::Subcommand;
 
+pub(crate) use withdraw::document_keys;
+
 use crate::error::CliError;
 use crate::exit::Exit;
 

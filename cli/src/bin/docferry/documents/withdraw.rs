@@ -53,7 +53,7 @@ pub(super) async fn run(withdraw: &Withdraw, json: bool) -> Result<Exit, CliErro
         let problem = "it has the form of no id, number or GUID that --by allows".to_owned();
         return Err(AdminError::InvalidArgument { name: "document", problem }.into());
     }
-    let registry = withdraw.registry_args.open().await?;
+    let registry = withdraw.registry_args.open_as_operator().await?;
     let key = find_id(&registry, keys).await?;
     let record = registry.withdraw(&key, now()).await.map_err(AdminError::from)?;
     let record = record.ok_or(AdminError::DocumentNotFound)?;
@@ -61,6 +61,11 @@ pub(super) async fn run(withdraw: &Withdraw, json: bool) -> Result<Exit, CliErro
     let time = withdrawn.withdrawn_at.map(|time| time.to_string()).unwrap_or_default();
     output::print_result(json, &withdrawn, &format!("{} was withdrawn at {time}", withdrawn.id))?;
     Ok(Exit::Completed)
+}
+
+/// Returns the keys that a text can be, whatever their kind.
+pub(crate) fn document_keys(text: &str) -> Vec<DocumentKey> {
+    keys(text, None)
 }
 
 /// Returns the keys that a text can be.

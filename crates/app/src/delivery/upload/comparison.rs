@@ -102,6 +102,26 @@ impl<'a, D: Drive, G: ExchangeStore> Comparison<'a, D, G> {
         Ok(candidates)
     }
 
+    /// Returns the result for an item that is the document. The id of the recipient is only recorded
+    /// for the audit trail, so a drive that does not tell it does not prevent the delivery.
+    async fn delivered(
+        &self,
+        item: DriveItem,
+        hash: &SourceHash,
+        evidence: Evidence,
+    ) -> ComparisonResult {
+        let recipient_id = self.drive.recipient_id(&self.destination.recipient).await;
+        ComparisonResult::Delivered(DeliveredItem {
+            item_id: item.id,
+            recipient_id: recipient_id.unwrap_or_default(),
+            size: item.facts.size,
+            quick_xor_hash: hash.digest(),
+            rewritten: evidence != Evidence::Hash,
+            evidence: Some(evidence),
+            web_url: item.web_url,
+        })
+    }
+
     /// Compares the items with the source, whose `hash` is complete.
     pub(crate) async fn compare(
         &mut self,
@@ -113,7 +133,7 @@ impl<'a, D: Drive, G: ExchangeStore> Comparison<'a, D, G> {
         let mut different_files = Vec::new();
         for file in files {
             match verify_delivery(hash, &file.item.facts) {
-                Verdict::Same => return Ok(delivered(file.item, hash, Evidence::Hash)),
+                Verdict::Same => return Ok(self.delivered(file.item, hash, Evidence::Hash).await),
                 Verdict::HashPending => is_hash_pending = true,
                 Verdict::Different => different_files.push(file),
             }
@@ -125,7 +145,7 @@ impl<'a, D: Drive, G: ExchangeStore> Comparison<'a, D, G> {
         for file in different_files {
             match self.assess_rewriting(&file, last_byte).await? {
                 Rewriting::Proven(evidence) => {
-                    return Ok(delivered(file.item, hash, evidence));
+                    return Ok(self.delivered(file.item, hash, evidence).await);
                 }
                 Rewriting::Unproven => is_unproven = true,
                 Rewriting::Refuted => {}
@@ -222,17 +242,5 @@ where
     Ok(match directory_in_tail {
         Some(bytes) => ZipContents::read(bytes, &directory),
         None => ZipContents::read(&read(start..end).await?, &directory),
-    })
-}
-
-/// Returns the result for an item that is the document.
-fn delivered(item: DriveItem, hash: &SourceHash, evidence: Evidence) -> ComparisonResult {
-    ComparisonResult::Delivered(DeliveredItem {
-        item_id: item.id,
-        size: item.facts.size,
-        quick_xor_hash: hash.digest(),
-        rewritten: evidence != Evidence::Hash,
-        evidence: Some(evidence),
-        web_url: item.web_url,
     })
 }

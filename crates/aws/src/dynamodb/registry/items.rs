@@ -8,11 +8,12 @@ use docferry_domain::document::{
 };
 use docferry_domain::ids::ObjectGuid;
 use docferry_domain::person::Person;
+use docferry_domain::transfer::DeliveredFile;
 use jiff::Timestamp;
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 
 use super::super::conditional_update::number;
-use super::super::items::{Item, attribute, corrupt, key, whole_item};
+use super::super::items::{Item, corrupt, key, whole_item};
 
 /// Sort key of a record in the partitions of its unique keys.
 const RECORD: &str = "record";
@@ -116,39 +117,57 @@ pub(super) fn read_grant(item: &Item) -> Result<Grant, StoreError> {
 }
 
 /// Work item of a withdrawal.
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 struct WithdrawalItem {
     id: DocumentId,
     obj_guid: ObjectGuid,
     withdrawn_at: Timestamp,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    withdrawn_by: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    subject: Option<Subject>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    file: Option<DeliveredFile>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    audited_at: Option<Timestamp>,
 }
+
+/// Attribute of a withdrawal with the time at which it was sent to the audit trail.
+pub(super) const AUDITED_AT: &str = "auditedAt";
 
 /// Returns the key of a withdrawal in the partition of withdrawals.
 pub(super) fn withdrawal_key(withdrawal: &Withdrawal) -> Item {
-    key(WITHDRAWALS.to_owned(), &withdrawal_sort_key(withdrawal))
+    key(WITHDRAWALS.to_owned(), &withdrawal_sort_key(withdrawal.withdrawn_at, &withdrawal.id))
 }
 
 /// Returns the sort key of a withdrawal. The oldest withdrawal has the first one.
-pub(super) fn withdrawal_sort_key(withdrawal: &Withdrawal) -> String {
-    Position { indexed: withdrawal.withdrawn_at, id: withdrawal.id.clone() }.sort_key()
+pub(super) fn withdrawal_sort_key(withdrawn_at: Timestamp, id: &DocumentId) -> String {
+    Position { indexed: withdrawn_at, id: id.clone() }.sort_key()
 }
 
 /// Serializes the work of a withdrawn record; `None` for a record that is not withdrawn.
-pub(super) fn withdrawal_item(record: &DocumentRecord) -> Result<Option<Item>, StoreError> {
+pub(super) fn withdrawal_item(
+    record: &DocumentRecord,
+    withdrawn_by: Option<String>,
+) -> Result<Option<Item>, StoreError> {
     let Some(withdrawn_at) = record.withdrawn_at else { return Ok(None) };
-    let obj_guid = record.obj_guid.clone();
-    let withdrawal = Withdrawal { id: record.id.clone(), obj_guid, withdrawn_at };
-    let mut item = withdrawal_key(&withdrawal);
-    item.insert("id".into(), attribute(&withdrawal.id)?);
-    item.insert("objGuid".into(), attribute(&withdrawal.obj_guid)?);
-    item.insert("withdrawnAt".into(), attribute(&withdrawn_at)?);
-    Ok(Some(item))
+    let item = WithdrawalItem {
+        id: record.id.clone(),
+        obj_guid: record.obj_guid.clone(),
+        withdrawn_at,
+        withdrawn_by,
+        subject: Some(record.subject.clone()),
+        file: Some(DeliveredFile::from(record)),
+        audited_at: None,
+    };
+    let sort_key = withdrawal_sort_key(withdrawn_at, &record.id);
+    whole_item(&item, key(WITHDRAWALS.to_owned(), &sort_key), "withdrawal").map(Some)
 }
 
 /// Parses the work of a withdrawal.
 pub(super) fn read_withdrawal(item: Item) -> Result<Withdrawal, StoreError> {
-    let WithdrawalItem { id, obj_guid, withdrawn_at } =
+    let WithdrawalItem { id, obj_guid, withdrawn_at, withdrawn_by, subject, file, audited_at } =
         serde_dynamo::aws_sdk_dynamodb_1::from_item(item).map_err(|_| corrupt("withdrawal"))?;
-    Ok(Withdrawal { id, obj_guid, withdrawn_at })
+    Ok(Withdrawal { id, obj_guid, withdrawn_at, withdrawn_by, subject, file, audited_at })
 }

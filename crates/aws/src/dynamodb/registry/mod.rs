@@ -31,12 +31,20 @@ pub use number_index::{DynamoNumberIndex, NumberedDocument};
 #[derive(Debug, Clone)]
 pub struct DynamoRegistry {
     table: Table,
+    /// Operator or system that writes, for the audit trail.
+    writer: Option<String>,
 }
 
 impl DynamoRegistry {
     /// Creates a registry in `table`, whose primary key consists of the strings `pk` and `sk`.
     #[must_use]
     pub fn new(client: Client, table: impl Into<String>) -> Self {
-        Self { table: Table::new(client, table.into()) }
+        Self { table: Table::new(client, table.into()), writer: None }
+    }
+
+    /// Names the operator or system whose withdrawals the registry writes, for the audit trail.
+    #[must_use]
+    pub fn written_by(self, writer: impl Into<String>) -> Self {
+        Self { writer: Some(writer.into()), ..self }
     }
 }

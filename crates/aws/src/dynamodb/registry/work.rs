@@ -1,10 +1,12 @@
 //! The work of withdrawals.
 
 use docferry_app::ports::{RegistryWork, StoreError, Withdrawal};
+use jiff::Timestamp;
 
 use super::super::conditional_update::ConditionalUpdate;
+use super::super::items::{Item, attribute};
 use super::DynamoRegistry;
-use super::items::{WITHDRAWALS, read_withdrawal, withdrawal_key, withdrawal_sort_key};
+use super::items::{AUDITED_AT, WITHDRAWALS, read_withdrawal, withdrawal_key, withdrawal_sort_key};
 
 impl RegistryWork for DynamoRegistry {
     async fn withdrawals(
@@ -13,10 +15,25 @@ impl RegistryWork for DynamoRegistry {
         limit: usize,
     ) -> Result<Vec<Withdrawal>, StoreError> {
         // The sort keys begin with a digit of the year; `:` follows the digits.
-        let after = after.map_or_else(|| "0".to_owned(), withdrawal_sort_key);
+        let sort_key = |after: &Withdrawal| withdrawal_sort_key(after.withdrawn_at, &after.id);
+        let after = after.map_or_else(|| "0".to_owned(), sort_key);
         let partition = WITHDRAWALS.to_owned();
         let items = self.table.range_after(partition, &after, ":", limit).await?;
-        items.into_iter().map(read_withdrawal).collect()
+        Ok(items.into_iter().filter_map(readable).collect())
+    }
+
+    async fn mark_withdrawal_audited(
+        &self,
+        withdrawal: &Withdrawal,
+        at: Timestamp,
+    ) -> Result<(), StoreError> {
+        let audited = ConditionalUpdate::default()
+            .set_once(AUDITED_AT, attribute(&at)?)
+            .when("attribute_exists(#pk)");
+        match self.table.update(withdrawal_key(withdrawal), audited).await {
+            Ok(_) => Ok(()),
+            Err(failure) => failure.current_item().map(drop),
+        }
     }
 
     async fn complete_withdrawal(&self, withdrawal: &Withdrawal) -> Result<(), StoreError> {
@@ -26,4 +43,11 @@ impl RegistryWork for DynamoRegistry {
             Err(failure) => failure.current_item(),
         }
     }
+}
+
+/// Parses an item. Returns `None` if this version cannot read it.
+fn readable(item: Item) -> Option<Withdrawal> {
+    read_withdrawal(item)
+        .inspect_err(|error| tracing::error!(error = %error, "withdrawal cannot be read"))
+        .ok()
 }

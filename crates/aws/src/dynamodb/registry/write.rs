@@ -143,7 +143,8 @@ impl DynamoRegistry {
             actions.push(table.delete_action(key)?);
         }
         let was_withdrawn = stored.is_some_and(|stored| stored.record.withdrawn_at.is_some());
-        if let Some(work) = withdrawal_item(record)?.filter(|_| !was_withdrawn) {
+        if let Some(work) = withdrawal_item(record, self.writer.clone())?.filter(|_| !was_withdrawn)
+        {
             actions.push(table.put_action(work)?);
         }
         Ok((actions, fields))

@@ -1,0 +1,146 @@
+//! `docferry audit find`: prints the records that meet some conditions.
+
+use clap::Args as Group;
+use docferry_app::ports::Registry as _;
+use jiff::civil::Date;
+use jiff::tz::TimeZone;
+use jiff::{SignedDuration, Timestamp};
+
+use super::archive::{Archive, days};
+use super::filter::{Filter, keys_as_text};
+use super::record::line;
+use crate::admin::{AdminError, AuditArgs};
+use crate::clock::now;
+use crate::documents::document_keys;
+use crate::error::CliError;
+use crate::exit::Exit;
+use crate::output;
+
+/// Start of the search without `--since`.
+const DEFAULT_PERIOD: SignedDuration = SignedDuration::from_hours(30 * 24);
+
+#[derive(Debug, Group)]
+pub(crate) struct Find {
+    /// Only records that name this document: its id, number or GUID
+    #[arg(long, value_name = "DOCUMENT")]
+    document: Option<String>,
+
+    /// Only records about this court file or patient
+    #[arg(long, value_name = "[SYSTEM|]VALUE")]
+    subject: Option<String>,
+
+    /// Only records of this caller, or on behalf of this person
+    #[arg(long, value_name = "NAME")]
+    actor: Option<String>,
+
+    /// Only deliveries to this person: an e-mail address or a user id of Microsoft Graph
+    #[arg(long, value_name = "PERSON")]
+    recipient: Option<String>,
+
+    /// Only records of this job or transfer
+    #[arg(long, value_name = "ID")]
+    job: Option<String>,
+
+    /// Only this action, such as "URL issued"
+    #[arg(long, value_name = "ACTION")]
+    action: Option<String>,
+
+    /// Only actions from this time on: 2026-11-30, 2026-11-30T09:00:00Z, or an age such as 12h
+    /// or 7d [default: 30d]
+    #[arg(long, value_name = "TIME", value_parser = parse_time)]
+    since: Option<Timestamp>,
+
+    /// Only actions before this time
+    #[arg(long, value_name = "TIME", value_parser = parse_time)]
+    until: Option<Timestamp>,
+
+    #[command(flatten)]
+    audit_args: AuditArgs,
+}
+
+pub(super) async fn run(find: &Find, json: bool) -> Result<Exit, CliError> {
+    let since = find.since.unwrap_or_else(|| now() - DEFAULT_PERIOD);
+    let filter = Filter {
+        since: Some(since),
+        until: find.until,
+        document: find.keys().await?,
+        subject: find.subject.clone(),
+        actor: find.actor.clone(),
+        recipient: find.recipient.clone(),
+        job: find.job.clone(),
+        action: find.action.clone(),
+    };
+    let mut archive = Archive::new(find.audit_args.open().await?);
+    let mut matches = 0_u64;
+    // A record is written after its action, so the objects of earlier days cannot contain it.
+    for day in days(since, now()) {
+        let keys = archive.keys(day, "").await?;
+        archive
+            .read::<CliError>(keys, |record| {
+                if filter.matches(&record) {
+                    matches += 1;
+                    output::print_result(json, &record, &line(&record))?;
+                }
+                Ok(())
+            })
+            .await?;
+    }
+    if matches == 0 {
+        output::print_note(
+            "no record matches; records are archived about a minute after the action",
+        )?;
+    }
+    Ok(Exit::Completed)
+}
+
+impl Find {
+    /// Returns all keys of the document, if the registry knows it; else the key as it is.
+    async fn keys(&self) -> Result<Option<Vec<String>>, AdminError> {
+        let Some(document) = &self.document else { return Ok(None) };
+        let mut keys = vec![document.clone()];
+        if let Some(registry) = self.audit_args.registry().await? {
+            let found = registry.documents(&document_keys(document)).await?;
+            keys.extend(found.values().flat_map(keys_as_text));
+        }
+        Ok(Some(keys))
+    }
+}
+
+/// Parses a time, a date (UTC) or an age.
+fn parse_time(text: &str) -> Result<Timestamp, String> {
+    if let Ok(time) = text.parse() {
+        return Ok(time);
+    }
+    if let Ok(date) = text.parse::<Date>() {
+        return date.to_zoned(TimeZone::UTC).map(|day| day.timestamp()).map_err(|e| e.to_string());
+    }
+    let unit = text.chars().last().unwrap_or_default();
+    let hours = match unit {
+        'h' => 1,
+        'd' => 24,
+        _ => 0,
+    };
+    let count = text.strip_suffix(unit).and_then(|count| count.parse::<i64>().ok());
+    match count.filter(|count| hours > 0 && (0..=100_000).contains(count)) {
+        Some(count) => Ok(now() - SignedDuration::from_hours(count * hours)),
+        None => Err("use 2026-11-30, 2026-11-30T09:00:00Z, or an age such as 12h or 7d".to_owned()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn time_is_a_date_a_timestamp_or_an_age() {
+        let time = |text| parse_time(text).unwrap().to_string();
+        assert_eq!(time("2026-11-30"), "2026-11-30T00:00:00Z");
+        assert_eq!(time("2026-11-30T09:00:00-08:00"), "2026-11-30T17:00:00Z");
+        for age in ["12h", "7d", "0h"] {
+            assert!(parse_time(age).unwrap() <= now(), "{age}");
+        }
+        for bad in ["", "d", "7", "7w", "-1d", "yesterday", "999999999d"] {
+            assert!(parse_time(bad).is_err(), "{bad}");
+        }
+    }
+}

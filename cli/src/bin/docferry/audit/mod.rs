@@ -1,0 +1,60 @@
+//! The `docferry audit` commands, for operators with their own AWS credentials. They read the archive
+//! of the audit trail.
+
+mod archive;
+mod filter;
+mod find;
+mod record;
+mod tail;
+
+use clap::Subcommand;
+
+use crate::error::CliError;
+use crate::exit::Exit;
+
+/// Help text after the options of `tail`.
+const TAIL_HELP: &str = "\
+A record is archived about a minute after its action. The archive may contain a record
+twice; the command prints it once.
+
+Credentials: AWS credentials of an operator, from the AWS environment variables or profile.
+They need s3:ListBucket and s3:GetObject on the archive, and with --stack
+cloudformation:DescribeStacks.
+
+Exit codes:
+  0  success
+  1  wrong usage
+  4  AWS refused the credentials or a permission, or there are no credentials
+  5  AWS could not be reached or stayed unavailable";
+
+/// Help text after the options of `find`.
+const FIND_HELP: &str = "\
+Prints the records that match all options, oldest first. --document answers who received a
+document: the recipients of deliveries to OneDrive and the callers who got a URL.
+
+Credentials: AWS credentials of an operator, from the AWS environment variables or profile.
+They need s3:ListBucket and s3:GetObject on the archive, and with --stack
+cloudformation:DescribeStacks and dynamodb:BatchGetItem on the registry.
+
+Exit codes:
+  0  success, also if no record matches
+  1  wrong usage
+  4  AWS refused the credentials or a permission, or there are no credentials
+  5  AWS could not be reached or stayed unavailable";
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Audit {
+    /// Print the last records of the audit trail
+    #[command(after_help = TAIL_HELP)]
+    Tail(tail::Tail),
+    /// Find records of the audit trail
+    #[command(after_help = FIND_HELP)]
+    Find(find::Find),
+}
+
+pub(crate) async fn run(audit: &Audit, json: bool) -> Result<Exit, CliError> {
+    match audit {
+        Audit::Tail(tail) => tail::run(tail, json).await,
+        Audit::Find(find) => find::run(find, json).await,
+    }
+}

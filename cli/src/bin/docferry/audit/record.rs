@@ -1,0 +1,87 @@
+//! A record of the audit trail as a line for people.
+//!
+//! Records are read as JSON values, so that the command also shows records of newer versions.
+
+use serde_json::Value;
+
+/// Formats a record: time, action, outcome, actor, receiver and documents.
+pub(super) fn line(record: &Value) -> String {
+    let text = |name: &str| record.get(name).and_then(Value::as_str);
+    let mut line = format!(
+        "{}  {}",
+        text("timestamp").unwrap_or("-"),
+        text("action").unwrap_or("unreadable record")
+    );
+    if let Some(outcome) = text("outcome").filter(|outcome| *outcome != "completed") {
+        line += &format!(" ({})", text("failure").unwrap_or(outcome));
+    }
+    line += &format!("  by {}", text("actor").unwrap_or("-"));
+    if let Some(person) = text("onBehalfOf") {
+        line += &format!(" for {person}");
+    }
+    if let Some(address) = record.pointer("/recipient/address").and_then(Value::as_str) {
+        line += &format!(" to {address}");
+    }
+    if let Some(subject) = record.pointer("/subject/value").and_then(Value::as_str) {
+        line += &format!("  {subject}");
+    }
+    if let Some(count) = record.get("count").and_then(Value::as_u64) {
+        line += &format!("  {count} times");
+    }
+    let documents: Vec<_> = files(record).map(file).chain(requested(record)).collect();
+    if !documents.is_empty() {
+        line += &format!("  {}", documents.join(", "));
+    }
+    line
+}
+
+/// Returns the files of a record.
+pub(super) fn files(record: &Value) -> impl Iterator<Item = &Value> {
+    record.get("files").and_then(Value::as_array).into_iter().flatten()
+}
+
+/// Returns what the denied requests of a record named, such as `fileId=10042`.
+pub(super) fn requested(record: &Value) -> impl Iterator<Item = String> + '_ {
+    let requested = record.get("requested").and_then(Value::as_array).into_iter().flatten();
+    requested.filter_map(Value::as_str).map(str::to_owned)
+}
+
+fn file(file: &Value) -> String {
+    let text = |name: &str| file.get(name).and_then(Value::as_str).filter(|text| !text.is_empty());
+    match (text("fileName"), text("id")) {
+        (Some(name), Some(id)) => format!("{name} ({id})"),
+        (name, id) => name.or(id).unwrap_or("-").to_owned(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    #[test]
+    fn line_names_action_people_and_documents() {
+        let record = json!({
+            "timestamp": "2026-11-30T10:00:00Z", "action": "Delivered to OneDrive",
+            "outcome": "completed", "actor": "scv", "onBehalfOf": "Judge A",
+            "recipient": { "userId": "u", "address": "a@b.example" },
+            "subject": { "system": "s", "value": "T-1/26" },
+            "files": [{ "id": "AAAA", "fileName": "order.pdf", "contentType": null }],
+        });
+        assert_eq!(
+            line(&record),
+            "2026-11-30T10:00:00Z  Delivered to OneDrive  by scv for Judge A to a@b.example  \
+             T-1/26  order.pdf (AAAA)"
+        );
+    }
+
+    #[test]
+    fn line_shows_denials_failures_and_unreadable_records() {
+        let denied = json!({
+            "timestamp": "t", "action": "Access denied", "outcome": "denied",
+            "actor": "sub:ada", "count": 3, "requested": ["fileId=10042"], "files": [],
+        });
+        assert_eq!(line(&denied), "t  Access denied (denied)  by sub:ada  3 times  fileId=10042");
+        assert_eq!(line(&json!({ "unreadable": "x" })), "-  unreadable record  by -");
+    }
+}

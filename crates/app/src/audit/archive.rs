@@ -1,0 +1,94 @@
+//! Archive of the audit trail: NDJSON objects, by the day on which they were written.
+//!
+//! A record is written after the action that it describes. So a reader that wants the records of a
+//! day finds all of them in the objects of that day and of the following days.
+
+use std::fmt::Write as _;
+
+use bytes::Bytes;
+use jiff::Timestamp;
+use jiff::tz::TimeZone;
+use serde_json::value::RawValue;
+use sha2::{Digest as _, Sha256};
+
+use crate::ports::{ArchiveError, AuditArchive};
+
+/// Number of digits of the content's hash in a key.
+const HASH_DIGITS: usize = 32;
+
+/// Writes messages of the audit queue into one object, one line for each message.
+///
+/// No message is refused. A message that is not JSON becomes a line with the member `unreadable`,
+/// so that it is neither lost nor blocks others. A repeated call writes the messages again;
+/// readers discard duplicates by `messageId`.
+///
+/// # Errors
+/// The error of the archive. Then no message is archived.
+pub async fn archive(
+    archive: &impl AuditArchive,
+    messages: &[String],
+    now: Timestamp,
+) -> Result<(), ArchiveError> {
+    if messages.is_empty() {
+        return Ok(());
+    }
+    let content: String = messages.iter().map(|message| line(message)).collect();
+    archive.write(&archive_key(now, content.as_bytes()), Bytes::from(content)).await
+}
+
+/// Returns a message as a line of NDJSON.
+fn line(message: &str) -> String {
+    let is_one_line_of_json =
+        serde_json::from_str::<&RawValue>(message).is_ok() && !message.contains(['\n', '\r']);
+    if is_one_line_of_json {
+        return format!("{message}\n");
+    }
+    format!("{}\n", serde_json::json!({ "unreadable": message }))
+}
+
+/// Returns the prefix of the keys of all objects that were written on the day (UTC) of this time.
+#[must_use]
+pub fn archive_day(at: Timestamp) -> String {
+    let date = at.to_zoned(TimeZone::UTC).date();
+    format!("audit/{:04}/{:02}/{:02}/", date.year(), date.month(), date.day())
+}
+
+/// Returns the key of an object that is written at this time. The keys of a day are in the order of
+/// time; objects of the same millisecond differ in the hash of their content.
+#[must_use]
+pub fn archive_key(at: Timestamp, content: &[u8]) -> String {
+    let mut hash = String::new();
+    for byte in Sha256::digest(content).iter().take(HASH_DIGITS / 2) {
+        // Writing to a string cannot fail.
+        let _infallible = write!(hash, "{byte:02x}");
+    }
+    // 13 digits hold milliseconds until the year 2286.
+    format!("{}{:013}-{hash}.ndjson", archive_day(at), at.as_millisecond().max(0))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn keys_are_ordered_by_time_within_their_day() {
+        let at = |text: &str| text.parse::<Timestamp>().unwrap();
+        let morning = archive_key(at("2026-11-30T08:00:00Z"), b"x");
+        let evening = archive_key(at("2026-11-30T23:59:59.999Z"), b"a");
+        assert!(morning.starts_with("audit/2026/11/30/"), "{morning}");
+        assert!(morning < evening);
+        assert!(evening < archive_key(at("2026-12-01T00:00:00Z"), b"a"));
+        assert_ne!(morning, archive_key(at("2026-11-30T08:00:00Z"), b"y"));
+    }
+
+    #[test]
+    fn message_that_is_not_json_is_kept_in_a_line_of_its_own() {
+        assert_eq!(line("{\"messageId\":\"1\"}"), "{\"messageId\":\"1\"}\n");
+        for odd in ["{", "plain text", "{\n}", ""] {
+            let line = line(odd);
+            assert_eq!(line.matches('\n').count(), 1, "{line:?}");
+            let value: serde_json::Value = serde_json::from_str(&line).unwrap();
+            assert_eq!(value["unreadable"], odd);
+        }
+    }
+}

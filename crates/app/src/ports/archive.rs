@@ -1,0 +1,33 @@
+//! Port of the archive of the audit trail.
+
+use std::future::Future;
+
+use bytes::Bytes;
+
+use super::Cause;
+
+/// The archive did not carry out a call. The call can be repeated.
+#[derive(Debug, thiserror::Error)]
+#[error("the audit archive did not answer")]
+pub struct ArchiveError(#[source] pub Cause);
+
+/// Archive of the audit trail: objects that are written once and never changed.
+pub trait AuditArchive: Send + Sync {
+    /// Writes an object. A repeated call with the same key and content has no further effect.
+    fn write(
+        &self,
+        key: &str,
+        content: Bytes,
+    ) -> impl Future<Output = Result<(), ArchiveError>> + Send;
+
+    /// Lists at most `limit` keys after `after` that begin with `prefix`, in ascending order.
+    fn list(
+        &self,
+        prefix: &str,
+        after: &str,
+        limit: usize,
+    ) -> impl Future<Output = Result<Vec<String>, ArchiveError>> + Send;
+
+    /// Reads an object.
+    fn read(&self, key: &str) -> impl Future<Output = Result<Bytes, ArchiveError>> + Send;
+}

@@ -1,0 +1,76 @@
+//! Denials: requests of persons for documents that they may not see or that do not exist.
+//!
+//! The denials of one person in one minute make one record, so that a person who tries many
+//! numbers cannot flood the trail.
+
+use jiff::Timestamp;
+
+use super::RequestOrigin;
+
+/// Maximum number of requested documents that one request adds to a record of denials. A record
+/// with as many or more takes no further documents, so it has fewer than twice as many.
+pub const MAX_DENIED_DOCUMENTS: usize = 20;
+
+/// A denied request.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Denial {
+    /// Principal that made the request.
+    pub actor: String,
+    /// Time of the denial.
+    pub at: Timestamp,
+    /// Circumstances of the request.
+    pub origin: RequestOrigin,
+    /// What the request named, at most [`MAX_DENIED_DOCUMENTS`]: document keys or a subject, as
+    /// text.
+    pub requested: Vec<String>,
+}
+
+/// Key of the record that counts a person's denials in one minute.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct DenialKey {
+    /// The person's principal id.
+    pub actor: String,
+    /// The minute, in minutes since 1970.
+    pub minute: i64,
+}
+
+impl DenialKey {
+    /// Returns the key for a denial at this time.
+    #[must_use]
+    pub fn at(actor: String, at: Timestamp) -> Self {
+        Self { actor, minute: at.as_second().div_euclid(60) }
+    }
+
+    /// Returns the key for the following minute.
+    #[must_use]
+    pub fn next(&self) -> Self {
+        Self { actor: self.actor.clone(), minute: self.minute.saturating_add(1) }
+    }
+
+    /// Returns the end of the minute.
+    #[must_use]
+    pub fn end(&self) -> Timestamp {
+        Timestamp::from_second(self.minute.saturating_add(1).saturating_mul(60))
+            .unwrap_or(Timestamp::MAX)
+    }
+
+    /// Returns the id of the record's message.
+    #[must_use]
+    pub fn message_id(&self) -> String {
+        format!("denied/{}/{}", self.minute, self.actor)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn denials_of_one_minute_share_a_key() {
+        let at = |second| DenialKey::at("sub:ada".into(), Timestamp::from_second(second).unwrap());
+        assert_eq!(at(120), at(179));
+        assert_eq!(at(179).next(), at(180));
+        assert_eq!(at(120).end(), Timestamp::from_second(180).unwrap());
+        assert_eq!(at(120).message_id(), "denied/2/sub:ada");
+    }
+}
