@@ -9,6 +9,7 @@ use aws_sdk_dynamodb::types::AttributeValue;
 use aws_sdk_s3 as s3;
 use aws_sdk_sfn as sfn;
 use aws_sdk_sqs as sqs;
+use aws_sdk_sqs::types::Message;
 use docferry_app::ports::{RegistryWriter as _, UpsertResult};
 use docferry_aws::DynamoRegistry;
 use docferry_domain::document::{DocumentRecord, SubjectPatterns};
@@ -29,12 +30,18 @@ pub struct Cloud {
     pub(crate) delivery: s3::Client,
     pub(crate) logs: logs::Client,
     pub(crate) sfn: sfn::Client,
-    sqs: sqs::Client,
+    pub(crate) sqs: sqs::Client,
 }
 
 /// Returns a string attribute of an item, if the item has it.
 fn string_attribute(item: &Item, name: &str) -> Option<String> {
     item.get(name)?.as_s().ok().cloned()
+}
+
+/// Returns the bodies of messages, which are JSON.
+fn bodies(messages: Vec<Message>) -> Vec<Value> {
+    let body = |message: Message| serde_json::from_str(message.body().unwrap()).unwrap();
+    messages.into_iter().map(body).collect()
 }
 
 /// Returns a builder of the configuration of one SDK client.
@@ -153,24 +160,24 @@ impl Cloud {
 
     /// Receives and deletes all messages of the audit queue.
     pub async fn audit_messages(&self) -> Vec<Value> {
-        self.drain_queue(&self.stack.audit_queue_url).await
+        bodies(self.drain_queue(&self.stack.audit_queue_url).await)
     }
 
-    /// Receives and deletes all messages of a queue.
-    async fn drain_queue(&self, queue_url: &str) -> Vec<Value> {
+    /// Receives and deletes all messages of a queue, with their message attributes.
+    pub(crate) async fn drain_queue(&self, queue_url: &str) -> Vec<Message> {
         let mut messages = Vec::new();
         loop {
-            let request =
-                self.sqs.receive_message().queue_url(queue_url).max_number_of_messages(10);
+            let request = self.sqs.receive_message().queue_url(queue_url);
+            let request = request.max_number_of_messages(10).message_attribute_names("All");
             let received = request.send().await.unwrap().messages.unwrap_or_default();
             if received.is_empty() {
                 return messages;
             }
             for message in received {
-                messages.push(serde_json::from_str(message.body().unwrap()).unwrap());
                 let handle = message.receipt_handle().unwrap();
                 let delete = self.sqs.delete_message().queue_url(queue_url).receipt_handle(handle);
                 delete.send().await.unwrap();
+                messages.push(message);
             }
         }
     }
@@ -183,7 +190,7 @@ impl Cloud {
 
     /// Receives and deletes all messages of the dead-letter queue of webhooks.
     pub async fn dead_letter_webhooks(&self) -> Vec<Value> {
-        self.drain_queue(&self.stack.webhook_dead_letter_queue_url).await
+        bodies(self.drain_queue(&self.stack.webhook_dead_letter_queue_url).await)
     }
 
     /// Adds a document to the registry. Its number also makes its id and its subject.

@@ -38,6 +38,10 @@ pub struct Stack {
     pub audit_queue_url: String,
     /// URL of the dead-letter queue of webhooks.
     pub webhook_dead_letter_queue_url: String,
+    /// URL of the queue that feeds the document registry.
+    pub registry_queue_url: String,
+    /// URL of the dead-letter queue of the registry's feed.
+    pub registry_dead_letter_queue_url: String,
     /// Secret with which webhooks are signed.
     pub webhook_secret: String,
     /// Name of the DynamoDB table that maps document numbers to GUIDs.

@@ -11,7 +11,7 @@ use crate::paths::Paths;
 use crate::process;
 
 /// Names of the Lambda functions. Package, binary and folder have the same name.
-pub(crate) const FUNCTIONS: [&str; 17] = [
+pub(crate) const FUNCTIONS: [&str; 18] = [
     "authorizer",
     "initiate",
     "control",
@@ -29,6 +29,7 @@ pub(crate) const FUNCTIONS: [&str; 17] = [
     "notify",
     "webhook",
     "archive",
+    "feed",
 ];
 
 /// Binaries of the simulators and the command line.

@@ -48,4 +48,4 @@ pub use secrets::SecretCache;
 #[cfg(feature = "sfn")]
 pub use sfn::StepFunctionsWorkflow;
 #[cfg(feature = "sqs")]
-pub use sqs::{SqsAuditQueue, SqsWebhookQueue};
+pub use sqs::{SqsAuditQueue, SqsRegistryDeadLetters, SqsWebhookQueue};

@@ -1,9 +1,13 @@
-//! SQS adapters: send audit records and webhook notifications to their queues.
+//! SQS adapters: send audit records, webhook notifications and rejected records to their queues.
 
 use std::time::Duration;
 
 use aws_sdk_sqs::Client;
-use docferry_app::ports::{AuditQueue, QueueError, Redelivery, WebhookQueue};
+use aws_sdk_sqs::operation::send_message::builders::SendMessageFluentBuilder;
+use aws_sdk_sqs::types::MessageAttributeValue;
+use docferry_app::ports::{
+    AuditQueue, QueueError, Redelivery, RegistryDeadLetters, RejectedRecord, WebhookQueue,
+};
 use docferry_contract::audit::AuditMessage;
 use docferry_domain::audit::AuditRecord;
 use docferry_domain::job::WebhookNotification;
@@ -38,16 +42,55 @@ impl AuditQueue for SqsAuditQueue {
     }
 }
 
+const SEND_MESSAGE: &str = "SQS SendMessage";
+
 /// Sends a message as JSON.
 async fn send(client: &Client, url: &str, message: &impl Serialize) -> Result<(), QueueError> {
-    const CALL: &str = "SQS SendMessage";
     let body = serde_json::to_string(message)
-        .map_err(|_| QueueError(Box::new(Fault::new(CALL, "the message cannot be serialized"))))?;
-    let request = client.send_message().queue_url(url).message_body(body);
+        .map_err(|_| invalid_message("the message cannot be serialized"))?;
+    submit(client.send_message().queue_url(url).message_body(body)).await
+}
+
+async fn submit(request: SendMessageFluentBuilder) -> Result<(), QueueError> {
     match Box::pin(request.send()).await {
         Ok(_) => Ok(()),
-        Err(error) => Err(QueueError(Box::new(Fault::of(CALL, &error)))),
+        Err(error) => Err(QueueError(Box::new(Fault::of(SEND_MESSAGE, &error)))),
     }
+}
+
+/// Error for a message that cannot be sent.
+fn invalid_message(problem: &'static str) -> QueueError {
+    QueueError(Box::new(Fault::new(SEND_MESSAGE, problem)))
+}
+
+/// [`RegistryDeadLetters`] on SQS. Each message is sent unchanged, with the message attributes
+/// `field` and `reason`.
+#[derive(Debug, Clone)]
+pub struct SqsRegistryDeadLetters {
+    client: Client,
+    queue_url: String,
+}
+
+impl SqsRegistryDeadLetters {
+    /// Creates a sender for the standard queue with this URL.
+    #[must_use]
+    pub fn new(client: Client, queue_url: impl Into<String>) -> Self {
+        Self { client, queue_url: queue_url.into() }
+    }
+}
+
+impl RegistryDeadLetters for SqsRegistryDeadLetters {
+    async fn add_rejected(&self, rejected: &RejectedRecord) -> Result<(), QueueError> {
+        let request = self.client.send_message().queue_url(&self.queue_url);
+        let request = request.message_body(&rejected.message);
+        let request = request.message_attributes("field", text_attribute(rejected.field)?);
+        submit(request.message_attributes("reason", text_attribute(&rejected.reason)?)).await
+    }
+}
+
+fn text_attribute(text: &str) -> Result<MessageAttributeValue, QueueError> {
+    let attribute = MessageAttributeValue::builder().data_type("String").string_value(text);
+    attribute.build().map_err(|_| invalid_message("an attribute has no type"))
 }
 
 /// [`WebhookQueue`] on SQS. Each message is a serialized [`WebhookNotification`].

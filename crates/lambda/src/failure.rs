@@ -45,9 +45,9 @@ impl From<StepFailure> for Diagnostic {
 }
 
 /// Joins the causes of an error into one line, the direct cause first.
-pub(crate) fn cause_chain(error: &(dyn std::error::Error + 'static)) -> String {
+pub(crate) fn cause_chain(error: &dyn std::error::Error) -> String {
     let mut text = String::new();
-    let mut next = std::error::Error::source(error);
+    let mut next = error.source();
     while let Some(cause) = next {
         if !text.is_empty() {
             text.push_str(": ");

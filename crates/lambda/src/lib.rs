@@ -7,7 +7,7 @@ mod archive;
 mod clock;
 pub mod config;
 mod failure;
-#[cfg(feature = "webhook")]
+#[cfg(any(feature = "webhook", feature = "feed"))]
 mod queue;
 #[cfg(feature = "http")]
 mod quota;
@@ -23,6 +23,8 @@ mod wire;
 pub use archive::run_archive_queue;
 pub use clock::SystemClock;
 pub use failure::StepFailure;
+#[cfg(feature = "feed")]
+pub use queue::run_registry_queue;
 #[cfg(feature = "webhook")]
 pub use queue::run_webhook_queue;
 #[cfg(feature = "http")]

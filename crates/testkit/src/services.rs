@@ -4,12 +4,12 @@
 use std::collections::BTreeMap;
 
 use docferry_app::ports::{
-    AuditLog, AuditQueue, Clock, Execution, Pause, QueueError, Registry, RegistryPage,
-    RegistryRange, SealError, Sealer, Start, StoreError, ThrottleBudget, UploadUrl, WebhookQueue,
-    Workflow, WorkflowError,
+    AuditLog, AuditQueue, Clock, Execution, GrantResult, Pause, QueueError, Registry, RegistryDeadLetters,
+    RegistryPage, RegistryRange, RegistryWriter, RejectedRecord, SealError, Sealer, Start,
+    StoreError, ThrottleBudget, UploadUrl, UpsertResult, WebhookQueue, Workflow, WorkflowError,
 };
 use docferry_domain::audit::{AuditEvent, AuditRecord, Denial};
-use docferry_domain::document::{DocumentKey, DocumentRecord, Grant, Subject};
+use docferry_domain::document::{Coverage, DocumentKey, DocumentRecord, Grant, Subject};
 use docferry_domain::ids::TransferId;
 use docferry_domain::job::WebhookNotification;
 use docferry_domain::person::Person;
@@ -149,5 +149,40 @@ impl Registry for World {
 
     async fn grants(&self, person: &Person) -> Result<Vec<Grant>, StoreError> {
         self.registry().grants(person).await
+    }
+}
+
+impl RegistryWriter for World {
+    async fn upsert(&self, record: &DocumentRecord) -> Result<UpsertResult, StoreError> {
+        self.effect("upsert", StoreError::Unavailable, async || {
+            self.registry().upsert(record).await
+        })
+        .await
+    }
+
+    async fn withdraw(
+        &self,
+        key: &DocumentKey,
+        at: Timestamp,
+    ) -> Result<Option<DocumentRecord>, StoreError> {
+        self.registry().withdraw(key, at).await
+    }
+
+    async fn grant(&self, person: &Person, grant: &Grant) -> Result<GrantResult, StoreError> {
+        self.registry().grant(person, grant).await
+    }
+
+    async fn revoke(&self, person: &Person, coverage: &Coverage) -> Result<bool, StoreError> {
+        self.registry().revoke(person, coverage).await
+    }
+}
+
+impl RegistryDeadLetters for World {
+    async fn add_rejected(&self, rejected: &RejectedRecord) -> Result<(), QueueError> {
+        self.effect("add_rejected", QueueError, async || {
+            self.state().rejected_records.push(rejected.clone());
+            Ok(())
+        })
+        .await
     }
 }

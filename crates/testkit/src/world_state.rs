@@ -7,6 +7,7 @@ use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 use bytes::Bytes;
 use docferry_domain::audit::AuditEvent;
+use docferry_app::ports::RejectedRecord;
 use docferry_domain::job::WebhookNotification;
 use docferry_domain::transfer::OutcomeRecord;
 use jiff::{SignedDuration, Timestamp};
@@ -111,6 +112,8 @@ pub struct State {
     pub sent_events: Vec<AuditEvent>,
     /// Messages sent to the webhook queue, duplicates included.
     pub notifications: Vec<WebhookNotification>,
+    /// Messages in the dead-letter queue of the registry's feed, duplicates included.
+    pub rejected_records: Vec<RejectedRecord>,
     /// Names of all effects so far, in order.
     pub effects: Vec<&'static str>,
     /// Injected faults.

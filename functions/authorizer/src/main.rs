@@ -2,7 +2,6 @@
 
 use authorizer::oidc::{Issuer, OidcSettings};
 use authorizer::{SecretAccounts, decide};
-use docferry_domain::document::SubjectPatterns;
 use docferry_lambda::config::Reader;
 use lambda_runtime::{Diagnostic, Error, LambdaEvent, run, service_fn};
 
@@ -21,7 +20,7 @@ async fn main() -> Result<(), Error> {
         graph_user_claim: reader.parsed_or("OIDC_GRAPH_USER_CLAIM", "oid".to_owned()),
         subjects_claim: reader.parsed_or("OIDC_SUBJECTS_CLAIM", "docferry_subjects".to_owned()),
         groups_claim: reader.parsed_or("OIDC_GROUPS_CLAIM", "groups".to_owned()),
-        subjects: reader.parsed_or("SUBJECT_SYSTEMS", SubjectPatterns::default()),
+        subjects: docferry_lambda::subject_systems(&mut reader),
     };
     let issuer = Issuer::of(settings).unwrap_or_else(|error| {
         reader.problem(error.to_string());

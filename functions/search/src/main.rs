@@ -1,7 +1,6 @@
 //! The Lambda function `search`: serves the search for documents by FHIR R4, and starts the downloads
 //! that its results link to.
 
-use docferry_domain::document::SubjectPatterns;
 use docferry_http::{PageKey, PublicUrl, SearchApi, TransferApi, search_router};
 use docferry_lambda::config::Reader;
 use docferry_lambda::{Error, Production, SystemClock};
@@ -31,7 +30,7 @@ async fn main() -> Result<(), Error> {
     };
     let registry = docferry_lambda::registry(&mut reader, &aws);
     let audit = docferry_lambda::audit_log(&mut reader, &aws);
-    let subjects = reader.parsed_or("SUBJECT_SYSTEMS", SubjectPatterns::default());
+    let subjects = docferry_lambda::subject_systems(&mut reader);
     let address = reader.optional_url("PUBLIC_BASE_URL");
     // The stage of the API has the name of the environment.
     let public_url = PublicUrl::new(address.as_deref(), reader.required("ENVIRONMENT", "prod"));

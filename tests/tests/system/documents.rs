@@ -13,12 +13,12 @@ use serde_json::{Value, json};
 const SCOPES: &str = "docferry.read docferry.write";
 
 /// Value of the subject of a document in the registry.
-fn subject_of(file_id: u64) -> String {
+pub(crate) fn subject_of(file_id: u64) -> String {
     format!("S-{file_id}")
 }
 
 /// Searches for the documents of a subject, and returns the response.
-async fn search(api: &Api, file_id: u64) -> Value {
+pub(crate) async fn search(api: &Api, file_id: u64) -> Value {
     let path = format!("/DocumentReference?subject.identifier={}", subject_of(file_id));
     let response = api.request_unthrottled(Method::GET, &path, None).await;
     assert_eq!(response.status, StatusCode::OK, "{}", response.text);
@@ -26,7 +26,7 @@ async fn search(api: &Api, file_id: u64) -> Value {
     response.json()
 }
 
-fn ids(search_set: &Value) -> Vec<&str> {
+pub(crate) fn ids(search_set: &Value) -> Vec<&str> {
     let entries = search_set["entry"].as_array().into_iter().flatten();
     entries.map(|entry| entry["resource"]["id"].as_str().unwrap()).collect()
 }

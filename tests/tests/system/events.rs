@@ -28,6 +28,8 @@ fn every_sample_event_is_used_by_a_test() {
             "authorizer/missing.json",
             "control/terminate.json",
             "download/get.json",
+            "feed/faulty.json",
+            "feed/record.json",
             "finalize/delivered.json",
             "finalize/failed.json",
             "initiate/invalid.json",
@@ -158,6 +160,15 @@ async fn webhook_function_reports_an_undeliverable_sample_as_failed() {
     let result = sandbox.cloud.invoke("webhook", &sample).await.unwrap();
     let id = &sample["Records"][0]["messageId"];
     assert_eq!(result["batchItemFailures"], json!([{ "itemIdentifier": id }]), "{result}");
+}
+
+#[tokio::test]
+async fn feed_function_handles_its_sample_events() {
+    let sandbox = Sandbox::new().await;
+    for sample in ["feed/record.json", "feed/faulty.json"] {
+        let result = sandbox.cloud.invoke("feed", &event(sample)).await.unwrap();
+        assert_eq!(result["batchItemFailures"], json!([]), "{sample}: {result}");
+    }
 }
 
 #[tokio::test]

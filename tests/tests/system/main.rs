@@ -9,6 +9,7 @@ mod delivery;
 mod destination;
 mod documents;
 mod events;
+mod feed;
 mod progress;
 mod resume;
 mod secrecy;

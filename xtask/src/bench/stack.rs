@@ -195,6 +195,10 @@ impl BenchStack {
             ("DOCUMENTS_TABLE", "bench-documents".to_owned()),
             ("DELIVERY_BUCKET", "bench-delivery".to_owned()),
             ("AUDIT_QUEUE_URL", format!("{endpoint}/000000000000/bench-audit")),
+            (
+                "REGISTRY_DEAD_LETTER_QUEUE_URL",
+                format!("{endpoint}/000000000000/bench-registry-dead"),
+            ),
             ("WEBHOOK_QUEUE_URL", format!("{endpoint}/000000000000/bench-webhook")),
             ("WEBHOOK_SECRET_ARN", secret("Webhook")),
             ("SCV_SECRET_ARN", secret("Scv")),

@@ -33,6 +33,10 @@ pub(crate) struct Stack {
     pub(crate) audit_queue_url: String,
     /// URL of the dead-letter queue of webhooks.
     pub(crate) webhook_dead_letter_queue_url: String,
+    /// URL of the queue that feeds the document registry.
+    pub(crate) registry_queue_url: String,
+    /// URL of the dead-letter queue of the registry's feed.
+    pub(crate) registry_dead_letter_queue_url: String,
     /// Signing secret of webhooks.
     pub(crate) webhook_secret: String,
     pub(crate) delivery_bucket: String,

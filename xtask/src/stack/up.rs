@@ -210,6 +210,9 @@ impl Deployed<'_> {
             table: output(outputs, "TransfersTable")?.to_owned(),
             audit_queue_url: output(outputs, "AuditQueueUrl")?.to_owned(),
             webhook_dead_letter_queue_url: output(outputs, "WebhookDeadLetterQueueUrl")?.to_owned(),
+            registry_queue_url: output(outputs, "RegistryQueueUrl")?.to_owned(),
+            registry_dead_letter_queue_url: output(outputs, "RegistryDeadLetterQueueUrl")?
+                .to_owned(),
             webhook_secret: format!("whsec_{}", secrets.webhook_secret),
             delivery_bucket: output(outputs, "DeliveryBucketName")?.to_owned(),
             documents_table: output(outputs, "DocumentsTable")?.to_owned(),

@@ -6,6 +6,8 @@
 //! exist. The number of calls to the registry depends on the caller and on
 //! the number of documents, and never on whether a document exists or is visible.
 
+pub mod feed;
+
 use std::collections::BTreeMap;
 
 use docferry_domain::document::{DocumentKey, DocumentRecord, Grant, Subject, Viewer};

@@ -21,6 +21,7 @@ mod presigner;
 mod probe;
 mod rate_limit;
 mod registry;
+mod registry_feed;
 mod sealer;
 mod slots;
 mod store;
@@ -58,6 +59,7 @@ pub use registry::{
     GrantResult, MAX_GRANTS_PER_PERSON, Registry, RegistryPage, RegistryRange, RegistryWork,
     RegistryWriter, UpsertResult, Withdrawal,
 };
+pub use registry_feed::{RegistryDeadLetters, RejectedRecord};
 pub use sealer::{SealError, Sealer};
 pub use slots::{MAX_GRANTS, SlotStore};
 pub use store::{

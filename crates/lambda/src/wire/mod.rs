@@ -52,6 +52,13 @@ pub fn audit_log(
     docferry_aws::DynamoAuditLog::new(aws_sdk_dynamodb::Client::new(aws), table)
 }
 
+/// Systems of subject identifiers that the deployment knows: `SUBJECT_SYSTEMS`, in JSON.
+pub fn subject_systems(
+    reader: &mut Reader<impl Variables>,
+) -> docferry_domain::document::SubjectPatterns {
+    reader.parsed_or("SUBJECT_SYSTEMS", docferry_domain::document::SubjectPatterns::default())
+}
+
 /// Range of valid document numbers: `FILE_ID_MIN` to `FILE_ID_MAX`.
 pub fn file_range(reader: &mut Reader<impl Variables>) -> std::ops::RangeInclusive<u64> {
     let first = reader.number("FILE_ID_MIN", 10_000);
@@ -276,6 +283,8 @@ mod callback;
 mod delivery;
 #[cfg(feature = "exchange")]
 mod exchange;
+#[cfg(feature = "feed")]
+mod feed;
 #[cfg(feature = "graph")]
 mod graph;
 #[cfg(feature = "ords")]
@@ -292,6 +301,8 @@ pub use callback::callback_rule;
 pub use delivery::{audit_archive, delivery};
 #[cfg(feature = "exchange")]
 pub use exchange::{ExchangeSettings, exchange};
+#[cfg(feature = "feed")]
+pub use feed::registry_dead_letters;
 #[cfg(feature = "graph")]
 pub use graph::{Graph, GraphCredentials, graph, graph_directory};
 #[cfg(feature = "ords")]

@@ -25,6 +25,9 @@ const EXECUTIONS_OF_A_RUN: u64 = 3;
 /// Largest execution number that the name patterns in the roles cover. They allow two digits.
 const LAST_EXECUTION: u64 = 99;
 
+/// Maximum length of a record, in bytes (`docferry_domain::document::MAX_LINE_BYTES`).
+const RECORD_BYTES: u64 = 64 * 1024;
+
 /// `VisibilityTimeout` of a queue whose template entry does not set it.
 const DEFAULT_VISIBILITY_SECONDS: u64 = 30;
 
@@ -52,6 +55,13 @@ pub(super) fn violations(template: &Template, definitions: &[Definition]) -> Vec
         }
     }
     found.extend(queue_violations(template, maximum("WebhookMaxTries")));
+    // The dead-letter queue has no limit of its own, so that it accepts a record with its reason.
+    let limits = ["RegistryQueue", "RegistryDeadLetterQueue"].map(|id| {
+        template.resource(id).and_then(|queue| queue.property("MaximumMessageSize").as_u64())
+    });
+    if limits != [Some(RECORD_BYTES), None] {
+        found.push(format!("RegistryQueue does not limit its messages to {RECORD_BYTES} bytes"));
+    }
     if minimum("PublishTimeoutSeconds") <= PUBLISH_MARGIN_SECONDS {
         found.push("PublishTimeoutSeconds does not always exceed the margin of publish".to_owned());
     }
@@ -182,6 +192,17 @@ mod tests {
                 .template("MessageRetentionPeriod: 345600", "MessageRetentionPeriod: 86400"),
             &["WebhookQueue retains a message for 86400 s, but its tries take 324000 s"],
         );
+    }
+
+    #[test]
+    fn registry_queue_with_another_limit_than_records_is_reported() {
+        let limit = "MaximumMessageSize: 65536";
+        for changed in ["MaximumMessageSize: 262144", "DelaySeconds: 0"] {
+            assert_violations(
+                &Project::unmodified().template(limit, changed),
+                &["RegistryQueue does not limit its messages to 65536 bytes"],
+            );
+        }
     }
 
     #[test]

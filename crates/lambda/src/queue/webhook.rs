@@ -2,13 +2,12 @@
 
 use std::future::Future;
 
-use aws_lambda_events::sqs::{BatchItemFailure, SqsBatchResponse, SqsEvent, SqsMessage};
+use aws_lambda_events::sqs::SqsMessage;
 use docferry_app::notification::webhook::{NotificationResult, ReceivedNotification};
 use docferry_domain::job::WebhookNotification;
-use futures::future::join_all;
-use lambda_runtime::{Error, LambdaEvent, service_fn};
-use serde::Deserialize as _;
-use serde_json::Value;
+use lambda_runtime::Error;
+
+use super::batch::{Disposition, run_queue};
 
 /// Message attribute with the number of times that SQS has delivered the message, including this
 /// delivery.
@@ -28,37 +27,18 @@ where
     Fut: Future<Output = NotificationResult>,
 {
     let handler = &handler;
-    lambda_runtime::run(service_fn(|event: LambdaEvent<Value>| async move {
-        // The event is parsed here, because the runtime's own parse error would quote it.
-        let Ok(event) = SqsEvent::deserialize(event.payload) else {
-            tracing::error!("invalid queue event");
-            return Err("invalid queue event".into());
-        };
-        let handle = async |message: SqsMessage| {
-            let id = message.message_id.clone().unwrap_or_default();
-            let is_done = match parse(message) {
-                Some(notification) => deliver(handler, notification).await,
-                None => {
-                    tracing::error!("malformed queue message");
-                    false
-                }
-            };
-            (!is_done).then(|| {
-                let mut failure = BatchItemFailure::default();
-                failure.item_identifier = id;
-                failure
-            })
-        };
-        let mut response = SqsBatchResponse::default();
-        let failures = join_all(event.records.into_iter().map(handle)).await;
-        response.batch_item_failures.extend(failures.into_iter().flatten());
-        Ok::<_, Error>(response)
-    }))
+    run_queue(async |message| match parse(message) {
+        Some(notification) => deliver(handler, notification).await,
+        None => {
+            tracing::error!("malformed queue message");
+            Disposition::Redeliver
+        }
+    })
     .await
 }
 
-/// Passes a notification to the handler. Returns whether the message can be removed from the queue.
-async fn deliver<F, Fut>(handler: &F, notification: ReceivedNotification) -> bool
+/// Passes a notification to the handler.
+async fn deliver<F, Fut>(handler: &F, notification: ReceivedNotification) -> Disposition
 where
     F: Fn(ReceivedNotification) -> Fut,
     Fut: Future<Output = NotificationResult>,
@@ -68,11 +48,11 @@ where
     match handler(notification).await {
         NotificationResult::Delivered => {
             tracing::info!(job.id = id, job.attempt = end_number, tries, "webhook delivered");
-            true
+            Disposition::Delete
         }
         NotificationResult::Gone => {
             tracing::warn!(job.id = id, job.attempt = end_number, tries, "receiver gone for good");
-            true
+            Disposition::Delete
         }
         NotificationResult::NotYet { why, pause } => {
             tracing::warn!(
@@ -83,7 +63,7 @@ where
                 error.cause = why.to_string(),
                 "webhook delivery failed"
             );
-            false
+            Disposition::Redeliver
         }
     }
 }
@@ -101,33 +81,35 @@ fn parse(message: SqsMessage) -> Option<ReceivedNotification> {
 
 #[cfg(test)]
 mod tests {
+    use aws_lambda_events::sqs::SqsEvent;
+
     use super::*;
 
     /// Returns the notification in the sample event.
     fn sample_notification() -> ReceivedNotification {
-        let sample = include_str!("../../../events/webhook/completed.json");
+        let sample = include_str!("../../../../events/webhook/completed.json");
         let event: SqsEvent = serde_json::from_str(sample).unwrap();
         parse(event.records.into_iter().next().unwrap()).unwrap()
     }
 
     #[tokio::test]
     async fn delivered_and_undeliverable_webhooks_leave_the_queue() {
-        assert!(deliver(&async |_| NotificationResult::Delivered, sample_notification()).await);
-        assert!(deliver(&async |_| NotificationResult::Gone, sample_notification()).await);
         let why = || docferry_app::ports::ReceiverError::Gone;
         let pause = std::time::Duration::from_secs(5);
-        assert!(
-            !deliver(
-                &async |_| NotificationResult::NotYet { why: why(), pause },
-                sample_notification()
-            )
-            .await
-        );
+        let results = [
+            (NotificationResult::Delivered, Disposition::Delete),
+            (NotificationResult::Gone, Disposition::Delete),
+            (NotificationResult::NotYet { why: why(), pause }, Disposition::Redeliver),
+        ];
+        for (result, expected) in results {
+            let handler = async |_| result.clone();
+            assert_eq!(deliver(&handler, sample_notification()).await, expected, "{result:?}");
+        }
     }
 
     #[test]
     fn queue_message_is_parsed_with_its_receive_count() {
-        let sample = include_str!("../../../events/webhook/completed.json");
+        let sample = include_str!("../../../../events/webhook/completed.json");
         let event: SqsEvent = serde_json::from_str(sample).unwrap();
         let parsed = event.records.into_iter().map(parse).collect::<Option<Vec<_>>>().unwrap();
         assert_eq!((parsed.len(), parsed[0].tries), (1, 2));
