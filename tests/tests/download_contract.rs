@@ -18,7 +18,7 @@ async fn invalid_download_requests_are_refused_without_side_effects() {
     let sandbox = Sandbox::new().await;
     let (file_id, _) = sandbox.indexed_document(1000, &[]).await;
     let too_large =
-        json!({ "file_id": file_id, "clientRequestId": "x".repeat(65 * 1024) }).to_string();
+        json!({ "file_id": file_id, "clientRequestId": "x".repeat(513 * 1024) }).to_string();
     let zip_options = json!({ "file_ids": [file_id], "options": { "bundle": "zip" } }).to_string();
     for (body, status, code) in [
         ("{", StatusCode::BAD_REQUEST, "INVALID_REQUEST"),

@@ -15,7 +15,7 @@ use docferry_app::ports::{Adapters, BatchStore as _, Clock, SlotAdapters, SlotSt
 use docferry_app::slots::scheduler::SlotScheduler;
 use docferry_app::transfer::create::{InitiateSettings, new_id};
 use docferry_aws::{DynamoTransferStore, StepFunctionsWorkflow};
-
+use docferry_domain::document::CaseReference;
 use docferry_domain::job::OnItemError;
 use docferry_domain::phase::Phase;
 use docferry_domain::slots::{Pool, PoolLimits, Priority};
@@ -82,6 +82,7 @@ async fn two_hundred_documents_of_a_batch_respect_slot_limits() {
         on_behalf_of: None,
         origin: None,
         documents,
+        case: CaseReference::default(),
         retain_until: None,
         callback: None,
         target: Target::Onedrive(DriveTarget {

@@ -18,6 +18,7 @@ use docferry_app::batch::{BatchDocument, NewBatch, initiate_batch};
 use docferry_app::job;
 use docferry_app::ports::{BatchStore as _, ConflictPolicy, PushStore as _, TransferStore as _};
 use docferry_app::transfer::create::initiate;
+use docferry_domain::document::CaseReference;
 use docferry_domain::failure::FailureCode;
 use docferry_domain::ids::{ObjectGuid, TransferId};
 use docferry_domain::job::OnItemError;
@@ -224,6 +225,7 @@ async fn documents_of_one_batch_with_equal_names_are_numbered() {
                 on_behalf_of: None,
                 origin: None,
                 documents: (0..3).map(|n| BatchDocument::of_guid(guid(n))).collect(),
+                case: CaseReference::default(),
                 retain_until: None,
                 callback: None,
                 target: first.target,

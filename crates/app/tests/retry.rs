@@ -16,7 +16,7 @@ use docferry_app::job::{CancelResult, NewJob, cancel_job, initiate_job};
 use docferry_app::ports::{
     BatchRetry, BatchStore as _, JobStore as _, SlotStore as _, TransferStore as _,
 };
-use docferry_domain::document::{DocumentKey, DocumentRecord};
+use docferry_domain::document::{CaseReference, DocumentKey, DocumentRecord};
 use docferry_domain::ids::{FileId, TransferId};
 use docferry_domain::job::{JobState, OnItemError};
 use docferry_domain::person::Person;
@@ -77,6 +77,7 @@ async fn start_job(runner: &Runner, world: &World, documents: u64, target: &Targ
         on_behalf_of: None,
         origin: None,
         documents: (0..documents).map(|number| DocumentKey::File(FileId::new(number))).collect(),
+        case: CaseReference::default(),
         requester: unrestricted_caller(),
         is_single: documents == 1,
         target: target.clone(),

@@ -15,7 +15,7 @@ use docferry_app::job::{NewJob, cancel_job, initiate_job};
 use docferry_app::ports::{AuditQueue, Clock as _, EventOutbox, QueueError, WebhookQueue};
 use docferry_app::recovery::{OutboxQueues, SweepSettings, sweep};
 use docferry_domain::audit::AuditRecord;
-use docferry_domain::document::{DocumentKey, DocumentRecord};
+use docferry_domain::document::{CaseReference, DocumentKey, DocumentRecord};
 use docferry_domain::ids::{FileId, TransferId};
 use docferry_domain::job::{OnItemError, WebhookNotification};
 use docferry_domain::person::Person;
@@ -56,6 +56,7 @@ async fn start_job(runner: &Runner, world: &World, document_count: u64) -> Trans
         documents: (0..document_count)
             .map(|number| DocumentKey::File(FileId::new(number)))
             .collect(),
+        case: CaseReference::default(),
         requester: unrestricted_caller(),
         is_single: document_count == 1,
         target: Target::Download(DownloadTarget { person }),

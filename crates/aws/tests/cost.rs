@@ -11,7 +11,7 @@ use docferry_app::ports::{Adapters, Clock as _, SlotAdapters};
 use docferry_app::slots::scheduler::SlotScheduler;
 use docferry_app::transfer::create::InitiateSettings;
 use docferry_aws::{DynamoTransferStore, StepFunctionsWorkflow};
-use docferry_domain::document::DocumentKey;
+use docferry_domain::document::{CaseReference, DocumentKey};
 use docferry_domain::ids::FileId;
 use docferry_domain::job::OnItemError;
 use docferry_domain::person::Person;
@@ -30,6 +30,7 @@ fn job_request(count: u64) -> NewJob {
         on_behalf_of: None,
         origin: None,
         documents: (0..count).map(|number| DocumentKey::File(FileId::new(number))).collect(),
+        case: CaseReference::default(),
         requester: unrestricted_caller(),
         is_single: count == 1,
         target: Target::Download(DownloadTarget { person: Person::new("sub:ada") }),

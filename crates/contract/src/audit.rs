@@ -3,7 +3,7 @@
 use std::net::IpAddr;
 
 use docferry_domain::audit::{AuditAction, AuditEvent, AuditRecord, RequestOrigin, RequestSource};
-use docferry_domain::document::Subject;
+use docferry_domain::document::{CaseClass, CourtFile, Subject};
 use docferry_domain::failure::FailureCode;
 use docferry_domain::phase::Phase;
 use docferry_domain::transfer::{AuditDestination, DeliveredFile, OutcomeRecord};
@@ -41,6 +41,12 @@ pub struct AuditMessage {
     /// Court file or patient whom the documents concern, if the registry knows it.
     #[serde(default)]
     pub subject: Option<Subject>,
+    /// Court file that the request named, if it named one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub court_file: Option<CourtFile>,
+    /// Class of the court case that the request named, if it named one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub class: Option<CaseClass>,
     /// The documents that were delivered, disclosed or withdrawn. Others are not listed.
     #[serde(default)]
     pub files: Vec<AuditedFile>,
@@ -201,6 +207,8 @@ fn of_outcome(record: &OutcomeRecord) -> AuditMessage {
         on_behalf_of: end_user(origin).or(on_behalf_of),
         recipient,
         subject: record.audit.subject.clone(),
+        court_file: record.case.court_file.clone(),
+        class: record.case.class,
         files: record.files.iter().map(AuditedFile::from).collect(),
         source: origin.map(|origin| AuditSource::from(&origin.source)),
         destination,
@@ -229,6 +237,8 @@ fn of_event(event: &AuditEvent) -> AuditMessage {
         on_behalf_of: end_user(event.origin.as_ref()),
         recipient: None,
         subject: event.subject.clone(),
+        court_file: None,
+        class: None,
         files: event.files.iter().map(AuditedFile::from).collect(),
         source: event.origin.as_ref().map(|origin| AuditSource::from(&origin.source)),
         destination: (!objects.is_empty())
@@ -255,7 +265,7 @@ impl std::fmt::Debug for AuditMessage {
 mod tests {
     use super::*;
     use docferry_domain::audit::AuditContext;
-    use docferry_domain::document::SubjectPatterns;
+    use docferry_domain::document::{CaseReference, SubjectPatterns};
     use docferry_domain::ids::TransferId;
     use docferry_domain::person::Person;
     use docferry_domain::slots::Pool;
@@ -292,6 +302,10 @@ mod tests {
             files: vec![file()],
             on_behalf_of: Some(Person::new("ada")),
             audit: AuditContext { origin: Some(origin(Some("Judge A"))), subject: Some(subject()) },
+            case: CaseReference {
+                court_file: "C-7".parse().ok(),
+                class: Some(CaseClass::Criminal),
+            },
             destination: Some(AuditDestination::Onedrive {
                 recipient: "a@b.example".parse().unwrap(),
                 recipient_id: Some("user-1".into()),
@@ -311,6 +325,8 @@ mod tests {
             "onBehalfOf": "Judge A",
             "recipient": { "userId": "user-1", "address": "a@b.example" },
             "subject": { "system": "urn:docferry:court-file", "value": "T-1234/26" },
+            "courtFile": "C-7",
+            "class": "criminal",
             "files": [{ "id": "AAAA", "fileName": "order.pdf", "contentType": null }],
             "source": { "ip": "192.0.2.7", "userAgent": "browser", "requestId": "request-1" },
             "destination": { "folder": "Court" },

@@ -1,17 +1,19 @@
 //! Bodies of the requests to the downloads API, version 1, and their validation.
 //!
-//! A request names documents by number and starts a job. The job either makes the documents
+//! A request names documents by number or GUID and starts a job. The job either makes the documents
 //! available for download or copies them into a folder of a OneDrive.
 
 use std::ops::RangeInclusive;
 
 use docferry_domain::callback::{CallbackRule, CallbackUrl};
+use docferry_domain::document::{CaseClass, CaseReference};
 use docferry_domain::ids::FileId;
 use docferry_domain::job::OnItemError;
 use docferry_domain::slots::Priority;
 use docferry_domain::transfer::DriveTarget;
 use serde_json::Value;
 
+pub use crate::documents::{DocumentsMember, RequestedDocuments};
 use crate::documents::{read_documents, read_number};
 use crate::fields::Fields;
 use crate::problem::FieldError;
@@ -28,10 +30,11 @@ pub enum Destination {
 /// Validated body of `POST /v1/download/initiate`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct InitiateDownload {
-    /// Numbers of the documents: 1 to 1000, without duplicates.
-    pub files: Vec<FileId>,
-    /// Whether the request named one document with `file_id` instead of a list with `file_ids`.
-    pub is_single: bool,
+    /// The documents.
+    pub documents: RequestedDocuments,
+    /// Court case of the documents, for the audit trail. It is empty unless the documents are named
+    /// by GUID.
+    pub case: CaseReference,
     /// Priority in the queue for slots.
     pub priority: Priority,
     /// Destination of the documents.
@@ -61,7 +64,8 @@ impl InitiateDownload {
         callbacks: CallbackRule,
     ) -> Result<Self, Vec<FieldError>> {
         let mut fields = Fields::of(body)?;
-        let requested = read_documents(&mut fields, range);
+        let documents = read_documents(&mut fields, range);
+        let case = read_case(&mut fields);
         let priorities =
             [("low", Priority::Low), ("normal", Priority::Normal), ("high", Priority::High)];
         let priority = fields.choice("priority", &priorities, Priority::Normal);
@@ -70,9 +74,9 @@ impl InitiateDownload {
         let options = fields.nested("options", read_options).unwrap_or_default();
         let user_id = read_user(&mut fields);
         let callback = read_callback(&mut fields, callbacks);
-        let request = requested.zip(options.destination).map(|(requested, destination)| Self {
-            files: requested.files,
-            is_single: requested.is_single,
+        let request = documents.zip(options.destination).map(|(documents, destination)| Self {
+            documents,
+            case,
             priority,
             destination,
             on_item_error,
@@ -81,6 +85,34 @@ impl InitiateDownload {
             callback,
         });
         fields.finish(request)
+    }
+}
+
+/// Members that only services may send.
+const SERVICE_MEMBERS: [&str; 3] = ["objGuids", "courtFile", "class"];
+
+/// Returns whether a body has a member that only services may send. A member that is null counts as
+/// missing.
+#[must_use]
+pub fn is_for_services(body: &Value) -> bool {
+    SERVICE_MEMBERS.iter().any(|name| body.get(name).is_some_and(|value| !value.is_null()))
+}
+
+/// Reads the court case, which can be given only for documents that are named by GUID.
+fn read_case(fields: &mut Fields<'_>) -> CaseReference {
+    if fields.value("objGuids").is_none() {
+        for name in ["courtFile", "class"] {
+            if fields.value(name).is_some() {
+                fields.add_error(name, "is allowed only with objGuids");
+            }
+        }
+        return CaseReference::default();
+    }
+    let court_file = fields.text("courtFile");
+    let classes = [("civil", Some(CaseClass::Civil)), ("criminal", Some(CaseClass::Criminal))];
+    CaseReference {
+        court_file: fields.parse("courtFile", court_file),
+        class: fields.choice("class", &classes, None),
     }
 }
 
@@ -152,6 +184,7 @@ pub fn parse_file(body: &Value, range: &RangeInclusive<u64>) -> Result<FileId, V
 #[cfg(test)]
 mod tests {
     use super::*;
+    use docferry_domain::document::DocumentKey;
     use serde_json::json;
 
     /// Numbers that documents may have in these tests.
@@ -171,7 +204,9 @@ mod tests {
     fn request_for_one_document_has_default_settings() {
         let request = parse(&json!({ "file_id": 10_000 })).unwrap();
 
-        assert_eq!((request.files.len(), request.is_single), (1, true));
+        assert_eq!(request.documents.keys, [DocumentKey::File(FileId::new(10_000))]);
+        assert_eq!(request.documents.member, DocumentsMember::FileId);
+        assert!(request.case.is_empty());
         assert_eq!(request.priority, Priority::Normal);
         assert_eq!(request.destination, Destination::Download);
         assert!(!request.zip);
@@ -193,9 +228,68 @@ mod tests {
 
         let request = parse(&body).unwrap();
 
-        assert_eq!(request.files, [FileId::new(10_001), FileId::new(10_000)]);
-        assert_eq!((request.is_single, request.on_item_error), (false, OnItemError::Skip));
+        let keys = [10_001, 10_000].map(|number| DocumentKey::File(FileId::new(number)));
+        assert_eq!(request.documents.keys, keys);
+        assert_eq!(request.documents.member, DocumentsMember::FileIds);
+        assert_eq!(request.on_item_error, OnItemError::Skip);
         assert!(matches!(request.destination, Destination::Onedrive(_)));
+    }
+
+    #[test]
+    fn request_for_documents_by_guid_is_parsed_with_its_case() {
+        let body = json!({ "objGuids": ["AAAA", "AAAB"], "courtFile": "S-1", "class": "criminal" });
+
+        let request = parse(&body).unwrap();
+
+        let keys = ["AAAA", "AAAB"].map(|guid| DocumentKey::Object(guid.parse().unwrap()));
+        assert_eq!(request.documents.keys, keys);
+        assert_eq!(request.documents.member, DocumentsMember::ObjGuids);
+        assert_eq!(request.case.court_file.unwrap().as_str(), "S-1");
+        assert_eq!(request.case.class, Some(CaseClass::Criminal));
+
+        let longest = "A".repeat(256);
+        for body in [
+            json!({ "objGuids": [longest] }),
+            json!({ "objGuids": ["AAAA"], "courtFile": null, "class": null, "file_ids": null }),
+        ] {
+            assert!(parse(&body).unwrap().case.is_empty(), "{body}");
+        }
+    }
+
+    #[test]
+    fn wrong_guids_and_cases_are_reported_with_pointers() {
+        for (body, expected) in [
+            (json!({ "objGuids": ["AAAA"], "file_id": 10_000 }), vec!["/objGuids"]),
+            (json!({ "objGuids": ["AAAA"], "file_ids": [10_000] }), vec!["/objGuids"]),
+            (json!({ "objGuids": ["AAAA"], "file_id": 1, "file_ids": 1 }), vec!["/objGuids"]),
+            (json!({ "objGuids": [] }), vec!["/objGuids"]),
+            (json!({ "objGuids": "AAAA" }), vec!["/objGuids"]),
+            (json!({ "objGuids": vec!["AAAA"; 1001] }), vec!["/objGuids"]),
+            (json!({ "objGuids": ["AAAA", "AAAB", "AAAA"] }), vec!["/objGuids/2"]),
+            (
+                json!({ "objGuids": [1, "", "no base64!", null, "A".repeat(260), "AAAA"] }),
+                vec!["/objGuids/0", "/objGuids/1", "/objGuids/2", "/objGuids/3", "/objGuids/4"],
+            ),
+            (json!({ "objGuids": ["AAAA"], "class": "family" }), vec!["/class"]),
+            (json!({ "objGuids": ["AAAA"], "class": 1 }), vec!["/class"]),
+            (json!({ "objGuids": ["AAAA"], "courtFile": "a\u{7}b" }), vec!["/courtFile"]),
+            (json!({ "objGuids": ["AAAA"], "courtFile": "x".repeat(201) }), vec!["/courtFile"]),
+            (
+                json!({ "file_id": 10_000, "courtFile": "S-1", "class": "civil" }),
+                vec!["/courtFile", "/class"],
+            ),
+        ] {
+            assert_eq!(error_pointers(&body), expected, "{body}");
+        }
+    }
+
+    #[test]
+    fn guids_and_cases_are_for_services_unless_they_are_null() {
+        for name in ["objGuids", "courtFile", "class"] {
+            assert!(is_for_services(&json!({ name: "" })), "{name}");
+            assert!(!is_for_services(&json!({ name: null, "file_id": 10_000 })), "{name}");
+        }
+        assert!(!is_for_services(&json!([])));
     }
 
     #[test]
@@ -208,7 +302,7 @@ mod tests {
             (json!({ "file_id": 10_000, "file_ids": [10_000] }), vec!["/file_ids"]),
             (json!({ "file_ids": [] }), vec!["/file_ids"]),
             (json!({ "file_ids": [10_000, 10_000] }), vec!["/file_ids/1"]),
-            (json!({ "file_ids": [10_000, "x"] }), vec!["/file_ids/1"]),
+            (json!({ "file_ids": [10_000, "x", 1] }), vec!["/file_ids/1", "/file_ids/2"]),
             (json!({ "file_ids": "x" }), vec!["/file_ids"]),
             (
                 json!({ "file_id": "x", "priority": "now", "options": { "bundle": "tar" } }),

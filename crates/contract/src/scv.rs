@@ -155,7 +155,7 @@ fn with_offset(time: Timestamp) -> String {
 mod tests {
     use super::*;
     use docferry_domain::audit::AuditContext;
-    use docferry_domain::document::DriveFolder;
+    use docferry_domain::document::{CaseReference, DriveFolder};
     use docferry_domain::failure::FailureCode;
     use docferry_domain::slots::Priority;
     use docferry_domain::transfer::{Failure, NewTransfer, PushedSource, Target};
@@ -168,6 +168,7 @@ mod tests {
             audit: AuditContext::default(),
             object_guid: "AAAA".parse().unwrap(),
             file_id: None,
+            case: CaseReference::default(),
             target: Target::Onedrive(DriveTarget {
                 recipient: "a@b.example".parse().unwrap(),
                 file_path: Some("Court".into()),

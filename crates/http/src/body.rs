@@ -5,25 +5,29 @@ use docferry_contract::problem::FieldError;
 use http::header;
 use serde_json::Value;
 
+use crate::body_limit::BodyLimit;
 use crate::error::ApiError;
 use crate::json::duplicate_members;
-
-/// Maximum body size in bytes. Larger bodies are rejected with 413.
-const MAX_BODY_BYTES: usize = 64 * 1024;
 
 /// UTF-8 byte order mark, which some clients write before a text.
 const BYTE_ORDER_MARK: &[u8] = b"\xef\xbb\xbf";
 
-/// Reads a JSON body of any shape. Rejects bodies in which an object has a duplicate member.
+/// Reads a JSON body of any shape, of at most the default size. Rejects bodies in which an object
+/// has a duplicate member.
 pub(crate) async fn json(request: Request) -> Result<Value, ApiError> {
+    json_up_to(BodyLimit::Default, request).await
+}
+
+/// Reads a JSON body as [`json`] does, with another maximum size.
+pub(crate) async fn json_up_to(limit: BodyLimit, request: Request) -> Result<Value, ApiError> {
     let content_type =
         request.headers().get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok());
     if !content_type.is_some_and(is_json) {
         return Err(ApiError::UnsupportedMediaType);
     }
-    let body = axum::body::to_bytes(request.into_body(), MAX_BODY_BYTES)
+    let body = axum::body::to_bytes(request.into_body(), limit.bytes())
         .await
-        .map_err(|_| ApiError::TooLarge)?;
+        .map_err(|_| ApiError::TooLarge(limit))?;
     let text = body.strip_prefix(BYTE_ORDER_MARK).unwrap_or(&body);
     let value = serde_json::from_slice(text).map_err(|error| syntax_error(&error))?;
     let duplicates = duplicate_members(text).map_err(|error| syntax_error(&error))?;

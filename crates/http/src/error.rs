@@ -8,6 +8,8 @@ use docferry_contract::problem::FieldError;
 use docferry_contract::scope::Scope;
 use http::StatusCode;
 
+use crate::body_limit::BodyLimit;
+
 /// Error response to a request. It becomes a problem document, to which the middleware adds the
 /// request id.
 #[derive(Debug)]
@@ -16,8 +18,8 @@ pub enum ApiError {
     Invalid(Vec<FieldError>),
     /// The body is not declared as JSON.
     UnsupportedMediaType,
-    /// The body is too large.
-    TooLarge,
+    /// The body is larger than this limit.
+    TooLarge(BodyLimit),
     /// The resource does not exist, or belongs to another caller.
     NotFound,
     /// The job has expired and its files are no longer retained.
@@ -73,7 +75,7 @@ impl ApiError {
         match self {
             Self::Invalid(_) => StatusCode::BAD_REQUEST,
             Self::UnsupportedMediaType => StatusCode::UNSUPPORTED_MEDIA_TYPE,
-            Self::TooLarge => StatusCode::PAYLOAD_TOO_LARGE,
+            Self::TooLarge(_) => StatusCode::PAYLOAD_TOO_LARGE,
             Self::NotFound => StatusCode::NOT_FOUND,
             Self::Gone => StatusCode::GONE,
             Self::Conflict(_) | Self::NotCompleted(_) | Self::Pending | Self::Unsettled => {
@@ -126,9 +128,7 @@ impl ApiError {
                 "The body is not JSON",
                 "Send the body as application/json.",
             ),
-            Self::TooLarge => {
-                ("BODY_TOO_LARGE", "The body is too large", "Send a body of at most 64 KiB.")
-            }
+            Self::TooLarge(limit) => ("BODY_TOO_LARGE", "The body is too large", limit.advice()),
             Self::NotFound => (
                 "NOT_FOUND",
                 "Not found",

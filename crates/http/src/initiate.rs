@@ -10,8 +10,10 @@ use docferry_app::document::subject_of;
 use docferry_app::job::{first_accepted_job, initiate_idempotent};
 use docferry_app::ports::InitiateAdapters;
 use docferry_app::transfer::create::initiate;
+use docferry_contract::download::DocumentsMember;
 use docferry_contract::scv::{UploadAccepted, UploadRequest};
 use docferry_domain::audit::AuditContext;
+use docferry_domain::document::CaseReference;
 use docferry_domain::slots::Priority;
 use docferry_domain::transfer::NewTransfer;
 use http::StatusCode;
@@ -52,7 +54,9 @@ async fn upload<P: InitiateAdapters>(
     if let Err(draining) = api.transfers.ensure_not_draining() {
         // In drain mode, a request that repeats an accepted request gets the first response again.
         let first = first_accepted_job(&scheduler, idempotency_key.as_ref()).await.transpose();
-        let first = first.ok_or(draining)?.map_err(|reason| rejection_error(reason, true))?;
+        let first = first
+            .ok_or(draining)?
+            .map_err(|reason| rejection_error(reason, DocumentsMember::FileId))?;
         return accepted(first.job_id.to_string());
     }
     let subject = subject_of(&api.registry, &upload_request.object_guid).await?;
@@ -62,6 +66,7 @@ async fn upload<P: InitiateAdapters>(
         on_behalf_of: None,
         object_guid: upload_request.object_guid,
         file_id: None,
+        case: CaseReference::default(),
         target: upload_request.target.into(),
         priority: Priority::Normal,
         retain_until: None,
@@ -72,7 +77,7 @@ async fn upload<P: InitiateAdapters>(
         None => initiate(&scheduler, settings, transfer).await?.transfer_id,
         Some(idempotency_key) => {
             let first = initiate_idempotent(&scheduler, settings, transfer, &idempotency_key).await;
-            first.map_err(|reason| rejection_error(reason, true))?.job_id
+            first.map_err(|reason| rejection_error(reason, DocumentsMember::FileId))?.job_id
         }
     };
     accepted(transfer_id.to_string())

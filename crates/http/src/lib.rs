@@ -7,6 +7,7 @@
 mod api;
 mod audit;
 mod body;
+mod body_limit;
 mod control;
 mod documents;
 mod download;
@@ -24,6 +25,7 @@ mod status;
 
 pub use api::TransferApi;
 pub use audit::Connection;
+pub use body_limit::BodyLimit;
 pub use control::control_router;
 pub use docferry_fhir::{InvalidBaseUrl, PageKey};
 pub use documents::{PublicUrl, SearchApi, search_router};

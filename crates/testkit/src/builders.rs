@@ -5,8 +5,8 @@ use docferry_app::ports::{PushRecord, PushStore, WriteError};
 use docferry_domain::audit::AuditContext;
 use docferry_domain::callback::{CallbackRule, CallbackUrl};
 use docferry_domain::document::{
-    DocStatus, DocumentRecord, HashState, QuickXorHash, RecordStatus, ScanResult, Subject,
-    SubjectPatterns, SystemSetting, Viewer,
+    CaseReference, DocStatus, DocumentRecord, HashState, QuickXorHash, RecordStatus, ScanResult,
+    Subject, SubjectPatterns, SystemSetting, Viewer,
 };
 use docferry_domain::ids::{FileId, ObjectGuid, TransferId};
 use docferry_domain::person::Person;
@@ -39,6 +39,7 @@ pub fn new_transfer() -> NewTransfer {
         on_behalf_of: None,
         object_guid: "3q2+7wAAAAAAAAAAAAAAAA==".parse().unwrap(),
         file_id: None,
+        case: CaseReference::default(),
         target: drive_target("judge@court.example", "").into(),
         priority: Priority::Normal,
         retain_until: None,

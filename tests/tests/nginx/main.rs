@@ -124,7 +124,7 @@ async fn nginx_forwards_requests_and_responses_unchanged() {
 
     // nginx itself refuses a body that is too large.
     let request = http_client().post(format!("{}/v1/download/initiate", proxy.url));
-    let response = request.body(vec![b' '; 64 * 1024 + 1]).send().await.unwrap();
+    let response = request.body(vec![b' '; 512 * 1024 + 1]).send().await.unwrap();
     assert_eq!(response.status(), StatusCode::PAYLOAD_TOO_LARGE);
     assert_eq!(upstream.request_heads().len(), 3);
 }

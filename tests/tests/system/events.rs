@@ -32,6 +32,7 @@ fn every_sample_event_is_used_by_a_test() {
             "feed/record.json",
             "finalize/delivered.json",
             "finalize/failed.json",
+            "initiate/court-list.json",
             "initiate/invalid.json",
             "initiate/upload-to-root.json",
             "initiate/upload.json",
@@ -109,6 +110,7 @@ async fn authorizer_accepts_only_the_service_account() {
 async fn api_functions_handle_their_sample_events() {
     let sandbox = Sandbox::new().await;
     for (sample, status) in [
+        ("initiate/court-list.json", 202),
         ("initiate/invalid.json", 400),
         ("initiate/upload.json", 202),
         ("initiate/upload-to-root.json", 202),

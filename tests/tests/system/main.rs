@@ -5,6 +5,7 @@
 mod api;
 mod arrival;
 mod command;
+mod court_list;
 mod delivery;
 mod destination;
 mod documents;

@@ -2,7 +2,7 @@
 
 use docferry_domain::audit::{AuditContext, RequestOrigin};
 use docferry_domain::callback::CallbackUrl;
-use docferry_domain::document::Subject;
+use docferry_domain::document::{CaseReference, Subject};
 use docferry_domain::failure::FailureCode;
 use docferry_domain::ids::{FileId, ObjectGuid, TransferId};
 use docferry_domain::job::{Batch, IdempotencyRecord, MAX_DOCUMENTS, OnItemError};
@@ -31,6 +31,8 @@ pub struct NewBatch {
     pub origin: Option<RequestOrigin>,
     /// The documents, 1 to [`MAX_DOCUMENTS`].
     pub documents: Vec<BatchDocument>,
+    /// Court case that the caller named, for the audit trail.
+    pub case: CaseReference,
     /// Where the documents are delivered.
     pub target: Target,
     /// Priority of the documents in the queue.
@@ -92,6 +94,7 @@ pub async fn initiate_batch<P: SlotAdapters<Store: Store>>(
         u16::try_from(new.documents.len()).ok().filter(|count| (1..=MAX_DOCUMENTS).contains(count));
     let batch = Batch {
         on_behalf_of: new.on_behalf_of.clone(),
+        case: new.case.clone(),
         retain_until: new.retain_until,
         callback: new.callback.clone(),
         trace: trace.clone(),
@@ -116,6 +119,7 @@ pub async fn initiate_batch<P: SlotAdapters<Store: Store>>(
             on_behalf_of: new.on_behalf_of.clone(),
             object_guid: document.object_guid.clone(),
             file_id: document.file_id,
+            case: new.case.clone(),
             target: new.target.clone(),
             priority: new.priority,
             retain_until: new.retain_until,

@@ -1,7 +1,7 @@
 //! Download job of one document, found again by document and caller instead of by job id.
 
 use docferry_domain::audit::RequestOrigin;
-use docferry_domain::document::DocumentKey;
+use docferry_domain::document::{CaseReference, DocumentKey};
 use docferry_domain::ids::TransferId;
 use docferry_domain::job::{IdempotencyRecord, JobState, OnItemError};
 use docferry_domain::person::Person;
@@ -86,6 +86,7 @@ pub async fn content_job<P: SlotAdapters<Store: Store>>(
         on_behalf_of: None,
         origin,
         documents: vec![document],
+        case: CaseReference::default(),
         requester,
         is_single: true,
         target: Target::Download(DownloadTarget { person }),

@@ -2,7 +2,7 @@
 
 use docferry_domain::audit::{AuditContext, RequestOrigin};
 use docferry_domain::callback::CallbackUrl;
-use docferry_domain::document::DocumentKey;
+use docferry_domain::document::{CaseReference, DocumentKey};
 use docferry_domain::job::OnItemError;
 use docferry_domain::person::Person;
 use docferry_domain::slots::Priority;
@@ -30,6 +30,8 @@ pub struct NewJob {
     pub origin: Option<RequestOrigin>,
     /// Keys of the documents, 1 to 1000 of them.
     pub documents: Vec<DocumentKey>,
+    /// Court case that the caller named, for the audit trail.
+    pub case: CaseReference,
     /// The caller, who has to be entitled to see all documents.
     pub requester: DocumentCaller,
     /// Whether a single document was requested, rather than a list.
@@ -80,7 +82,8 @@ fn build_record(
     job: &AcceptedJob,
     now: Timestamp,
 ) -> NewRecord {
-    let NewJob { owner, on_behalf_of, origin, target, priority, on_item_error, callback, .. } = new;
+    let NewJob { owner, on_behalf_of, origin, case, target, priority, .. } = new;
+    let NewJob { on_item_error, callback, .. } = new;
     let retain_until = Some(job.retain_until);
     if new.is_single
         && let Some(BatchDocument { object_guid, file_id, subject }) = documents.pop()
@@ -91,6 +94,7 @@ fn build_record(
             on_behalf_of,
             object_guid,
             file_id,
+            case,
             target,
             priority,
             retain_until,
@@ -103,6 +107,7 @@ fn build_record(
         on_behalf_of,
         origin,
         documents,
+        case,
         target,
         priority,
         retain_until,

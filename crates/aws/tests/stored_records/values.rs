@@ -4,7 +4,7 @@
 //! that the store can write.
 
 use docferry_domain::audit::AuditContext;
-use docferry_domain::document::{Evidence, QuickXorHash};
+use docferry_domain::document::{CaseClass, CaseReference, Evidence, QuickXorHash};
 use docferry_domain::failure::FailureCode;
 use docferry_domain::ids::{FileId, TransferId};
 use docferry_domain::person::Person;
@@ -58,7 +58,7 @@ pub(crate) fn download_transfer(id: TransferId) -> Transfer {
 }
 
 /// Returns a request for a transfer to `target`. Only downloads have a file id, a retention and a
-/// webhook.
+/// webhook, and only transfers into a OneDrive have a case.
 fn request(target: Target) -> NewTransfer {
     let is_download = target.drive().is_none();
     NewTransfer {
@@ -67,11 +67,18 @@ fn request(target: Target) -> NewTransfer {
         on_behalf_of: is_download.then(|| Person::new(PERSON)),
         object_guid: DOCUMENT_GUID.parse().unwrap(),
         file_id: is_download.then(|| FileId::new(10_042)),
+        case: if is_download { CaseReference::default() } else { case() },
         target,
         priority: if is_download { Priority::High } else { Priority::Normal },
         retain_until: is_download.then_some(RETENTION_END),
         callback: is_download.then(callback),
     }
+}
+
+/// Returns a court case.
+pub(crate) fn case() -> CaseReference {
+    let court_file = Some("VLC-S-S-123456".parse().unwrap());
+    CaseReference { court_file, class: Some(CaseClass::Criminal) }
 }
 
 /// Returns a new transfer with a trace context.

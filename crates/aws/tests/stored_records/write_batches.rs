@@ -22,7 +22,9 @@ use crate::times::{
     BATCH_ENDED, CANCEL_CHECK, DOWNLOAD_PURGE, FIRST_CHECK, RETENTION_END, RETRY_CHECK,
     RETRY_DEADLINE, RETRY_RETENTION_END, START,
 };
-use crate::values::{DOCUMENT_BYTES, DOCUMENT_NAME, NO_RETRIES, OWNER, PERSON, download_transfer};
+use crate::values::{
+    DOCUMENT_BYTES, DOCUMENT_NAME, NO_RETRIES, OWNER, PERSON, case, download_transfer,
+};
 use crate::writer::Writer;
 
 /// Number from which the id of the batch is made.
@@ -170,6 +172,7 @@ impl Writer {
 fn new_batch(id: &TransferId) -> Batch {
     Batch {
         on_behalf_of: Some(Person::new(PERSON)),
+        case: case(),
         retain_until: Some(RETENTION_END),
         callback: Some(callback()),
         trace: download_transfer(id.clone()).trace,

@@ -139,9 +139,12 @@ pub struct JobTransientError {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct JobItem {
-    /// Number by which the request named the document.
+    /// Number by which the request named the document. It is null if the request named none.
     #[serde(rename = "file_id")]
     pub file_id: Option<FileId>,
+    /// GUID in the object store. It is absent if `file_id` names the document.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub obj_guid: Option<String>,
     /// Id of the document's own job. A caller downloads a single document of a batch with this id.
     pub job_id: String,
     /// Name of a [`JobState`](docferry_domain::job::JobState).

@@ -2,6 +2,7 @@
 //! file at the destination is the document.
 
 mod artifact;
+mod case;
 mod entitlement;
 mod folder;
 mod hash;
@@ -19,6 +20,7 @@ mod verify;
 mod zip;
 
 pub use artifact::{Artifact, ArtifactRecord};
+pub use case::{CaseClass, CaseReference, CourtFile, InvalidCourtFile};
 pub use entitlement::{Coverage, Grant, SubjectAccess, Viewer};
 pub use folder::DriveFolder;
 pub use hash::{HashState, QuickXorHash, SourceHash};

@@ -9,6 +9,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::audit::RequestOrigin;
 use crate::callback::CallbackUrl;
+use crate::document::CaseReference;
 use crate::failure::FailureCode;
 use crate::ids::TransferId;
 use crate::job::BatchCounts;
@@ -49,6 +50,9 @@ pub struct Batch {
     /// Person on whose behalf the owner made the request, if any.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub on_behalf_of: Option<Person>,
+    /// Court case that the service named in its request, for the audit trail.
+    #[serde(default, skip_serializing_if = "CaseReference::is_empty")]
+    pub case: CaseReference,
     /// Number of documents, 1 to [`MAX_DOCUMENTS`].
     pub documents: u16,
     /// Policy for the batch when one of its documents fails.
@@ -102,7 +106,7 @@ pub struct Batch {
 
 impl Batch {
     /// Returns the record of a new batch, before its documents are recorded: without a person it
-    /// acts for, retention, callback and trace.
+    /// acts for, case, retention, callback and trace.
     #[must_use]
     pub fn new(
         batch_id: TransferId,
@@ -116,6 +120,7 @@ impl Batch {
             batch_id,
             owner,
             on_behalf_of: None,
+            case: CaseReference::default(),
             documents,
             on_item_error,
             created_at,

@@ -7,6 +7,7 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use crate::audit::{AuditContext, object_key_hash};
+use crate::document::CaseReference;
 use crate::failure::FailureCode;
 use crate::ids::TransferId;
 use crate::person::{Person, Recipient};
@@ -120,6 +121,9 @@ pub struct OutcomeRecord {
     /// Facts about the request and the document. Records of older versions do not contain them.
     #[serde(default, skip_serializing_if = "AuditContext::is_empty")]
     pub audit: AuditContext,
+    /// Court case that the request named.
+    #[serde(default, skip_serializing_if = "CaseReference::is_empty")]
+    pub case: CaseReference,
     /// Where the document was to be delivered. Records of older versions do not contain it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub destination: Option<AuditDestination>,
@@ -210,6 +214,7 @@ impl OutcomeRecord {
             files: DeliveredFile::of(transfer).into_iter().collect(),
             on_behalf_of: transfer.on_behalf_of.clone(),
             audit: transfer.audit.clone(),
+            case: transfer.case.clone(),
             destination: Some(AuditDestination::of(transfer)),
         })
     }
@@ -225,7 +230,7 @@ impl OutcomeRecord {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::document::Artifact;
+    use crate::document::{Artifact, CaseReference};
     use crate::person::Person;
     use crate::slots::Priority;
     use crate::transfer::{DownloadTarget, NewTransfer, Target};
@@ -238,6 +243,7 @@ mod tests {
             audit: AuditContext::default(),
             object_guid: "AAAA".parse().unwrap(),
             file_id: None,
+            case: CaseReference::default(),
             target: Target::Download(DownloadTarget { person: Person::new("p") }),
             priority: Priority::Normal,
             retain_until: None,

@@ -11,6 +11,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::audit::AuditContext;
 use crate::callback::CallbackUrl;
+use crate::document::CaseReference;
 use crate::failure::FailureCode;
 use crate::ids::{FileId, ObjectGuid, TransferId};
 use crate::person::Person;
@@ -47,6 +48,9 @@ pub struct Transfer {
     /// Number of the document, if it was requested through the downloads API.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub file_id: Option<FileId>,
+    /// Court case that the service named in its request, for the audit trail.
+    #[serde(default, skip_serializing_if = "CaseReference::is_empty")]
+    pub case: CaseReference,
     /// Destination of the document.
     #[serde(flatten)]
     pub target: Target,
@@ -180,6 +184,8 @@ pub struct NewTransfer {
     pub object_guid: ObjectGuid,
     /// Number of the document, if it was requested through the downloads API.
     pub file_id: Option<FileId>,
+    /// Court case that the service named in its request, for the audit trail.
+    pub case: CaseReference,
     /// Destination of the document.
     pub target: Target,
     /// Priority in the queue for slots.
@@ -209,6 +215,7 @@ impl Transfer {
             on_behalf_of: request.on_behalf_of,
             object_guid: request.object_guid,
             file_id: request.file_id,
+            case: request.case,
             pool: request.target.pool(),
             target: request.target,
             created_at,
@@ -414,6 +421,7 @@ mod tests {
             on_behalf_of: None,
             object_guid: "AAAA".parse().unwrap(),
             file_id: None,
+            case: CaseReference::default(),
             target: target().into(),
             priority: Priority::Normal,
             retain_until: None,

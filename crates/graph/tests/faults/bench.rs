@@ -13,6 +13,7 @@ use docferry_app::ports::{
 };
 use docferry_app::transfer::create::{InitiateSettings, initiate};
 use docferry_domain::audit::AuditContext;
+use docferry_domain::document::CaseReference;
 use docferry_domain::slots::Priority;
 use docferry_domain::transfer::{NewTransfer, Transfer};
 use docferry_graph::{ClientCredentials, GraphDrive, GraphSettings};
@@ -148,6 +149,7 @@ impl Bench {
             on_behalf_of: None,
             object_guid: DOCUMENT_GUID.parse().unwrap(),
             file_id: None,
+            case: CaseReference::default(),
             target: drive_target(RECIPIENT, "Court").into(),
             priority: Priority::Normal,
             retain_until: None,

@@ -7,6 +7,7 @@ use axum::extract::{Path, State};
 use axum::response::{IntoResponse as _, Response};
 use docferry_app::job::{ContentJob, ContentRequest, JobRejection, content_job};
 use docferry_app::ports::SearchAdapters;
+use docferry_contract::download::DocumentsMember;
 use docferry_domain::document::{DocumentId, DocumentKey};
 use http::{StatusCode, header};
 
@@ -45,7 +46,7 @@ pub(super) async fn content<P: SearchAdapters>(
     let job = content_job(&scheduler, &api.registry, api.settings, api.new_work(), request).await;
     let job = job.map_err(|reason| match reason {
         JobRejection::Unknown(_) => ApiError::NotFound,
-        reason => rejection_error(reason, true),
+        reason => rejection_error(reason, DocumentsMember::FileId),
     })?;
     // The locations are relative to the request, so they are correct both below the stage path of API
     // Gateway and on a custom domain.

@@ -6,10 +6,8 @@ use docferry_fhir::{IssueCode, OperationOutcome};
 use http::{HeaderMap, StatusCode, header};
 
 use super::failure::Failure;
+use crate::body_limit::BodyLimit;
 use crate::error::ApiError;
-
-/// Maximum size of a form body in bytes.
-const MAX_FORM_BYTES: usize = 64 * 1024;
 
 /// Returns the query string of a request.
 pub(super) fn query_string(request: &Request) -> String {
@@ -25,8 +23,9 @@ pub(super) async fn form(request: Request) -> Result<String, Failure> {
         return Err(Failure::Outcome(StatusCode::UNSUPPORTED_MEDIA_TYPE, outcome));
     }
     let parameters = query_string(&request);
-    let body = axum::body::to_bytes(request.into_body(), MAX_FORM_BYTES).await;
-    let body = body.map_err(|_| ApiError::TooLarge)?;
+    let limit = BodyLimit::Default;
+    let body = axum::body::to_bytes(request.into_body(), limit.bytes()).await;
+    let body = body.map_err(|_| ApiError::TooLarge(limit))?;
     let body = str::from_utf8(&body)
         .map_err(|_| OperationOutcome::new(IssueCode::Structure, "the parameters are not UTF-8"))?;
     Ok(format!("{parameters}&{body}"))

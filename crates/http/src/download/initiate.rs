@@ -14,13 +14,14 @@ use docferry_app::job::{
     IdempotencyKey, JobRejection, JobSettings, NewJob, first_accepted_job, initiate_job,
 };
 use docferry_app::ports::{Clock as _, Directory, InitiateAdapters};
-use docferry_contract::download::{Destination, InitiateDownload};
+use docferry_contract::download::{
+    Destination, DocumentsMember, InitiateDownload, is_for_services,
+};
 use docferry_contract::job::{JobAccepted, time};
 use docferry_contract::problem::FieldError;
 use docferry_contract::scope::Scope;
 use docferry_domain::audit::RequestOrigin;
 use docferry_domain::callback::CallbackRule;
-use docferry_domain::document::DocumentKey;
 use docferry_domain::job::JobState;
 use docferry_domain::person::Recipient;
 use docferry_domain::transfer::{DownloadTarget, Target};
@@ -30,6 +31,7 @@ use super::idempotency_key::idempotency_key;
 use crate::api::TransferApi;
 use crate::audit::{Audited, record_denial};
 use crate::body;
+use crate::body_limit::BodyLimit;
 use crate::error::ApiError;
 use crate::middleware::{Principal, Writer, person};
 
@@ -74,18 +76,26 @@ async fn initiate<P: InitiateAdapters>(
     Audited(audited): Audited,
     request: Request,
 ) -> Result<Response, ApiError> {
-    let (job_request, idempotency_key) = read_request(&api, &caller, request).await?;
+    let limit = BodyLimit::DocumentList;
+    let (job_request, idempotency_key) = read_request(&api, &caller, limit, request).await?;
     accept(&api, (caller, audited), job_request, idempotency_key).await
 }
 
 /// Reads a request and its idempotency key.
+///
+/// GUIDs and cases of a caller that is no service are refused before they are read. The response is
+/// therefore the same for every GUID, whether or not there is such a document.
 async fn read_request<P: InitiateAdapters>(
     api: &DownloadApi<P>,
     caller: &Principal,
+    limit: BodyLimit,
     request: Request,
 ) -> Result<(InitiateDownload, Option<IdempotencyKey>), ApiError> {
     let headers = request.headers().clone();
-    let body = body::json(request).await?;
+    let body = body::json_up_to(limit, request).await?;
+    if is_for_services(&body) && !caller.may(Scope::Service) {
+        return Err(ApiError::Forbidden(Scope::Service));
+    }
     let job_request = InitiateDownload::parse(&body, &api.range, api.callbacks);
     let job_request = job_request.map_err(ApiError::Invalid)?;
     Ok((job_request, idempotency_key(&headers, &body, &caller.id)?))
@@ -98,10 +108,12 @@ async fn start<P: InitiateAdapters>(
     Audited(audited): Audited,
     request: Request,
 ) -> Result<Response, ApiError> {
-    let (job_request, idempotency_key) = read_request(&api, &caller, request).await?;
-    if !job_request.is_single {
-        let detail = "is not supported by this call; use /v1/download/initiate".to_owned();
-        return Err(ApiError::Invalid(vec![FieldError { pointer: "/file_ids".into(), detail }]));
+    let limit = BodyLimit::Default;
+    let (job_request, idempotency_key) = read_request(&api, &caller, limit, request).await?;
+    let member = job_request.documents.member;
+    if member != DocumentsMember::FileId {
+        let detail = "is not supported by this call; use /v1/download/initiate";
+        return Err(ApiError::Invalid(vec![FieldError::field(member.name(), detail)]));
     }
     let mut response = accept(&api, (caller, audited), job_request, idempotency_key).await?;
     let headers = response.headers_mut();
@@ -138,7 +150,7 @@ async fn accept<P: InitiateAdapters>(
             "This version cannot pack documents into a ZIP archive.",
         ));
     }
-    let (total_file_ids, is_single) = (job_request.files.len(), job_request.is_single);
+    let (total_file_ids, member) = (job_request.documents.keys.len(), job_request.documents.member);
     let scheduler = api.transfers.scheduler();
     let accepted = match api.transfers.ensure_not_draining() {
         Ok(()) => {
@@ -159,7 +171,7 @@ async fn accept<P: InitiateAdapters>(
             .transpose()
             .ok_or(draining)?,
     };
-    let accepted = accepted.map_err(|reason| rejection_error(reason, is_single))?;
+    let accepted = accepted.map_err(|reason| rejection_error(reason, member))?;
     let job_id = accepted.job_id.to_string();
     tracing::info!(job.id = job_id, job.files = total_file_ids, "job accepted");
     // The location is relative to the request, so it is correct both below the stage path of API
@@ -208,9 +220,10 @@ async fn authorize<P: InitiateAdapters>(
         owner,
         on_behalf_of,
         origin: Some(origin),
-        documents: job_request.files.into_iter().map(DocumentKey::File).collect(),
+        is_single: job_request.documents.member == DocumentsMember::FileId,
+        documents: job_request.documents.keys,
+        case: job_request.case,
         requester,
-        is_single: job_request.is_single,
         target,
         priority: job_request.priority,
         on_item_error: job_request.on_item_error,
@@ -219,19 +232,16 @@ async fn authorize<P: InitiateAdapters>(
     })
 }
 
-/// Returns the error for a request that was not accepted. `is_single` is set if the request names
-/// one document in `file_id` instead of several in `file_ids`.
-pub(crate) fn rejection_error(reason: JobRejection, is_single: bool) -> ApiError {
-    let unknown_document = |index: usize| FieldError {
-        pointer: if is_single { "/file_id".into() } else { format!("/file_ids/{index}") },
-        detail: "is not the number of a known document".into(),
-    };
+/// Returns the error for a request that was not accepted. `member` is the member of the request that
+/// names the documents.
+pub(crate) fn rejection_error(reason: JobRejection, member: DocumentsMember) -> ApiError {
     match reason {
         JobRejection::Failed(error) => error.into(),
         JobRejection::KeyReused => ApiError::KeyReused,
         JobRejection::Pending => ApiError::Pending,
         JobRejection::Unknown(indexes) => {
-            ApiError::Invalid(indexes.into_iter().map(unknown_document).collect())
+            let errors = indexes.into_iter().map(|index| member.unknown_document(index));
+            ApiError::Invalid(errors.collect())
         }
     }
 }

@@ -210,6 +210,7 @@ fn item_status(document: &Transfer, now: Timestamp) -> JobItem {
     let state = JobState::of(document.phase, document.retain_until, now);
     JobItem {
         file_id: document.file_id,
+        obj_guid: document.file_id.is_none().then(|| document.object_guid.as_str().to_owned()),
         job_id: document.transfer_id.to_string(),
         status: state.as_str(),
         progress: percent(document),

@@ -8,5 +8,6 @@ mod batch;
 #[path = "../common/mod.rs"]
 mod common;
 mod fetch;
+mod guids;
 mod initiate;
 mod status;

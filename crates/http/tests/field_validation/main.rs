@@ -119,8 +119,10 @@ proptest! {
 
     #[test]
     fn description_and_parser_agree_on_enum_values(
-        field in prop::sample::select(vec!["priority", "onItemError", "bundle", "destination"]),
-        word in "low|normal|high|fail|skip|none|zip|download|onedrive|Low|[a-z]{0,3}",
+        field in prop::sample::select(vec![
+            "priority", "onItemError", "bundle", "destination", "class",
+        ]),
+        word in "low|normal|high|fail|skip|none|zip|download|onedrive|Low|civil|criminal|[a-z]{0,3}",
     ) {
         assert_agreement(field, &json!(word), &[]);
     }
@@ -142,6 +144,24 @@ proptest! {
     }
 
     #[test]
+    fn description_and_parser_agree_on_guid_lists(
+        guids in prop::collection::vec(near_base64(), 0..3),
+        count in prop::sample::select(vec![0_u64, 1, 999, 1000, 1001]),
+    ) {
+        let long_list: Vec<_> = (0..count).map(|number| format!("{number:08}")).collect();
+        assert_agreement("objGuids", &json!(guids), &[]);
+        assert_agreement("objGuids", &json!(long_list), &[]);
+    }
+
+    /// A court file has at most 200 characters.
+    #[test]
+    fn description_and_parser_agree_on_court_files(
+        text in "[ -~]{0,5}|[a-cé]{198,202}|[ \t\u{a0}\u{feff}\u{85}é]{0,3}|\\PC{0,8}|any",
+    ) {
+        assert_agreement("courtFile", &json!(text), &RULES_IN_WORDS);
+    }
+
+    #[test]
     fn description_and_parser_agree_on_transfer_lists(
         ids in prop::collection::vec("[0-9a-f]{0,33}", 0..4),
         count in prop::sample::select(vec![999_usize, 1000, 1001]),
@@ -155,6 +175,7 @@ proptest! {
         field in prop::sample::select(vec![
             "objGuid", "email", "filePath", "callbackUrl", "userId", "priority", "onItemError",
             "bundle", "destination", "transferIds", "file_id", "file_ids",
+            "objGuids", "courtFile", "class",
         ]),
         value in prop::sample::select(vec![json!(true), json!({}), json!(1.5), json!([[]])]),
     ) {

@@ -55,6 +55,7 @@ pub(crate) fn requests(field: &str) -> Vec<FieldRequest> {
         "file_id": 10_000,
         "options": { "destination": "onedrive", "email": "a@b.example", "filePath": "x" },
     });
+    let court_list = json!({ "objGuids": ["AAAA"] });
     let empty = json!({});
     match field {
         "objGuid" => vec![request("UploadRequest", parse_upload, &delivery, "")],
@@ -71,6 +72,8 @@ pub(crate) fn requests(field: &str) -> Vec<FieldRequest> {
             request("StartRequest", parse_initiate, &job, ""),
             request("CheckRequest", parse_check, &job, ""),
         ],
+        "objGuids" => vec![request("InitiateRequest", parse_initiate, &empty, "")],
+        "courtFile" | "class" => vec![request("InitiateRequest", parse_initiate, &court_list, "")],
         "file_ids" => vec![request("InitiateRequest", parse_initiate, &empty, "")],
         "onItemError" => vec![request("InitiateRequest", parse_initiate, &job, "")],
         _ => vec![

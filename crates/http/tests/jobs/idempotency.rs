@@ -15,6 +15,7 @@ async fn repeated_request_with_one_idempotency_key_makes_one_job() {
     for body in [
         json!({ "file_id": FIRST_FILE_ID }),
         json!({ "file_ids": [FIRST_FILE_ID, FIRST_FILE_ID + 1] }),
+        json!({ "objGuids": ["000000AA", "000001AA"], "courtFile": "S-1" }),
     ] {
         let key = format!("key {}", body.to_string().len());
         let (code, first) = post_job_with_key(&world, Some(&key), &body).await;
@@ -42,6 +43,13 @@ async fn repeated_request_with_one_idempotency_key_makes_one_job() {
         assert_eq!(code, StatusCode::UNPROCESSABLE_ENTITY);
         assert_eq!(problem["code"], "REQUEST_NAME_REUSED");
     }
+
+    let list = json!({ "objGuids": ["000000AA"], "courtFile": "S-1" });
+    let other_case = json!({ "objGuids": ["000000AA"], "courtFile": "S-2" });
+    let (code, _) = post_job_with_key(&world, Some("list"), &list).await;
+    assert_eq!(code, StatusCode::ACCEPTED);
+    let (code, _) = post_job_with_key(&world, Some("list"), &other_case).await;
+    assert_eq!(code, StatusCode::UNPROCESSABLE_ENTITY);
 
     // An idempotency key expires with its job, after 24 hours.
     let (_, before) =
