@@ -45,13 +45,13 @@ impl Client {
     }
 
     /// Whether an id belongs to a job, and not to a transfer of the older API. The downloads API
-    /// reports such a transfer, too, but its document has no file id.
+    /// reports such a transfer, too.
     ///
     /// # Errors
     /// See [`ClientError`]. For an unknown id the result is `false`.
     pub async fn is_job(&self, id: &str) -> Result<bool, ClientError> {
         match self.poll_job(id).await {
-            Ok(Polled { status, .. }) => Ok(status.items.iter().any(|item| item.file_id.is_some())),
+            Ok(Polled { status, .. }) => Ok(status.is_of_downloads_api()),
             // After a 403, the id may still belong to a transfer, because a caller without access
             // to jobs may have access to transfers.
             Err(ClientError::NotFound(_) | ClientError::Unauthorized { status: 403, .. }) => {

@@ -81,6 +81,14 @@ impl JobStatus {
         self.next_poll_in_ms.map(Duration::from_millis)
     }
 
+    /// Whether this is the status of a job, and not of a transfer of the older API. The only document
+    /// of such a transfer has neither a number nor an id of its own.
+    #[must_use]
+    pub fn is_of_downloads_api(&self) -> bool {
+        let has_own_id = |item: &JobItem| item.job_id.as_ref().is_some_and(|id| *id != self.job_id);
+        self.items.iter().any(|item| item.file_id.is_some() || has_own_id(item))
+    }
+
     /// Number of documents that a completed job did not deliver. It is the maximum of
     /// `failed_items` and the number of entries in `items` that were not delivered.
     #[must_use]
@@ -123,9 +131,13 @@ pub struct JobError {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct JobItem {
-    /// The number of the document in the request. It is `None` for a transfer of the older API.
+    /// The number of the document in the request. It is `None` for a document that was requested by
+    /// its GUID.
     #[serde(rename = "file_id")]
     pub file_id: Option<u64>,
+    /// The GUID of a document that was not requested by its number.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub obj_guid: Option<String>,
     /// The id by which to fetch the document. When it is `None`, use the job's own id.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub job_id: Option<String>,
@@ -182,6 +194,30 @@ mod tests {
         ] {
             let state: JobState = serde_json::from_value(json!(name)).unwrap();
             assert_eq!(state.as_str(), name);
+        }
+    }
+
+    #[test]
+    fn job_by_guids_is_not_a_transfer_of_the_older_api() {
+        for (file_id, item_id, expected) in [
+            (json!(10_001), "j1", true),
+            (json!(null), "j1_0000", true),
+            (json!(null), "j1", false),
+        ] {
+            let status: JobStatus = serde_json::from_value(json!({
+                "jobId": "j1", "status": "running", "progress": 0, "attempts": 1,
+                "timestamps": {
+                    "queuedAt": "2026-11-23T17:00:00.120Z", "startedAt": null,
+                    "updatedAt": "2026-11-23T17:00:00.120Z", "completedAt": null,
+                },
+                "nextPollInMs": 1000, "url": null, "result": null, "error": null,
+                "items": [{
+                    "file_id": file_id, "jobId": item_id, "status": "running",
+                    "progress": 0, "bytesDone": 0, "bytesTotal": null,
+                }],
+            }))
+            .unwrap();
+            assert_eq!(status.is_of_downloads_api(), expected, "{file_id} {item_id}");
         }
     }
 
