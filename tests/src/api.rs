@@ -144,7 +144,18 @@ impl Api {
     /// # Panics
     /// If the response does not conform to `openapi.yaml`.
     pub async fn request(&self, method: Method, path: &str, body: Option<&str>) -> ApiResponse {
-        self.request_after_event(method, path, body, None).await
+        let header = body.map(|_| ("content-type", "application/json"));
+        self.send(method, path, body, header).await
+    }
+
+    /// Sends a POST request with a form, and repeats it while the API throttles it.
+    pub async fn post_form(&self, path: &str, form: &str) -> ApiResponse {
+        let header = ("content-type", "application/x-www-form-urlencoded");
+        eventually("the request is not throttled", SHORT_TIMEOUT, async || {
+            let response = self.send(Method::POST, path, Some(form), Some(header)).await;
+            (response.status != StatusCode::TOO_MANY_REQUESTS).then_some(response)
+        })
+        .await
     }
 
     /// Requests the events of a job that follow the event `last_event_id`, or all events without
@@ -152,19 +163,20 @@ impl Api {
     pub async fn events(&self, job_id: &str, last_event_id: Option<&str>) -> ApiResponse {
         let path = format!("/v1/download/subscribe/{job_id}");
         eventually("the request is not throttled", SHORT_TIMEOUT, async || {
-            let response = self.request_after_event(Method::GET, &path, None, last_event_id).await;
+            let header = last_event_id.map(|id| ("last-event-id", id));
+            let response = self.send(Method::GET, &path, None, header).await;
             (response.status != StatusCode::TOO_MANY_REQUESTS).then_some(response)
         })
         .await
     }
 
-    /// Sends a request, with a `Last-Event-ID` header if `last_event_id` is given.
-    async fn request_after_event(
+    /// Sends a request, with one more header if `header` is given.
+    async fn send(
         &self,
         method: Method,
         path: &str,
         body: Option<&str>,
-        last_event_id: Option<&str>,
+        header: Option<(&str, &str)>,
     ) -> ApiResponse {
         let url = format!("{}{path}", self.base_url);
         let mut request = self.http.request(method.clone(), url);
@@ -174,10 +186,10 @@ impl Api {
             Credentials::Bearer(token) => request.bearer_auth(token),
         };
         if let Some(body) = body {
-            request = request.header("content-type", "application/json").body(body.to_owned());
+            request = request.body(body.to_owned());
         }
-        if let Some(id) = last_event_id {
-            request = request.header("last-event-id", id);
+        if let Some((name, value)) = header {
+            request = request.header(name, value);
         }
         let response = request.send().await.unwrap();
         let (status, headers) = (response.status(), response.headers().clone());

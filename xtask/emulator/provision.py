@@ -63,6 +63,16 @@ def secrets(values):
     return {}
 
 
+def environment(request):
+    """Adds environment variables to a function."""
+    client = boto3.client("lambda")
+    name = request["function"]
+    present = client.get_function_configuration(FunctionName=name)["Environment"]["Variables"]
+    variables = {**present, **request["variables"]}
+    client.update_function_configuration(FunctionName=name, Environment={"Variables": variables})
+    return {}
+
+
 def bench(request):
     """Creates the resources for a benchmark: a table, a KMS key, and secrets by name."""
     dynamodb = boto3.client("dynamodb")
@@ -93,7 +103,14 @@ def item(request):
     return {}
 
 
-STEPS = {"prepare": prepare, "outputs": outputs, "secrets": secrets, "bench": bench, "item": item}
+STEPS = {
+    "prepare": prepare,
+    "outputs": outputs,
+    "secrets": secrets,
+    "environment": environment,
+    "bench": bench,
+    "item": item,
+}
 
 try:
     json.dump(STEPS[sys.argv[1]](json.load(sys.stdin)), sys.stdout)

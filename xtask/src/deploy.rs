@@ -84,6 +84,17 @@ impl Cloud<'_> {
         Ok(())
     }
 
+    /// Makes searches link to the API at `url`, which ends with the stage.
+    ///
+    /// The emulator serves an API below a path, which a function cannot derive from its requests as
+    /// it does on AWS. The path contains the id of the API, so it is known only after the deployment.
+    pub(crate) fn set_public_url(&self, url: &str) -> Result<()> {
+        let function = format!("{STACK_NAME}-search");
+        let input = json!({ "function": function, "variables": { "PUBLIC_BASE_URL": url } });
+        let _output: serde_json::Value = self.provision("environment", &input)?;
+        Ok(())
+    }
+
     /// Runs one step of `provision.py` with `input` and parses its output.
     pub(crate) fn provision<Output: DeserializeOwned>(
         &self,

@@ -59,6 +59,16 @@ const CLIENTS: Environment = Environment {
     constraints: "constraints-clients.txt",
 };
 
+/// Validators of FHIR resources, and a public FHIR client. They are separate, because they need other
+/// versions of packages than [`TOOLS`].
+const FHIR: Environment = Environment {
+    venv: "fhir",
+    stamp: "fhir.stamp",
+    log: "fhir.log",
+    requirements: "requirements-fhir.txt",
+    constraints: "constraints-fhir.txt",
+};
+
 /// Tools that are being installed in the background while the caller compiles. The installation
 /// mostly waits for the network, so it does not slow the compiler down.
 #[derive(Debug)]
@@ -106,6 +116,11 @@ impl Tools {
     /// Python client.
     pub(crate) fn clients(paths: &Paths) -> Result<Self> {
         Self::ensure_environment(paths, &CLIENTS)
+    }
+
+    /// Returns the environment with a validator of FHIR resources and a FHIR client.
+    pub(crate) fn fhir(paths: &Paths) -> Result<Self> {
+        Self::ensure_environment(paths, &FHIR)
     }
 
     fn ensure_environment(paths: &Paths, environment: &Environment) -> Result<Self> {

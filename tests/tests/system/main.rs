@@ -11,6 +11,7 @@ mod destination;
 mod documents;
 mod events;
 mod feed;
+mod fhir;
 mod progress;
 mod resume;
 mod secrecy;

@@ -127,8 +127,11 @@ pub(crate) fn up(paths: &Paths, settings: &Settings) -> Result<RunningStack> {
     let template_parameters = parameters(settings, &secrets, endpoint, services);
     let outputs = cloud.deploy(&staged, &template_parameters)?;
     cloud.put_secrets(&secret_values_by_arn(&outputs, &secrets, &key)?)?;
+    let api = format!("{endpoint}/_aws/execute-api/{}/{ENVIRONMENT}", output(&outputs, "ApiId")?);
+    cloud.set_public_url(&api)?;
     log_step("ready");
     let deployed = Deployed {
+        api,
         outputs: &outputs,
         secrets,
         users,
@@ -170,6 +173,8 @@ impl Simulators {
 
 /// Parts of a deployed stack, from which [`Stack`] collects its addresses and credentials.
 struct Deployed<'a> {
+    /// Base URL of the API.
+    api: String,
     /// Outputs of the CloudFormation stack.
     outputs: &'a BTreeMap<String, String>,
     secrets: Secrets,
@@ -184,15 +189,14 @@ struct Deployed<'a> {
 
 impl Deployed<'_> {
     fn into_stack(self) -> Result<Stack> {
-        let Self { outputs, secrets, users, exchange, simulators, emulator, folder } = self;
+        let Self { api, outputs, secrets, users, exchange, simulators, emulator, folder } = self;
         let Simulators { graph, ords, identity } = simulators;
-        let endpoint = exchange.endpoint.clone();
         let mut logs: BTreeMap<_, _> = ["ords", "graph", "identity"]
             .map(|name| (name.to_owned(), folder.join(format!("{name}.log"))))
             .into();
         logs.extend(emulator.map(|emulator| ("emulator".to_owned(), emulator.log.clone())));
         Ok(Stack {
-            api: format!("{endpoint}/_aws/execute-api/{}/{ENVIRONMENT}", output(outputs, "ApiId")?),
+            api,
             scv: Login { username: "scv".to_owned(), password: secrets.scv_password.clone() },
             ords: ords.service.clone(),
             graph: graph.service.clone(),
@@ -203,7 +207,7 @@ impl Deployed<'_> {
                 client_secret: secrets.oidc_client_secret.clone(),
             },
             identity: identity.service.clone(),
-            emulator: endpoint,
+            emulator: exchange.endpoint.clone(),
             users,
             region: REGION.to_owned(),
             state_machine_arn: output(outputs, "StateMachineArn")?.to_owned(),

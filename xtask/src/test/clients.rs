@@ -8,6 +8,7 @@ use std::time::Instant;
 
 use anyhow::{Context as _, Result};
 
+use super::npm;
 use crate::binaries::cargo;
 use crate::extras;
 use crate::paths::Paths;
@@ -128,15 +129,9 @@ fn generate(paths: &Paths, generator: &Tools, client: &Client, client_folder: &P
 
 /// Compiles the client and its program. The compiler also checks their types.
 fn build_typescript(paths: &Paths, node: &Path, client_folder: &Path) -> Result<()> {
-    let mut npm = Command::new(node.with_file_name("npm"));
-    npm.args(["ci", "--ignore-scripts", "--no-audit", "--no-fund"]).current_dir(client_folder);
-    // npm must use the Node.js that is installed together with it.
-    let path = std::env::var_os("PATH").unwrap_or_default();
-    let tools = node.parent().map(Path::to_owned).into_iter();
-    npm.env("PATH", std::env::join_paths(tools.chain(std::env::split_paths(&path)))?);
     if !client_folder.join("node_modules/typescript/bin/tsc").exists() {
-        process::run_quietly(&mut npm, &paths.tools.join("typescript.log"))
-            .context("TypeScript could not be installed; is the npm registry reachable?")?;
+        npm::install(node, client_folder, &paths.tools.join("typescript.log"))
+            .context("TypeScript could not be installed")?;
     }
     let mut compiler = Command::new(node);
     compiler

@@ -2,9 +2,11 @@
 //! `system`.
 
 mod clients;
+mod fhir;
 mod lint;
 mod long;
 mod mutants;
+mod npm;
 mod step;
 mod suites;
 mod system;

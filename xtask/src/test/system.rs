@@ -5,6 +5,7 @@ use std::ffi::{OsStr, OsString};
 
 use anyhow::Result;
 
+use super::fhir::FhirPrograms;
 use super::step::Counts;
 use super::{clients, suites};
 use crate::extras;
@@ -33,6 +34,7 @@ impl System {
         // system while tests wait for it.
         suites::build(paths)?;
         let program = Tools::schemathesis(paths)?;
+        let fhir = FhirPrograms::ensure(paths, tools)?;
         let clients = clients::or_skip(paths, tools);
         let up = stack::up(paths, &Settings::tests())?;
         let written = up.write_to(&paths.target.join("test-stack.json"))?;
@@ -43,6 +45,8 @@ impl System {
             // The tests of the AWS adapters use this emulator.
             ("DOCFERRY_EMULATOR", OsString::from(&up.stack.emulator)),
             ("DOCFERRY_SCHEMATHESIS", program.into()),
+            ("DOCFERRY_FHIR", fhir.folder.into()),
+            ("DOCFERRY_FHIR_PYTHON", fhir.python.into()),
         ];
         let extras =
             [(extras::NGINX, "the settings for nginx"), (extras::NODE, "the clients in docs")];
