@@ -55,6 +55,14 @@ async fn dynamodb_audit_log_conforms_to_its_ports() {
 }
 
 #[tokio::test]
+async fn dynamodb_registry_pages_a_thousand_documents_while_others_are_added() {
+    let Some(emulator) = emulator() else { return };
+    let registry = TestTable::create(&emulator).await.registry();
+    docferry_testkit::conformance::paging_while_documents_are_added(&registry, 30, 4).await;
+    docferry_testkit::conformance::paging_while_documents_are_added(&registry, 1_010, 160).await;
+}
+
+#[tokio::test]
 async fn dynamodb_throttle_budget_conforms_to_its_port() {
     let Some(emulator) = emulator() else { return };
     let table = TestTable::create(&emulator).await;

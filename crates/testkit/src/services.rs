@@ -4,9 +4,10 @@
 use std::collections::BTreeMap;
 
 use docferry_app::ports::{
-    AuditLog, AuditQueue, Clock, Execution, GrantResult, Pause, QueueError, Registry, RegistryDeadLetters,
-    RegistryPage, RegistryRange, RegistryWriter, RejectedRecord, SealError, Sealer, Start,
-    StoreError, ThrottleBudget, UploadUrl, UpsertResult, WebhookQueue, Workflow, WorkflowError,
+    AuditLog, AuditQueue, Clock, Execution, GrantResult, Pause, QueueError, Registry,
+    RegistryDeadLetters, RegistryPage, RegistryRange, RegistryWriter, RejectedRecord, SealError,
+    Sealer, Start, StoreError, ThrottleBudget, UploadUrl, UpsertResult, WebhookQueue, Workflow,
+    WorkflowError,
 };
 use docferry_domain::audit::{AuditEvent, AuditRecord, Denial};
 use docferry_domain::document::{Coverage, DocumentKey, DocumentRecord, Grant, Subject};

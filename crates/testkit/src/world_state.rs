@@ -6,8 +6,8 @@
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 use bytes::Bytes;
-use docferry_domain::audit::AuditEvent;
 use docferry_app::ports::RejectedRecord;
+use docferry_domain::audit::AuditEvent;
 use docferry_domain::job::WebhookNotification;
 use docferry_domain::transfer::OutcomeRecord;
 use jiff::{SignedDuration, Timestamp};

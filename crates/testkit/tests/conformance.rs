@@ -27,3 +27,11 @@ async fn in_memory_job_store_and_history_conform_to_their_ports() {
     conformance::registry(&docferry_testkit::InMemoryRegistry::default()).await;
     conformance::job_store(&InMemoryTransferStore::default()).await;
 }
+
+#[tokio::test]
+async fn in_memory_registry_pages_a_thousand_documents_while_others_are_added() {
+    for (originals, page_size) in [(30, 4), (1_010, 160), (1_200, 1_060)] {
+        let registry = docferry_testkit::InMemoryRegistry::default();
+        conformance::paging_while_documents_are_added(&registry, originals, page_size).await;
+    }
+}

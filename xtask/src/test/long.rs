@@ -34,7 +34,7 @@ enum Place {
     System(&'static str),
 }
 
-const PARTS: [Part; 5] = [
+const PARTS: [Part; 6] = [
     Part {
         name: "upload-model",
         variable: "DOCFERRY_MODEL_CASES",
@@ -52,6 +52,12 @@ const PARTS: [Part; 5] = [
         variable: "DOCFERRY_MODEL_CASES",
         default_cases: "10000",
         place: Place::Binary { package: "docferry-app", test: "identity" },
+    },
+    Part {
+        name: "registry",
+        variable: "DOCFERRY_REGISTRY_DOCUMENTS",
+        default_cases: "100000",
+        place: Place::System("page_is_one_query_of_equal_cost"),
     },
     Part {
         name: "api",

@@ -83,6 +83,8 @@ pub struct LossyProxy {
     drops_next: Arc<AtomicBool>,
     /// Operations since the last call of [`LossyProxy::calls`].
     calls: Arc<Mutex<Vec<String>>>,
+    /// Numbers of items that DynamoDB evaluated, since the last call of [`LossyProxy::scanned`].
+    scanned: Arc<Mutex<Vec<usize>>>,
 }
 
 impl LossyProxy {
@@ -91,22 +93,32 @@ impl LossyProxy {
         let drops_next = Arc::new(AtomicBool::new(false));
         let calls = Arc::<Mutex<Vec<String>>>::default();
         let upstream = emulator.trim_start_matches("http://").trim_end_matches('/').to_owned();
+        let scanned = Arc::<Mutex<Vec<usize>>>::default();
         let (drop_flag, recorded_calls) = (Arc::clone(&drops_next), Arc::clone(&calls));
+        let recorded_scanned = Arc::clone(&scanned);
         let url = serve(move |_, request| {
             let (upstream, drop_flag) = (upstream.clone(), Arc::clone(&drop_flag));
+            let recorded_scanned = Arc::clone(&recorded_scanned);
             recorded_calls.lock().unwrap().extend(operation(&request));
             async move {
                 let response = forward(&upstream, request).await;
+                recorded_scanned.lock().unwrap().extend(scanned_count(&response));
                 let is_dropped = drop_flag.swap(false, Ordering::SeqCst);
                 (if is_dropped { Vec::new() } else { response }, AfterResponse::Close)
             }
         });
-        Self { url: url.await, drops_next, calls }
+        Self { url: url.await, drops_next, calls, scanned }
     }
 
     /// Returns the operations since the last call of this method, in order.
     pub fn calls(&self) -> Vec<String> {
         std::mem::take(&mut *self.calls.lock().unwrap())
+    }
+
+    /// Returns the numbers of items that DynamoDB evaluated for the queries since the last call of
+    /// this method, in order.
+    pub fn scanned(&self) -> Vec<usize> {
+        std::mem::take(&mut *self.scanned.lock().unwrap())
     }
 
     /// Drops the response to the next request, which is still executed.
@@ -129,6 +141,14 @@ fn operation(request: &[u8]) -> Option<String> {
         name.eq_ignore_ascii_case("x-amz-target").then(|| value.trim().to_owned())
     })?;
     target.rsplit('.').next().map(str::to_owned)
+}
+
+/// Returns the number of items that DynamoDB evaluated, from the response to a Query.
+fn scanned_count(response: &[u8]) -> Option<usize> {
+    let text = String::from_utf8_lossy(response);
+    let (_, count) = text.split_once("\"ScannedCount\":")?;
+    let count = count.trim_start();
+    count[..count.find(|character: char| !character.is_ascii_digit())?].parse().ok()
 }
 
 /// Sends a request to the emulator and returns the response.

@@ -33,7 +33,8 @@ fn registry_with(count: u64) -> CountingRegistry {
     CountingRegistry::new(&world)
 }
 
-/// Reads all pages, and adds a document after each of them.
+/// Reads all pages, and adds three documents after each of them: before all others, among them, and
+/// after all others.
 async fn pages(registry: &CountingRegistry, caller: &Principal, parameters: &str) -> Vec<String> {
     let (mut found, mut added) = (Vec::new(), 0);
     let mut parameters = parameters.to_owned();
@@ -46,26 +47,27 @@ async fn pages(registry: &CountingRegistry, caller: &Principal, parameters: &str
         let Some(link) = next(&bundle) else { return found };
         assert!(bundle.get("total").is_none());
         parameters = link;
-        added += 1;
-        registry
-            .world
-            .registry()
-            .insert(indexed_at(10_000 + added, 20 * i64::try_from(added).unwrap()));
+        for second in [-60, 20 * i64::try_from(added).unwrap(), 1_000_000] {
+            registry.world.registry().insert(indexed_at(10_000 + added, second));
+            added += 1;
+        }
     }
 }
 
 #[tokio::test]
-async fn paging_lists_each_document_once_while_documents_are_added() {
+async fn paging_lists_each_of_a_thousand_documents_once_while_others_are_added() {
     for (caller, step) in
         [(service(), 1), (ada([of_subject("S-1")]), 1), (ada([of_group("criminal")]), 2)]
     {
-        for parameters in ["_count=20", "_count=50&_sort=date", "_count=100"] {
-            let registry = registry_with(300);
+        for (parameters, originals) in
+            [("_count=20", 300), ("_count=50&_sort=date", 1_100), ("_count=100", 1_100)]
+        {
+            let registry = registry_with(originals);
             let parameters = format!("subject:identifier=S-1&{parameters}");
             let found = pages(&registry, &caller, &parameters).await;
             let unique: BTreeSet<_> = found.iter().cloned().collect();
             assert_eq!(unique.len(), found.len(), "a document is listed twice");
-            for number in (0..300).step_by(step) {
+            for number in (0..originals).step_by(step) {
                 assert!(unique.contains(&format!("doc-{number}")), "doc-{number} is missing");
             }
         }

@@ -13,6 +13,7 @@ mod jobs;
 mod keys;
 mod notifications;
 mod outbox;
+mod paging;
 mod registry;
 mod releases;
 mod slots;
@@ -30,6 +31,7 @@ pub use batches::batch_store;
 pub use jobs::job_store;
 pub use notifications::notifications;
 pub use outbox::outbox;
+pub use paging::paging_while_documents_are_added;
 pub use registry::registry;
 pub use slots::slot_store;
 

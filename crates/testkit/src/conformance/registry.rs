@@ -27,7 +27,7 @@ pub async fn registry(registry: &(impl Registry + RegistryWriter + RegistryWork)
 }
 
 /// Returns a number that no other check uses.
-fn unique() -> u64 {
+pub(super) fn unique() -> u64 {
     // 48 bits, which every JSON parser reads exactly.
     let bits = uuid::Uuid::new_v4().as_u128();
     u64::try_from(bits >> 80).unwrap()
