@@ -132,7 +132,12 @@ impl Api {
         self.with_header("idempotency-key", key)
     }
 
-    fn with_header(&self, name: &str, value: &str) -> Self {
+    /// Returns a client that sends this header with each request.
+    ///
+    /// # Panics
+    /// If the name or the value is not valid in a header.
+    #[must_use]
+    pub fn with_header(&self, name: &str, value: &str) -> Self {
         let header = (name.parse().unwrap(), value.parse().unwrap());
         let builder = reqwest::Client::builder().no_proxy();
         let http = builder.default_headers([header].into_iter().collect()).build().unwrap();

@@ -36,6 +36,12 @@ pub struct Stack {
     pub table: String,
     /// URL of the audit queue.
     pub audit_queue_url: String,
+    /// Name of the table of audit events that were not sent yet.
+    pub audit_table: String,
+    /// URL of the archive queue of the audit trail.
+    pub audit_archive_queue_url: String,
+    /// Name of the bucket with the archive of the audit trail.
+    pub audit_bucket: String,
     /// URL of the dead-letter queue of webhooks.
     pub webhook_dead_letter_queue_url: String,
     /// URL of the queue that feeds the document registry.

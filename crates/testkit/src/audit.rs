@@ -142,8 +142,9 @@ impl EventOutbox for InMemoryAuditLog {
             .values()
             .map(|event| (event.at + OUTBOX_RESEND_DELAY, EventKey::Event(event.id.clone())));
         let unsent = tables.denials.iter().filter(|(_, denials)| !denials.is_sent);
-        let denials = unsent
-            .map(|(minute, _)| (minute.end() + DENIALS_DELAY, EventKey::Denials(minute.clone())));
+        let denials = unsent.map(|(minute, _)| {
+            (minute.ends_at() + DENIALS_DELAY, EventKey::Denials(minute.clone()))
+        });
         let mut due: Vec<_> = events.chain(denials).filter(|(due, _)| *due < now).collect();
         due.sort();
         Ok(due.into_iter().take(limit).map(|(_, key)| key).collect())

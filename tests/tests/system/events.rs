@@ -4,7 +4,7 @@ use std::path::Path;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-use docferry_system_tests::{FailureCode, Sandbox};
+use docferry_system_tests::{FailureCode, Sandbox, find_audit_records};
 use serde_json::{Value, json};
 
 /// Reads a sample event.
@@ -23,6 +23,7 @@ fn every_sample_event_is_used_by_a_test() {
     assert_eq!(
         existing,
         [
+            "archive/record.json",
             "authorizer/basic.json",
             "authorizer/bearer.json",
             "authorizer/missing.json",
@@ -36,6 +37,7 @@ fn every_sample_event_is_used_by_a_test() {
             "initiate/invalid.json",
             "initiate/upload-to-root.json",
             "initiate/upload.json",
+            "notify/event.json",
             "notify/notice.json",
             "notify/outcome.json",
             "ping/ping.json",
@@ -149,10 +151,20 @@ async fn status_function_handles_its_sample_for_an_existing_transfer() {
 #[tokio::test]
 async fn notify_function_handles_its_sample_events() {
     let sandbox = Sandbox::new().await;
-    for sample in ["notify/outcome.json", "notify/notice.json"] {
+    for sample in ["notify/outcome.json", "notify/notice.json", "notify/event.json"] {
         let result = sandbox.cloud.invoke("notify", &event(sample)).await.unwrap();
         assert_eq!(result["batchItemFailures"], json!([]), "{sample}: {result}");
     }
+}
+
+#[tokio::test]
+async fn archive_function_archives_its_sample_record() {
+    let sandbox = Sandbox::new().await;
+    let result = sandbox.cloud.invoke("archive", &event("archive/record.json")).await.unwrap();
+    assert_eq!(result, Value::Null);
+    let conditions = ["--actor", "sub:sample", "--since", "2026-01-01"];
+    let records = find_audit_records(&sandbox.stack, &conditions).await;
+    assert!(records.iter().any(|record| record["action"] == "URL issued"), "{records:?}");
 }
 
 #[tokio::test]

@@ -4,6 +4,7 @@
 
 mod api;
 mod arrival;
+mod audit;
 mod command;
 mod court_list;
 mod delivery;

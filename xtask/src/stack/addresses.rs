@@ -31,6 +31,12 @@ pub(crate) struct Stack {
     pub(crate) table: String,
     /// URL of the audit queue.
     pub(crate) audit_queue_url: String,
+    /// Name of the table of audit events that were not sent yet.
+    pub(crate) audit_table: String,
+    /// URL of the archive queue of the audit trail.
+    pub(crate) audit_archive_queue_url: String,
+    /// Name of the bucket with the archive of the audit trail.
+    pub(crate) audit_bucket: String,
     /// URL of the dead-letter queue of webhooks.
     pub(crate) webhook_dead_letter_queue_url: String,
     /// URL of the queue that feeds the document registry.

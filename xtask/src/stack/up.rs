@@ -213,6 +213,9 @@ impl Deployed<'_> {
             state_machine_arn: output(outputs, "StateMachineArn")?.to_owned(),
             table: output(outputs, "TransfersTable")?.to_owned(),
             audit_queue_url: output(outputs, "AuditQueueUrl")?.to_owned(),
+            audit_table: output(outputs, "AuditTable")?.to_owned(),
+            audit_archive_queue_url: output(outputs, "AuditArchiveQueueUrl")?.to_owned(),
+            audit_bucket: output(outputs, "AuditBucketName")?.to_owned(),
             webhook_dead_letter_queue_url: output(outputs, "WebhookDeadLetterQueueUrl")?.to_owned(),
             registry_queue_url: output(outputs, "RegistryQueueUrl")?.to_owned(),
             registry_dead_letter_queue_url: output(outputs, "RegistryDeadLetterQueueUrl")?

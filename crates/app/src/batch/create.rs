@@ -68,7 +68,7 @@ impl BatchDocument {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum CreateBatchResult {
     /// The batch is committed.
-    Created(Batch),
+    Created(Box<Batch>),
     /// The request repeats an earlier one with the same idempotency key.
     AlreadyExists(IdempotencyRecord),
 }
@@ -138,7 +138,7 @@ pub async fn initiate_batch<P: SlotAdapters<Store: Store>>(
         let code = error.code.as_str();
         tracing::warn!(batch.id = id.as_str(), error.code = code, "documents not queued");
     }
-    Ok(CreateBatchResult::Created(Batch { phase: Phase::Uploading, ..batch }))
+    Ok(CreateBatchResult::Created(Box::new(Batch { phase: Phase::Uploading, ..batch })))
 }
 
 /// Queues the documents of a batch that was just committed, or stops them if a cancel was

@@ -47,7 +47,11 @@ pub async fn remove_withdrawn_copies<P: FinishAdapters>(
                 Err(error) => {
                     swept.failed += 1;
                     let (id, code) = (withdrawal.id.as_str(), error.code.as_str());
-                    tracing::warn!(document.id = id, error.code = code, "withdrawal not swept");
+                    tracing::warn!(
+                        document.id = id,
+                        error.code = code,
+                        "sweep of a withdrawal failed"
+                    );
                 }
             }
         }

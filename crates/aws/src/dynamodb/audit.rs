@@ -102,7 +102,7 @@ impl AuditLog for DynamoAuditLog {
 
 /// Returns the update that counts a denial in a record that is not closed.
 fn count(minute: &DenialKey, denial: &Denial) -> Result<ConditionalUpdate, StoreError> {
-    let due = minute.end().saturating_add(DENIALS_DELAY).unwrap_or(denial.at);
+    let due = minute.ends_at().saturating_add(DENIALS_DELAY).unwrap_or(denial.at);
     Ok(ConditionalUpdate::default()
         .increment("count")
         .set_once("actor", string(&minute.actor))
@@ -141,7 +141,8 @@ impl EventOutbox for DynamoAuditLog {
                 sent.or_else(|failure| failure.current_item())
             }
             EventKey::Denials(minute) => {
-                let end = minute.end().saturating_add(DENIALS_RETENTION).unwrap_or(minute.end());
+                let end =
+                    minute.ends_at().saturating_add(DENIALS_RETENTION).unwrap_or(minute.ends_at());
                 let sent = ConditionalUpdate::default()
                     .set("sent", AttributeValue::Bool(true))
                     .set("expiresAt", ttl(end))

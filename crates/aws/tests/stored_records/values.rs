@@ -3,7 +3,7 @@
 //! Optional members have values wherever possible, so that the fixtures contain every attribute
 //! that the store can write.
 
-use docferry_domain::audit::AuditContext;
+use docferry_domain::audit::{AuditContext, RequestOrigin, RequestSource};
 use docferry_domain::document::{CaseClass, CaseReference, Evidence, QuickXorHash};
 use docferry_domain::failure::FailureCode;
 use docferry_domain::ids::{FileId, TransferId};
@@ -14,7 +14,7 @@ use docferry_domain::transfer::{
     ObjectVersion, OutstandingPush, PushedSource, Target, Transfer,
 };
 use docferry_domain::upload::{Checkpoint, Throughput, UploadCounters};
-use docferry_testkit::builders::{callback, drive_target};
+use docferry_testkit::builders::{callback, drive_target, subject};
 
 use crate::times::{
     DEADLINE, OBJECT_ARRIVED, OBJECT_WRITTEN, OLDER_OBJECT_WRITTEN, PUSH_BEGUN, PUSH_REQUESTED,
@@ -63,7 +63,7 @@ fn request(target: Target) -> NewTransfer {
     let is_download = target.drive().is_none();
     NewTransfer {
         owner: OWNER.into(),
-        audit: AuditContext::default(),
+        audit: audit_context(),
         on_behalf_of: is_download.then(|| Person::new(PERSON)),
         object_guid: DOCUMENT_GUID.parse().unwrap(),
         file_id: is_download.then(|| FileId::new(10_042)),
@@ -73,6 +73,15 @@ fn request(target: Target) -> NewTransfer {
         retain_until: is_download.then_some(RETENTION_END),
         callback: is_download.then(callback),
     }
+}
+
+/// Returns the circumstances of a request, for the audit trail.
+fn audit_context() -> AuditContext {
+    let ip = "192.0.2.7".parse().ok();
+    let source = RequestSource::new(ip, Some("browser"), "request-1".to_owned());
+    let source = RequestSource { gateway_request_id: Some("gateway-1".into()), ..source };
+    let origin = RequestOrigin { on_behalf_of: "Judge A".parse().ok(), source };
+    AuditContext { origin: Some(origin), subject: Some(subject("S-1")) }
 }
 
 /// Returns a court case.
@@ -152,6 +161,7 @@ pub(crate) fn full_checkpoint(offset: u64) -> Checkpoint {
 pub(crate) fn onedrive_delivery() -> Delivery {
     let item = DeliveredItem {
         item_id: "01ITEM".into(),
+        recipient_id: Some("user-1".into()),
         size: DOCUMENT_BYTES + 100,
         quick_xor_hash: "aCgDG9jwBgAAAAAABQAAAAAAAAA=".into(),
         rewritten: true,

@@ -20,8 +20,7 @@ pub struct Denial {
     pub at: Timestamp,
     /// Circumstances of the request.
     pub origin: RequestOrigin,
-    /// What the request named, at most [`MAX_DENIED_DOCUMENTS`]: document keys or a subject, as
-    /// text.
+    /// Documents or subject that the request named, as text, at most [`MAX_DENIED_DOCUMENTS`].
     pub requested: Vec<String>,
 }
 
@@ -49,7 +48,7 @@ impl DenialKey {
 
     /// Returns the end of the minute.
     #[must_use]
-    pub fn end(&self) -> Timestamp {
+    pub fn ends_at(&self) -> Timestamp {
         Timestamp::from_second(self.minute.saturating_add(1).saturating_mul(60))
             .unwrap_or(Timestamp::MAX)
     }
@@ -70,7 +69,7 @@ mod tests {
         let at = |second| DenialKey::at("sub:ada".into(), Timestamp::from_second(second).unwrap());
         assert_eq!(at(120), at(179));
         assert_eq!(at(179).next(), at(180));
-        assert_eq!(at(120).end(), Timestamp::from_second(180).unwrap());
+        assert_eq!(at(120).ends_at(), Timestamp::from_second(180).unwrap());
         assert_eq!(at(120).message_id(), "denied/2/sub:ada");
     }
 }

@@ -145,6 +145,12 @@ mod tests {
     use super::*;
 
     #[test]
+    fn action_of_a_transfer_follows_its_destination() {
+        assert_eq!(AuditAction::from(Pool::Onedrive), AuditAction::DeliveredToOnedrive);
+        assert_eq!(AuditAction::from(Pool::Download), AuditAction::MadeAvailable);
+    }
+
+    #[test]
     fn every_action_is_serialized_as_its_name() {
         for action in AuditAction::ALL {
             assert_eq!(serde_json::to_value(action).unwrap(), action.as_str());

@@ -7,19 +7,12 @@
 
 mod denial;
 mod event;
+mod object_key;
 mod origin;
 mod record;
 
 pub use denial::{Denial, DenialKey, MAX_DENIED_DOCUMENTS};
 pub use event::{AuditAction, AuditEvent, MAX_FILES_PER_EVENT};
+pub use object_key::object_key_hash;
 pub use origin::{AuditContext, EndUser, InvalidEndUser, RequestOrigin, RequestSource};
 pub use record::AuditRecord;
-
-use sha2::{Digest as _, Sha256};
-
-/// Returns the SHA-256 of an object's key in hexadecimal. The trail names delivered objects by it,
-/// because the key itself would allow a reader of the trail to look for the object.
-#[must_use]
-pub fn object_key_hash(key: &str) -> String {
-    Sha256::digest(key).iter().map(|byte| format!("{byte:02x}")).collect()
-}

@@ -115,7 +115,7 @@ async fn visible_document_that_a_filter_leaves_out_is_not_denied() {
 }
 
 #[tokio::test]
-async fn caller_who_may_see_everything_is_denied_nothing() {
+async fn caller_with_access_to_all_documents_is_denied_nothing() {
     let registry = registry(1);
     let reader = caller("sub:bob", Scopes::parse("docferry.read docferry.documents"));
     for caller in [&service(), &reader] {

@@ -101,7 +101,7 @@ async fn denials_of_a_minute_make_one_record(log: &(impl AuditLog + EventOutbox)
     }
     let minute = DenialKey::at(actor.clone(), epoch());
     let key = EventKey::Denials(minute.clone());
-    let due = minute.end() + DENIALS_DELAY;
+    let due = minute.ends_at() + DENIALS_DELAY;
     expect_listed(log, &key, due - SignedDuration::from_secs(1), false).await;
     expect_listed(log, &key, due + SignedDuration::from_secs(1), true).await;
 

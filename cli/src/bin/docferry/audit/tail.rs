@@ -31,8 +31,8 @@ pub(crate) struct Tail {
     lines: usize,
 
     /// Go on printing new records until Ctrl-C
-    #[arg(long, short)]
-    follow: bool,
+    #[arg(long = "follow", short = 'f')]
+    prints_new: bool,
 
     #[command(flatten)]
     audit_args: AuditArgs,
@@ -46,11 +46,14 @@ pub(super) async fn run(tail: &Tail, json: bool) -> Result<Exit, CliError> {
     for record in &last {
         print(json, record)?;
     }
-    if last.is_empty() && !tail.follow {
+    if last.is_empty() && !tail.prints_new {
         output::print_note("the audit trail has no records of the last seven days")?;
     }
+    if !tail.prints_new {
+        return Ok(Exit::Completed);
+    }
     let mut polled_at = started_at;
-    while tail.follow {
+    loop {
         tokio::time::sleep(POLL_INTERVAL).await;
         let from = polled_at - MAX_DISORDER;
         polled_at = now();
@@ -60,7 +63,6 @@ pub(super) async fn run(tail: &Tail, json: bool) -> Result<Exit, CliError> {
             archive.read::<CliError>(new, |record| print(json, &record)).await?;
         }
     }
-    Ok(Exit::Completed)
 }
 
 fn print(json: bool, record: &Value) -> Result<(), CliError> {
@@ -82,7 +84,11 @@ async fn last_records(
         while last.len() < count && !keys.is_empty() {
             let newest = keys.split_off(keys.len().saturating_sub(count));
             let mut records = Vec::new();
-            archive.read::<CliError>(newest, |record| Ok(records.push(record))).await?;
+            let collect = |record| {
+                records.push(record);
+                Ok::<_, CliError>(())
+            };
+            archive.read(newest, collect).await?;
             for record in records.into_iter().rev() {
                 last.push_front(record);
             }
