@@ -10,7 +10,8 @@ async fn main() -> Result<(), Error> {
     let mut reader = Reader::from_environment();
     docferry_lambda::start_logging(&mut reader);
     let aws = docferry_lambda::load_aws().await;
-    let registry = &docferry_lambda::registry(&mut reader, &aws);
+    let registry = docferry_lambda::registry(&mut reader, &aws);
+    let registry = &registry.written_by("system-of-record");
     let dead_letters = &docferry_lambda::registry_dead_letters(&mut reader, &aws);
     let subjects = &docferry_lambda::subject_systems(&mut reader);
     reader.finish()?;
