@@ -41,7 +41,7 @@ async fn page_costs(emulator: &str, documents: usize) -> Vec<usize> {
     let subject = SubjectPatterns::default().read_text("S-1").unwrap();
     load(&table, &subject, documents).await;
     let proxy = LossyProxy::to(emulator).await;
-    let registry = table.registry_through(&proxy.url).await;
+    let registry = table.patient_registry_through(&proxy.url).await;
     let mut costs = Vec::new();
     for parameters in
         ["", "_count=1", "_count=300", "_sort=date", "type=order", "date=ge2023", "date=lt2024"]

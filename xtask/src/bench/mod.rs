@@ -1,5 +1,5 @@
-//! `cargo xtask bench`: measures the transfer of files and the start of functions, and compares the
-//! results with rclone and with targets.
+//! `cargo xtask bench`: measures the transfer of files, the start of functions and the search for
+//! documents, and compares the results with rclone and with targets.
 
 mod build;
 mod clients;
@@ -10,6 +10,7 @@ mod options;
 mod process;
 mod report;
 mod runtime;
+mod search;
 mod stack;
 mod start;
 mod transfer;
@@ -30,6 +31,7 @@ pub(crate) async fn run(paths: &Paths, bench: &Bench) -> Result<()> {
     let (options, functions): (_, &[&str]) = match bench {
         Bench::Transfer { options, .. } => (options, &["upload"]),
         Bench::Start { options, .. } => (options, &FUNCTIONS),
+        Bench::Search { options, .. } => (options, &["search"]),
     };
     let tools = Tools::ensure(paths)?;
     let build = Build::of(options);
@@ -44,6 +46,10 @@ pub(crate) async fn run(paths: &Paths, bench: &Bench) -> Result<()> {
         Bench::Start { starts, .. } => {
             start::run(&stack, *starts, &mut report).await?;
             "start"
+        }
+        Bench::Search { documents, pages, .. } => {
+            search::run(&stack, documents, *pages, &mut report).await?;
+            "search"
         }
     };
     if options.write { report.write(name) } else { Ok(()) }

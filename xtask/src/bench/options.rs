@@ -23,6 +23,17 @@ pub(crate) enum Bench {
         #[arg(long, value_name = "N", default_value_t = 20)]
         starts: u32,
     },
+    /// Measure the pages of a search for documents.
+    Search {
+        #[command(flatten)]
+        options: Options,
+        /// Numbers of registered documents of a subject, separated by commas.
+        #[arg(long, value_name = "N", value_delimiter = ',', default_values_t = [1_000, 100_000])]
+        documents: Vec<u32>,
+        /// Number of pages to measure for each number of documents.
+        #[arg(long, value_name = "N", default_value_t = 100)]
+        pages: u32,
+    },
 }
 
 #[derive(Debug, Args)]

@@ -74,7 +74,9 @@ impl BenchStack {
             access_key_id: S3_ACCESS_KEY_ID.into(),
             secret_access_key: "unchecked".into(),
         };
-        let values: BTreeMap<_, _> = secret_values_by_name(&secrets, &key).into();
+        let mut values: BTreeMap<_, _> = secret_values_by_name(&secrets, &key).into();
+        // On AWS, the template generates this secret.
+        values.insert("Page", json!({ "pageKey": "bench" }));
         let resources = cloud.provision("bench", &json!({ "secrets": values }))?;
         let mut graph_command = Command::new(build.program(paths, "docferry-sim-graph"));
         graph_command.args(["--user", USER, "--forget-bytes"]);
@@ -201,6 +203,7 @@ impl BenchStack {
             ),
             ("WEBHOOK_QUEUE_URL", format!("{endpoint}/000000000000/bench-webhook")),
             ("WEBHOOK_SECRET_ARN", secret("Webhook")),
+            ("PAGE_SECRET_ARN", secret("Page")),
             ("SCV_SECRET_ARN", secret("Scv")),
             ("ENVIRONMENT", "local".to_owned()),
             ("ORDS_BASE_URL", graph.clone()),

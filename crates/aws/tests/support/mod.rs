@@ -6,6 +6,9 @@
 pub mod exchange;
 pub mod wire;
 
+use std::time::Duration;
+
+use aws_config::timeout::TimeoutConfig;
 use aws_config::{Region, SdkConfig};
 use aws_sdk_dynamodb::config::{Credentials, SharedCredentialsProvider};
 use aws_sdk_dynamodb::types::{
@@ -14,6 +17,9 @@ use aws_sdk_dynamodb::types::{
 };
 use docferry_aws::{DynamoRegistry, DynamoTransferStore};
 use docferry_domain::ids::TransferId;
+
+/// Timeout of a call that reads a large partition.
+const PATIENT_TIMEOUT: Duration = Duration::from_secs(120);
 
 /// Returns the emulator's URL from `DOCFERRY_EMULATOR`. If it is not set, prints a line, and the
 /// test skips itself.
@@ -138,6 +144,16 @@ impl TestTable {
     pub async fn registry_through(&self, endpoint: &str) -> DynamoRegistry {
         let client = aws_sdk_dynamodb::Client::new(&config(endpoint).await);
         DynamoRegistry::new(client, &self.name)
+    }
+
+    /// Returns a document registry as [`TestTable::registry_through`] does, whose calls may take
+    /// minutes: in a large partition, a Query takes the emulator seconds.
+    pub async fn patient_registry_through(&self, endpoint: &str) -> DynamoRegistry {
+        let timeouts = TimeoutConfig::builder()
+            .operation_attempt_timeout(PATIENT_TIMEOUT)
+            .operation_timeout(PATIENT_TIMEOUT);
+        let config = config(endpoint).await.into_builder().timeout_config(timeouts.build()).build();
+        DynamoRegistry::new(aws_sdk_dynamodb::Client::new(&config), &self.name)
     }
 
     /// Returns a store in this table that sends its requests to `endpoint`.
