@@ -27,7 +27,7 @@ pub(crate) enum Bench {
     Search {
         #[command(flatten)]
         options: Options,
-        /// Numbers of registered documents of a subject, separated by commas.
+        /// Numbers of registered documents, separated by commas; each subject has 1,000 of them.
         #[arg(long, value_name = "N", value_delimiter = ',', default_values_t = [1_000, 100_000])]
         documents: Vec<u32>,
         /// Number of pages to measure for each number of documents.

@@ -21,7 +21,7 @@ use registry::{PAGE_SIZE, Registry};
 
 /// Timeout of a start and of an invocation.
 const TIMEOUT: Duration = Duration::from_secs(30);
-/// Maximum number of documents of a subject. The documents are indexed in one month.
+/// Maximum number of documents in the registry. The documents are indexed in one month.
 const MAX_DOCUMENTS: u32 = 2_500_000;
 /// Number of pages before the measurement, during which connections are opened.
 const WARM_UP_PAGES: u32 = 5;
@@ -30,7 +30,7 @@ const MAX_RATIO: f64 = 2.0;
 /// Base URL of the links in the responses.
 const BASE_URL: &str = "https://docs.example/api";
 
-/// Measures `pages` pages of a subject with each of these numbers of documents.
+/// Measures `pages` pages of a subject, in a registry with each of these numbers of documents.
 pub(crate) async fn run(
     stack: &BenchStack,
     documents: &[u32],
@@ -41,7 +41,7 @@ pub(crate) async fn run(
     let mut rows = Vec::new();
     for &count in documents {
         let is_possible = (PAGE_SIZE + 1..=MAX_DOCUMENTS).contains(&count);
-        ensure!(is_possible, "a subject needs {} to {MAX_DOCUMENTS} documents", PAGE_SIZE + 1);
+        ensure!(is_possible, "the registry needs {} to {MAX_DOCUMENTS} documents", PAGE_SIZE + 1);
         let start = Instant::now();
         registry.load(count).await?;
         println!("{count} documents were loaded in {} s.", start.elapsed().as_secs());
@@ -49,8 +49,8 @@ pub(crate) async fn run(
     }
     report.table(
         &format!(
-            "Search: {pages} pages of {PAGE_SIZE} documents of one subject, one after the other, the \
-             newest first. The bound is the Query of the same page, sent without an SDK in turn with \
+            "Search: {pages} pages of {PAGE_SIZE} documents of a subject with 1,000 documents, one after \
+             the other, the newest first. The bound is the Query of the same page, sent without an SDK in turn with \
              the search. Target: the median of a page ≤ {MAX_RATIO} times the median of its Query."
         ),
         &["documents", "Query", "p95", "page", "p95", "of the Query"],

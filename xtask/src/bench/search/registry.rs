@@ -13,6 +13,8 @@ use crate::emulator::REGION;
 
 /// Number of documents of a page.
 pub(super) const PAGE_SIZE: u32 = 100;
+/// Maximum number of documents of a subject.
+const SUBJECT_SIZE: u32 = 1_000;
 /// Maximum number of items of one BatchWriteItem.
 const BATCH: usize = 25;
 /// Number of batches that are written at a time.
@@ -25,7 +27,7 @@ pub(super) struct Registry {
     table: String,
 }
 
-/// Returns the value of the subject with this number of documents.
+/// Returns the value of the first subject in a registry with this number of documents.
 pub(super) fn subject_value(documents: u32) -> String {
     format!("S-{documents}")
 }
@@ -39,7 +41,7 @@ impl Registry {
         })
     }
 
-    /// Adds the documents of a subject to its list. The list is the only part of the registry that a
+    /// Adds documents to the lists of their subjects. The list is the only part of the registry that a
     /// search by subject reads.
     pub(super) async fn load(&self, documents: u32) -> Result<()> {
         let puts = (0..documents).map(|number| {
@@ -57,10 +59,11 @@ impl Registry {
         stream::iter(batches).buffer_unordered(CONCURRENT_WRITES).try_collect::<()>().await
     }
 
-    /// Sends the Query for the page that begins with the document at this index, counted from the
-    /// newest. Returns the time until the response is received.
+    /// Sends the Query for the page of the first subject that begins with the document at this index,
+    /// counted from the newest. Returns the time until the response is received.
     pub(super) async fn query(&self, documents: u32, first: u32) -> Result<Duration> {
-        let newest = record(documents, documents - 1)?;
+        let subject_size = documents.min(SUBJECT_SIZE);
+        let newest = record(documents, subject_size - 1)?;
         let mut request = json!({
             "TableName": self.table,
             "ConsistentRead": true,
@@ -73,7 +76,7 @@ impl Registry {
             },
         });
         if first > 0 {
-            let before = record(documents, documents - first)?;
+            let before = record(documents, subject_size - first)?;
             request["ExclusiveStartKey"] = key(&before);
         }
         let start = Instant::now();
@@ -104,10 +107,10 @@ impl Registry {
     }
 }
 
-/// Returns a document of the subject with this number of documents. Documents with higher numbers
-/// are newer, by one second each.
+/// Returns a document of a registry with this number of documents. Documents with higher numbers are
+/// newer, by one second each.
 fn record(documents: u32, number: u32) -> Result<DocumentRecord> {
-    let value = subject_value(documents);
+    let value = subject_value(documents + number / SUBJECT_SIZE);
     let (day, hour) = (number / 86_400 + 1, number / 3_600 % 24);
     let (minute, second) = (number / 60 % 60, number % 60);
     Ok(serde_json::from_value(json!({
