@@ -190,6 +190,7 @@ impl BenchStack {
             ("AWS_LAMBDA_LOG_STREAM_NAME", "bench".to_owned()),
             ("AWS_ENDPOINT_URL", endpoint.to_owned()),
             ("TRANSFERS_TABLE", self.resources.table.clone()),
+            ("AUDIT_TABLE", self.resources.table.clone()),
             ("SESSION_KEY_ARN", self.resources.key.clone()),
             ("STATE_MACHINE_ARN", "arn:aws:states:ca-central-1:123456789012:stateMachine:b".into()),
             // The function needs these variables to start, but the benchmarks do not use their
