@@ -233,7 +233,8 @@ async fn three_hundred_outcomes_leave_as_many_true_records_despite_faults() {
     assert_eq!(denials.len(), PERSONS_WITH_DENIALS);
     assert!(denials.iter().all(|event| event.count == Some(5) && event.requested.len() == 5));
     assert_eq!(of_action(AuditAction::Withdrawn).count(), WITHDRAWALS);
-    for outcome in world.state().sent_outcomes.clone() {
+    let outcomes = world.state().sent_outcomes.clone();
+    for outcome in outcomes {
         let transfer = record_of(&world, &outcome.transfer_id).await;
         assert_eq!(outcome.outcome, transfer.phase);
         let is_delivered = transfer.phase == Phase::Completed;

@@ -175,8 +175,13 @@ impl Runner {
     }
 
     /// Runs a task that an injected fault may kill. Returns `None` if the task is killed or fails.
-    pub async fn survive<T>(&self, task: impl Future<Output = Result<T, TaskError>>) -> Option<T> {
-        self.run_or_crash(task).await.ok()
+    pub fn survive<T>(
+        &self,
+        task: impl Future<Output = Result<T, TaskError>>,
+    ) -> impl Future<Output = Option<T>> {
+        // The futures of whole use cases are large.
+        let task = Box::pin(task);
+        async move { self.run_or_crash(task).await.ok() }
     }
 
     /// Runs one invocation of `push`. Returns whether the push is recorded. If it is not, the real
