@@ -7,8 +7,11 @@ use std::collections::BTreeMap;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-use docferry_system_tests::{FailureCode, LONG_TIMEOUT, MIB, SHORT_TIMEOUT, Sandbox, eventually};
-use serde_json::json;
+use docferry_domain::audit::AuditAction;
+use docferry_system_tests::{
+    FailureCode, LONG_TIMEOUT, MIB, SHORT_TIMEOUT, Sandbox, eventually, find_audit_records,
+};
+use serde_json::{Value, json};
 
 /// Invariant I8 of `docs/SEMANTICS.md`: no log and no execution history contains an upload URL, a
 /// presigned URL, a token, a secret, an e-mail address or a file name.
@@ -88,8 +91,12 @@ async fn every_outcome_was_sent_to_the_audit_queue() {
         assert!(earlier.is_none_or(|earlier| earlier == message), "repeated messages are equal");
     }
 
+    assert_archived(&sandbox, &messages).await;
     // This message is from a sample event, whose transfer does not exist.
     messages.remove("0193a3e4c5d67e8f90a1b2c3d4e5f607/1");
+    let outcomes = [AuditAction::DeliveredToOnedrive, AuditAction::MadeAvailable];
+    messages
+        .retain(|_, message| outcomes.iter().any(|action| message["action"] == action.as_str()));
     // Each transfer has a message for its last end and one for each end before a retry.
     let mut execution_numbers = BTreeMap::<&str, Vec<u32>>::new();
     for (transfer, execution_number) in messages.keys().map(|id| split_id(id)) {
@@ -109,6 +116,21 @@ async fn every_outcome_was_sent_to_the_audit_queue() {
     assert_eq!(message["action"], "Delivered to OneDrive");
     assert_eq!(message["outcome"], "completed");
     assert_eq!(message["files"][0]["fileName"], sandbox.file_name);
+}
+
+/// Waits until the archive contains all messages of the audit queue, and nothing else under their ids.
+async fn assert_archived(sandbox: &Sandbox, messages: &BTreeMap<String, Value>) {
+    let conditions = ["--since", "2026-11-01"];
+    let archived = eventually("all records are archived", LONG_TIMEOUT, async || {
+        let records = find_audit_records(&sandbox.stack, &conditions).await;
+        let by_id = |record: Value| Some((record["messageId"].as_str()?.to_owned(), record));
+        let archived: BTreeMap<_, _> = records.into_iter().filter_map(by_id).collect();
+        messages.keys().all(|id| archived.contains_key(id)).then_some(archived)
+    })
+    .await;
+    for (id, message) in messages {
+        assert_eq!(&archived[id], message);
+    }
 }
 
 /// Splits a message id, `{transferId}/{attempt}`, into the transfer's id and the execution number.
@@ -216,6 +238,7 @@ async fn forbidden_texts(sandbox: &Sandbox) -> Vec<ForbiddenText> {
         }
     }
     forbid("an address of a sample event", "judge@court.example");
+    forbid("an end user", "Judge Agot");
     forbid("a token", "Bearer ");
     // Prefix of all JSON Web Tokens of the issuer.
     forbid("a token", "eyJhbGciOi");

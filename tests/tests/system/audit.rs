@@ -67,7 +67,7 @@ async fn delivery_to_onedrive_names_recipient_end_user_and_request() {
 }
 
 #[tokio::test]
-async fn trail_answers_who_received_or_saw_a_document() {
+async fn trail_names_each_caller_with_access_to_a_document() {
     let sandbox = Sandbox::new().await;
     let (file_id, document) = sandbox.indexed_document(1000, &[]).await;
     let reader = person(&sandbox, READER_SCOPES).await;

@@ -1,6 +1,7 @@
 //! `cargo xtask demo`: delivers documents from a simulated ORDS to a simulated OneDrive and shows
 //! the results. The service itself runs on the AWS emulator.
 
+mod audit;
 mod deliver;
 mod download;
 mod exchange;
@@ -89,6 +90,7 @@ async fn run_scenario(paths: &Paths, stack: &Stack) -> Result<()> {
         .collect();
     println!("{}", results_table(&verdicts));
     download::print_and_check(downloaded_item, &download, &observed.sources)?;
+    audit::print_trail(paths, stack).await?;
     report_violations(&verdicts, &deliveries)
 }
 

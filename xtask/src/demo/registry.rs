@@ -91,12 +91,15 @@ async fn search(
 /// Runs a command of the command line with the credentials of an operator.
 fn operate(paths: &Paths, stack: &Stack, arguments: &[&str], log: &str) -> Result<()> {
     let mut command = Command::new(binaries::program(paths, "docferry"));
+    command.args(arguments).args(["--table", &stack.documents_table]);
+    run_quietly(as_operator(&mut command, stack), &paths.target.join("demo").join(log))
+}
+
+/// Gives a command the credentials of an operator.
+pub(super) fn as_operator<'a>(command: &'a mut Command, stack: &Stack) -> &'a mut Command {
     command
-        .args(arguments)
-        .args(["--table", &stack.documents_table])
         .env("AWS_ENDPOINT_URL", &stack.emulator)
         .env("AWS_REGION", &stack.region)
         .env("AWS_ACCESS_KEY_ID", "test")
-        .env("AWS_SECRET_ACCESS_KEY", "test");
-    run_quietly(&mut command, &paths.target.join("demo").join(log))
+        .env("AWS_SECRET_ACCESS_KEY", "test")
 }

@@ -29,8 +29,8 @@ pub enum EventKey {
 }
 
 /// Time after the end of a minute at which its denials are sent. Requests that began in the minute
-/// have ended by then.
-pub const DENIALS_DELAY: SignedDuration = SignedDuration::from_secs(60);
+/// have ended by then, because the functions of the API have 20 s at most.
+pub const DENIALS_DELAY: SignedDuration = SignedDuration::from_secs(30);
 
 /// Events that were not sent yet.
 pub trait EventOutbox: Send + Sync {
