@@ -30,7 +30,7 @@ fn request(actor: &str) -> AuditedRequest {
 fn view(world: &World) -> AuditEvent {
     let records = [document_record(10_001)];
     let records: Vec<_> = records.iter().collect();
-    request("sub:ada").viewed(None, &records, world.now()).remove(0)
+    request("sub:ada").list_viewed(None, &records, world.now()).remove(0)
 }
 
 /// Sent events by their ids. Repetitions have to be equal.
@@ -195,7 +195,7 @@ async fn three_hundred_outcomes_leave_as_many_true_records_despite_faults() {
                 .remove(0)
         } else {
             let documents = [document_record(number as u64)];
-            caller.viewed(None, &documents.each_ref(), world.now()).remove(0)
+            caller.list_viewed(None, &documents.each_ref(), world.now()).remove(0)
         };
         world.audit().record(std::slice::from_ref(&event)).await.unwrap();
         events.insert(event.id.clone(), event);

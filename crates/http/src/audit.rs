@@ -19,10 +19,10 @@ use crate::middleware::{Principal, RequestId};
 /// Header in which a service names the end user for whom it makes the request.
 const ON_BEHALF_OF: HeaderName = HeaderName::from_static("x-on-behalf-of");
 
-/// How the API received a request. The code that serves a router puts it into the extensions of
-/// each request.
+/// Facts that API Gateway adds to a request. The code that serves a router puts them into the
+/// extensions of each request.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Connection {
+pub struct GatewayContext {
     /// Address from which the request came.
     pub ip: Option<IpAddr>,
     /// Id that API Gateway gave to the request.
@@ -37,13 +37,14 @@ impl<S: Sync> FromRequestParts<S> for Audited {
 
     async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, ApiError> {
         let caller = Principal::from_request_parts(parts, state).await?;
-        let Connection { ip, gateway_request_id } =
-            parts.extensions.get::<Connection>().cloned().unwrap_or_default();
-        let user_agent = parts.headers.get(USER_AGENT).and_then(|value| value.to_str().ok());
+        let GatewayContext { ip, gateway_request_id } =
+            parts.extensions.get::<GatewayContext>().cloned().unwrap_or_default();
+        let user_agent = parts.headers.get(USER_AGENT);
+        let user_agent = user_agent.map(|value| String::from_utf8_lossy(value.as_bytes()));
         let request_id = parts.extensions.get::<RequestId>().map(|id| id.0.clone());
         let source = RequestSource {
             gateway_request_id,
-            ..RequestSource::new(ip, user_agent, request_id.unwrap_or_default())
+            ..RequestSource::new(ip, user_agent.as_deref(), request_id.unwrap_or_default())
         };
         let on_behalf_of = match parts.headers.get(ON_BEHALF_OF) {
             // A person acts in their own name, so only a service can name an end user.
@@ -55,6 +56,7 @@ impl<S: Sync> FromRequestParts<S> for Audited {
     }
 }
 
+/// Reads the name of an end user.
 fn end_user(name: &HeaderValue) -> Result<EndUser, ApiError> {
     let name = str::from_utf8(name.as_bytes()).map_err(|_| InvalidEndUser);
     name.and_then(str::parse).map_err(|error| {
@@ -63,10 +65,10 @@ fn end_user(name: &HeaderValue) -> Result<EndUser, ApiError> {
     })
 }
 
-/// Records the denial of documents or subjects that a person named. What is unknown and what is
-/// hidden from the person is recorded alike.
+/// Records the denial of documents or subjects that a person named. Unknown and hidden documents
+/// are recorded alike.
 ///
-/// Callers who may see all documents are denied nothing: to them, a document is unknown.
+/// Callers who may see all documents are never denied: for them, a missing document does not exist.
 pub(crate) async fn record_denial(
     log: &impl AuditLog,
     caller: &Principal,

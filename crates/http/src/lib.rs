@@ -24,7 +24,7 @@ mod problem;
 mod status;
 
 pub use api::TransferApi;
-pub use audit::Connection;
+pub use audit::GatewayContext;
 pub use body_limit::BodyLimit;
 pub use control::control_router;
 pub use docferry_fhir::{InvalidBaseUrl, PageKey};

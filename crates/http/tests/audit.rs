@@ -20,7 +20,7 @@ use docferry_domain::audit::{AuditAction, AuditEvent, object_key_hash};
 use docferry_domain::document::{Coverage, Grant};
 use docferry_domain::person::Person;
 use docferry_domain::transfer::Delivery;
-use docferry_http::{Connection, Principal, StreamMode};
+use docferry_http::{GatewayContext, Principal, StreamMode};
 use docferry_testkit::builders::document_record;
 use docferry_testkit::{Runner, World};
 use http::{Request, StatusCode};
@@ -31,7 +31,7 @@ use serde_json::{Value, json};
 fn request(caller: &Principal, method: &str, path: &str, body: &Value) -> Request<Body> {
     let mut request = build_request(method, path, body.to_string());
     request.extensions_mut().insert(caller.clone());
-    request.extensions_mut().insert(Connection {
+    request.extensions_mut().insert(GatewayContext {
         ip: "192.0.2.7".parse().ok(),
         gateway_request_id: Some("gateway-1".into()),
     });

@@ -8,7 +8,7 @@ use axum::Router;
 use axum::body::Body;
 use docferry_app::ports::Clock as _;
 use docferry_contract::scope::Scopes;
-use docferry_http::{Connection, Principal, StreamMode, TimeLeft};
+use docferry_http::{GatewayContext, Principal, StreamMode, TimeLeft};
 use jiff::Timestamp;
 use lambda_http::request::RequestContext;
 use lambda_http::tower::ServiceExt as _;
@@ -68,9 +68,9 @@ fn time_left(deadline: Timestamp, now: Timestamp) -> TimeLeft {
 }
 
 /// Reads how API Gateway received the request.
-fn connection(context: &RequestContext) -> Connection {
-    let RequestContext::ApiGatewayV1(context) = context else { return Connection::default() };
-    Connection {
+fn connection(context: &RequestContext) -> GatewayContext {
+    let RequestContext::ApiGatewayV1(context) = context else { return GatewayContext::default() };
+    GatewayContext {
         ip: context.identity.source_ip.as_deref().and_then(|ip| ip.parse().ok()),
         gateway_request_id: context.request_id.clone(),
     }

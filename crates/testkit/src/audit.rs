@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex, MutexGuard};
 use docferry_app::ports::{
     AuditLog, DENIALS_DELAY, EventKey, EventOutbox, OUTBOX_RESEND_DELAY, StoreError,
 };
-use docferry_domain::audit::{AuditAction, AuditEvent, Denial, DenialKey, MAX_DENIED_DOCUMENTS};
+use docferry_domain::audit::{AuditAction, AuditEvent, Denial, DenialKey, MAX_DENIED_OF_RECORD};
 use jiff::Timestamp;
 
 /// Log of audit events in memory. Clones share one state.
@@ -92,7 +92,7 @@ impl AuditLog for InMemoryAuditLog {
         });
         let event = &mut denials.event;
         event.count = event.count.map(|count| count + 1);
-        if event.requested.len() < MAX_DENIED_DOCUMENTS {
+        if event.requested.len() < MAX_DENIED_OF_RECORD {
             event.requested.extend(denial.requested.iter().cloned());
             event.requested.sort();
             event.requested.dedup();

@@ -169,7 +169,7 @@ async fn cancel_slow_job(api: &Configuration, file: i64) -> Outcome<(String, Val
 /// Makes a request with an invalid document number and a request with an unknown job id.
 async fn make_refused_requests(api: &Configuration) -> Outcome<Value> {
     let invalid = problem!(
-        downloads_api::initiate_download(api, initiate_request(0), None, None),
+        downloads_api::initiate_download(api, initiate_request(0), None, None, None),
         InitiateDownloadError::Status400 | Status401
     );
     let unknown = problem!(
@@ -182,7 +182,7 @@ async fn make_refused_requests(api: &Configuration) -> Outcome<Value> {
 /// Delivers a document to OneDrive and then requests the cancellation of the ended transfer.
 async fn deliver_document(api: &Configuration, round: &Round) -> Outcome<Value> {
     let upload = models::UploadRequest::new(round.guid.clone(), round.email.clone());
-    let accepted = call!(deliveries_api::upload_document(api, upload.clone(), None, None))?;
+    let accepted = call!(deliveries_api::upload_document(api, upload.clone(), None, None, None))?;
     let transfer = loop {
         let id = &accepted.transfer_id;
         let status = call!(deliveries_api::get_transfer_status(api, id, None))?;
@@ -209,7 +209,7 @@ fn initiate_request(file: i64) -> models::InitiateRequest {
 
 /// Starts a job that downloads a document, and returns the id of the job.
 async fn start_job(api: &Configuration, file: i64) -> Outcome<String> {
-    Ok(call!(downloads_api::initiate_download(api, initiate_request(file), None, None))?.job_id)
+    Ok(call!(downloads_api::initiate_download(api, initiate_request(file), None, None, None))?.job_id)
 }
 
 /// Polls at the interval that the API asks for until the job has ended. Returns the last status.

@@ -132,7 +132,7 @@ pub(crate) fn parameters<'a>(
         ("WebhookAllowLoopback", "true".to_owned()),
         ("StreamMode", "BUFFERED".to_owned()),
         ("LogRetentionDays", "1".to_owned()),
-        ("AuditBatchSeconds", "0".to_owned()),
+        ("AuditBatchSeconds", "1".to_owned()),
         ("OidcIssuer", identity.url.clone()),
         ("OidcAudience", secrets.oidc_audience.clone()),
         ("OrdsBaseUrl", ords.url.clone()),

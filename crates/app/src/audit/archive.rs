@@ -24,7 +24,7 @@ const HASH_DIGITS: usize = 32;
 ///
 /// # Errors
 /// The error of the archive. Then no message is archived.
-pub async fn archive(
+pub async fn archive_messages(
     archive: &impl AuditArchive,
     messages: &[String],
     now: Timestamp,
@@ -46,11 +46,21 @@ fn line(message: &str) -> String {
     format!("{}\n", serde_json::json!({ "unreadable": message }))
 }
 
+/// Prefix of the keys of all objects.
+pub const ARCHIVE_PREFIX: &str = "audit/";
+
+/// Returns the time that a key contains; `None` if it is no key of the archive.
+#[must_use]
+pub fn archive_time(key: &str) -> Option<Timestamp> {
+    let (milliseconds, _) = key.rsplit_once('/')?.1.split_once('-')?;
+    Timestamp::from_millisecond(milliseconds.parse().ok()?).ok()
+}
+
 /// Returns the prefix of the keys of all objects that were written on the day (UTC) of this time.
 #[must_use]
 pub fn archive_day(at: Timestamp) -> String {
     let date = at.to_zoned(TimeZone::UTC).date();
-    format!("audit/{:04}/{:02}/{:02}/", date.year(), date.month(), date.day())
+    format!("{ARCHIVE_PREFIX}{:04}/{:02}/{:02}/", date.year(), date.month(), date.day())
 }
 
 /// Returns the key of an object that is written at this time. The keys of a day are in the order of
@@ -77,6 +87,8 @@ mod tests {
         let evening = archive_key(at("2026-11-30T23:59:59.999Z"), b"a");
         assert!(morning.starts_with("audit/2026/11/30/"), "{morning}");
         assert!(morning < evening);
+        assert_eq!(archive_time(&morning), Some(at("2026-11-30T08:00:00Z")));
+        assert_eq!(archive_time("audit/readme"), None);
         assert!(evening < archive_key(at("2026-12-01T00:00:00Z"), b"a"));
         assert_ne!(morning, archive_key(at("2026-11-30T08:00:00Z"), b"y"));
     }

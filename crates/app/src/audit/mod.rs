@@ -3,5 +3,5 @@
 mod archive;
 mod request;
 
-pub use archive::{archive, archive_day, archive_key};
+pub use archive::{ARCHIVE_PREFIX, archive_day, archive_key, archive_messages, archive_time};
 pub use request::{AuditedRequest, denied_document, denied_subject};

@@ -1,8 +1,10 @@
 //! Events of the audit trail about a request: which documents its response disclosed, or which ones
 //! were denied.
 
+use std::collections::BTreeSet;
+
 use docferry_domain::audit::{
-    AuditAction, AuditEvent, Denial, MAX_DENIED_DOCUMENTS, MAX_FILES_PER_EVENT, RequestOrigin,
+    AuditAction, AuditEvent, Denial, MAX_DENIED_OF_REQUEST, MAX_FILES_PER_EVENT, RequestOrigin,
     object_key_hash,
 };
 use docferry_domain::document::{DocumentKey, DocumentRecord, Subject};
@@ -32,7 +34,9 @@ impl AuditedRequest {
         now: Timestamp,
     ) -> Vec<AuditEvent> {
         let event = |part: &[(&Transfer, &str)], event| AuditEvent {
-            subject: common(part.iter().map(|(transfer, _)| transfer.audit.subject.as_ref())),
+            subject: common_subject(
+                part.iter().map(|(transfer, _)| transfer.audit.subject.as_ref()),
+            ),
             files: part.iter().filter_map(|(transfer, _)| DeliveredFile::of(transfer)).collect(),
             objects: part.iter().map(|(_, key)| object_key_hash(key)).collect(),
             job_id: Some(job.clone()),
@@ -44,7 +48,7 @@ impl AuditedRequest {
     /// Returns the events for a list of documents. `subject` is the subject of the search, if it
     /// named one; an empty list of a subject is an event as well.
     #[must_use]
-    pub fn viewed(
+    pub fn list_viewed(
         &self,
         subject: Option<&Subject>,
         documents: &[&DocumentRecord],
@@ -53,7 +57,7 @@ impl AuditedRequest {
         let event = |part: &[&DocumentRecord], event| AuditEvent {
             subject: subject
                 .cloned()
-                .or_else(|| common(part.iter().map(|document| Some(&document.subject)))),
+                .or_else(|| common_subject(part.iter().map(|document| Some(&document.subject)))),
             files: part.iter().map(|document| DeliveredFile::from(*document)).collect(),
             ..event
         };
@@ -66,7 +70,12 @@ impl AuditedRequest {
 
     /// Returns the event for a response with the number of a subject's documents.
     #[must_use]
-    pub fn counted(&self, subject: Option<&Subject>, total: u64, now: Timestamp) -> AuditEvent {
+    pub fn list_counted(
+        &self,
+        subject: Option<&Subject>,
+        total: u64,
+        now: Timestamp,
+    ) -> AuditEvent {
         AuditEvent {
             subject: subject.cloned(),
             count: Some(total),
@@ -81,9 +90,8 @@ impl AuditedRequest {
         requested: impl IntoIterator<Item = String>,
         now: Timestamp,
     ) -> Option<Denial> {
-        let mut requested: Vec<_> = requested.into_iter().take(MAX_DENIED_DOCUMENTS).collect();
-        requested.sort();
-        requested.dedup();
+        let requested: BTreeSet<_> = requested.into_iter().collect();
+        let requested: Vec<_> = requested.into_iter().take(MAX_DENIED_OF_REQUEST).collect();
         (!requested.is_empty()).then(|| Denial {
             actor: self.actor.clone(),
             at: now,
@@ -133,7 +141,7 @@ pub fn denied_subject(subject: &Subject) -> String {
 }
 
 /// Returns the subject that all documents have; `None` if they differ or one is unknown.
-fn common<'a>(subjects: impl IntoIterator<Item = Option<&'a Subject>>) -> Option<Subject> {
+fn common_subject<'a>(subjects: impl IntoIterator<Item = Option<&'a Subject>>) -> Option<Subject> {
     let mut subjects = subjects.into_iter();
     let first = subjects.next()??;
     subjects.all(|subject| subject == Some(first)).then(|| first.clone())

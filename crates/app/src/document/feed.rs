@@ -2,7 +2,8 @@
 //! message.
 //!
 //! The queue delivers a message at least once and in any order. The registry's rule for merging
-//! ([`DocumentRecord::merged_with`]) makes the result independent of both.
+//! ([`DocumentRecord::merged_with`]) makes the result independent of both, if
+//! each change of a record has a later `indexed`.
 
 use docferry_domain::document::{DocumentRecord, FieldError, RecordRules, SubjectPatterns};
 
@@ -31,7 +32,7 @@ pub enum FeedResult {
     },
 }
 
-/// The message was not handled. The queue must deliver it again.
+/// Failure to handle a message. The queue must deliver it again.
 #[derive(Debug, thiserror::Error)]
 pub enum FeedError {
     /// The registry failed.

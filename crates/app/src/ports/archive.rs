@@ -6,7 +6,7 @@ use bytes::Bytes;
 
 use super::Cause;
 
-/// The archive did not carry out a call. The call can be repeated.
+/// Error of the archive. The call can be repeated.
 #[derive(Debug, thiserror::Error)]
 #[error("the audit archive did not answer")]
 pub struct ArchiveError(#[source] pub Cause);

@@ -34,14 +34,14 @@ pub const DENIALS_DELAY: SignedDuration = SignedDuration::from_secs(30);
 
 /// Events that were not sent yet.
 pub trait EventOutbox: Send + Sync {
-    /// Returns a record; `None` if it was sent. A record of denials is closed first: later denials
+    /// Returns a record; `None` if it was sent or does not exist. A record of denials is closed first: later denials
     /// of its person are added to the record of the next minute.
     fn unsent_event(
         &self,
         key: &EventKey,
     ) -> impl Future<Output = Result<Option<AuditEvent>, StoreError>> + Send;
 
-    /// Removes a record that was sent. The call can be repeated.
+    /// Marks a record as sent, so that it is no longer listed. The call can be repeated.
     fn mark_event_sent(
         &self,
         key: &EventKey,

@@ -82,9 +82,15 @@ pub async fn sweep<P: FinishAdapters>(
     }
     sweeper.swept.sent +=
         send_unsent_outcomes(ports, queues.audit, settings.max_items, tenths(1)).await?;
-    sweeper.swept.events_sent +=
-        send_unsent_events(ports.clock, queues.events, queues.audit, settings.max_items, tenths(2))
-            .await?;
+    let events =
+        send_unsent_events(ports.clock, queues.events, queues.audit, settings.max_items, tenths(2));
+    match events.await {
+        Ok(sent) => sweeper.swept.events_sent += sent,
+        // The events have a table of their own, and its failure must not prevent the recovery.
+        Err(error) => {
+            tracing::warn!(error.code = error.code.as_str(), "audit events cannot be read");
+        }
+    }
     sweeper.swept.forwarded +=
         send_unsent_notifications(ports, queues.webhook, settings.max_items, tenths(3)).await?;
     let max_listed = settings.max_items.saturating_mul(LISTING_FACTOR);

@@ -13,6 +13,10 @@ use crate::ports::{
     StoreError, WebhookQueue,
 };
 
+/// Number of audit events that a queue may not accept in one sweep. One bad event must not block the
+/// others, but an unavailable queue must not use up the time of the sweep.
+const MAX_FAILED_EVENTS: usize = 10;
+
 /// Returns the record that was read. A corrupt record counts as absent: a newer version of
 /// docferry may have written it, and it must not block other records.
 fn readable<T>(
@@ -55,7 +59,7 @@ pub(super) async fn send_unsent_outcomes<P: FinishAdapters>(
 }
 
 /// Sends denials whose minute is over, and audit events that `notify` did not send. Returns the
-/// number of sent events. Stops at the first event that a queue does not accept.
+/// number of sent events. Stops after some events that a queue did not accept.
 pub(super) async fn send_unsent_events(
     clock: &impl Clock,
     events: &impl EventOutbox,
@@ -63,7 +67,7 @@ pub(super) async fn send_unsent_events(
     limit: usize,
     until: Timestamp,
 ) -> Result<usize, TaskError> {
-    let mut sent = 0;
+    let (mut sent, mut failed) = (0, 0);
     for key in events.unsent_events(clock.now(), limit).await? {
         if clock.now() >= until {
             break;
@@ -79,7 +83,11 @@ pub(super) async fn send_unsent_events(
         };
         if let Err(error) = send_event(events, queue, &key, event).await {
             tracing::warn!(error.code = error.code.as_str(), "audit event not sent");
-            break;
+            failed += 1;
+            if failed >= MAX_FAILED_EVENTS {
+                break;
+            }
+            continue;
         }
         sent += 1;
     }

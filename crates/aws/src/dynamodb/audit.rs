@@ -17,7 +17,7 @@ use docferry_app::ports::{
     AuditLog, DENIALS_DELAY, EventKey, EventOutbox, OUTBOX_RESEND_DELAY, StoreError,
 };
 use docferry_domain::audit::{
-    AuditAction, AuditEvent, Denial, DenialKey, MAX_DENIED_DOCUMENTS, RequestOrigin,
+    AuditAction, AuditEvent, Denial, DenialKey, MAX_DENIED_OF_RECORD, RequestOrigin,
 };
 use jiff::{SignedDuration, Timestamp};
 use serde::Deserialize;
@@ -31,13 +31,16 @@ use crate::Fault;
 const EVENT: &str = "EVENT";
 /// Sort key of denials.
 const DENIALS: &str = "DENIALS";
+/// Prefix of the partition keys of events.
 const EVENT_PREFIX: &str = "E#";
+/// Prefix of the partition keys of denials.
 const DENIALS_PREFIX: &str = "D#";
 
 /// Shards of the index `unfinished`.
 const SHARDS: [&str; 4] = ["E0", "E1", "E2", "E3"];
 
-/// Number of minutes after a closed one in which a denial is tried to be counted.
+/// Maximum number of consecutive minutes in which a denial is tried to be counted, beginning with
+/// its own.
 const MAX_MINUTES: u32 = 3;
 
 /// Time for which sent denials are kept.
@@ -84,7 +87,7 @@ impl AuditLog for DynamoAuditLog {
             let with_documents = count(&minute, denial)?
                 .add_to("requested", requested)
                 .when("attribute_not_exists(#requested) OR size(#requested) < :max")
-                .value("max", number(MAX_DENIED_DOCUMENTS));
+                .value("max", number(MAX_DENIED_OF_RECORD));
             // A record that has enough documents counts the denial without its documents.
             for change in [with_documents, count(&minute, denial)?] {
                 match self.table.update(denials_key(&minute), change).await {

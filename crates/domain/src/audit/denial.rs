@@ -7,9 +7,13 @@ use jiff::Timestamp;
 
 use super::RequestOrigin;
 
-/// Maximum number of requested documents that one request adds to a record of denials. A record
-/// with as many or more takes no further documents, so it has fewer than twice as many.
-pub const MAX_DENIED_DOCUMENTS: usize = 20;
+/// Maximum number of requested documents that one request adds to a record of denials.
+pub const MAX_DENIED_OF_REQUEST: usize = 20;
+
+/// Number of requested documents from which on a record of denials takes no more of them, but still
+/// counts requests. With the longest names, the record then has about 110 KiB: a message of SQS may
+/// have 256 KiB.
+pub const MAX_DENIED_OF_RECORD: usize = 200;
 
 /// A denied request.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -20,7 +24,8 @@ pub struct Denial {
     pub at: Timestamp,
     /// Circumstances of the request.
     pub origin: RequestOrigin,
-    /// Documents or subject that the request named, as text, at most [`MAX_DENIED_DOCUMENTS`].
+    /// Documents or subject that the request named, as text, at most
+    /// [`MAX_DENIED_OF_REQUEST`].
     pub requested: Vec<String>,
 }
 

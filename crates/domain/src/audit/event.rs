@@ -93,7 +93,7 @@ pub struct AuditEvent {
     /// The documents, at most [`MAX_FILES_PER_EVENT`].
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub files: Vec<DeliveredFile>,
-    /// The job whose result the URLs are.
+    /// Job to which the URLs belong.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub job_id: Option<TransferId>,
     /// For issued URLs, the hashes of the objects' keys ([`super::object_key_hash`]), in the order

@@ -11,7 +11,7 @@ mod object_key;
 mod origin;
 mod record;
 
-pub use denial::{Denial, DenialKey, MAX_DENIED_DOCUMENTS};
+pub use denial::{Denial, DenialKey, MAX_DENIED_OF_RECORD, MAX_DENIED_OF_REQUEST};
 pub use event::{AuditAction, AuditEvent, MAX_FILES_PER_EVENT};
 pub use object_key::object_key_hash;
 pub use origin::{AuditContext, EndUser, InvalidEndUser, RequestOrigin, RequestSource};

@@ -79,7 +79,8 @@ pub enum CaseClass {
     Criminal,
 }
 
-/// Court case for which a service requests documents. It decides nothing; the audit trail names it.
+/// Court case for which a service requests documents. It does not affect access; the audit trail
+/// names it.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct CaseReference {

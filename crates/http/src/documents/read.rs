@@ -32,7 +32,7 @@ pub(super) async fn document<P: SearchAdapters>(
     let Path(id) = id.map_err(|_| Failure::not_found())?;
     let key = DocumentKey::Id(id.parse().map_err(|_| Failure::not_found())?);
     let found = find(&api, &caller, &audited, &key).await?;
-    let events = audited.viewed(None, &[&found], api.transfers.clock.now());
+    let events = audited.list_viewed(None, &[&found], api.transfers.clock.now());
     api.audit.record(&events).await?;
     Ok(resource(&DocumentReference::new(&base, &found)))
 }

@@ -73,7 +73,7 @@ async fn respond<P: SearchAdapters>(
         Summary::Count => {
             let Found { result: total, denied } = search.count().await?;
             if denied.is_empty() || total > 0 {
-                api.audit.record(&[audited.counted(query.subject(), total, now)]).await?;
+                api.audit.record(&[audited.list_counted(query.subject(), total, now)]).await?;
             }
             (Bundle::count(&base, &query, total), denied)
         }
@@ -82,12 +82,13 @@ async fn respond<P: SearchAdapters>(
             let documents: Vec<_> = page.documents.iter().collect();
             // An empty list is recorded as viewed, unless it is empty because of the denial.
             let subject = query.subject().filter(|_| denied.is_empty());
-            api.audit.record(&audited.viewed(subject, &documents, now)).await?;
+            api.audit.record(&audited.list_viewed(subject, &documents, now)).await?;
             let next = page.next.map(|position| tokens.write(&position));
             (Bundle::page(&base, &query, &page.documents, next.as_deref()), denied)
         }
     };
-    if is_first_page {
+    // Every page of a search by keys names the same keys.
+    if is_first_page || query.keys().is_none() {
         record_denial(&api.audit, caller, audited, denied, now).await?;
     }
     Ok(resource(&bundle))

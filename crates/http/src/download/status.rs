@@ -74,7 +74,7 @@ async fn check<P: ReadAdapters>(
     let (key, now) = (DocumentKey::File(file_id), api.clock.now());
     let found = visible_document(&api.registry, &caller.document_caller(), &key, now).await?;
     match &found {
-        Some(document) => api.audit.record(&audited.viewed(None, &[document], now)).await?,
+        Some(document) => api.audit.record(&audited.list_viewed(None, &[document], now)).await?,
         None => {
             let requested = [denied_document(&key)];
             record_denial(&api.audit, &caller, &audited, requested, now).await?;

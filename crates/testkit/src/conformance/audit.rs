@@ -2,7 +2,7 @@
 
 use docferry_app::ports::{AuditLog, DENIALS_DELAY, EventKey, EventOutbox, OUTBOX_RESEND_DELAY};
 use docferry_domain::audit::{
-    AuditAction, AuditEvent, Denial, DenialKey, MAX_DENIED_DOCUMENTS, RequestOrigin, RequestSource,
+    AuditAction, AuditEvent, Denial, DenialKey, MAX_DENIED_OF_RECORD, RequestOrigin, RequestSource,
 };
 use docferry_domain::ids::TransferId;
 use docferry_domain::transfer::DeliveredFile;
@@ -147,14 +147,14 @@ async fn denial_after_the_close_counts_in_the_next_minute(log: &(impl AuditLog +
 
 async fn record_of_denials_has_a_limited_number_of_documents(log: &(impl AuditLog + EventOutbox)) {
     let actor = format!("sub:{}", unique());
-    for number in 0..MAX_DENIED_DOCUMENTS + 5 {
+    for number in 0..MAX_DENIED_OF_RECORD + 5 {
         let requested = format!("fileId={number}");
         log.count_denial(&denial(&actor, 1, &[&requested])).await.unwrap();
     }
     let key = EventKey::Denials(DenialKey::at(actor, epoch()));
     let record = log.unsent_event(&key).await.unwrap().unwrap();
-    assert_eq!(record.count, Some(MAX_DENIED_DOCUMENTS as u64 + 5));
-    assert_eq!(record.requested.len(), MAX_DENIED_DOCUMENTS);
+    assert_eq!(record.count, Some(MAX_DENIED_OF_RECORD as u64 + 5));
+    assert_eq!(record.requested.len(), MAX_DENIED_OF_RECORD);
 }
 
 /// Checks whether the sweeper finds a record. The index is eventually consistent, so the query is

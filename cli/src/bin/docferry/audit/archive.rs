@@ -15,34 +15,44 @@ use crate::admin::AdminError;
 const PAGE: usize = 1_000;
 /// Number of objects that are read at the same time.
 const PARALLEL_READS: usize = 8;
-const DAY: SignedDuration = SignedDuration::from_hours(24);
+/// Length of a day.
+pub(super) const DAY: SignedDuration = SignedDuration::from_hours(24);
 
 /// Archive of the audit trail. It returns each record once.
 pub(super) struct Archive {
     bucket: S3AuditArchive,
     /// Message ids of the records that were returned.
     seen: HashSet<String>,
+    /// Number of lines that are not JSON.
+    unreadable_lines: u64,
 }
 
 impl Archive {
+    /// Creates a reader of the bucket.
     pub(super) fn new(bucket: S3AuditArchive) -> Self {
-        Self { bucket, seen: HashSet::new() }
+        Self { bucket, seen: HashSet::new(), unreadable_lines: 0 }
     }
 
-    /// Lists the keys of all objects that were written on the day of `at`, after the key `after`.
-    pub(super) async fn keys(&self, at: Timestamp, after: &str) -> Result<Vec<String>, AdminError> {
-        let prefix = archive_day(at);
+    /// Returns the number of lines that were skipped because they are not JSON.
+    pub(super) const fn unreadable_lines(&self) -> u64 {
+        self.unreadable_lines
+    }
+
+    /// Lists the keys after `after` that begin with `prefix`, in the order of time.
+    pub(super) async fn keys(&self, prefix: &str, after: &str) -> Result<Vec<String>, AdminError> {
         let (mut keys, mut after) = (Vec::new(), after.to_owned());
         loop {
-            let page = self.bucket.list(&prefix, &after, PAGE).await?;
-            let Some(last) = page.last() else { return Ok(keys) };
-            after.clone_from(last);
+            let page = self.bucket.list(prefix, &after, PAGE).await?;
+            let is_last = page.len() < PAGE;
             keys.extend(page);
+            match keys.last() {
+                Some(last) if !is_last => after.clone_from(last),
+                _ => return Ok(keys),
+            }
         }
     }
 
-    /// Reads objects and passes their new records to `visit`, in the order of the keys. A line that
-    /// is not JSON is skipped.
+    /// Reads objects and passes their new records to `visit`, in the order of the keys.
     pub(super) async fn read<E: From<AdminError>>(
         &mut self,
         keys: Vec<String>,
@@ -54,7 +64,11 @@ impl Archive {
             .buffered(PARALLEL_READS);
         while let Some(object) = objects.try_next().await? {
             let text = String::from_utf8_lossy(&object);
-            for record in text.lines().filter_map(|line| serde_json::from_str::<Value>(line).ok()) {
+            for line in text.lines() {
+                let Ok(record) = serde_json::from_str::<Value>(line) else {
+                    self.unreadable_lines += 1;
+                    continue;
+                };
                 let id = record.get("messageId").and_then(Value::as_str);
                 if id.is_none_or(|id| self.seen.insert(id.to_owned())) {
                     visit(record)?;

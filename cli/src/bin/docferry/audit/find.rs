@@ -1,13 +1,15 @@
 //! `docferry audit find`: prints the records that meet some conditions.
 
 use clap::Args as Group;
+use docferry_app::audit::{ARCHIVE_PREFIX, archive_day};
 use docferry_app::ports::Registry as _;
+use docferry_domain::audit::AuditAction;
 use jiff::civil::Date;
 use jiff::tz::TimeZone;
 use jiff::{SignedDuration, Timestamp};
 
-use super::archive::{Archive, days};
-use super::filter::{Filter, keys_as_text};
+use super::archive::Archive;
+use super::filter::{Filter, NamedDocument};
 use super::record::line;
 use crate::admin::{AdminError, AuditArgs};
 use crate::clock::now;
@@ -41,12 +43,13 @@ pub(crate) struct Find {
     #[arg(long, value_name = "ID")]
     job: Option<String>,
 
-    /// Only this action, such as "URL issued"
-    #[arg(long, value_name = "ACTION")]
-    action: Option<String>,
+    /// Only this action: "Delivered to OneDrive", "Made available for download", "URL issued",
+    /// "Viewed list", "Access denied" or "Withdrawn"
+    #[arg(long, value_name = "ACTION", value_parser = parse_action)]
+    action: Option<AuditAction>,
 
     /// Only actions from this time on: 2026-11-30, 2026-11-30T09:00:00Z, or an age such as 12h
-    /// or 7d [default: 30d]
+    /// or 7d [default: all records that were archived in the last 30 days]
     #[arg(long, value_name = "TIME", value_parser = parse_time)]
     since: Option<Timestamp>,
 
@@ -59,51 +62,64 @@ pub(crate) struct Find {
 }
 
 pub(super) async fn run(find: &Find, json: bool) -> Result<Exit, CliError> {
-    let since = find.since.unwrap_or_else(|| now() - DEFAULT_PERIOD);
     let filter = Filter {
-        since: Some(since),
+        since: find.since,
         until: find.until,
-        document: find.keys().await?,
+        document: find.document().await?,
         subject: find.subject.clone(),
         actor: find.actor.clone(),
         recipient: find.recipient.clone(),
         job: find.job.clone(),
-        action: find.action.clone(),
+        action: find.action.map(|action| action.as_str().to_owned()),
     };
     let mut archive = Archive::new(find.audit_args.open().await?);
     let mut matches = 0_u64;
-    // A record is written after its action, so the objects of earlier days cannot contain it.
-    for day in days(since, now()) {
-        let keys = archive.keys(day, "").await?;
-        archive
-            .read::<CliError>(keys, |record| {
-                if filter.matches(&record) {
-                    matches += 1;
-                    output::print_result(json, &record, &line(&record))?;
-                }
-                Ok(())
-            })
-            .await?;
+    // A record is archived after its action, so the objects of earlier days cannot contain it.
+    let first_day = archive_day(find.since.unwrap_or_else(|| now() - DEFAULT_PERIOD));
+    let keys = archive.keys(ARCHIVE_PREFIX, &first_day).await?;
+    archive
+        .read::<CliError>(keys, |record| {
+            if filter.matches(&record) {
+                matches += 1;
+                output::print_result(json, &record, &line(&record))?;
+            }
+            Ok(())
+        })
+        .await?;
+    if archive.unreadable_lines() > 0 {
+        let count = archive.unreadable_lines();
+        output::print_note(&format!("{count} lines of the archive are damaged and were skipped"))?;
     }
     if matches == 0 {
-        output::print_note(
-            "no record matches; records are archived about a minute after the action",
-        )?;
+        output::print_note("no record matches; most records are archived within two minutes")?;
     }
     Ok(Exit::Completed)
 }
 
 impl Find {
-    /// Returns all keys of the document, if the registry knows it; else the key as it is.
-    async fn keys(&self) -> Result<Option<Vec<String>>, AdminError> {
+    /// Returns the document as records name it.
+    async fn document(&self) -> Result<Option<NamedDocument>, AdminError> {
         let Some(document) = &self.document else { return Ok(None) };
-        let mut keys = vec![document.clone()];
-        if let Some(registry) = self.audit_args.registry().await? {
-            let found = registry.documents(&document_keys(document)).await?;
-            keys.extend(found.values().flat_map(keys_as_text));
+        let Some(registry) = self.audit_args.registry().await? else {
+            return Ok(Some(NamedDocument::unregistered(document)));
+        };
+        let found = registry.documents(&document_keys(document)).await?;
+        let mut records = found.values();
+        match (records.next(), records.next()) {
+            (None, _) => Ok(Some(NamedDocument::unregistered(document))),
+            (Some(first), Some(second)) if first.id != second.id => Err(AdminError::AmbiguousKey),
+            (Some(record), _) => Ok(Some(NamedDocument::registered(record))),
         }
-        Ok(Some(keys))
     }
+}
+
+/// Parses the name of an action, in any case.
+fn parse_action(text: &str) -> Result<AuditAction, String> {
+    let is_named = |action: &AuditAction| action.as_str().eq_ignore_ascii_case(text);
+    AuditAction::ALL.into_iter().find(is_named).ok_or_else(|| {
+        let names = AuditAction::ALL.map(AuditAction::as_str).join(", ");
+        format!("use one of: {names}")
+    })
 }
 
 /// Parses a time, a date (UTC) or an age.

@@ -14,8 +14,8 @@ use crate::exit::Exit;
 
 /// Help text after the options of `tail`.
 const TAIL_HELP: &str = "\
-A record is archived about a minute after its action. The archive may contain a record
-twice; the command prints it once.
+Most records are archived within two minutes; denials, withdrawals and repeated sends take
+longer. The archive may contain a record twice; the command prints it once.
 
 Credentials: AWS credentials of an operator, from the AWS environment variables or profile.
 They need s3:ListBucket and s3:GetObject on the archive, and with --stack
@@ -29,8 +29,9 @@ Exit codes:
 
 /// Help text after the options of `find`.
 const FIND_HELP: &str = "\
-Prints the records that match all options, oldest first. --document answers who received a
-document: the recipients of deliveries to OneDrive and the callers who got a URL.
+Prints the records that match all options, in the order in which they were archived. With
+--document, it prints every record that names the document: its recipients are in the
+actions \"Delivered to OneDrive\" and \"URL issued\".
 
 Credentials: AWS credentials of an operator, from the AWS environment variables or profile.
 They need s3:ListBucket and s3:GetObject on the archive, and with --stack
@@ -42,6 +43,7 @@ Exit codes:
   4  AWS refused the credentials or a permission, or there are no credentials
   5  AWS could not be reached or stayed unavailable";
 
+/// Commands that read the audit trail.
 #[derive(Debug, Subcommand)]
 pub(crate) enum Audit {
     /// Print the last records of the audit trail

@@ -26,7 +26,8 @@ pub(super) fn line(record: &Value) -> String {
         line += &format!("  {subject}");
     }
     if let Some(count) = record.get("count").and_then(Value::as_u64) {
-        line += &format!("  {count} times");
+        let unit = if text("action") == Some("Access denied") { "requests" } else { "documents" };
+        line += &format!("  {count} {unit}");
     }
     let documents: Vec<_> = files(record).map(file).chain(requested(record)).collect();
     if !documents.is_empty() {
@@ -81,7 +82,13 @@ mod tests {
             "timestamp": "t", "action": "Access denied", "outcome": "denied",
             "actor": "sub:ada", "count": 3, "requested": ["fileId=10042"], "files": [],
         });
-        assert_eq!(line(&denied), "t  Access denied (denied)  by sub:ada  3 times  fileId=10042");
+        assert_eq!(
+            line(&denied),
+            "t  Access denied (denied)  by sub:ada  3 requests  fileId=10042"
+        );
+        let counted =
+            json!({ "timestamp": "t", "action": "Viewed list", "actor": "scv", "count": 12 });
+        assert_eq!(line(&counted), "t  Viewed list  by scv  12 documents");
         assert_eq!(line(&json!({ "unreadable": "x" })), "-  unreadable record  by -");
     }
 }

@@ -4,11 +4,11 @@ use std::collections::{HashSet, VecDeque};
 use std::time::Duration;
 
 use clap::Args as Group;
-use docferry_app::audit::archive_key;
+use docferry_app::audit::{ARCHIVE_PREFIX, archive_day, archive_key, archive_time};
 use jiff::{SignedDuration, Timestamp};
 use serde_json::Value;
 
-use super::archive::{Archive, days};
+use super::archive::{Archive, DAY, days};
 use super::record::line;
 use crate::admin::AuditArgs;
 use crate::clock::now;
@@ -18,6 +18,8 @@ use crate::output;
 
 /// Number of days whose records are searched for the last ones.
 const MAX_DAYS: i64 = 7;
+/// Number of days whose keys are read at least, so that their objects are not taken for new ones.
+const MIN_DAYS: usize = 2;
 /// Interval between two reads of the archive.
 const POLL_INTERVAL: Duration = Duration::from_secs(5);
 /// Time for which an object may appear after objects with later keys. The functions that write
@@ -52,16 +54,14 @@ pub(super) async fn run(tail: &Tail, json: bool) -> Result<Exit, CliError> {
     if !tail.prints_new {
         return Ok(Exit::Completed);
     }
-    let mut polled_at = started_at;
     loop {
         tokio::time::sleep(POLL_INTERVAL).await;
-        let from = polled_at - MAX_DISORDER;
-        polled_at = now();
-        for day in days(from, polled_at) {
-            let keys = archive.keys(day, &archive_key(from, b"")).await?;
-            let new = keys.into_iter().filter(|key| seen.insert(key.clone())).collect();
-            archive.read::<CliError>(new, |record| print(json, &record)).await?;
-        }
+        // The times in the keys are those of the functions that write them, not of this machine.
+        let newest = seen.iter().filter_map(|key| archive_time(key)).max();
+        let from = newest.unwrap_or(started_at - DAY) - MAX_DISORDER;
+        let keys = archive.keys(ARCHIVE_PREFIX, &archive_key(from, b"")).await?;
+        let new = keys.into_iter().filter(|key| seen.insert(key.clone())).collect();
+        archive.read::<CliError>(new, |record| print(json, &record)).await?;
     }
 }
 
@@ -78,8 +78,9 @@ async fn last_records(
     now: Timestamp,
 ) -> Result<VecDeque<Value>, CliError> {
     let mut last = VecDeque::new();
-    for day in days(now - SignedDuration::from_hours(24 * MAX_DAYS), now).into_iter().rev() {
-        let mut keys = archive.keys(day, "").await?;
+    let days = days(now - SignedDuration::from_hours(24 * (MAX_DAYS - 1)), now);
+    for (index, day) in days.into_iter().rev().enumerate() {
+        let mut keys = archive.keys(&archive_day(day), "").await?;
         seen.extend(keys.iter().cloned());
         while last.len() < count && !keys.is_empty() {
             let newest = keys.split_off(keys.len().saturating_sub(count));
@@ -93,7 +94,7 @@ async fn last_records(
                 last.push_front(record);
             }
         }
-        if last.len() >= count {
+        if last.len() >= count && index + 1 >= MIN_DAYS {
             break;
         }
     }
