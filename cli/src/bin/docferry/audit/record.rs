@@ -26,8 +26,9 @@ pub(super) fn line(record: &Value) -> String {
         line += &format!("  {subject}");
     }
     if let Some(count) = record.get("count").and_then(Value::as_u64) {
-        let unit = if text("action") == Some("Access denied") { "requests" } else { "documents" };
-        line += &format!("  {count} {unit}");
+        let unit = if text("action") == Some("Access denied") { "request" } else { "document" };
+        let plural = if count == 1 { "" } else { "s" };
+        line += &format!("  {count} {unit}{plural}");
     }
     let documents: Vec<_> = files(record).map(file).chain(requested(record)).collect();
     if !documents.is_empty() {
