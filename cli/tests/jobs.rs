@@ -177,9 +177,11 @@ async fn watch_reports_jobs_and_transfers_in_one_run() {
 #[tokio::test]
 async fn transfer_known_to_both_apis_is_watched_as_transfer() {
     let server = MockServer::start().await;
-    // The downloads API reports a transfer as a job whose document has no file id.
+    // The downloads API reports a transfer as a job whose document has neither a file id nor an id
+    // of its own.
     let mut transfer_as_job = job_status("t1", "running", &[JobDocument::running(0, 10)]);
     transfer_as_job["items"][0]["file_id"] = Value::Null;
+    transfer_as_job["items"][0]["jobId"] = json!("t1");
     serve_job_status(&server, "t1", &[transfer_as_job]).await;
     serve_transfer_status(&server, "t1", transfer_status_responses(&[100])).await;
 

@@ -53,6 +53,7 @@ impl Function {
                 ("AWS_ENDPOINT_URL", table.url()),
                 ("TRANSFERS_TABLE", "transfers"),
                 ("DOCUMENTS_TABLE", "documents"),
+                ("AUDIT_TABLE", "audit"),
                 ("DELIVERY_BUCKET", "delivery"),
                 ("STREAM_MODE", mode),
             ])
