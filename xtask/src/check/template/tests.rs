@@ -139,7 +139,7 @@ fn function_without_a_log_group_is_reported() {
 fn resource_without_tags_is_reported() {
     let tags = "\n      Tags: [{ Key: project, Value: docferry }, { Key: environment, Value: !Ref Environment }]";
     let last_property = "SSESpecification: { SSEEnabled: true, SSEType: KMS, KMSMasterKeyId: !GetAtt TableKey.Arn }";
-    let tables = ["DocumentsTable", "RegistryTable", "TransfersTable"];
+    let tables = ["AuditTable", "DocumentsTable", "RegistryTable", "TransfersTable"];
     let missing_tags =
         |table| ["project", "environment"].map(|tag| format!("{table} lacks the tag {tag}"));
     let violations = tables.into_iter().flat_map(missing_tags).collect::<Vec<_>>();

@@ -14,7 +14,14 @@ fn aws_actions_of_each_function_are_found() {
     let calls = |function| code.calls(function).into_iter().collect::<Vec<_>>();
     assert_eq!(
         calls("download"),
-        ["dynamodb:BatchGetItem", "dynamodb:GetItem", "dynamodb:Query", "s3:GetObject"]
+        [
+            "dynamodb:BatchGetItem",
+            "dynamodb:GetItem",
+            "dynamodb:PutItem",
+            "dynamodb:Query",
+            "dynamodb:UpdateItem",
+            "s3:GetObject",
+        ]
     );
     assert_eq!(calls("ping"), ["secretsmanager:GetSecretValue"]);
     // The permissions are for the parts of a transaction, not for the transaction itself.
