@@ -208,7 +208,11 @@ async fn run_one_delivery_and_several_failures(sandbox: &Sandbox) -> String {
 
     let tag = &sandbox.tag;
     let invalid_body = json!({ "objGuid": tag, "email": tag, "filePath": format!("{tag}|") });
-    assert_eq!(sandbox.api.post(&invalid_body).await.status, 400);
+    let for_end_user = sandbox.api.with_header("x-on-behalf-of", "Judge Agot");
+    assert_eq!(for_end_user.post(&invalid_body).await.status, 400);
+    let body = json!({ "objGuid": sandbox.guid, "email": sandbox.email, "filePath": "Again" });
+    let accepted = for_end_user.post(&body).await.json();
+    sandbox.wait_for_end(SHORT_TIMEOUT, accepted["transferId"].as_str().unwrap()).await;
     sandbox.api.get(&format!("/document/status/{tag}")).await;
     delivered
 }

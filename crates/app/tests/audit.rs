@@ -7,6 +7,7 @@ mod common;
 use std::collections::{BTreeMap, BTreeSet};
 
 use common::{FAULT_MODES, GUID, MB, SETTINGS, bytes, request_to, world_with};
+use docferry_app::TaskInput;
 use docferry_app::audit::AuditedRequest;
 use docferry_app::ports::{
     AuditLog as _, Clock as _, RegistryWork as _, RegistryWriter as _, TransferStore as _,
@@ -60,6 +61,21 @@ async fn sweeper_sends_events_that_were_not_sent_before() {
     let expected: BTreeSet<_> = events.into_iter().map(|event| event.id).collect();
     assert_eq!(sent(&world).into_keys().collect::<BTreeSet<_>>(), expected);
     assert_eq!(runner.sweep().await.unwrap().events_sent, 0);
+}
+
+#[tokio::test(start_paused = true)]
+async fn sweep_recovers_transfers_while_the_audit_log_is_down() {
+    let world = world_with(MB);
+    let runner = Runner::new(&world);
+    let new = request_to("judge@court.example");
+    let transfer = initiate(&runner.scheduler(), SETTINGS, new).await.unwrap();
+    let task = TaskInput { transfer_id: transfer.transfer_id, execution_number: 1 };
+    common::kill_execution(&world, &task);
+    world.audit().set_down(true);
+
+    runner.recover(15).await;
+
+    assert_eq!(common::record(&world, &task).await.phase, Phase::Completed);
 }
 
 /// A crash or a lost response at any effect of the sweep delays records, but loses and changes none.

@@ -12,7 +12,9 @@ use common::{FAULT_MODES, JOBS, OWNER, SETTINGS, bytes, retry_request};
 use docferry_app::finish::FinishPorts;
 use docferry_app::job::retry::retry_job;
 use docferry_app::job::{NewJob, cancel_job, initiate_job};
-use docferry_app::ports::{AuditQueue, Clock as _, EventOutbox, QueueError, WebhookQueue};
+use docferry_app::ports::{
+    AuditQueue, Clock as _, EventOutbox, QueueError, RegistryWork, WebhookQueue,
+};
 use docferry_app::recovery::{OutboxQueues, SweepSettings, sweep};
 use docferry_domain::audit::AuditRecord;
 use docferry_domain::document::{CaseReference, DocumentKey, DocumentRecord};
@@ -154,7 +156,13 @@ impl WebhookQueue for RejectingQueue {
 /// Runs one sweep with these audit and webhook queues.
 async fn sweep_with(
     world: &World,
-    queues: OutboxQueues<'_, impl EventOutbox, impl AuditQueue, impl WebhookQueue>,
+    queues: OutboxQueues<
+        '_,
+        impl RegistryWork,
+        impl EventOutbox,
+        impl AuditQueue,
+        impl WebhookQueue,
+    >,
 ) {
     let runner = Runner::new(world);
     let ports = FinishPorts::<World> {
@@ -182,19 +190,35 @@ async fn audit_and_webhook_queues_are_independent() {
         let notification_count = || queued_notifications(&world, &id).len();
 
         if webhook_queue_rejects {
-            let queues =
-                OutboxQueues { events: world.audit(), audit: &world, webhook: &RejectingQueue };
+            let queues = OutboxQueues {
+                withdrawals: world.registry(),
+                events: world.audit(),
+                audit: &world,
+                webhook: &RejectingQueue,
+            };
             sweep_with(&world, queues).await;
             assert_eq!((outcome_count(), notification_count()), (1, 0));
         } else {
-            let queues =
-                OutboxQueues { events: world.audit(), audit: &RejectingQueue, webhook: &world };
+            let queues = OutboxQueues {
+                withdrawals: world.registry(),
+                events: world.audit(),
+                audit: &RejectingQueue,
+                webhook: &world,
+            };
             sweep_with(&world, queues).await;
             assert_eq!((outcome_count(), notification_count()), (0, 1));
         }
 
-        sweep_with(&world, OutboxQueues { events: world.audit(), audit: &world, webhook: &world })
-            .await;
+        sweep_with(
+            &world,
+            OutboxQueues {
+                withdrawals: world.registry(),
+                events: world.audit(),
+                audit: &world,
+                webhook: &world,
+            },
+        )
+        .await;
         assert_eq!(
             (outcome_count(), notification_count()),
             (1, 1),

@@ -99,6 +99,37 @@ async fn every_issued_url_has_a_record_with_file_and_object() {
     }
 }
 
+/// The record is written before the response, so a failure to write it is an error.
+#[tokio::test(start_paused = true)]
+async fn nothing_is_disclosed_while_the_audit_log_is_down() {
+    let world = world_with_documents(1);
+    let file = json!({ "file_id": FIRST_FILE_ID });
+    let id = completed_job(&world, &service(), &file).await;
+    world.audit().set_down(true);
+    let get = |path: &str| request(&service(), "GET", path, &json!({}));
+    for (router, request) in [
+        (status_routes(&world), get(&format!("/v1/download/status/{id}"))),
+        (download_routes(&world), get(&format!("/v1/download/{id}"))),
+        (
+            subscribe_routes(&world, StreamMode::Stream),
+            get(&format!("/v1/download/subscribe/{id}")),
+        ),
+        (status_routes(&world), request(&service(), "POST", "/v1/download/check", &file)),
+        // A denial that cannot be recorded is an error for hidden and unknown documents alike.
+        (status_routes(&world), request(&person(), "POST", "/v1/download/check", &file)),
+        (initiate_routes(&world), request(&person(), "POST", "/v1/download/initiate", &file)),
+    ] {
+        let path = request.uri().clone();
+        let (response, body) = send(router, request).await;
+        assert_eq!(response.status(), StatusCode::SERVICE_UNAVAILABLE, "{path}: {body}");
+        assert!(!response.headers().contains_key("location"), "{path}");
+        assert!(!body.to_string().contains("order 0.pdf"), "{path}: {body}");
+    }
+    // Calls that disclose nothing go on.
+    let request = request(&service(), "POST", "/v1/download/initiate", &file);
+    assert_eq!(send(initiate_routes(&world), request).await.0.status(), StatusCode::ACCEPTED);
+}
+
 #[tokio::test(start_paused = true)]
 async fn response_without_a_url_has_no_record() {
     let world = world_with_documents(1);
@@ -257,19 +288,25 @@ async fn person_cannot_act_in_the_name_of_another() {
 
 #[tokio::test(start_paused = true)]
 async fn retry_records_its_own_request() {
-    let world = world_with_documents(1);
-    let id = completed_job(&world, &service(), &json!({ "file_id": FIRST_FILE_ID })).await;
-    world.advance(SignedDuration::from_hours(25));
-    Runner::new(&world).recover(2).await;
+    let one = json!({ "file_id": FIRST_FILE_ID });
+    let many = json!({ "file_ids": [FIRST_FILE_ID, FIRST_FILE_ID + 1] });
+    for body in [one, many] {
+        let world = world_with_documents(2);
+        let id = completed_job(&world, &service(), &body).await;
+        world.advance(SignedDuration::from_hours(25));
+        Runner::new(&world).recover(2).await;
 
-    let path = format!("/v1/download/retry/{id}");
-    let mut retry = request(&service(), "POST", &path, &json!({}));
-    retry.headers_mut().insert("x-request-id", "request-2".parse().unwrap());
-    retry.headers_mut().insert("x-on-behalf-of", "Judge B".parse().unwrap());
-    let (response, body) = send(control_routes(&world), retry).await;
+        let path = format!("/v1/download/retry/{id}");
+        let mut retry = request(&service(), "POST", &path, &json!({}));
+        retry.headers_mut().insert("x-request-id", "request-2".parse().unwrap());
+        retry.headers_mut().insert("x-on-behalf-of", "Judge B".parse().unwrap());
+        let (response, body) = send(control_routes(&world), retry).await;
 
-    assert_eq!(response.status(), StatusCode::ACCEPTED, "{body}");
-    let origin = world.store().transfers()[0].audit.origin.clone().unwrap();
-    assert_eq!(origin.source.request_id, "request-2");
-    assert_eq!(origin.on_behalf_of.unwrap().as_str(), "Judge B");
+        assert_eq!(response.status(), StatusCode::ACCEPTED, "{body}");
+        for transfer in world.store().transfers() {
+            let origin = transfer.audit.origin.unwrap();
+            assert_eq!(origin.source.request_id, "request-2", "{id}");
+            assert_eq!(origin.on_behalf_of.unwrap().as_str(), "Judge B", "{id}");
+        }
+    }
 }

@@ -2,12 +2,10 @@
 //! adapters from settings, and the event loops that serve routers, workflow steps, schedules,
 //! queues and the table's stream. A function's `main` only connects these parts.
 
-#[cfg(feature = "archive")]
-mod archive;
 mod clock;
 pub mod config;
 mod failure;
-#[cfg(any(feature = "webhook", feature = "feed"))]
+#[cfg(any(feature = "webhook", feature = "feed", feature = "archive"))]
 mod queue;
 #[cfg(feature = "http")]
 mod quota;
@@ -19,10 +17,10 @@ mod stream;
 pub mod telemetry;
 mod wire;
 
-#[cfg(feature = "archive")]
-pub use archive::run_archive_queue;
 pub use clock::SystemClock;
 pub use failure::StepFailure;
+#[cfg(feature = "archive")]
+pub use queue::run_archive_queue;
 #[cfg(feature = "feed")]
 pub use queue::run_registry_queue;
 #[cfg(feature = "webhook")]

@@ -20,6 +20,8 @@ struct Tables {
     /// Unsent events, by id.
     events: BTreeMap<String, AuditEvent>,
     denials: BTreeMap<DenialKey, Denials>,
+    /// Whether every call fails.
+    is_down: bool,
     /// Names of the writes since the last [`InMemoryAuditLog::take_writes`].
     writes: Vec<&'static str>,
 }
@@ -34,6 +36,20 @@ struct Denials {
 impl InMemoryAuditLog {
     fn tables(&self) -> MutexGuard<'_, Tables> {
         self.tables.lock().unwrap()
+    }
+
+    /// Makes every call of the ports fail, or succeed again.
+    pub fn set_down(&self, is_down: bool) {
+        self.tables().is_down = is_down;
+    }
+
+    /// Locks the tables, unless every call fails.
+    fn available_tables(&self) -> Result<MutexGuard<'_, Tables>, StoreError> {
+        let tables = self.tables();
+        if tables.is_down {
+            return Err(StoreError::Unavailable("the audit log is down".into()));
+        }
+        Ok(tables)
     }
 
     /// Returns the unsent events in the order of their ids.
@@ -65,7 +81,7 @@ impl InMemoryAuditLog {
 
 impl AuditLog for InMemoryAuditLog {
     async fn record(&self, events: &[AuditEvent]) -> Result<(), StoreError> {
-        let mut tables = self.tables();
+        let mut tables = self.available_tables()?;
         tables.writes.push("record");
         for event in events {
             tables.events.entry(event.id.clone()).or_insert_with(|| event.clone());
@@ -74,7 +90,7 @@ impl AuditLog for InMemoryAuditLog {
     }
 
     async fn count_denial(&self, denial: &Denial) -> Result<(), StoreError> {
-        let mut tables = self.tables();
+        let mut tables = self.available_tables()?;
         tables.writes.push("count_denial");
         let mut minute = DenialKey::at(denial.actor.clone(), denial.at);
         while tables.denials.get(&minute).is_some_and(|denials| denials.is_closed) {
@@ -103,7 +119,7 @@ impl AuditLog for InMemoryAuditLog {
 
 impl EventOutbox for InMemoryAuditLog {
     async fn unsent_event(&self, key: &EventKey) -> Result<Option<AuditEvent>, StoreError> {
-        let mut tables = self.tables();
+        let mut tables = self.available_tables()?;
         Ok(match key {
             EventKey::Event(id) => tables.events.get(id).cloned(),
             EventKey::Denials(minute) => {
@@ -117,7 +133,7 @@ impl EventOutbox for InMemoryAuditLog {
     }
 
     async fn mark_event_sent(&self, key: &EventKey) -> Result<(), StoreError> {
-        let mut tables = self.tables();
+        let mut tables = self.available_tables()?;
         match key {
             EventKey::Event(id) => {
                 tables.events.remove(id);
@@ -136,7 +152,7 @@ impl EventOutbox for InMemoryAuditLog {
         now: Timestamp,
         limit: usize,
     ) -> Result<Vec<EventKey>, StoreError> {
-        let tables = self.tables();
+        let tables = self.available_tables()?;
         let events = tables
             .events
             .values()

@@ -2,8 +2,7 @@
 //! workflow execution died, and sends outbox messages that are still unsent.
 
 use docferry_app::finish::{FinalizeSettings, FinishPorts};
-use docferry_app::ports::Clock as _;
-use docferry_app::recovery::{OutboxQueues, SweepSettings, remove_withdrawn_copies, sweep};
+use docferry_app::recovery::{OutboxQueues, SweepSettings, sweep};
 use docferry_app::slots::scheduler::SlotScheduler;
 use docferry_lambda::config::Reader;
 use docferry_lambda::{Error, Production, SystemClock, run_schedule};
@@ -36,23 +35,10 @@ async fn main() -> Result<(), Error> {
         clock: &SystemClock,
     };
     let scheduler = &SlotScheduler::<Production> { store, workflow, clock: &SystemClock, limits };
-    let queues = &OutboxQueues { events, audit, webhook };
+    let queues = &OutboxQueues { withdrawals: registry, events, audit, webhook };
     let finalize = FinalizeSettings { record_ttl, ..FinalizeSettings::default() };
     let settings = SweepSettings { finalize, ..SweepSettings::default() };
     run_schedule(async |stop_at| {
-        // Neither a failure nor a backlog of withdrawals prevents the other repairs.
-        let now = SystemClock.now();
-        let share = now + stop_at.duration_since(now) / 5;
-        match remove_withdrawn_copies(ports, registry, audit, settings.max_items, share).await {
-            Ok(swept) => tracing::info!(
-                swept.withdrawn_copies = swept.removed,
-                swept.failed = swept.failed,
-                "withdrawals swept"
-            ),
-            Err(error) => {
-                tracing::warn!(error.code = error.code.as_str(), "withdrawal sweep failed");
-            }
-        }
         let swept = sweep(ports, scheduler, queues, settings, stop_at).await?;
         tracing::info!(
             swept.seen = swept.seen,
@@ -61,6 +47,7 @@ async fn main() -> Result<(), Error> {
             swept.outcomes_sent = swept.sent,
             swept.events_sent = swept.events_sent,
             swept.forwarded = swept.forwarded,
+            swept.withdrawn_copies = swept.withdrawn_copies,
             swept.reclaimed = swept.reclaimed,
             swept.failed = swept.failed,
             "sweep finished"

@@ -162,7 +162,7 @@ async fn archive_function_archives_its_sample_record() {
     let sandbox = Sandbox::new().await;
     let result = sandbox.cloud.invoke("archive", &event("archive/record.json")).await.unwrap();
     assert_eq!(result, Value::Null);
-    let conditions = ["--actor", "sub:sample", "--since", "2026-11-01"];
+    let conditions = ["--actor", "sub:archive-sample", "--since", "2026-11-01"];
     let records = find_audit_records(&sandbox.stack, &conditions).await;
     assert!(records.iter().any(|record| record["action"] == "URL issued"), "{records:?}");
 }

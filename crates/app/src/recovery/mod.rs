@@ -16,8 +16,7 @@ mod transfer;
 mod types;
 mod withdrawal;
 
-pub use types::{OutboxQueues, SweepSettings, Swept, WithdrawalsSwept};
-pub use withdrawal::remove_withdrawn_copies;
+pub use types::{OutboxQueues, SweepSettings, Swept};
 
 use docferry_domain::ids::TransferId;
 use docferry_domain::slots::Pool;
@@ -29,7 +28,7 @@ use crate::delivery::publish::remove;
 use crate::finish::FinishPorts;
 use crate::ports::{
     ArtifactStore as _, AuditQueue, Clock, EventOutbox, FinishAdapters, RecoveryStore as _,
-    TransferStore as _, WebhookQueue, WorkItem,
+    RegistryWork, TransferStore as _, WebhookQueue, WorkItem,
 };
 use crate::slots::scheduler::SlotScheduler;
 use crate::time::saturating_add;
@@ -38,6 +37,7 @@ use crate::{StepOutcome, TaskError};
 use outbox::{send_unsent_events, send_unsent_notifications, send_unsent_outcomes};
 use slots::reclaim_slots;
 use types::ItemResult;
+use withdrawal::remove_withdrawn_copies;
 
 /// Number of work items that are listed for each transfer that may be recovered. The list also
 /// contains transfers that only need clean-up, and recovery has to find the transfers behind them.
@@ -63,15 +63,36 @@ const DELAY_AFTER_FAILURE: SignedDuration = SignedDuration::from_secs(100);
 pub async fn sweep<P: FinishAdapters>(
     ports: &FinishPorts<'_, P>,
     scheduler: &SlotScheduler<'_, P>,
-    queues: &OutboxQueues<'_, impl EventOutbox, impl AuditQueue, impl WebhookQueue>,
+    queues: &OutboxQueues<
+        '_,
+        impl RegistryWork,
+        impl EventOutbox,
+        impl AuditQueue,
+        impl WebhookQueue,
+    >,
     settings: SweepSettings,
     stop_at: Timestamp,
 ) -> Result<Swept, TaskError> {
+    let mut swept = Swept::default();
+    let now = ports.clock.now();
+    // Withdrawals have a fifth of the time. Neither a failure nor a backlog of them prevents the rest.
+    let withdrawals_end = saturating_add(now, stop_at.duration_since(now) / 5);
+    let OutboxQueues { withdrawals, audit, .. } = queues;
+    match remove_withdrawn_copies(ports, *withdrawals, *audit, settings.max_items, withdrawals_end)
+        .await
+    {
+        Ok(removed) => {
+            swept.withdrawn_copies = removed.removed;
+            swept.failed += removed.failed;
+        }
+        Err(error) => {
+            tracing::warn!(error.code = error.code.as_str(), "withdrawal sweep failed");
+        }
+    }
     let started_at = ports.clock.now();
     // Each kind of work may use the time until a number of tenths of the sweep have passed.
     let tenths =
         |count: i32| saturating_add(started_at, stop_at.duration_since(started_at) / 10 * count);
-    let swept = Swept::default();
     // The sweeper itself grants no slots when it ends transfers: each grant would read the queue.
     let mut sweeper = Sweeper { ports, scheduler: &scheduler.deferred(), settings, swept };
     // Quick work first, so that a backlog of slow transfers does not delay it.

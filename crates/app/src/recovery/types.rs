@@ -33,9 +33,12 @@ impl Default for SweepSettings {
     }
 }
 
-/// Outbox of audit events, and the queues to which the contents of all outboxes are sent.
+/// Work of the sweeper outside the store of transfers, and the queues to which the contents of all
+/// outboxes are sent.
 #[derive(Debug)]
-pub struct OutboxQueues<'a, E, A, W> {
+pub struct OutboxQueues<'a, R, E, A, W> {
+    /// Withdrawals whose copies have to be removed.
+    pub withdrawals: &'a R,
     /// Outbox of audit events.
     pub events: &'a E,
     /// Queues of the audit trail.
@@ -59,6 +62,8 @@ pub struct Swept {
     pub events_sent: usize,
     /// Webhook notifications queued that `notify` had not queued.
     pub forwarded: usize,
+    /// Copies of withdrawn documents removed.
+    pub withdrawn_copies: usize,
     /// Slots freed that had no active holder.
     pub reclaimed: usize,
     /// Work items that failed; the next sweep retries them.
@@ -67,11 +72,11 @@ pub struct Swept {
 
 /// Counts of the removal of copies of withdrawn documents.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub struct WithdrawalsSwept {
+pub(super) struct WithdrawalsSwept {
     /// Copies removed.
-    pub removed: usize,
+    pub(super) removed: usize,
     /// Withdrawals that failed; the next sweep repeats them.
-    pub failed: usize,
+    pub(super) failed: usize,
 }
 
 /// Result of handling a work item, which decides when the item is checked again.

@@ -27,7 +27,7 @@ const REMOVAL_PERIOD: SignedDuration = SignedDuration::from_mins(30);
 ///
 /// # Errors
 /// The error of the registry when the withdrawals cannot be listed.
-pub async fn remove_withdrawn_copies<P: FinishAdapters>(
+pub(super) async fn remove_withdrawn_copies<P: FinishAdapters>(
     ports: &FinishPorts<'_, P>,
     registry: &impl RegistryWork,
     queue: &impl AuditQueue,

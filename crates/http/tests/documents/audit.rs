@@ -107,6 +107,19 @@ async fn hidden_documents_and_subjects_are_denied_in_one_record() {
 }
 
 #[tokio::test]
+async fn search_discloses_nothing_while_the_audit_log_is_down() {
+    let registry = registry(1);
+    registry.world.audit().set_down(true);
+    for caller in [service(), ada([])] {
+        for path in ["?subject.identifier=S-1", "?_id=doc-0", "/doc-0"] {
+            let reply = fetch(&registry, &caller, &format!("/DocumentReference{path}")).await;
+            assert_eq!(reply.status, StatusCode::SERVICE_UNAVAILABLE, "{path}");
+            assert_eq!(reply.body["resourceType"], "OperationOutcome", "{path}");
+        }
+    }
+}
+
+#[tokio::test]
 async fn visible_document_that_a_filter_leaves_out_is_not_denied() {
     let registry = registry(2);
     let ada = ada([of_subject("S-1")]);

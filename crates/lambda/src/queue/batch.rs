@@ -3,11 +3,12 @@
 
 use std::future::Future;
 
-use aws_lambda_events::sqs::{BatchItemFailure, SqsBatchResponse, SqsEvent, SqsMessage};
+use aws_lambda_events::sqs::{BatchItemFailure, SqsBatchResponse, SqsMessage};
 use futures::future::join_all;
 use lambda_runtime::{Error, LambdaEvent, service_fn};
-use serde::Deserialize as _;
 use serde_json::Value;
+
+use super::event::parse_event;
 
 /// Result of handling a message; it decides whether SQS deletes the message.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -43,11 +44,7 @@ where
     F: Fn(SqsMessage) -> Fut,
     Fut: Future<Output = Disposition>,
 {
-    // The event is parsed here, because the runtime's own parse error would quote it.
-    let Ok(event) = SqsEvent::deserialize(event) else {
-        tracing::error!("invalid queue event");
-        return Err("invalid queue event".into());
-    };
+    let event = parse_event(event)?;
     let handle_message = async |message: SqsMessage| {
         let id = message.message_id.clone().unwrap_or_default();
         match handle(message).await {

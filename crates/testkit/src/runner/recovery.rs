@@ -4,14 +4,11 @@
 use docferry_app::TaskInput;
 use docferry_app::notification::outcome::{forward, notify};
 use docferry_app::ports::Clock as _;
-use docferry_app::recovery::{OutboxQueues, SweepSettings, Swept, remove_withdrawn_copies, sweep};
+use docferry_app::recovery::{OutboxQueues, SweepSettings, Swept, sweep};
 use docferry_app::source::poll::{self, Arrival};
 use jiff::SignedDuration;
 
 use super::Runner;
-
-/// Maximum number of withdrawals in one sweep.
-const MAX_WITHDRAWALS: usize = 100;
 
 impl Runner {
     /// Runs one sweep. Returns `None` if the sweep crashes or fails.
@@ -20,10 +17,12 @@ impl Runner {
         let ports = self.finish_ports();
         let stop_at = world.now() + self.function_time;
         let scheduler = self.scheduler();
-        let withdrawals =
-            remove_withdrawn_copies(&ports, world.registry(), world, MAX_WITHDRAWALS, stop_at);
-        let _next_sweep_repeats_it = Box::pin(self.run_or_crash(withdrawals)).await;
-        let queues = OutboxQueues { events: world.audit(), audit: world, webhook: world };
+        let queues = OutboxQueues {
+            withdrawals: world.registry(),
+            events: world.audit(),
+            audit: world,
+            webhook: world,
+        };
         let swept = sweep(&ports, &scheduler, &queues, SweepSettings::default(), stop_at);
         Box::pin(self.run_or_crash(swept)).await.ok()
     }

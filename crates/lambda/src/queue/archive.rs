@@ -3,12 +3,10 @@
 
 use std::future::Future;
 
-use aws_lambda_events::sqs::SqsEvent;
 use docferry_app::ports::ArchiveError;
 use lambda_runtime::{Error, LambdaEvent, service_fn};
-use serde::Deserialize as _;
-use serde_json::Value;
 
+use super::event::parse_event;
 use crate::failure::cause_chain;
 
 /// Serves the queue. The handler gets the bodies of all messages of an event. If it fails, SQS
@@ -22,12 +20,8 @@ where
     Fut: Future<Output = Result<(), ArchiveError>>,
 {
     let handler = &handler;
-    lambda_runtime::run(service_fn(|event: LambdaEvent<Value>| async move {
-        // The event is parsed here, because the runtime's own parse error would quote it.
-        let Ok(event) = SqsEvent::deserialize(event.payload) else {
-            tracing::error!("invalid queue event");
-            return Err(Error::from("invalid queue event"));
-        };
+    lambda_runtime::run(service_fn(|event: LambdaEvent<_>| async move {
+        let event = parse_event(event.payload)?;
         let messages: Vec<_> = event.records.into_iter().filter_map(|record| record.body).collect();
         let count = messages.len();
         match handler(messages).await {
