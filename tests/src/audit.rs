@@ -1,8 +1,13 @@
 //! The audit trail of the deployed system, as its operators read it.
 
+use std::io::{BufRead as _, BufReader};
+use std::process::{Child, Stdio};
+
 use aws_sdk_dynamodb::types::AttributeValue;
 use serde_json::{Value, json};
+use tokio::sync::mpsc;
 
+use crate::command::docferry_command;
 use crate::wait::eventually;
 use crate::{Cloud, Stack, docferry, stdout_of_success};
 
@@ -30,6 +35,59 @@ pub async fn wait_for_audit_records(
         (found.len() >= count).then_some(found)
     })
     .await
+}
+
+/// Running `docferry audit tail --follow`. It is killed when it is dropped.
+#[derive(Debug)]
+pub struct FollowedTrail {
+    program: Child,
+    lines: mpsc::UnboundedReceiver<String>,
+}
+
+impl FollowedTrail {
+    /// Starts the command.
+    ///
+    /// # Panics
+    /// If the command cannot be started.
+    #[must_use]
+    pub fn start(stack: &Stack) -> Self {
+        let arguments = ["audit", "tail", "--follow", "-n", "1", "--stack", "docferry-local"];
+        let mut command = docferry_command(stack, &arguments);
+        let mut program = command.stdout(Stdio::piped()).spawn().unwrap();
+        let output = BufReader::new(program.stdout.take().unwrap());
+        let (sender, lines) = mpsc::unbounded_channel();
+        std::thread::spawn(move || {
+            for line in output.lines().map_while(Result::ok) {
+                if sender.send(line).is_err() {
+                    break;
+                }
+            }
+        });
+        Self { program, lines }
+    }
+
+    /// Waits for a line that contains this text, and returns it.
+    ///
+    /// # Panics
+    /// If the command prints no such line in time.
+    pub async fn wait_for(&mut self, text: &str) -> String {
+        let find = async {
+            loop {
+                let line = self.lines.recv().await.unwrap();
+                if line.contains(text) {
+                    return line;
+                }
+            }
+        };
+        tokio::time::timeout(ARCHIVE_TIMEOUT, find).await.unwrap()
+    }
+}
+
+impl Drop for FollowedTrail {
+    fn drop(&mut self) {
+        let _has_ended = self.program.kill();
+        let _has_ended = self.program.wait();
+    }
 }
 
 impl Cloud {

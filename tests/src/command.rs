@@ -22,6 +22,12 @@ pub fn program_folder() -> PathBuf {
 /// # Panics
 /// If the command cannot be run.
 pub async fn docferry(stack: &Stack, arguments: &[&str]) -> Output {
+    let mut command = docferry_command(stack, arguments);
+    tokio::task::spawn_blocking(move || command.output().unwrap()).await.unwrap()
+}
+
+/// Returns the command `docferry` with the credentials of the service account and of an operator.
+pub(crate) fn docferry_command(stack: &Stack, arguments: &[&str]) -> Command {
     let mut command = Command::new(program_folder().join("docferry"));
     command
         .args(arguments)
@@ -34,7 +40,7 @@ pub async fn docferry(stack: &Stack, arguments: &[&str]) -> Output {
         .env("AWS_ACCESS_KEY_ID", "test")
         .env("AWS_SECRET_ACCESS_KEY", "test")
         .stdin(Stdio::null());
-    tokio::task::spawn_blocking(move || command.output().unwrap()).await.unwrap()
+    command
 }
 
 /// Returns the standard output of a successful command.

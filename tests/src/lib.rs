@@ -31,7 +31,7 @@ mod stack;
 mod wait;
 
 pub use api::{Api, ApiResponse, Status};
-pub use audit::{find_audit_records, wait_for_audit_records};
+pub use audit::{FollowedTrail, find_audit_records, wait_for_audit_records};
 pub use cloud::{Cloud, Item};
 pub use command::{docferry, json_of_success, program_folder, stdout_of_success};
 pub use docferry_domain::failure::FailureCode;

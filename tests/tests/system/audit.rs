@@ -3,7 +3,8 @@
 
 use docferry_domain::audit::object_key_hash;
 use docferry_system_tests::{
-    Api, Identity, Sandbox, docferry, find_audit_records, stdout_of_success, wait_for_audit_records,
+    Api, FollowedTrail, Identity, Sandbox, docferry, find_audit_records, stdout_of_success,
+    wait_for_audit_records,
 };
 use reqwest::StatusCode;
 use serde_json::{Value, json};
@@ -30,6 +31,7 @@ async fn delivery_to_onedrive_names_recipient_end_user_and_request() {
     let sandbox = Sandbox::new().await;
     let (file_id, document) = sandbox.indexed_document(1000, &[]).await;
     let sandbox = Sandbox { guid: document.guid.clone(), ..sandbox };
+    let mut trail = FollowedTrail::start(&sandbox.stack);
     let api = sandbox.api.with_header("x-on-behalf-of", "Judge Agot");
     let body =
         json!({ "objGuid": sandbox.guid, "email": sandbox.email, "filePath": sandbox.folder });
@@ -61,6 +63,7 @@ async fn delivery_to_onedrive_names_recipient_end_user_and_request() {
     for condition in [["--document", &number], ["--recipient", &sandbox.email], ["--job", &id]] {
         assert_eq!(find_audit_records(&sandbox.stack, &condition).await, records);
     }
+    assert!(trail.wait_for(&sandbox.guid).await.contains("Judge Agot"));
     let tail = ["audit", "tail", "--stack", "docferry-local", "-n", "5000"];
     let text = stdout_of_success(&docferry(&sandbox.stack, &tail).await);
     assert!(text.lines().any(|line| line.contains(&sandbox.guid) && line.contains("Judge Agot")));

@@ -3,8 +3,6 @@
 //! A record is written after the action that it describes. So a reader that wants the records of a
 //! day finds all of them in the objects of that day and of the following days.
 
-use std::fmt::Write as _;
-
 use bytes::Bytes;
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
@@ -13,8 +11,8 @@ use sha2::{Digest as _, Sha256};
 
 use crate::ports::{ArchiveError, AuditArchive};
 
-/// Number of digits of the content's hash in a key.
-const HASH_DIGITS: usize = 32;
+/// Number of bytes of the content's hash in a key, which shows them in hexadecimal.
+const HASH_BYTES: usize = 16;
 
 /// Writes messages of the audit queue into one object, one line for each message.
 ///
@@ -67,11 +65,8 @@ pub fn archive_day(at: Timestamp) -> String {
 /// time; objects of the same millisecond differ in the hash of their content.
 #[must_use]
 pub fn archive_key(at: Timestamp, content: &[u8]) -> String {
-    let mut hash = String::new();
-    for byte in Sha256::digest(content).iter().take(HASH_DIGITS / 2) {
-        // Writing to a string cannot fail.
-        let _infallible = write!(hash, "{byte:02x}");
-    }
+    let hash = Sha256::digest(content);
+    let hash: String = hash.iter().take(HASH_BYTES).map(|byte| format!("{byte:02x}")).collect();
     // 13 digits hold milliseconds until the year 2286.
     format!("{}{:013}-{hash}.ndjson", archive_day(at), at.as_millisecond().max(0))
 }

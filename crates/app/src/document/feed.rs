@@ -2,8 +2,8 @@
 //! message.
 //!
 //! The queue delivers a message at least once and in any order. The registry's rule for merging
-//! ([`DocumentRecord::merged_with`]) makes the result independent of both, if
-//! each change of a record has a later `indexed`.
+//! ([`DocumentRecord::merged_with`]) makes the result independent of both, if each change of a
+//! record has a later `indexed`.
 
 use docferry_domain::document::{DocumentRecord, FieldError, RecordRules, SubjectPatterns};
 

@@ -34,8 +34,8 @@ pub const DENIALS_DELAY: SignedDuration = SignedDuration::from_secs(30);
 
 /// Events that were not sent yet.
 pub trait EventOutbox: Send + Sync {
-    /// Returns a record; `None` if it was sent or does not exist. A record of denials is closed first: later denials
-    /// of its person are added to the record of the next minute.
+    /// Returns a record; `None` if it was sent or does not exist. A record of denials is closed
+    /// first: later denials of its person are added to the record of the next minute.
     fn unsent_event(
         &self,
         key: &EventKey,

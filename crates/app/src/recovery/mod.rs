@@ -2,8 +2,9 @@
 //!
 //! The sweeper restarts or ends transfers whose execution died, cleans up after ended transfers,
 //! advances batches, and removes expired downloads. It frees slots without a holder, grants free
-//! slots, and sends outcomes, audit events and webhook notifications that were not sent. An *execution* is a
-//! run of the Step Functions workflow of one transfer; a *slot* is the right to move bytes.
+//! slots, removes copies of withdrawn documents, and sends outcomes, audit events and webhook
+//! notifications that were not sent. An *execution* is a run of the Step Functions workflow of one
+//! transfer; a *slot* is the right to move bytes.
 //!
 //! Each kind of work has its own limits in number and time, so that a backlog of one kind
 //! cannot block another kind. Recovery comes before clean-up, and clean-up before the removal of
@@ -75,7 +76,7 @@ pub async fn sweep<P: FinishAdapters>(
 ) -> Result<Swept, TaskError> {
     let mut swept = Swept::default();
     let now = ports.clock.now();
-    // Withdrawals have a fifth of the time. Neither a failure nor a backlog of them prevents the rest.
+    // Withdrawals have a fifth of the time. Neither their failure nor their number prevents the rest.
     let withdrawals_end = saturating_add(now, stop_at.duration_since(now) / 5);
     let OutboxQueues { withdrawals, audit, .. } = queues;
     match remove_withdrawn_copies(ports, *withdrawals, *audit, settings.max_items, withdrawals_end)

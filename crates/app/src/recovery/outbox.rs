@@ -1,6 +1,6 @@
 //! Part of the sweeper that empties the outbox: it sends outcomes, audit events and webhook
-//! notifications that the function `notify` did not send. The outbox holds them from the end of a transfer or job
-//! until a queue has accepted them.
+//! notifications that the function `notify` did not send. Outboxes hold them until a queue has
+//! accepted them.
 
 use docferry_domain::ids::TransferId;
 use jiff::Timestamp;

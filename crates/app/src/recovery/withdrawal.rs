@@ -14,8 +14,9 @@ use crate::ports::{
 };
 use crate::time::saturating_add;
 
-/// Time after the first sweep of a withdrawal during which each sweep looks for copies. A step that asked the registry
-/// just before the withdrawal may still record a copy, but its invocation ends within 15 minutes.
+/// Time after the first sweep of a withdrawal during which each sweep looks for copies. A step that
+/// asked the registry just before the withdrawal may still record a copy, but its invocation ends
+/// within 15 minutes.
 const REMOVAL_PERIOD: SignedDuration = SignedDuration::from_mins(30);
 
 /// Sends each new withdrawal to the audit trail, and removes the copies of the documents whose

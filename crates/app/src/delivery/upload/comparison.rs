@@ -103,7 +103,7 @@ impl<'a, D: Drive, G: ExchangeStore> Comparison<'a, D, G> {
     }
 
     /// Returns the result for an item that is the document. The id of the recipient is only recorded
-    /// for the audit trail, so a drive that does not tell it does not prevent the delivery.
+    /// for the audit trail, so a failure to read it does not prevent the delivery.
     async fn delivered(
         &self,
         item: DriveItem,
