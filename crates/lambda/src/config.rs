@@ -84,7 +84,7 @@ impl<V: Variables> Reader<V> {
     /// Reads a required text. If the variable is unset or empty, the error shows `example`.
     pub fn required(&mut self, name: &str, example: &str) -> String {
         self.optional(name).unwrap_or_else(|| {
-            self.problems.push(format!("{name} is not set (for example {example})"));
+            self.problem(format!("{name} is not set (for example {example})"));
             String::new()
         })
     }
@@ -96,8 +96,7 @@ impl<V: Variables> Reader<V> {
         let is_unencrypted =
             url.get(..5).is_some_and(|scheme| scheme.eq_ignore_ascii_case("http:"));
         if is_unencrypted && !self.is_local() {
-            self.problems
-                .push(format!("{name} must be an https URL outside the environment local"));
+            self.problem(format!("{name} must be an https URL outside the environment local"));
         }
         Some(url)
     }
@@ -159,9 +158,13 @@ impl<V: Variables> Reader<V> {
         SignedDuration::from_secs(i64::from(count) * unit_seconds)
     }
 
-    /// Adds a problem that the caller has found.
+    /// Adds a problem that the caller has found. A problem that was found before is not repeated,
+    /// because several adapters may read the same variable.
     pub fn problem(&mut self, text: impl Into<String>) {
-        self.problems.push(text.into());
+        let text = text.into();
+        if !self.problems.contains(&text) {
+            self.problems.push(text);
+        }
     }
 
     /// Finishes reading and returns a value that was created from the settings. `None` stands for a

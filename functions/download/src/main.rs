@@ -2,16 +2,13 @@
 //! into the delivery bucket.
 
 use docferry_http::download_router;
-use docferry_lambda::Error;
-use docferry_lambda::config::Reader;
+use docferry_lambda::{Error, Wiring};
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), Error> {
-    let mut reader = Reader::from_environment();
-    docferry_lambda::start_logging(&mut reader);
-    let aws = docferry_lambda::load_aws().await;
-    let api = docferry_lambda::job_api(&mut reader, &aws);
-    let layers = docferry_lambda::layers_with_local_counter(&mut reader);
-    reader.finish()?;
+    let mut wiring = Wiring::from_environment().await;
+    let api = wiring.job_api();
+    let layers = wiring.layers_with_local_counter();
+    wiring.finish()?;
     docferry_lambda::serve(layers.around(download_router(api))).await
 }

@@ -4,19 +4,16 @@
 
 use docferry_app::notification::outcome::{forward, notify, send_event};
 use docferry_app::ports::EventKey;
-use docferry_lambda::config::Reader;
-use docferry_lambda::{Error, run_outbox_stream};
+use docferry_lambda::{Error, Wiring, run_outbox_stream};
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), Error> {
-    let mut reader = Reader::from_environment();
-    docferry_lambda::start_logging(&mut reader);
-    let aws = docferry_lambda::load_aws().await;
-    let store = &docferry_lambda::transfer_store(&mut reader, &aws);
-    let log = &docferry_lambda::audit_log(&mut reader, &aws);
-    let queue = &docferry_lambda::audit_queue(&mut reader, &aws);
-    let webhooks = &docferry_lambda::webhook_queue(&mut reader, &aws);
-    reader.finish()?;
+    let mut wiring = Wiring::from_environment().await;
+    let store = &wiring.transfer_store();
+    let log = &wiring.audit_log();
+    let queue = &wiring.audit_queue();
+    let webhooks = &wiring.webhook_queue();
+    wiring.finish()?;
     run_outbox_stream(
         async |record| notify(store, queue, &record).await,
         async |event| {

@@ -9,8 +9,9 @@ use docferry_app::slots::scheduler::SlotScheduler;
 use docferry_app::tries::recorded;
 use docferry_contract::task::TaskInput;
 use docferry_domain::transfer::Step;
-use docferry_lambda::config::Reader;
-use docferry_lambda::{Error, Invocation, Production, SystemClock, run_step, upload_output};
+use docferry_lambda::{
+    Error, Invocation, Production, SystemClock, Wiring, run_step, upload_output,
+};
 
 /// Four parts of 8 MiB are copied at once. They need 32 MiB of memory, and a part takes about a second
 /// on a slow connection.
@@ -22,16 +23,14 @@ const SETTINGS: PublishSettings = PublishSettings {
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), Error> {
-    let mut reader = Reader::from_environment();
-    docferry_lambda::start_logging(&mut reader);
-    let aws = docferry_lambda::load_aws().await;
-    let store = &docferry_lambda::transfer_store(&mut reader, &aws);
-    let workflow = &docferry_lambda::workflow(&mut reader, &aws);
-    let limits = docferry_lambda::slot_limits(&mut reader);
-    let registry = &docferry_lambda::registry(&mut reader, &aws);
-    let artifacts = &docferry_lambda::delivery(&mut reader, &aws);
-    let exchange = docferry_lambda::exchange(&mut reader, &aws);
-    reader.finish()?;
+    let mut wiring = Wiring::from_environment().await;
+    let store = &wiring.transfer_store();
+    let workflow = &wiring.workflow();
+    let limits = wiring.slot_limits();
+    let registry = &wiring.registry();
+    let artifacts = &wiring.delivery();
+    let exchange = wiring.exchange();
+    wiring.finish()?;
     let exchange = &exchange.open().await?;
     let ports = &PublishPorts::<Production> {
         store,

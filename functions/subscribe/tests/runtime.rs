@@ -52,7 +52,7 @@ fn uploading_transfer(queued: &Transfer, bytes_done: u64) -> Transfer {
 
 /// Returns the transfer in the state after its delivery.
 fn completed_transfer(queued: &Transfer) -> Transfer {
-    let artifact = Artifact { key: "downloads/x/0".to_owned(), size: 1_000 };
+    let artifact = Artifact { key: "downloads/x/0".to_owned(), size: 1_000, crc32: None };
     Transfer {
         phase: Phase::Completed,
         ended_at: Some(queued.created_at),

@@ -4,27 +4,24 @@
 use docferry_app::finish::{FinalizeSettings, FinishPorts};
 use docferry_app::recovery::{OutboxQueues, SweepSettings, sweep};
 use docferry_app::slots::scheduler::SlotScheduler;
-use docferry_lambda::config::Reader;
-use docferry_lambda::{Error, Production, SystemClock, run_schedule};
+use docferry_lambda::{Error, Production, SystemClock, Wiring, run_schedule};
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), Error> {
-    let mut reader = Reader::from_environment();
-    docferry_lambda::start_logging(&mut reader);
-    let aws = docferry_lambda::load_aws().await;
-    let store = &docferry_lambda::transfer_store(&mut reader, &aws);
-    let registry = &docferry_lambda::registry(&mut reader, &aws);
-    let events = &docferry_lambda::audit_log(&mut reader, &aws);
-    let workflow = &docferry_lambda::workflow(&mut reader, &aws);
-    let limits = docferry_lambda::slot_limits(&mut reader);
-    let audit = &docferry_lambda::audit_queue(&mut reader, &aws);
-    let webhook = &docferry_lambda::webhook_queue(&mut reader, &aws);
-    let drive = &docferry_lambda::graph(&mut reader, &aws);
-    let sealer = &docferry_lambda::sealer(&mut reader, &aws);
-    let exchange = docferry_lambda::exchange(&mut reader, &aws);
-    let artifacts = &docferry_lambda::delivery(&mut reader, &aws);
-    let record_ttl = docferry_lambda::record_ttl(&mut reader);
-    let drive = reader.finish_with(drive.as_ref())?;
+    let mut wiring = Wiring::from_environment().await;
+    let store = &wiring.transfer_store();
+    let registry = &wiring.registry();
+    let events = &wiring.audit_log();
+    let workflow = &wiring.workflow();
+    let limits = wiring.slot_limits();
+    let audit = &wiring.audit_queue();
+    let webhook = &wiring.webhook_queue();
+    let drive = &wiring.graph();
+    let sealer = &wiring.sealer();
+    let exchange = wiring.exchange();
+    let artifacts = &wiring.delivery();
+    let record_ttl = wiring.record_ttl();
+    let drive = wiring.finish_with(drive.as_ref())?;
     let exchange = &exchange.open().await?;
     let ports = &FinishPorts::<Production> {
         store,

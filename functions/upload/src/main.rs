@@ -11,34 +11,33 @@ use docferry_app::slots::scheduler::SlotScheduler;
 use docferry_app::tries::recorded;
 use docferry_contract::task::TaskInput;
 use docferry_domain::transfer::Step;
-use docferry_lambda::config::Reader;
-use docferry_lambda::{Error, Invocation, Production, SystemClock, run_step, upload_output};
+use docferry_lambda::{
+    Error, Invocation, Production, SystemClock, Wiring, run_step, upload_output,
+};
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), Error> {
-    let mut reader = Reader::from_environment();
-    docferry_lambda::start_logging(&mut reader);
-    let aws = docferry_lambda::load_aws().await;
-    let store = docferry_lambda::transfer_store(&mut reader, &aws);
-    let workflow = &docferry_lambda::workflow(&mut reader, &aws);
-    let limits = docferry_lambda::slot_limits(&mut reader);
-    let budget = docferry_lambda::throttle_budget(&mut reader, &aws);
-    let registry = docferry_lambda::registry(&mut reader, &aws);
-    let drive = docferry_lambda::graph(&mut reader, &aws);
-    let sealer = docferry_lambda::sealer(&mut reader, &aws);
-    let exchange = docferry_lambda::exchange(&mut reader, &aws);
+    let mut wiring = Wiring::from_environment().await;
+    let store = wiring.transfer_store();
+    let workflow = &wiring.workflow();
+    let limits = wiring.slot_limits();
+    let budget = wiring.throttle_budget();
+    let registry = wiring.registry();
+    let drive = wiring.graph();
+    let sealer = wiring.sealer();
+    let exchange = wiring.exchange();
     // Lambda enforces these two settings. `Reader::finish_with` compares other settings with them.
-    reader.number("UPLOAD_TIMEOUT_SECONDS", 300_u64);
-    reader.number("UPLOAD_MEMORY_MEGABYTES", 512_u64);
+    wiring.reader.number("UPLOAD_TIMEOUT_SECONDS", 300_u64);
+    wiring.reader.number("UPLOAD_MEMORY_MEGABYTES", 512_u64);
     let settings = UploadSettings {
-        policy: reader.parsed_or("CONFLICT_POLICY", ConflictPolicy::Replace),
-        fragment_bytes: reader.number("UPLOAD_FRAGMENT_BYTES", 62_586_880),
-        read_ahead_bytes: reader.number("UPLOAD_READ_AHEAD_BYTES", 16_777_216),
-        parallel_reads: reader.parsed_or("UPLOAD_PARALLEL_READS", 4),
-        margin: Duration::from_secs(reader.number("UPLOAD_DEADLINE_MARGIN_SECONDS", 5)),
+        policy: wiring.reader.parsed_or("CONFLICT_POLICY", ConflictPolicy::Replace),
+        fragment_bytes: wiring.reader.number("UPLOAD_FRAGMENT_BYTES", 62_586_880),
+        read_ahead_bytes: wiring.reader.number("UPLOAD_READ_AHEAD_BYTES", 16_777_216),
+        parallel_reads: wiring.reader.parsed_or("UPLOAD_PARALLEL_READS", 4),
+        margin: Duration::from_secs(wiring.reader.number("UPLOAD_DEADLINE_MARGIN_SECONDS", 5)),
         fragment_timeout: Duration::from_secs(120),
     };
-    let drive = reader.finish_with(drive)?;
+    let drive = wiring.finish_with(drive)?;
     let exchange = Arc::new(exchange.open().await?);
     let ports = &UploadPorts::<Production> {
         store,

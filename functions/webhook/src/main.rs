@@ -2,18 +2,15 @@
 //! URLs that the callers have named as receivers.
 
 use docferry_app::notification::webhook::notify_receiver;
-use docferry_lambda::config::Reader;
-use docferry_lambda::{Error, SystemClock, run_webhook_queue};
+use docferry_lambda::{Error, SystemClock, Wiring, run_webhook_queue};
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), Error> {
-    let mut reader = Reader::from_environment();
-    docferry_lambda::start_logging(&mut reader);
-    let aws = docferry_lambda::load_aws().await;
-    let queue = &docferry_lambda::webhook_queue(&mut reader, &aws);
-    let settings = &docferry_lambda::webhook_settings(&mut reader);
-    let receiver = docferry_lambda::receiver(&mut reader, &aws);
-    let receiver = &reader.finish_with(receiver)?;
+    let mut wiring = Wiring::from_environment().await;
+    let queue = &wiring.webhook_queue();
+    let settings = &wiring.webhook_settings();
+    let receiver = wiring.receiver();
+    let receiver = &wiring.finish_with(receiver)?;
     run_webhook_queue(async |notification| {
         notify_receiver(receiver, queue, &SystemClock, settings, &notification).await
     })

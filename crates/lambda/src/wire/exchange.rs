@@ -5,8 +5,7 @@ use lambda_runtime::Error;
 use secrecy::SecretString;
 use serde::Deserialize;
 
-use crate::config::{Reader, Variables};
-use crate::wire::secret::secret;
+use super::Wiring;
 
 /// JSON format of the secret with the access key of the bucket.
 #[derive(Debug, Deserialize)]
@@ -27,18 +26,18 @@ pub struct ExchangeSettings {
     key_pair: SecretCache<KeyPair>,
 }
 
-/// Reads the settings of the exchange bucket: `EXCHANGE_BUCKET`, `EXCHANGE_REGION`,
-/// `EXCHANGE_ENDPOINT_URL`, `EXCHANGE_PATH_STYLE`, `EXCHANGE_SECRET_ARN`.
-pub fn exchange(
-    reader: &mut Reader<impl Variables>,
-    aws: &aws_config::SdkConfig,
-) -> ExchangeSettings {
-    ExchangeSettings {
-        bucket: reader.required("EXCHANGE_BUCKET", "court-exchange"),
-        region: reader.required("EXCHANGE_REGION", "ca-central-1"),
-        endpoint_url: reader.optional_url("EXCHANGE_ENDPOINT_URL"),
-        path_style: reader.parsed_or("EXCHANGE_PATH_STYLE", false),
-        key_pair: secret(reader, aws, "EXCHANGE_SECRET_ARN"),
+impl Wiring {
+    /// Settings of the exchange bucket: `EXCHANGE_BUCKET`, `EXCHANGE_REGION`,
+    /// `EXCHANGE_ENDPOINT_URL`, `EXCHANGE_PATH_STYLE`, `EXCHANGE_SECRET_ARN`.
+    pub fn exchange(&mut self) -> ExchangeSettings {
+        let reader = &mut self.reader;
+        ExchangeSettings {
+            bucket: reader.required("EXCHANGE_BUCKET", "court-exchange"),
+            region: reader.required("EXCHANGE_REGION", "ca-central-1"),
+            endpoint_url: reader.optional_url("EXCHANGE_ENDPOINT_URL"),
+            path_style: reader.parsed_or("EXCHANGE_PATH_STYLE", false),
+            key_pair: self.secret("EXCHANGE_SECRET_ARN"),
+        }
     }
 }
 

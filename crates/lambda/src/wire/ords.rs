@@ -8,8 +8,7 @@ use docferry_ords::{OrdsCredentials, OrdsSettings, OrdsSource};
 use secrecy::SecretString;
 use serde::Deserialize;
 
-use crate::config::{Reader, Variables};
-use crate::wire::secret::secret;
+use super::Wiring;
 
 /// JSON format of the secret with the credentials for ORDS.
 #[derive(Debug, Deserialize)]
@@ -42,24 +41,24 @@ impl CredentialsProvider<OrdsCredentials> for OrdsSecret {
     }
 }
 
-/// Client of ORDS, with the settings `ORDS_BASE_URL`, `ORDS_SECRET_ARN`, `ORDS_DATABASE_ID`,
-/// `ORDS_SERVER`, `ORDS_PUT_ID`, `ORDS_TICKET_LIFETIME_MINUTES` and `ORDS_TIMEOUT_SECONDS`.
-///
-/// Returns `None` if a setting is invalid. The reader has recorded the problem in this case.
-pub fn ords(
-    reader: &mut Reader<impl Variables>,
-    aws: &aws_config::SdkConfig,
-) -> Option<OrdsSource<OrdsSecret>> {
-    let mut settings = OrdsSettings::new(
-        reader.required_url("ORDS_BASE_URL", "https://ords.example.org/ords/dev"),
-        reader.required("ORDS_DATABASE_ID", "PROD1"),
-        reader.required("ORDS_SERVER", "nfs-01"),
-    );
-    settings.put_id = reader.parsed_or("ORDS_PUT_ID", settings.put_id);
-    settings.ticket_lifetime_minutes = reader.parsed_or("ORDS_TICKET_LIFETIME_MINUTES", 20);
-    settings.timeout = Duration::from_secs(reader.parsed_or("ORDS_TIMEOUT_SECONDS", 25));
-    let secret = OrdsSecret(secret(reader, aws, "ORDS_SECRET_ARN"));
-    OrdsSource::new(settings, secret)
-        .map_err(|error| reader.problem(format!("ORDS_BASE_URL: {error}")))
-        .ok()
+impl Wiring {
+    /// Client of ORDS, with the settings `ORDS_BASE_URL`, `ORDS_SECRET_ARN`, `ORDS_DATABASE_ID`,
+    /// `ORDS_SERVER`, `ORDS_PUT_ID`, `ORDS_TICKET_LIFETIME_MINUTES` and `ORDS_TIMEOUT_SECONDS`.
+    ///
+    /// Returns `None` if a setting is invalid. The reader has recorded the problem in this case.
+    pub fn ords(&mut self) -> Option<OrdsSource<OrdsSecret>> {
+        let reader = &mut self.reader;
+        let mut settings = OrdsSettings::new(
+            reader.required_url("ORDS_BASE_URL", "https://ords.example.org/ords/dev"),
+            reader.required("ORDS_DATABASE_ID", "PROD1"),
+            reader.required("ORDS_SERVER", "nfs-01"),
+        );
+        settings.put_id = reader.parsed_or("ORDS_PUT_ID", settings.put_id);
+        settings.ticket_lifetime_minutes = reader.parsed_or("ORDS_TICKET_LIFETIME_MINUTES", 20);
+        settings.timeout = Duration::from_secs(reader.parsed_or("ORDS_TIMEOUT_SECONDS", 25));
+        let secret = OrdsSecret(self.secret("ORDS_SECRET_ARN"));
+        OrdsSource::new(settings, secret)
+            .map_err(|error| self.reader.problem(format!("ORDS_BASE_URL: {error}")))
+            .ok()
+    }
 }

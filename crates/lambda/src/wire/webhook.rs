@@ -6,9 +6,7 @@ use docferry_webhook::{HttpWebhookReceiver, ReceiverSettings, SecretProvider, Si
 use secrecy::SecretString;
 use serde::Deserialize;
 
-use crate::config::{Reader, Variables};
-use crate::wire::callback::callback_rule;
-use crate::wire::secret::secret;
+use super::Wiring;
 
 /// JSON format of the secret with the signing keys.
 #[derive(Debug, Deserialize)]
@@ -35,15 +33,14 @@ impl SecretProvider for WebhookSecret {
     }
 }
 
-/// Client that sends webhooks, with the settings `WEBHOOK_SECRET_ARN` and `WEBHOOK_ALLOW_LOOPBACK`.
-/// Returns `None` if a setting is invalid. The reader has recorded the problem in this case.
-pub fn receiver(
-    reader: &mut Reader<impl Variables>,
-    aws: &aws_config::SdkConfig,
-) -> Option<HttpWebhookReceiver<WebhookSecret>> {
-    let settings = ReceiverSettings::new(callback_rule(reader));
-    let secret = WebhookSecret(secret(reader, aws, "WEBHOOK_SECRET_ARN"));
-    HttpWebhookReceiver::new(settings, secret)
-        .map_err(|error| reader.problem(error.to_string()))
-        .ok()
+impl Wiring {
+    /// Client that sends webhooks, with the settings `WEBHOOK_SECRET_ARN` and `WEBHOOK_ALLOW_LOOPBACK`.
+    /// Returns `None` if a setting is invalid. The reader has recorded the problem in this case.
+    pub fn receiver(&mut self) -> Option<HttpWebhookReceiver<WebhookSecret>> {
+        let settings = ReceiverSettings::new(self.callback_rule());
+        let secret = WebhookSecret(self.secret("WEBHOOK_SECRET_ARN"));
+        HttpWebhookReceiver::new(settings, secret)
+            .map_err(|error| self.reader.problem(error.to_string()))
+            .ok()
+    }
 }

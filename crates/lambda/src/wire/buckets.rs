@@ -6,21 +6,20 @@ use std::time::Duration;
 use aws_sdk_s3::config::timeout::TimeoutConfig;
 use docferry_aws::{S3Artifacts, S3AuditArchive};
 
-use crate::config::{Reader, Variables};
+use super::Wiring;
 
-/// Client of the delivery bucket `DELIVERY_BUCKET`. It uses the credentials of the function's role.
-pub fn delivery(reader: &mut Reader<impl Variables>, aws: &aws_config::SdkConfig) -> S3Artifacts {
-    let bucket = reader.required("DELIVERY_BUCKET", "docferry-local-delivery");
-    S3Artifacts::new(client(aws), aws.credentials_provider(), bucket)
-}
+impl Wiring {
+    /// Client of the delivery bucket `DELIVERY_BUCKET`. It uses the credentials of the function's role.
+    pub fn delivery(&mut self) -> S3Artifacts {
+        let bucket = self.reader.required("DELIVERY_BUCKET", "docferry-local-delivery");
+        S3Artifacts::new(client(&self.aws), self.aws.credentials_provider(), bucket)
+    }
 
-/// Archive of the audit trail in the bucket `AUDIT_BUCKET`.
-pub fn audit_archive(
-    reader: &mut Reader<impl Variables>,
-    aws: &aws_config::SdkConfig,
-) -> S3AuditArchive {
-    let bucket = reader.required("AUDIT_BUCKET", "docferry-local-audit");
-    S3AuditArchive::new(client(aws), bucket)
+    /// Archive of the audit trail in the bucket `AUDIT_BUCKET`.
+    pub fn audit_archive(&mut self) -> S3AuditArchive {
+        let bucket = self.reader.required("AUDIT_BUCKET", "docferry-local-audit");
+        S3AuditArchive::new(client(&self.aws), bucket)
+    }
 }
 
 /// Client of the buckets of the function's own account.
