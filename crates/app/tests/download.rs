@@ -7,14 +7,15 @@ mod common;
 use common::{FAULT_MODES, GUID, MB, OWNER, SETTINGS, bytes, effect_count, record, world_with};
 use docferry_app::TaskInput;
 use docferry_app::job::terminate;
-use docferry_app::ports::Clock as _;
+use docferry_app::ports::{Clock as _, Verification};
 use docferry_app::source::poll;
 use docferry_app::transfer::create::initiate;
+use docferry_domain::document::Crc32;
 use docferry_domain::person::Person;
 use docferry_domain::phase::Phase;
 use docferry_domain::transfer::{Delivery, DownloadTarget, NewTransfer, Target};
 use docferry_testkit::builders::new_transfer;
-use docferry_testkit::{Fault, Kill, Mode, Processes, Runner, World};
+use docferry_testkit::{Fault, Kill, Mode, Part, Processes, Runner, World};
 use jiff::SignedDuration;
 
 /// Requests a download for `person`. Returns the input of its first execution.
@@ -235,6 +236,64 @@ async fn reuse_of_an_artifact_survives_one_fault_at_any_effect() {
             break;
         }
     }
+}
+
+/// Checksum of the object that a transfer has delivered, as its record says.
+async fn recorded_checksum(world: &World, task: &TaskInput) -> Option<Crc32> {
+    match record(world, task).await.delivery {
+        Some(Delivery::Download(artifact)) => artifact.crc32,
+        other => panic!("{other:?}"),
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn download_records_the_checksum_of_the_document() {
+    for size in [0, MB, 5 * MB] {
+        let expected = Some(Crc32::of(&bytes(size)));
+        let world = world_with(size);
+        let task = request_download(&world, "p").await;
+        // The copy of a large document is continued by a second invocation.
+        copy_one_part(&world, &task).await;
+        runner(&world).execute(&task).await;
+        assert_eq!(recorded_checksum(&world, &task).await, expected, "{size}");
+
+        let reusing = request_download(&world, "q").await;
+        runner(&world).execute(&reusing).await;
+        assert_eq!(recorded_checksum(&world, &reusing).await, expected, "{size}: reused");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn part_that_changed_in_the_bucket_is_copied_again() {
+    let world = world_with(5 * MB);
+    let task = request_download(&world, "p").await;
+    copy_one_part(&world, &task).await;
+    for upload in world.state().delivery.uploads.values_mut() {
+        let (_, part) = upload.parts.first_key_value().unwrap();
+        let changed = part.bytes.iter().map(|byte| !byte).collect();
+        let crc32 = part.crc32;
+        let number = *upload.parts.keys().next().unwrap();
+        upload.parts.insert(number, Part { bytes: changed, crc32 });
+    }
+
+    let ended = runner(&world).execute(&task).await;
+
+    assert_eq!(ended.phase, Some(Phase::Completed), "{ended:?}");
+    let key = delivered_key(&world, &task).await;
+    assert_eq!(world.state().delivery.objects[&key], bytes(5 * MB));
+    assert_only_objects(&world, &[&key], "changed part");
+}
+
+#[tokio::test(start_paused = true)]
+async fn bucket_without_whole_object_checksums_gets_none() {
+    let world = world_with(5 * MB);
+    world.state().delivery.verification = Verification::PartsOnly;
+    let task = request_download(&world, "p").await;
+    runner(&world).execute(&task).await;
+    let key = delivered_key(&world, &task).await;
+    assert_eq!(world.state().delivery.objects[&key], bytes(5 * MB));
+    let checksum = recorded_checksum(&world, &task).await;
+    assert_eq!(checksum, Some(Crc32::of(&bytes(5 * MB))));
 }
 
 /// Fault F20 of `docs/SEMANTICS.md`: the object is replaced during the copy. Parts of the old and

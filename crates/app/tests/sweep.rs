@@ -250,6 +250,7 @@ async fn lost_start_is_recovered_before_expired_downloads_are_removed() {
             key: format!("downloads/{n}/0"),
             object_guid: GUID.parse().unwrap(),
             size: 1,
+            crc32: None,
             name: "a.pdf".parse().unwrap(),
             mime: None,
             written_at: now,

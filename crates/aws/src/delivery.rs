@@ -10,16 +10,17 @@ use aws_sdk_s3::Client;
 use aws_sdk_s3::config::{ProvideCredentials as _, SharedCredentialsProvider};
 use aws_sdk_s3::presigning::PresigningConfig;
 use aws_sdk_s3::types::{
-    ChecksumAlgorithm, CompletedMultipartUpload, CompletedPart, MultipartUpload,
+    ChecksumAlgorithm, ChecksumType, CompletedMultipartUpload, CompletedPart, MultipartUpload,
 };
 use aws_smithy_runtime_api::client::orchestrator::HttpResponse;
 use aws_smithy_runtime_api::client::result::SdkError;
 use aws_smithy_types::error::metadata::ProvideErrorMetadata;
 use bytes::Bytes;
 use docferry_app::ports::{
-    ArtifactError, Artifacts, OpenUpload, PresignedUrl, Presigner, StorageProbe, StoredPart,
+    ArtifactError, Artifacts, ObjectChecksum, OpenUpload, PresignedUrl, Presigner, StorageProbe,
+    StoredPart, Verification,
 };
-use docferry_domain::document::DocumentName;
+use docferry_domain::document::{Crc32, DocumentName};
 use docferry_domain::text::media_type;
 use jiff::{SignedDuration, Timestamp};
 use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
@@ -106,7 +107,8 @@ impl S3Artifacts {
             let number = part.part_number().and_then(|number| u32::try_from(number).ok());
             let size = part.size().and_then(|size| u64::try_from(size).ok());
             if let (Some(number), Some(size), Some(etag)) = (number, size, part.e_tag) {
-                parts.push(StoredPart { number, size, etag, checksum: part.checksum_crc32 });
+                let crc32 = part.checksum_crc32.as_deref().and_then(Crc32::from_base64);
+                parts.push(StoredPart { number, size, etag, crc32 });
             }
         }
         Ok(parts)
@@ -114,8 +116,15 @@ impl S3Artifacts {
 }
 
 impl Artifacts for S3Artifacts {
-    async fn put(&self, key: &str, mime: Option<&str>, bytes: Bytes) -> Result<(), ArtifactError> {
+    async fn put(
+        &self,
+        key: &str,
+        mime: Option<&str>,
+        bytes: Bytes,
+        crc32: Crc32,
+    ) -> Result<(), ArtifactError> {
         let request = self.client.put_object().bucket(&self.bucket).key(key);
+        let request = request.checksum_crc32(crc32.to_base64());
         let request = request.set_content_type(mime.map(header_media_type)).body(bytes.into());
         match Box::pin(request.send()).await {
             Ok(_) => Ok(()),
@@ -125,9 +134,10 @@ impl Artifacts for S3Artifacts {
 
     async fn open_upload(&self, key: &str) -> Result<Option<OpenUpload>, ArtifactError> {
         for upload in self.unfinished_uploads(key).await? {
+            let verification = verification(upload.checksum_type.as_ref());
             let id = upload.upload_id.unwrap_or_default();
             match self.stored_parts(key, &id).await {
-                Ok(parts) => return Ok(Some(OpenUpload { id, parts })),
+                Ok(parts) => return Ok(Some(OpenUpload { id, verification, parts })),
                 // The upload was completed or aborted after it was listed.
                 Err(ArtifactError::UploadGone) => {}
                 Err(error) => return Err(error),
@@ -136,15 +146,20 @@ impl Artifacts for S3Artifacts {
         Ok(None)
     }
 
-    async fn begin(&self, key: &str, mime: Option<&str>) -> Result<String, ArtifactError> {
+    async fn begin(&self, key: &str, mime: Option<&str>) -> Result<OpenUpload, ArtifactError> {
         const CALL: &str = "S3 CreateMultipartUpload";
         let request = self.client.create_multipart_upload().bucket(&self.bucket).key(key);
-        // S3 rejects a part whose checksum algorithm differs from that of the upload, and
-        // requires the checksum of each part again on completion.
+        // S3 rejects a part whose checksum algorithm differs from that of the upload. With the type
+        // FULL_OBJECT, it verifies the checksum of the whole object on completion.
+        // Source: <https://docs.aws.amazon.com/AmazonS3/latest/userguide/checking-object-integrity.html>.
         let request = request.checksum_algorithm(PART_CHECKSUM);
+        let request = request.checksum_type(ChecksumType::FullObject);
         let request = request.set_content_type(mime.map(header_media_type));
         let response = Box::pin(request.send()).await.map_err(|error| unavailable(CALL, &error))?;
-        response.upload_id.ok_or_else(|| unexpected(CALL, "the response has no upload id"))
+        let verification = verification(response.checksum_type.as_ref());
+        let id = response.upload_id;
+        let id = id.ok_or_else(|| unexpected(CALL, "the response has no upload id"))?;
+        Ok(OpenUpload { id, verification, parts: Vec::new() })
     }
 
     async fn put_part(
@@ -153,6 +168,7 @@ impl Artifacts for S3Artifacts {
         upload: &str,
         number: u32,
         bytes: Bytes,
+        crc32: Crc32,
     ) -> Result<StoredPart, ArtifactError> {
         const CALL: &str = "S3 UploadPart";
         let size = bytes.len() as u64;
@@ -163,12 +179,12 @@ impl Artifacts for S3Artifacts {
             .key(key)
             .upload_id(upload)
             .part_number(i32::try_from(number).unwrap_or(i32::MAX))
-            .checksum_algorithm(PART_CHECKSUM)
+            .checksum_crc32(crc32.to_base64())
             .body(bytes.into());
         let response =
             Box::pin(request.send()).await.map_err(|error| upload_error(CALL, &error))?;
         let etag = response.e_tag.ok_or_else(|| unexpected(CALL, "the response has no ETag"))?;
-        Ok(StoredPart { number, size, etag, checksum: response.checksum_crc32 })
+        Ok(StoredPart { number, size, etag, crc32: Some(crc32) })
     }
 
     async fn complete(
@@ -176,18 +192,26 @@ impl Artifacts for S3Artifacts {
         key: &str,
         upload: &str,
         parts: &[StoredPart],
+        whole: Option<ObjectChecksum>,
     ) -> Result<(), ArtifactError> {
         let completed_part = |part: &StoredPart| {
             let number = i32::try_from(part.number).unwrap_or(i32::MAX);
             let builder = CompletedPart::builder().part_number(number).e_tag(&part.etag);
-            builder.set_checksum_crc32(part.checksum.clone()).build()
+            builder.set_checksum_crc32(part.crc32.map(Crc32::to_base64)).build()
         };
         let completed_parts = parts.iter().map(completed_part).collect();
         let parts = CompletedMultipartUpload::builder().set_parts(Some(completed_parts)).build();
         let request = self.client.complete_multipart_upload().bucket(&self.bucket).key(key);
-        let request = request.upload_id(upload).multipart_upload(parts);
+        let mut request = request.upload_id(upload).multipart_upload(parts);
+        if let Some(ObjectChecksum { size, crc32 }) = whole {
+            request = request
+                .checksum_type(ChecksumType::FullObject)
+                .checksum_crc32(crc32.to_base64())
+                .mpu_object_size(i64::try_from(size).unwrap_or(i64::MAX));
+        }
         match Box::pin(request.send()).await {
             Ok(_) => Ok(()),
+            Err(error) if error.code() == Some("BadDigest") => Err(ArtifactError::Corrupt),
             Err(error) => Err(upload_error("S3 CompleteMultipartUpload", &error)),
         }
     }
@@ -199,7 +223,7 @@ impl Artifacts for S3Artifacts {
                 Ok(_) => {}
                 Err(error) => match upload_error("S3 AbortMultipartUpload", &error) {
                     ArtifactError::UploadGone => {}
-                    error @ ArtifactError::Unavailable(_) => return Err(error),
+                    error => return Err(error),
                 },
             }
         }
@@ -290,6 +314,14 @@ fn content_disposition(name: &str) -> String {
         .collect();
     let encoded = utf8_percent_encode(name, NON_ALPHANUMERIC);
     format!("attachment; filename=\"{ascii}\"; filename*=UTF-8''{encoded}")
+}
+
+/// Returns the verification that the bucket offers for an upload of this checksum type.
+fn verification(checksum_type: Option<&ChecksumType>) -> Verification {
+    match checksum_type {
+        Some(ChecksumType::FullObject) => Verification::WholeObject,
+        _ => Verification::PartsOnly,
+    }
 }
 
 /// Error for a failed call on a multipart upload. It tells an upload that no longer exists apart

@@ -9,21 +9,27 @@ mod support;
 use std::sync::{Arc, Mutex};
 
 use bytes::Bytes;
-use docferry_app::ports::{ArtifactError, Artifacts as _, StoredPart};
+use docferry_app::ports::{
+    ArtifactError, Artifacts as _, ObjectChecksum, OpenUpload, StoredPart, Verification,
+};
 use docferry_aws::S3Artifacts;
+use docferry_domain::document::Crc32;
 
 use support::wire::{AfterResponse, http_response, serve};
 
 const CHECKSUM_HEADER: &str = "x-amz-checksum-crc32";
+const TYPE_HEADER: &str = "x-amz-checksum-type";
+
+/// Content of the only part.
+const PART_ONE: &[u8] = b"part one";
 
 /// CRC-32 of `part one` in base64, as in the header of the request.
 const PART_ONE_CHECKSUM: &str = "ixQTsA==";
 
 /// Returns the response of S3 to a request.
 ///
-/// `upload_checksum` is the checksum algorithm with which the upload was created. Listings contain
-/// an upload whose first part is already stored.
-fn s3_response(request: &str, upload_checksum: &mut Option<String>) -> Vec<u8> {
+/// Listings contain an upload whose first part is already stored. Its content is `part one`.
+fn s3_response(request: &str, server: &mut Server) -> Vec<u8> {
     let (head, body) = request.split_once("\r\n\r\n").unwrap();
     let header = |wanted: &str| {
         head.lines().filter_map(|line| line.split_once(": ")).find_map(|(name, value)| {
@@ -38,14 +44,20 @@ fn s3_response(request: &str, upload_checksum: &mut Option<String>) -> Vec<u8> {
     let xml = |body: &str| http_response("200 OK", "content-type: application/xml\r\n", body);
     let request_line = head.lines().next().unwrap();
     if request_line.starts_with("POST") && request_line.contains("?uploads") {
-        *upload_checksum = header("x-amz-checksum-algorithm");
-        return xml(
-            "<InitiateMultipartUploadResult><UploadId>u</UploadId></InitiateMultipartUploadResult>",
+        server.algorithm = header("x-amz-checksum-algorithm");
+        let requested = header(TYPE_HEADER);
+        server.is_whole_verified &= requested.as_deref() == Some("FULL_OBJECT");
+        let headers = format!(
+            "content-type: application/xml\r\n{TYPE_HEADER}: {}\r\n",
+            server.checksum_type()
         );
+        let body =
+            "<InitiateMultipartUploadResult><UploadId>u</UploadId></InitiateMultipartUploadResult>";
+        return http_response("200 OK", &headers, body);
     }
     if request_line.starts_with("PUT") {
         let Some(checksum) =
-            header(CHECKSUM_HEADER).filter(|_| upload_checksum.as_deref() == Some("CRC32"))
+            header(CHECKSUM_HEADER).filter(|_| server.algorithm.as_deref() == Some("CRC32"))
         else {
             return error("Checksum Type mismatch occurred");
         };
@@ -62,9 +74,22 @@ fn s3_response(request: &str, upload_checksum: &mut Option<String>) -> Vec<u8> {
         ));
     }
     if request_line.starts_with("GET") {
-        return xml(
-            "<ListMultipartUploadsResult><Upload><Key>downloads/k</Key><UploadId>u</UploadId></Upload></ListMultipartUploadsResult>",
-        );
+        return xml(&format!(
+            "<ListMultipartUploadsResult><Upload><Key>downloads/k</Key><UploadId>u</UploadId>\
+             <ChecksumType>{}</ChecksumType></Upload></ListMultipartUploadsResult>",
+            server.checksum_type()
+        ));
+    }
+    let whole = (header(CHECKSUM_HEADER), header("x-amz-mp-object-size"), header(TYPE_HEADER));
+    if whole.0.is_some() && (whole.2.as_deref() != Some("FULL_OBJECT") || !server.is_whole_verified)
+    {
+        return error("The upload has another checksum type.");
+    }
+    if whole.0.is_some_and(|checksum| checksum != PART_ONE_CHECKSUM)
+        || whole.1.is_some_and(|size| size != "8")
+    {
+        let body = "<Error><Code>BadDigest</Code></Error>";
+        return http_response("400 Bad Request", "content-type: application/xml\r\n", body);
     }
     if !body.contains(&format!("<ChecksumCRC32>{PART_ONE_CHECKSUM}</ChecksumCRC32>")) {
         return error("The complete request must include the checksum for each part.");
@@ -72,11 +97,27 @@ fn s3_response(request: &str, upload_checksum: &mut Option<String>) -> Vec<u8> {
     xml("<CompleteMultipartUploadResult/>")
 }
 
-async fn bucket() -> S3Artifacts {
-    let upload_checksum = Arc::<Mutex<Option<String>>>::default();
+/// State of the fake S3 server.
+struct Server {
+    /// Checksum algorithm with which the upload was created.
+    algorithm: Option<String>,
+    /// Whether the server verifies the checksum of a whole object.
+    is_whole_verified: bool,
+}
+
+impl Server {
+    const fn checksum_type(&self) -> &'static str {
+        if self.is_whole_verified { "FULL_OBJECT" } else { "COMPOSITE" }
+    }
+}
+
+/// Returns a bucket on a server that verifies the checksum of a whole object, or only of parts.
+async fn bucket_with(verification: Verification) -> S3Artifacts {
+    let is_whole_verified = verification == Verification::WholeObject;
+    let server = Arc::new(Mutex::new(Server { algorithm: None, is_whole_verified }));
     let url = serve(move |_, request| {
         let request = String::from_utf8(request).unwrap();
-        let response = s3_response(&request, &mut upload_checksum.lock().unwrap());
+        let response = s3_response(&request, &mut server.lock().unwrap());
         async move { (response, AfterResponse::Close) }
     })
     .await;
@@ -85,22 +126,48 @@ async fn bucket() -> S3Artifacts {
     S3Artifacts::new(client, None, "delivery")
 }
 
+/// Stores the only part of a new upload. Returns the upload with the part.
+async fn upload_of_one_part(bucket: &S3Artifacts) -> OpenUpload {
+    let mut upload = bucket.begin("downloads/k", None).await.unwrap();
+    let bytes = Bytes::from_static(PART_ONE);
+    let crc32 = Crc32::of(&bytes);
+    let part = bucket.put_part("downloads/k", &upload.id, 1, bytes, crc32).await.unwrap();
+    assert_eq!(part.crc32.unwrap().to_base64(), PART_ONE_CHECKSUM);
+    upload.parts.push(part);
+    upload
+}
+
 #[tokio::test]
 async fn parts_use_the_checksum_algorithm_of_their_upload() {
-    let bucket = bucket().await;
-    let upload = bucket.begin("downloads/k", None).await.unwrap();
-    let bytes = Bytes::from_static(b"part one");
-    let part = bucket.put_part("downloads/k", &upload, 1, bytes).await.unwrap();
-    assert_eq!(part.checksum.as_deref(), Some(PART_ONE_CHECKSUM));
-    bucket.complete("downloads/k", &upload, &[part]).await.unwrap();
+    let bucket = bucket_with(Verification::PartsOnly).await;
+    let upload = upload_of_one_part(&bucket).await;
+    assert_eq!(upload.verification, Verification::PartsOnly);
+    bucket.complete("downloads/k", &upload.id, &upload.parts, None).await.unwrap();
+}
+
+#[tokio::test]
+async fn whole_object_is_verified_on_completion() {
+    let bucket = bucket_with(Verification::WholeObject).await;
+    let upload = upload_of_one_part(&bucket).await;
+    assert_eq!(upload.verification, Verification::WholeObject);
+    let right = ObjectChecksum { size: 8, crc32: Crc32::of(PART_ONE) };
+    for wrong in [
+        ObjectChecksum { size: 9, ..right },
+        ObjectChecksum { crc32: Crc32::of(b"part two"), ..right },
+    ] {
+        let result = bucket.complete("downloads/k", &upload.id, &upload.parts, Some(wrong)).await;
+        assert!(matches!(result, Err(ArtifactError::Corrupt)), "{wrong:?}: {result:?}");
+    }
+    bucket.complete("downloads/k", &upload.id, &upload.parts, Some(right)).await.unwrap();
 }
 
 #[tokio::test]
 async fn resumed_upload_completes_with_checksums_of_stored_parts() {
-    let bucket = bucket().await;
+    let bucket = bucket_with(Verification::WholeObject).await;
     let open = bucket.open_upload("downloads/k").await.unwrap().unwrap();
-    bucket.complete("downloads/k", &open.id, &open.parts).await.unwrap();
-    let part_without_checksum = StoredPart { checksum: None, ..open.parts[0].clone() };
-    let result = bucket.complete("downloads/k", &open.id, &[part_without_checksum]).await;
+    assert_eq!(open.verification, Verification::WholeObject);
+    bucket.complete("downloads/k", &open.id, &open.parts, None).await.unwrap();
+    let part_without_checksum = StoredPart { crc32: None, ..open.parts[0].clone() };
+    let result = bucket.complete("downloads/k", &open.id, &[part_without_checksum], None).await;
     assert!(matches!(result, Err(ArtifactError::Unavailable(_))), "{result:?}");
 }

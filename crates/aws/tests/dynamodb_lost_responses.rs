@@ -71,7 +71,7 @@ async fn caller_does_not_notice_a_lost_response_to_any_write() {
     with_lost_response!(store.checkpoint(id, current_epoch, &checkpoint(300)));
     with_lost_response!(store.pause_until(id, current_epoch, later));
     let delivery: docferry_domain::transfer::Delivery =
-        Artifact { key: "k".into(), size: 1_000 }.into();
+        Artifact { key: "k".into(), size: 1_000, crc32: None }.into();
     with_lost_response!(store.record_delivery(id, current_epoch, &delivery));
     with_lost_response!(store.delete_session_record(id, current_epoch));
     assert!(store.session(id).await.unwrap().is_none());

@@ -183,7 +183,7 @@ async fn concurrent_delivery_and_cancel_agree_on_one_outcome() {
     let Some(emulator) = emulator() else { return };
     let table = TestTable::create(&emulator).await;
     let store = table.store();
-    let delivery: Delivery = Artifact { key: "k".into(), size: 1 }.into();
+    let delivery: Delivery = Artifact { key: "k".into(), size: 1, crc32: None }.into();
     for _ in 0..20 {
         let id = uploading_transfer(&store).await;
         let own_epoch = store.claim(&id, 1).await.unwrap().epoch;

@@ -5,25 +5,41 @@ use std::collections::BTreeMap;
 
 use bytes::{Bytes, BytesMut};
 use docferry_app::ports::{
-    ArtifactError, Artifacts, Directory, DirectoryError, OpenUpload, PresignedUrl, Presigner,
-    StorageProbe, StoredPart,
+    ArtifactError, Artifacts, Directory, DirectoryError, ObjectChecksum, OpenUpload, PresignedUrl,
+    Presigner, StorageProbe, StoredPart, Verification,
 };
-use docferry_domain::document::DocumentName;
+use docferry_domain::document::{Crc32, DocumentName};
 use docferry_domain::person::Recipient;
 use jiff::{SignedDuration, Timestamp};
 
-use crate::delivery_bucket::Multipart;
+use crate::delivery_bucket::{Multipart, Part};
 use crate::world::World;
 
 /// Returns the description of a stored part.
-fn stored_part((number, bytes): (&u32, &Bytes)) -> StoredPart {
-    let (size, etag) = (bytes.len() as u64, format!("\"{number}\""));
-    StoredPart { number: *number, size, etag, checksum: None }
+fn stored_part((number, part): (&u32, &Part)) -> StoredPart {
+    let (size, etag) = (part.bytes.len() as u64, format!("\"{number}\""));
+    StoredPart { number: *number, size, etag, crc32: Some(part.crc32) }
+}
+
+/// Fails, as S3 does, if the bytes do not have the checksum that the caller sent with them.
+fn verify(bytes: &[u8], crc32: Crc32) -> Result<(), ArtifactError> {
+    if Crc32::of(bytes) == crc32 {
+        Ok(())
+    } else {
+        Err(ArtifactError::Unavailable("BadDigest".into()))
+    }
 }
 
 impl Artifacts for World {
-    async fn put(&self, key: &str, _: Option<&str>, bytes: Bytes) -> Result<(), ArtifactError> {
+    async fn put(
+        &self,
+        key: &str,
+        _: Option<&str>,
+        bytes: Bytes,
+        crc32: Crc32,
+    ) -> Result<(), ArtifactError> {
         self.effect("put_artifact_object", ArtifactError::Unavailable, async || {
+            verify(&bytes, crc32)?;
             self.state().delivery.objects.insert(key.into(), bytes);
             Ok(())
         })
@@ -36,20 +52,22 @@ impl Artifacts for World {
             let open = state.delivery.uploads.iter().find(|(_, upload)| upload.key == key);
             Ok(open.map(|(id, upload)| OpenUpload {
                 id: id.clone(),
+                verification: upload.verification,
                 parts: upload.parts.iter().map(stored_part).collect(),
             }))
         })
         .await
     }
 
-    async fn begin(&self, key: &str, _: Option<&str>) -> Result<String, ArtifactError> {
+    async fn begin(&self, key: &str, _: Option<&str>) -> Result<OpenUpload, ArtifactError> {
         self.effect("begin_upload", ArtifactError::Unavailable, async || {
             let bucket = &mut self.state().delivery;
             bucket.begun += 1;
             let id = format!("upload-{:06}", bucket.begun);
-            let upload = Multipart { key: key.into(), parts: BTreeMap::new() };
+            let verification = bucket.verification;
+            let upload = Multipart { key: key.into(), verification, parts: BTreeMap::new() };
             bucket.uploads.insert(id.clone(), upload);
-            Ok(id)
+            Ok(OpenUpload { id, verification, parts: Vec::new() })
         })
         .await
     }
@@ -60,11 +78,13 @@ impl Artifacts for World {
         upload: &str,
         number: u32,
         bytes: Bytes,
+        crc32: Crc32,
     ) -> Result<StoredPart, ArtifactError> {
         self.effect("put_part", ArtifactError::Unavailable, async || {
+            verify(&bytes, crc32)?;
             let mut state = self.state();
             let parts = &mut state.delivery.upload(upload)?.parts;
-            parts.insert(number, bytes);
+            parts.insert(number, Part { bytes, crc32 });
             Ok(stored_part((&number, &parts[&number])))
         })
         .await
@@ -75,13 +95,25 @@ impl Artifacts for World {
         key: &str,
         upload: &str,
         parts: &[StoredPart],
+        expected: Option<ObjectChecksum>,
     ) -> Result<(), ArtifactError> {
         self.effect("complete_upload", ArtifactError::Unavailable, async || {
             let bucket = &mut self.state().delivery;
             let stored = bucket.upload(upload)?;
+            assert!(
+                expected.is_none() || stored.verification == Verification::WholeObject,
+                "sends a checksum that the bucket does not verify"
+            );
             let mut whole = BytesMut::new();
             for part in parts {
-                whole.extend_from_slice(&stored.parts[&part.number]);
+                whole.extend_from_slice(&stored.parts[&part.number].bytes);
+            }
+            let crc32 = Crc32::of(&whole);
+            let is_expected = |expected: ObjectChecksum| {
+                expected == ObjectChecksum { size: whole.len() as u64, crc32 }
+            };
+            if !expected.is_none_or(is_expected) {
+                return Err(ArtifactError::Corrupt);
             }
             bucket.uploads.remove(upload);
             bucket.objects.insert(key.into(), whole.freeze());

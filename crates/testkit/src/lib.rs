@@ -42,7 +42,7 @@ mod world_state;
 
 pub use audit::InMemoryAuditLog;
 pub use container::zip_container;
-pub use delivery_bucket::{DeliveryBucket, Multipart};
+pub use delivery_bucket::{DeliveryBucket, Multipart, Part};
 pub use drive_state::{Scripted, StoredFile};
 pub use interleave::{Kill, Processes};
 pub use registry::InMemoryRegistry;

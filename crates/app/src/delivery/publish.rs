@@ -11,7 +11,7 @@ use std::ops::Range;
 use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
-use docferry_domain::document::{Artifact, ArtifactRecord, SourceHash};
+use docferry_domain::document::{Artifact, ArtifactRecord, Crc32, SourceHash};
 use docferry_domain::failure::FailureCode;
 use docferry_domain::transfer::{ArrivedObject, Delivery, Transfer};
 use docferry_domain::upload::Throughput;
@@ -23,8 +23,8 @@ use crate::delivery::artifact::reusable_artifact;
 use crate::delivery::upload::{Progress, SourceObject, is_contested, may_be_other_document};
 use crate::document::ensure_not_withdrawn;
 use crate::ports::{
-    ArtifactError, ArtifactStore, Artifacts, Clock, ExchangeError, ExchangeStore, OpenUpload,
-    PublishAdapters, StoredPart, TransferStore, UploadStore as _,
+    ArtifactError, ArtifactStore, Artifacts, Clock, ExchangeError, ExchangeStore, ObjectChecksum,
+    PublishAdapters, StoredPart, TransferStore, UploadStore as _, Verification,
 };
 use crate::task::ensure_active;
 use crate::{TaskError, TaskInput};
@@ -90,7 +90,7 @@ pub async fn publish<P: PublishAdapters>(
     // Another transfer may have delivered the same document after this transfer pushed it.
     if let Some(reusable) = reusable_artifact(ports.store, ports.clock.now(), &transfer).await? {
         ensure_not_withdrawn(ports.registry, &transfer).await?;
-        let delivery = Artifact { key: reusable.key, size: reusable.size }.into();
+        let delivery = Artifact::from(&reusable).into();
         ports.store.record_delivery(&task.transfer_id, transfer.epoch, &delivery).await?;
         return Ok(Progress::Done);
     }
@@ -121,14 +121,15 @@ struct Run<'a, P: PublishAdapters> {
 
 impl<P: PublishAdapters> Run<'_, P> {
     async fn run_to_end(&self) -> Result<Progress, TaskError> {
+        let mut crc32 = None;
         if !self.is_copied().await? {
             if self.object.size() <= self.ports.settings.part_bytes {
-                let bytes = self.read(0..self.object.size()).await?;
-                self.ensure_uncontested().await?;
-                self.ports.artifacts.put(&self.key, self.mime(), bytes).await?;
-                self.checkpoint(self.object.size(), &mut None).await?;
-            } else if !self.copy_parts().await? {
-                return Ok(Progress::Continue);
+                crc32 = Some(self.copy_whole().await?);
+            } else {
+                match self.copy_parts().await? {
+                    CopiedParts::All(checksum) => crc32 = checksum,
+                    CopiedParts::NotAll => return Ok(Progress::Continue),
+                }
             }
             if !self.is_copied().await? {
                 return Err(FailureCode::DeliveryUnavailable.into());
@@ -136,26 +137,32 @@ impl<P: PublishAdapters> Run<'_, P> {
         }
         // Until the delivery is recorded, no caller can get a URL of the object.
         ensure_not_withdrawn(self.ports.registry, &self.transfer).await?;
-        self.record_delivery().await?;
+        self.record_delivery(crc32).await?;
         Ok(Progress::Done)
     }
 
+    /// Copies a small document with a single PUT. Returns its checksum.
+    async fn copy_whole(&self) -> Result<Crc32, TaskError> {
+        let bytes = self.read(0..self.object.size()).await?;
+        let crc32 = Crc32::of(&bytes);
+        self.ensure_uncontested().await?;
+        self.ports.artifacts.put(&self.key, self.mime(), bytes, crc32).await?;
+        self.checkpoint(self.object.size(), &mut None).await?;
+        Ok(crc32)
+    }
+
     /// Returns whether the object exists with the full size. The size suffices, because only
-    /// complete documents are written under the key and the bucket verifies each part.
+    /// complete documents are written under the key and the bucket verifies their checksums.
     async fn is_copied(&self) -> Result<bool, TaskError> {
         Ok(self.ports.artifacts.stored_size(&self.key).await? == Some(self.object.size()))
     }
 
-    /// Copies missing parts and completes the multipart upload. Returns `false` when time ran
-    /// out before all parts were stored.
-    async fn copy_parts(&self) -> Result<bool, TaskError> {
+    /// Copies missing parts. Completes the multipart upload when all parts are stored.
+    async fn copy_parts(&self) -> Result<CopiedParts, TaskError> {
         let artifacts = self.ports.artifacts;
         let open = match artifacts.open_upload(&self.key).await? {
             Some(open) => open,
-            None => {
-                let id = artifacts.begin(&self.key, self.mime()).await?;
-                OpenUpload { id, parts: Vec::new() }
-            }
+            None => artifacts.begin(&self.key, self.mime()).await?,
         };
         let part_bytes = self.part_bytes();
         let range = |number: u32| {
@@ -175,7 +182,9 @@ impl<P: PublishAdapters> Run<'_, P> {
         let sending = stream::iter(missing)
             .map(async |number| {
                 let bytes = self.read(range(number)).await?;
-                Ok::<_, TaskError>(artifacts.put_part(&self.key, &open.id, number, bytes).await?)
+                let crc32 = Crc32::of(&bytes);
+                let part = artifacts.put_part(&self.key, &open.id, number, bytes, crc32).await?;
+                Ok::<_, TaskError>(part)
             })
             .buffer_unordered(self.ports.settings.parallel_parts.max(1));
         let mut sending = std::pin::pin!(sending);
@@ -185,15 +194,25 @@ impl<P: PublishAdapters> Run<'_, P> {
             stored.insert(part.number, part);
             self.checkpoint(stored.values().map(|part| part.size).sum(), &mut throughput).await?;
             if self.ports.clock.now() >= self.stop_at && stored.len() < part_count as usize {
-                return Ok(false);
+                return Ok(CopiedParts::NotAll);
             }
         }
         self.ensure_uncontested().await?;
         let parts: Vec<_> = stored.into_values().collect();
-        match artifacts.complete(&self.key, &open.id, &parts).await {
-            // An earlier try or another invocation may have completed the upload already. The
-            // caller checks that the object exists.
-            Ok(()) | Err(ArtifactError::UploadGone) => Ok(true),
+        let checksum = checksum_of(&parts);
+        let size = self.object.size();
+        let expected = checksum
+            .filter(|_| open.verification == Verification::WholeObject)
+            .map(|crc32| ObjectChecksum { size, crc32 });
+        match artifacts.complete(&self.key, &open.id, &parts, expected).await {
+            Ok(()) => Ok(CopiedParts::All(checksum)),
+            // An earlier try or another invocation may have completed the upload already, possibly
+            // from other parts. The caller checks that the object exists.
+            Err(ArtifactError::UploadGone) => Ok(CopiedParts::All(None)),
+            Err(ArtifactError::Corrupt) => {
+                artifacts.abort(&self.key).await?;
+                Err(ArtifactError::Corrupt.into())
+            }
             Err(error) => Err(error.into()),
         }
     }
@@ -260,20 +279,21 @@ impl<P: PublishAdapters> Run<'_, P> {
     /// Records the object and then the delivery. The record of the object makes the sweeper delete
     /// the object when its retention is over. The record of the delivery lets other transfers
     /// reuse the object.
-    async fn record_delivery(&self) -> Result<(), TaskError> {
+    async fn record_delivery(&self, crc32: Option<Crc32>) -> Result<(), TaskError> {
         let Self { transfer, key, .. } = self;
         let source = transfer.source.as_ref().ok_or(FailureCode::Internal)?;
         let artifact = ArtifactRecord {
             key: key.clone(),
             object_guid: transfer.object_guid.clone(),
             size: source.size,
+            crc32,
             name: source.name.clone(),
             mime: source.mime.clone(),
             written_at: self.ports.clock.now(),
             retain_until: transfer.retained_until(),
         };
         self.ports.store.put_artifact(&artifact).await?;
-        let delivery = Artifact { key: key.clone(), size: source.size }.into();
+        let delivery = Artifact::from(&artifact).into();
         let id = &transfer.transfer_id;
         Ok(self.ports.store.record_delivery(id, transfer.epoch, &delivery).await?)
     }
@@ -314,6 +334,22 @@ impl<P: PublishAdapters> Run<'_, P> {
         store.replace_object(&self.transfer.transfer_id, epoch, &arrived).await?;
         Ok(Progress::Continue)
     }
+}
+
+/// Result of [`Run::copy_parts`].
+enum CopiedParts {
+    /// The object is complete. The checksum is `None` if this invocation does not know it.
+    All(Option<Crc32>),
+    /// Time ran out before all parts were stored.
+    NotAll,
+}
+
+/// Returns the checksum of an object that consists of these parts. Returns `None` if the bucket has
+/// not reported the checksum of a part.
+fn checksum_of(parts: &[StoredPart]) -> Option<Crc32> {
+    let checksums: Option<Vec<_>> =
+        parts.iter().map(|part| part.crc32.map(|crc32| (crc32, part.size))).collect();
+    checksums.map(Crc32::of_parts)
 }
 
 /// Returns whether the object of this key is the transfer's delivery. A reused delivery is the

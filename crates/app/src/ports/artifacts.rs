@@ -6,7 +6,7 @@
 use std::future::Future;
 
 use bytes::Bytes;
-use docferry_domain::document::ArtifactRecord;
+use docferry_domain::document::{ArtifactRecord, Crc32};
 use docferry_domain::ids::ObjectGuid;
 use jiff::Timestamp;
 
@@ -22,6 +22,10 @@ pub enum ArtifactError {
     /// exists.
     #[error("the multipart upload is over")]
     UploadGone,
+    /// The stored bytes do not have the expected size or checksum, so no object was created. Abort
+    /// the upload and copy all parts again.
+    #[error("the stored bytes have another checksum")]
+    Corrupt,
 }
 
 /// A part of a multipart upload that the bucket has stored.
@@ -33,9 +37,27 @@ pub struct StoredPart {
     pub size: u64,
     /// ETag of the part, which is required to complete the upload.
     pub etag: String,
-    /// Checksum as the store reports it, which is also required to complete the upload; `None`
-    /// where the store reports none.
-    pub checksum: Option<String>,
+    /// Checksum of the part, which is also required to complete the upload. `None` if the bucket
+    /// reports none.
+    pub crc32: Option<Crc32>,
+}
+
+/// Checksum that the bucket verifies when a multipart upload is completed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Verification {
+    /// The checksum of the whole object. The bucket refuses the object if it differs.
+    WholeObject,
+    /// The checksums of the parts alone. Emulators of S3 offer nothing else.
+    PartsOnly,
+}
+
+/// Size and checksum that a whole object must have.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct ObjectChecksum {
+    /// Size in bytes.
+    pub size: u64,
+    /// Checksum of all bytes.
+    pub crc32: Crc32,
 }
 
 /// A multipart upload in progress.
@@ -43,6 +65,8 @@ pub struct StoredPart {
 pub struct OpenUpload {
     /// Upload id that the bucket assigned.
     pub id: String,
+    /// Checksum that the bucket verifies when the upload is completed.
+    pub verification: Verification,
     /// Stored parts, ordered by number.
     pub parts: Vec<StoredPart>,
 }
@@ -52,12 +76,13 @@ pub struct OpenUpload {
 /// Multipart uploads in progress can be listed by the key of their object. A lost response that
 /// contained an upload id therefore leaves no upload that cannot be found.
 pub trait Artifacts: Send + Sync {
-    /// Writes a small object with a single PUT.
+    /// Writes a small object with a single PUT. The bucket verifies the bytes against `crc32`.
     fn put(
         &self,
         key: &str,
         mime: Option<&str>,
         bytes: Bytes,
+        crc32: Crc32,
     ) -> impl Future<Output = Result<(), ArtifactError>> + Send;
 
     /// Returns the oldest multipart upload in progress for this key, if any.
@@ -66,29 +91,33 @@ pub trait Artifacts: Send + Sync {
         key: &str,
     ) -> impl Future<Output = Result<Option<OpenUpload>, ArtifactError>> + Send;
 
-    /// Begins a multipart upload and returns its id.
+    /// Begins a multipart upload. It asks the bucket to verify the checksum of the whole object;
+    /// [`OpenUpload::verification`] says whether the bucket does that.
     fn begin(
         &self,
         key: &str,
         mime: Option<&str>,
-    ) -> impl Future<Output = Result<String, ArtifactError>> + Send;
+    ) -> impl Future<Output = Result<OpenUpload, ArtifactError>> + Send;
 
-    /// Stores a part. The bucket verifies the part against a checksum in the request. The call can
-    /// be repeated.
+    /// Stores a part. The bucket verifies the part against `crc32`. The call can be repeated.
     fn put_part(
         &self,
         key: &str,
         upload: &str,
         number: u32,
         bytes: Bytes,
+        crc32: Crc32,
     ) -> impl Future<Output = Result<StoredPart, ArtifactError>> + Send;
 
-    /// Completes a multipart upload: creates the object from its parts, atomically.
+    /// Completes a multipart upload: creates the object from its parts, atomically. With `whole`,
+    /// the bucket creates no object if its size or checksum differs. `whole` must be `None` for an
+    /// upload with [`Verification::PartsOnly`].
     fn complete(
         &self,
         key: &str,
         upload: &str,
         parts: &[StoredPart],
+        whole: Option<ObjectChecksum>,
     ) -> impl Future<Output = Result<(), ArtifactError>> + Send;
 
     /// Aborts every multipart upload of this key and discards the stored parts.

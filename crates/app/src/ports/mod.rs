@@ -35,7 +35,9 @@ pub use adapters::{
     ReadAdapters, RegistryAdapters, RetryAdapters, SearchAdapters, SlotAdapters, UploadAdapters,
 };
 pub use archive::{ArchiveError, AuditArchive};
-pub use artifacts::{ArtifactError, ArtifactStore, Artifacts, OpenUpload, StoredPart};
+pub use artifacts::{
+    ArtifactError, ArtifactStore, Artifacts, ObjectChecksum, OpenUpload, StoredPart, Verification,
+};
 pub use audit::{AuditLog, AuditQueue, DENIALS_DELAY, EventKey, EventOutbox};
 pub use batches::BatchStore;
 pub use cause::Cause;

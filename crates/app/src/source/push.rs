@@ -192,6 +192,7 @@ async fn deliver_existing_artifact(
     };
     // There is no exchange object, so the source has no key. The record of the transfer still
     // contains the keys under which objects of earlier runs may arrive.
+    let artifact = Artifact::from(&reusable);
     let source = PushedSource {
         key: String::new(),
         name: reusable.name,
@@ -203,7 +204,6 @@ async fn deliver_existing_artifact(
         pushed_at: now,
         must_end_by: None,
     };
-    let artifact = Artifact { key: reusable.key, size: reusable.size };
     let Transfer { transfer_id, execution_number, .. } = transfer;
     store.record_reuse(transfer_id, *execution_number, &source, &artifact).await?;
     Ok(true)

@@ -109,8 +109,8 @@ impl Writer {
         let session_key = keys::batch_document_session(id, DELIVERED_DOCUMENT);
         self.save_item(session::OF_BATCH_DOCUMENT, session_key).await;
 
-        let artifact =
-            Artifact { key: format!("downloads/{id}/{DELIVERED_DOCUMENT}"), size: DOCUMENT_BYTES };
+        let key = format!("downloads/{id}/{DELIVERED_DOCUMENT}");
+        let artifact = Artifact { key, size: DOCUMENT_BYTES, crc32: None };
         self.store.record_delivery(&document, epoch, &artifact.into()).await.unwrap();
     }
 

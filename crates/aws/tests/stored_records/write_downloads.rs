@@ -78,7 +78,8 @@ impl Writer {
     /// Writes a download from the middle of its upload to its end. Returns its artifact.
     async fn delivered_download(&mut self) -> Artifact {
         let id = self.create_download(DELIVERED_DOWNLOAD).await;
-        let artifact = Artifact { key: format!("downloads/{id}/1"), size: DOCUMENT_BYTES };
+        let artifact =
+            Artifact { key: format!("downloads/{id}/1"), size: DOCUMENT_BYTES, crc32: None };
 
         let epoch = self.start_upload(&id, DOWNLOAD_KEY).await;
         let _ = self.store.checkpoint(&id, epoch, &download_checkpoint()).await.unwrap();
@@ -100,6 +101,7 @@ impl Writer {
             key: artifact.key.clone(),
             object_guid: DOCUMENT_GUID.parse().unwrap(),
             size: artifact.size,
+            crc32: artifact.crc32,
             name: DOCUMENT_NAME.parse().unwrap(),
             mime: Some("application/pdf".into()),
             written_at: ARTIFACT_WRITTEN,

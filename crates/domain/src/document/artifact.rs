@@ -3,7 +3,7 @@
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use crate::document::DocumentName;
+use crate::document::{Crc32, DocumentName};
 use crate::ids::ObjectGuid;
 
 /// Object of the delivery bucket.
@@ -14,6 +14,16 @@ pub struct Artifact {
     pub key: String,
     /// Size in bytes.
     pub size: u64,
+    /// Checksum of the bytes that were read from the exchange bucket. `None` in records of older
+    /// versions, and when an invocation found an object that was complete already.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub crc32: Option<Crc32>,
+}
+
+impl From<&ArtifactRecord> for Artifact {
+    fn from(record: &ArtifactRecord) -> Self {
+        Self { key: record.key.clone(), size: record.size, crc32: record.crc32 }
+    }
 }
 
 /// Stored record of an artifact. It allows to reuse the object for another request for the same
@@ -27,6 +37,9 @@ pub struct ArtifactRecord {
     pub object_guid: ObjectGuid,
     /// Size in bytes.
     pub size: u64,
+    /// Checksum, with the same meaning as in [`Artifact`].
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub crc32: Option<Crc32>,
     /// Name of the document.
     pub name: DocumentName,
     /// Media type that the document source gave, if any.

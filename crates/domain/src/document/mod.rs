@@ -3,6 +3,7 @@
 
 mod artifact;
 mod case;
+mod checksum;
 mod entitlement;
 mod folder;
 mod hash;
@@ -21,6 +22,7 @@ mod zip;
 
 pub use artifact::{Artifact, ArtifactRecord};
 pub use case::{CaseClass, CaseReference, CourtFile, InvalidCourtFile};
+pub use checksum::Crc32;
 pub use entitlement::{Coverage, Grant, SubjectAccess, Viewer};
 pub use folder::DriveFolder;
 pub use hash::{HashState, QuickXorHash, SourceHash};

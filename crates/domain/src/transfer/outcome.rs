@@ -256,7 +256,7 @@ mod tests {
 
     #[test]
     fn recorded_delivery_wins_over_cancel_and_failure() {
-        let artifact = Artifact { key: "k".into(), size: 1 };
+        let artifact = Artifact { key: "k".into(), size: 1, crc32: None };
         let delivered = Transfer {
             delivery: Some(artifact.into()),
             cancel_requested: true,

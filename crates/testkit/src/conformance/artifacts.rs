@@ -4,7 +4,7 @@
 //! transfers of the same document may reuse it meanwhile.
 
 use docferry_app::ports::{Store, StoreError, WorkItem, WriteError};
-use docferry_domain::document::{Artifact, ArtifactRecord};
+use docferry_domain::document::{Artifact, ArtifactRecord, Crc32};
 use docferry_domain::ids::ObjectGuid;
 use docferry_domain::phase::Phase;
 use docferry_domain::transfer::{Outcome, Transfer};
@@ -35,6 +35,7 @@ fn artifact(retained_seconds: i64) -> ArtifactRecord {
         key: format!("downloads/{name}/0"),
         object_guid: name.parse().unwrap(),
         size: 1000,
+        crc32: Some(Crc32::new(u32::MAX)),
         name: "a.pdf".parse().unwrap(),
         mime: Some("application/pdf".into()),
         written_at: epoch(),
@@ -54,7 +55,7 @@ async fn record_delivery(
     transfer: &Transfer,
     artifact: &ArtifactRecord,
 ) -> Result<(), WriteError> {
-    let delivery = Artifact { key: artifact.key.clone(), size: artifact.size }.into();
+    let delivery = Artifact::from(artifact).into();
     store.record_delivery(&transfer.transfer_id, transfer.epoch, &delivery).await
 }
 
@@ -245,7 +246,7 @@ async fn only_undelivered_artifact_can_be_withdrawn(store: &impl Store) {
 async fn reuse_is_a_delivery_without_a_push(store: &impl Store) {
     let id = created(store).await.transfer_id;
     store.begin_push(&id, 1, epoch()).await.unwrap();
-    let reused = Artifact { key: "downloads/x/0".into(), size: 1_000 };
+    let reused = Artifact { key: "downloads/x/0".into(), size: 1_000, crc32: None };
     for _ in ["first try", "repeated try"] {
         store.record_reuse(&id, 1, &pushed("", 1_000), &reused).await.unwrap();
         let record = get(store, &id).await;

@@ -44,7 +44,7 @@ pub(super) fn due_of(id: &TransferId) -> WorkItem {
 
 /// Returns a delivery of 1,000,000 bytes, which is the size of an [`uploading`] transfer.
 pub(super) fn delivery() -> Delivery {
-    Artifact { key: "k".into(), size: 1_000_000 }.into()
+    Artifact { key: "k".into(), size: 1_000_000, crc32: None }.into()
 }
 
 /// Returns the time this number of seconds after [`epoch`].

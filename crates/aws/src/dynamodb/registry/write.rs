@@ -21,25 +21,25 @@ const MAX_TRIES: u32 = 8;
 impl RegistryWriter for DynamoRegistry {
     async fn upsert(&self, record: &DocumentRecord) -> Result<UpsertResult, StoreError> {
         let id = DocumentKey::Id(record.id.clone());
-        for _ in 0..MAX_TRIES {
+        repeat_while_outdated(|| async {
             let stored = self.stored(&id).await?;
             let next = match &stored {
                 None => Some(record.clone()),
                 Some(stored) => stored.record.merged_with(record),
             };
             let Some(next) = next else {
-                return Ok(UpsertResult::Conflict { field: "objGuid" });
+                return Ok(Some(UpsertResult::Conflict { field: "objGuid" }));
             };
             if stored.as_ref().is_some_and(|stored| stored.record == next) {
-                return Ok(UpsertResult::Unchanged);
+                return Ok(Some(UpsertResult::Unchanged));
             }
-            match self.replace(stored.as_ref(), next).await? {
-                Replacement::Written => return Ok(UpsertResult::Stored),
-                Replacement::KeyTaken { field } => return Ok(UpsertResult::Conflict { field }),
-                Replacement::Outdated => {}
-            }
-        }
-        Err(contention())
+            Ok(match self.replace(stored.as_ref(), next).await? {
+                Replacement::Written => Some(UpsertResult::Stored),
+                Replacement::KeyTaken { field } => Some(UpsertResult::Conflict { field }),
+                Replacement::Outdated => None,
+            })
+        })
+        .await
     }
 
     async fn withdraw(
@@ -47,17 +47,16 @@ impl RegistryWriter for DynamoRegistry {
         key: &DocumentKey,
         at: Timestamp,
     ) -> Result<Option<DocumentRecord>, StoreError> {
-        for _ in 0..MAX_TRIES {
-            let Some(stored) = self.stored(key).await? else { return Ok(None) };
+        repeat_while_outdated(|| async {
+            let Some(stored) = self.stored(key).await? else { return Ok(Some(None)) };
             if stored.record.withdrawn_at.is_some() {
-                return Ok(Some(stored.record));
+                return Ok(Some(Some(stored.record)));
             }
             let next = DocumentRecord { withdrawn_at: Some(at), ..stored.record.clone() };
-            if let Replacement::Written = self.replace(Some(&stored), next.clone()).await? {
-                return Ok(Some(next));
-            }
-        }
-        Err(contention())
+            let replaced = self.replace(Some(&stored), next.clone()).await?;
+            Ok(matches!(replaced, Replacement::Written).then_some(Some(next)))
+        })
+        .await
     }
 
     async fn grant(&self, person: &Person, grant: &Grant) -> Result<GrantResult, StoreError> {
@@ -67,6 +66,23 @@ impl RegistryWriter for DynamoRegistry {
     async fn revoke(&self, person: &Person, coverage: &Coverage) -> Result<bool, StoreError> {
         delete_grant(self, person, coverage).await
     }
+}
+
+/// Repeats a read with its transaction until the transaction is not outdated any more. `try_once`
+/// returns `None` if another writer changed the document between the two.
+///
+/// # Errors
+/// The errors of `try_once`, and [`StoreError::Unavailable`] after [`MAX_TRIES`] transactions.
+async fn repeat_while_outdated<T, F>(try_once: impl Fn() -> F) -> Result<T, StoreError>
+where
+    F: Future<Output = Result<Option<T>, StoreError>>,
+{
+    for _ in 0..MAX_TRIES {
+        if let Some(result) = try_once().await? {
+            return Ok(result);
+        }
+    }
+    Err(contention())
 }
 
 /// Result of one transaction.

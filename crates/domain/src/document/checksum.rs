@@ -1,0 +1,88 @@
+//! CRC-32 checksum of a document or of a part of it. S3 compares it with the bytes that it stores.
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use crc32fast::Hasher;
+use serde::{Deserialize, Serialize};
+
+/// CRC-32 (ISO-HDLC) of some bytes: the checksum that ZIP files and S3 use.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct Crc32(u32);
+
+impl Crc32 {
+    /// Creates a checksum from its value.
+    #[must_use]
+    pub const fn new(value: u32) -> Self {
+        Self(value)
+    }
+
+    /// Returns the checksum of these bytes.
+    #[must_use]
+    pub fn of(bytes: &[u8]) -> Self {
+        Self(crc32fast::hash(bytes))
+    }
+
+    /// Returns the checksum of a whole that consists of parts, each with its checksum and its size
+    /// in bytes. The parts are in the order of the whole; their bytes are not needed.
+    #[must_use]
+    pub fn of_parts(parts: impl IntoIterator<Item = (Self, u64)>) -> Self {
+        let mut whole = Hasher::new();
+        for (part, size) in parts {
+            whole.combine(&Hasher::new_with_initial_len(part.0, size));
+        }
+        Self(whole.finalize())
+    }
+
+    /// Returns the value of the checksum.
+    #[must_use]
+    pub const fn get(self) -> u32 {
+        self.0
+    }
+
+    /// Returns the checksum as S3 writes it: four bytes, the highest first, in base64.
+    #[must_use]
+    pub fn to_base64(self) -> String {
+        STANDARD.encode(self.0.to_be_bytes())
+    }
+
+    /// Reads a checksum as S3 writes it. Returns `None` for any other text, such as the checksum of
+    /// checksums that S3 gives some multipart uploads.
+    #[must_use]
+    pub fn from_base64(text: &str) -> Option<Self> {
+        let bytes = STANDARD.decode(text).ok()?.try_into().ok()?;
+        Some(Self(u32::from_be_bytes(bytes)))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    #[test]
+    fn checksum_has_the_known_value_and_form() {
+        // The check value of CRC-32/ISO-HDLC.
+        assert_eq!(Crc32::of(b"123456789").get(), 0xcbf4_3926);
+        assert_eq!(Crc32::of(b"part one").to_base64(), "ixQTsA==");
+        assert_eq!(Crc32::of(b""), Crc32::of_parts([]));
+    }
+
+    #[test]
+    fn only_the_text_of_a_checksum_is_read() {
+        assert_eq!(Crc32::from_base64("ixQTsA=="), Some(Crc32::of(b"part one")));
+        for text in ["", "ixQTsA", "ixQTsA==-2", "ixQTsAA=", "not base64"] {
+            assert_eq!(Crc32::from_base64(text), None, "{text}");
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn checksum_of_parts_is_that_of_the_whole(
+            parts in prop::collection::vec(prop::collection::vec(any::<u8>(), 0..300), 0..6),
+        ) {
+            let described = parts.iter().map(|part| (Crc32::of(part), part.len() as u64));
+            prop_assert_eq!(Crc32::of_parts(described), Crc32::of(&parts.concat()));
+        }
+    }
+}
