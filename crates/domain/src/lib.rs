@@ -20,3 +20,4 @@ pub mod text;
 pub mod trace;
 pub mod transfer;
 pub mod upload;
+pub mod zip;

@@ -1,0 +1,46 @@
+//! Many stored documents as one ZIP archive that S3 assembles.
+//!
+//! The archive is never stored in a function's memory. [`Layout`] computes the origin of every
+//! byte from the list of documents: a header, which is generated, or a range of a stored document.
+//! [`Plan`] divides the archive into the parts of one multipart upload. S3 copies most of them;
+//! only small documents pass through the function.
+//!
+//! Everything is recomputed from the same list, so nothing of it is stored. The documents are not
+//! compressed, and their CRC-32 values are known, so no result depends on their content.
+//!
+//! | file | content |
+//! |---|---|
+//! | `names.rs` | names that every system can extract |
+//! | `numbering.rs` | numbers for duplicate names |
+//! | `crc.rs` | CRC-32 of ranges, from the CRC-32 of other ranges |
+//! | `dos_time.rs` | time in the format of ZIP |
+//! | `record.rs` | the records of the ZIP format, as bytes |
+//! | `entry.rs` | one document of the archive |
+//! | `error.rs` | the archive is too large |
+//! | `segment.rs` | origin of a range of the archive |
+//! | `positions.rs` | the position of each header and content |
+//! | `layout.rs` | the archive, as segments |
+//! | `plan.rs` | the parts of the multipart upload |
+
+mod crc;
+mod dos_time;
+mod entry;
+mod error;
+mod layout;
+mod names;
+mod numbering;
+mod plan;
+mod positions;
+mod record;
+mod segment;
+
+pub use crc::{combined_crc32, rest_crc32};
+pub use entry::{
+    Entry, LARGE_BYTES, MEDIUM_BYTES, PRELUDE_BYTES, Prelude, PreludeState, SizeClass,
+};
+pub use error::ArchiveTooLarge;
+pub use layout::{Layout, Manifest};
+pub use names::{EntryName, InvalidEntryName, MANIFEST_NAME};
+pub use numbering::entry_names;
+pub use plan::{MAX_PART_BYTES, MAX_PARTS, MIN_PART_BYTES, Part, PartSource, Plan};
+pub use segment::Segment;
