@@ -34,6 +34,19 @@ impl Crc32 {
         Self(whole.finalize())
     }
 
+    /// Returns the checksum of the bytes after a beginning, from the checksum of the whole, that of
+    /// the beginning, and the number of bytes after it. The bytes are not needed.
+    ///
+    /// The result has no meaning if the two checksums are not of the same whole.
+    #[must_use]
+    pub fn of_rest(whole: Self, beginning: Self, rest_size: u64) -> Self {
+        // CRC-32 is linear: the checksum of two ranges is the shifted checksum of the first, XORed
+        // with that of the second. A second checksum of 0 leaves the shifted one.
+        let mut shifted = Hasher::new_with_initial_len(beginning.0, 0);
+        shifted.combine(&Hasher::new_with_initial_len(0, rest_size));
+        Self(whole.0 ^ shifted.finalize())
+    }
+
     /// Returns the value of the checksum.
     #[must_use]
     pub const fn get(self) -> u32 {
@@ -83,6 +96,26 @@ mod tests {
         ) {
             let described = parts.iter().map(|part| (Crc32::of(part), part.len() as u64));
             prop_assert_eq!(Crc32::of_parts(described), Crc32::of(&parts.concat()));
+        }
+
+        #[test]
+        fn checksum_of_the_rest_follows_from_whole_and_beginning(
+            bytes in prop::collection::vec(any::<u8>(), 0..3000),
+            cut in any::<prop::sample::Index>(),
+        ) {
+            let (beginning, rest) = bytes.split_at(cut.index(bytes.len() + 1));
+            let [whole, beginning, expected] = [&bytes, beginning, rest].map(Crc32::of);
+            prop_assert_eq!(Crc32::of_rest(whole, beginning, rest.len() as u64), expected);
+        }
+
+        #[test]
+        fn checksum_of_the_rest_is_defined_for_every_size(
+            whole in any::<u32>().prop_map(Crc32::new),
+            beginning in any::<u32>().prop_map(Crc32::new),
+            rest_size in any::<u64>(),
+        ) {
+            let rest = Crc32::of_rest(whole, beginning, rest_size);
+            prop_assert_eq!(Crc32::of_parts([(beginning, 1), (rest, rest_size)]), whole);
         }
     }
 }

@@ -4,13 +4,14 @@ use std::ops::Range;
 
 use jiff::Timestamp;
 
-use super::crc::{combined_crc32, rest_crc32};
 use super::dos_time::DosTime;
 use super::names::EntryName;
 use super::record::EntryFacts;
+use crate::document::Crc32;
 
 /// Number of bytes of a large document that its prelude contains: 5 MiB, the minimum size of a part
-/// of a multipart upload (S3, "multipart upload limits").
+/// of a multipart upload.
+/// Source: <https://docs.aws.amazon.com/AmazonS3/latest/userguide/qfacts.html>.
 pub const PRELUDE_BYTES: u64 = 5 * 1024 * 1024;
 /// Minimum size of a medium document, in bytes: 5 MiB, so that it is a part by itself.
 pub const MEDIUM_BYTES: u64 = PRELUDE_BYTES;
@@ -47,10 +48,10 @@ pub struct Entry {
     /// Size in bytes.
     pub size: u64,
     /// CRC-32 of the document.
-    pub crc32: u32,
+    pub crc32: Crc32,
     /// CRC-32 of the first [`PRELUDE_BYTES`] bytes of a large document, if it was recorded. It is
     /// ignored for other documents.
-    pub first_crc32: Option<u32>,
+    pub first_crc32: Option<Crc32>,
     /// Time of the last modification.
     pub modified: Timestamp,
     /// Whether the prelude object is stored. It is ignored for small documents.
@@ -67,7 +68,7 @@ pub struct Prelude {
     /// Range of the document that follows the header.
     pub document: Range<u64>,
     /// CRC-32 of the object, if it is known in advance.
-    pub crc32: Option<u32>,
+    pub crc32: Option<Crc32>,
 }
 
 impl Entry {
@@ -98,23 +99,23 @@ impl Entry {
             SizeClass::Small => return None,
         };
         let local_header = self.local_header();
-        let header = (crc32fast::hash(&local_header), local_header.len() as u64);
+        let header = (Crc32::of(&local_header), local_header.len() as u64);
         let crc32 = self
             .crc32_of(&document)
-            .map(|content| combined_crc32([header, (content, document.end)]));
+            .map(|content| Crc32::of_parts([header, (content, document.end)]));
         Some(Prelude { local_header, document, crc32 })
     }
 
     /// Returns the CRC-32 of a range of the document, if it follows from the recorded values. That
     /// is so for the whole document, for the first [`PRELUDE_BYTES`] bytes of a large document,
     /// and for its rest.
-    pub(super) fn crc32_of(&self, range: &Range<u64>) -> Option<u32> {
+    pub(super) fn crc32_of(&self, range: &Range<u64>) -> Option<Crc32> {
         let first = self.first_crc32.filter(|_| self.class() == SizeClass::Large);
         match (range.start, range.end) {
             (0, end) if end == self.size => Some(self.crc32),
             (0, PRELUDE_BYTES) => first,
             (PRELUDE_BYTES, end) if end == self.size => {
-                first.map(|first| rest_crc32(self.crc32, first, range.end - range.start))
+                first.map(|first| Crc32::of_rest(self.crc32, first, range.end - range.start))
             }
             _ => None,
         }

@@ -12,6 +12,7 @@ use super::names::MANIFEST_NAME;
 use super::positions::{Piece, PieceKind, Positions};
 use super::record::EntryFacts;
 use super::segment::Segment;
+use crate::document::Crc32;
 
 /// Facts about the manifest, which is the last entry of the archive.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -19,7 +20,7 @@ pub struct Manifest {
     /// Size in bytes.
     pub size: u64,
     /// CRC-32 of its bytes.
-    pub crc32: u32,
+    pub crc32: Crc32,
     /// Time of the last modification.
     pub modified: Timestamp,
 }
@@ -101,7 +102,7 @@ impl Layout {
 
     /// Returns the CRC-32 of the archive, without reading any document.
     #[must_use]
-    pub fn crc32(&self) -> u32 {
+    pub fn crc32(&self) -> Crc32 {
         let mut hasher = Hasher::new();
         for facts in (0..=self.order.len()).map(|slot| self.facts(slot)) {
             hasher.update(&facts.local_header());
@@ -112,7 +113,7 @@ impl Layout {
                 hasher.update(&bytes);
             }
         }
-        hasher.finalize()
+        Crc32::new(hasher.finalize())
     }
 
     /// Returns the CRC-32 of a range of the archive without reading any document. Returns `None` if
@@ -122,7 +123,7 @@ impl Layout {
     /// all. If the CRC-32 of the first [`PRELUDE_BYTES`](super::PRELUDE_BYTES) bytes of a large
     /// document was recorded, the range may also begin or end after those bytes.
     #[must_use]
-    pub fn crc32_of(&self, range: Range<u64>) -> Option<u32> {
+    pub fn crc32_of(&self, range: Range<u64>) -> Option<Crc32> {
         let mut hasher = Hasher::new();
         for segment in self.segments_in(range) {
             let size = segment.size();
@@ -137,7 +138,7 @@ impl Layout {
                 Segment::Manifest(_) => return None,
             }
         }
-        Some(hasher.finalize())
+        Some(Crc32::new(hasher.finalize()))
     }
 
     /// Returns the bytes of a piece that are in `wanted`, or `None` if there are none.
@@ -185,6 +186,6 @@ impl Manifest {
 }
 
 /// Appends bytes of which the CRC-32 and the number are known.
-fn append_known(hasher: &mut Hasher, crc32: u32, len: u64) {
-    hasher.combine(&Hasher::new_with_initial_len(crc32, len));
+fn append_known(hasher: &mut Hasher, crc32: Crc32, len: u64) {
+    hasher.combine(&Hasher::new_with_initial_len(crc32.get(), len));
 }

@@ -12,7 +12,6 @@
 //! |---|---|
 //! | `names.rs` | names that every system can extract |
 //! | `numbering.rs` | numbers for duplicate names |
-//! | `crc.rs` | CRC-32 of ranges, from the CRC-32 of other ranges |
 //! | `dos_time.rs` | time in the format of ZIP |
 //! | `record.rs` | the records of the ZIP format, as bytes |
 //! | `entry.rs` | one document of the archive |
@@ -22,7 +21,6 @@
 //! | `layout.rs` | the archive, as segments |
 //! | `plan.rs` | the parts of the multipart upload |
 
-mod crc;
 mod dos_time;
 mod entry;
 mod error;
@@ -34,7 +32,6 @@ mod positions;
 mod record;
 mod segment;
 
-pub use crc::{combined_crc32, rest_crc32};
 pub use entry::{
     Entry, LARGE_BYTES, MEDIUM_BYTES, PRELUDE_BYTES, Prelude, PreludeState, SizeClass,
 };

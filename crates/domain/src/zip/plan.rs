@@ -5,12 +5,14 @@ use std::ops::Range;
 use super::entry::{Entry, PRELUDE_BYTES, PreludeState, SizeClass};
 use super::error::ArchiveTooLarge;
 use super::layout::Layout;
+use crate::document::Crc32;
 
-/// Minimum length of each part except the last, in bytes: 5 MiB (S3, "multipart upload limits").
+/// Minimum length of each part except the last, in bytes: 5 MiB.
+/// Source: <https://docs.aws.amazon.com/AmazonS3/latest/userguide/qfacts.html>.
 pub const MIN_PART_BYTES: u64 = 5 * 1024 * 1024;
-/// Maximum length of a part and of a copied range, in bytes: 5 GiB (S3, "multipart upload limits").
+/// Maximum length of a part and of a copied range, in bytes: 5 GiB, from the same source.
 pub const MAX_PART_BYTES: u64 = 5 * 1024 * 1024 * 1024;
-/// Maximum number of parts (S3, "multipart upload limits").
+/// Maximum number of parts, from the same source.
 pub const MAX_PARTS: u64 = 10_000;
 
 /// Maximum length at which a part of packed documents is closed, in bytes: 16 MiB. With the
@@ -48,9 +50,9 @@ pub struct Part {
     ///
     /// It is unknown for the parts of a large document without `first_crc32`, and for the ranges of
     /// a document of which the rest exceeds 5 GiB. Compare such parts together: the
-    /// [`combined_crc32`](super::combined_crc32) of all [`Plan::parts_in`] the
+    /// [`Crc32::of_parts`] of all [`Plan::parts_in`] the
     /// [`Layout::entry_range`] of the document must equal [`Layout::crc32_of`] that range.
-    pub crc32: Option<u32>,
+    pub crc32: Option<Crc32>,
     /// Origin of the bytes.
     pub source: PartSource,
 }

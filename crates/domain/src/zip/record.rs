@@ -4,6 +4,7 @@
 //! only for values that need them, because some readers fail on unnecessary ones.
 
 use super::dos_time::DosTime;
+use crate::document::Crc32;
 
 /// Maximum value of a field of 32 bits. In an archive with ZIP64 fields it has a second meaning:
 /// the value is in a ZIP64 field.
@@ -43,7 +44,7 @@ pub(super) struct EntryFacts<'a> {
     /// Size in bytes.
     pub(super) size: u64,
     /// CRC-32 of the content.
-    pub(super) crc32: u32,
+    pub(super) crc32: Crc32,
     /// Time of the last modification.
     pub(super) modified: DosTime,
 }
@@ -120,7 +121,7 @@ impl EntryFacts<'_> {
         record.u16(if zip64.is_empty() { VERSION } else { VERSION_ZIP64 });
         let fields = [UTF8_FLAG, STORED, self.modified.time, self.modified.date];
         fields.into_iter().for_each(|field| record.u16(field));
-        record.u32(self.crc32);
+        record.u32(self.crc32.get());
         // The size as stored, and the size of the content.
         record.u32_or_max(self.size);
         record.u32_or_max(self.size);

@@ -1,5 +1,6 @@
 //! Limits of a multipart upload, and numbers of calls.
 
+use docferry_domain::document::Crc32;
 use docferry_domain::zip::{ArchiveTooLarge, Layout, PRELUDE_BYTES, PartSource, Plan, Segment};
 
 use crate::plan::check_rules;
@@ -120,6 +121,6 @@ fn last_part_above_5_gib_is_refused() {
     assert!(Plan::new(&layout).is_ok());
     let mut manifest = zeros::manifest(1);
     manifest.size = 5 * GIB;
-    let layout = Layout::new(vec![zeros::entry(0, MIB, 1)], manifest).unwrap();
+    let layout = Layout::new(vec![zeros::entry(0, MIB, Crc32::new(1))], manifest).unwrap();
     assert_eq!(Plan::new(&layout).err(), Some(ArchiveTooLarge::Bytes));
 }

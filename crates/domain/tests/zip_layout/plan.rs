@@ -1,8 +1,9 @@
 //! The parts of an upload, carried out by a simulated S3.
 
+use docferry_domain::document::Crc32;
 use docferry_domain::zip::{
     LARGE_BYTES, Layout, MAX_PART_BYTES, MAX_PARTS, MEDIUM_BYTES, MIN_PART_BYTES, PRELUDE_BYTES,
-    Part, PartSource, Plan, PreludeState, Segment, combined_crc32, rest_crc32,
+    Part, PartSource, Plan, PreludeState, Segment,
 };
 use proptest::prelude::*;
 
@@ -75,7 +76,7 @@ proptest! {
         for part in plan.parts() {
             let bytes = carry_out(&samples, &layout, part);
             prop_assert!(bytes == archive[indices(&part.range)], "{part:?}");
-            let crc = crc32fast::hash(&bytes);
+            let crc = Crc32::of(&bytes);
             if let Some(expected) = part.crc32 {
                 prop_assert_eq!(crc, expected);
             } else {
@@ -92,7 +93,7 @@ proptest! {
             }
             checksums.push((crc, bytes.len() as u64));
         }
-        prop_assert_eq!(combined_crc32(checksums), layout.crc32());
+        prop_assert_eq!(Crc32::of_parts(checksums), layout.crc32());
     }
 
     #[test]
@@ -109,9 +110,9 @@ proptest! {
             prop_assert_eq!(parts[parts.len() - 1].range.end, range.end);
             let checksums = parts.iter().map(|part| {
                 let bytes = carry_out(&samples, &layout, part);
-                (crc32fast::hash(&bytes), bytes.len() as u64)
+                (Crc32::of(&bytes), bytes.len() as u64)
             });
-            prop_assert_eq!(Some(combined_crc32(checksums)), layout.crc32_of(range));
+            prop_assert_eq!(Some(Crc32::of_parts(checksums)), layout.crc32_of(range));
         }
     }
 
@@ -171,7 +172,7 @@ fn crc_of_a_copied_rest_is_known_without_reading_it() {
     let plan = Plan::new(&layout).unwrap();
     let rest = &plan.parts()[1];
     let first = zeros::crc_of_zeros(PRELUDE_BYTES);
-    assert_eq!(rest.crc32, Some(rest_crc32(crc32, first, size - PRELUDE_BYTES)));
+    assert_eq!(rest.crc32, Some(Crc32::of_rest(crc32, first, size - PRELUDE_BYTES)));
     assert_eq!(rest.crc32, Some(zeros::crc_of_zeros(size - PRELUDE_BYTES)));
 }
 
@@ -180,7 +181,7 @@ fn missing_preludes_are_uploaded_and_cost_one_read_each() {
     let mut entries: Vec<_> = [11 << 20, 6 << 20, 1 << 20, 0]
         .into_iter()
         .enumerate()
-        .map(|(number, size)| zeros::entry(number, size, 1))
+        .map(|(number, size)| zeros::entry(number, size, Crc32::new(1)))
         .collect();
     let calls = |entries: &Vec<_>| {
         let layout = Layout::new(entries.clone(), zeros::manifest(10)).unwrap();

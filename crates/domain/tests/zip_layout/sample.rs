@@ -3,6 +3,7 @@
 use std::ops::Range;
 use std::sync::LazyLock;
 
+use docferry_domain::document::Crc32;
 use docferry_domain::zip::{
     Entry, EntryName, Layout, Manifest, PRELUDE_BYTES, PreludeState, Segment, entry_names,
 };
@@ -52,8 +53,8 @@ impl Sample {
         Entry {
             name,
             size: bytes.len() as u64,
-            crc32: crc32fast::hash(bytes),
-            first_crc32: first.map(crc32fast::hash),
+            crc32: Crc32::of(bytes),
+            first_crc32: first.map(Crc32::of),
             modified: self.timestamp(),
             prelude: self.prelude,
         }
@@ -77,7 +78,7 @@ impl Samples {
         let entries = named.map(|(document, name)| document.entry(name)).collect();
         let manifest = Manifest {
             size: self.manifest.bytes().len() as u64,
-            crc32: crc32fast::hash(self.manifest.bytes()),
+            crc32: Crc32::of(self.manifest.bytes()),
             modified: self.manifest.timestamp(),
         };
         Layout::new(entries, manifest).unwrap()
