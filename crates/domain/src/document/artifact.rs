@@ -26,8 +26,8 @@ impl From<&ArtifactRecord> for Artifact {
     }
 }
 
-/// Stored record of an artifact. It allows to reuse the object for another request for the same
-/// document, and to remove the object when its retention is over.
+/// Stored record of an artifact. With this record, another request for the same document can use
+/// the object again, and the sweeper removes the object when its retention is over.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct ArtifactRecord {

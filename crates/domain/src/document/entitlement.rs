@@ -1,7 +1,9 @@
 //! Entitlements: which documents a caller may see.
 //!
 //! A person may see a document by a role, by a claim of the access token, or by a [`Grant`] in the
-//! registry. Without any of them, a document is invisible: to the caller it does not exist.
+//! registry. A *claim* is a value in the token that names a subject or an entitlement group; a
+//! *subject* is the court file or patient that a document concerns. If a caller may not see a
+//! document, responses are the same as for a document that does not exist.
 
 use std::collections::BTreeSet;
 use std::fmt;
@@ -45,19 +47,19 @@ pub struct Grant {
 }
 
 impl Grant {
-    /// Returns whether the grant is valid. It is no longer valid at its expiry itself.
+    /// Returns whether the grant is valid at `now`. At the time of its expiry, it is invalid.
     #[must_use]
     pub fn is_valid(&self, now: Timestamp) -> bool {
         self.expires_at.is_none_or(|expiry| now < expiry)
     }
 }
 
-/// Caller of the API, as far as entitlements are concerned. `Debug` hides the claims.
+/// Caller of the API, with the entitlements from its access token. `Debug` hides the claims.
 #[derive(Clone, PartialEq, Eq)]
 pub enum Viewer {
     /// A service, or a person with a role that covers all documents.
     Unrestricted,
-    /// A person, who may see what claims and grants cover.
+    /// A person, who may see only the documents that claims and grants cover.
     Restricted {
         /// Coverage by claims of the access token.
         claims: BTreeSet<Coverage>,
@@ -65,7 +67,7 @@ pub enum Viewer {
 }
 
 impl Viewer {
-    /// Returns whether the caller may see a document, given the grants of that person.
+    /// Returns whether the caller may see a document. `grants` are the caller's grants.
     ///
     /// No caller may see a withdrawn document.
     #[must_use]
@@ -82,19 +84,20 @@ impl Viewer {
     }
 }
 
-/// How many documents of a subject a caller may see, as far as claims and grants say.
+/// The documents of a subject that claims and grants allow a caller to see.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum SubjectAccess {
-    /// None, whichever documents the subject has.
+    /// No document of the subject.
     None,
-    /// Those of the caller's groups.
+    /// The documents of the subject that belong to one of the caller's groups.
     OfGroups,
-    /// All.
+    /// All documents of the subject.
     All,
 }
 
 impl Viewer {
-    /// Returns how many documents of a subject the caller may see, without looking at any of them.
+    /// Returns which documents of a subject the caller may see. In contrast to [`Viewer::may_see`],
+    /// this needs no record of a document.
     #[must_use]
     pub fn subject_access(
         &self,
@@ -190,7 +193,7 @@ mod tests {
     }
 
     #[test]
-    fn access_to_a_subject_follows_from_claims_and_valid_grants() {
+    fn access_to_a_subject_depends_on_claims_and_valid_grants() {
         let this_subject = || Coverage::Subject(subject("S-1"));
         let other_subject = || Coverage::Subject(subject("S-2"));
         let group = || Coverage::Group("civil".parse().unwrap());

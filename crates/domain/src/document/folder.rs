@@ -1,4 +1,6 @@
 //! Folder of a recipient's OneDrive, as a path of names that OneDrive accepts.
+//!
+//! A *segment* is one name in a path.
 
 use std::fmt;
 use std::str::FromStr;
@@ -6,12 +8,12 @@ use std::str::FromStr;
 use serde::{Deserialize, Serialize};
 
 use super::name::DocumentName;
-use super::path_rule::{MAX_PATH, PathRule, check_segment, check_stored, utf16_len};
+use super::path_rule::{MAX_PATH, PathRule, SegmentPlace, check_segment, check_stored, utf16_len};
 
 /// Folder in the recipient's OneDrive. A folder without segments is the root.
 ///
-/// Parsing ignores slashes at both ends. It refuses every path that OneDrive would refuse,
-/// and returns the broken rule.
+/// `FromStr` parses the folder of a request. It ignores slashes at both ends, and its error is the
+/// rule of OneDrive that the path breaks. `TryFrom` reads a stored folder.
 #[derive(Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
 pub struct DriveFolder(Vec<String>);
@@ -29,7 +31,9 @@ impl DriveFolder {
     /// [`PathRule::PathTooLong`] or [`PathRule::FormsAtRoot`]. A name from a record of an
     /// older version may also break the other rules for a single name.
     pub fn check_path(&self, name: &DocumentName) -> Result<(), PathRule> {
-        check_segment(name.as_str(), self.0.is_empty())?;
+        let is_root = self.0.is_empty();
+        let place = if is_root { SegmentPlace::BelowRoot } else { SegmentPlace::Anywhere };
+        check_segment(name.as_str(), place)?;
         let folder_len: usize = self.0.iter().map(|segment| utf16_len(segment) + 1).sum();
         if folder_len + utf16_len(name.as_str()) > MAX_PATH {
             Err(PathRule::PathTooLong)
@@ -55,7 +59,8 @@ impl FromStr for DriveFolder {
         }
         let segments: Vec<String> = trimmed.split('/').map(str::to_owned).collect();
         for (depth, segment) in segments.iter().enumerate() {
-            check_segment(segment, depth == 0)?;
+            let place = if depth == 0 { SegmentPlace::BelowRoot } else { SegmentPlace::Anywhere };
+            check_segment(segment, place)?;
         }
         // Reserve two units for a slash and the shortest name.
         if utf16_len(trimmed) + 2 > MAX_PATH {
@@ -90,7 +95,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn folder_names_may_contain_signs_and_any_script() {
+    fn folder_names_may_contain_symbols_and_letters_of_any_script() {
         let folder: DriveFolder = "/Court Lists/#3 50% + l'été/法廷/".parse().unwrap();
         assert_eq!(folder.segments(), ["Court Lists", "#3 50% + l'été", "法廷"]);
         assert_eq!("".parse::<DriveFolder>().unwrap(), DriveFolder::default());

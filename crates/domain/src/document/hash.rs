@@ -8,8 +8,12 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use serde::{Deserialize, Serialize};
 
-/// Width of the register.
+/// Width of the register, in bits.
 const WIDTH_BITS: u64 = 160;
+/// Width of the register, in bytes.
+const REGISTER_BYTES: usize = 20;
+/// Offset in the register at which the length is XORed in, in bytes.
+const LENGTH_OFFSET: usize = 12;
 /// Distance between the bit offsets of two consecutive bytes.
 const SHIFT_BITS: u64 = 11;
 /// Number of bytes after which the bit offsets repeat: 160 and 11 have no common factor.
@@ -22,9 +26,9 @@ const PERIOD: usize = 160;
 /// description of `quickXorHash`).
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct QuickXorHash {
-    /// XOR of all bytes whose positions are equal modulo 160, for each such position. The
-    /// columns are combined into the register only for a digest or a state. So the hot loop
-    /// is a plain XOR of slices.
+    /// Column *p* is the XOR of the bytes at the positions *p*, *p* + 160, *p* + 320 and so on,
+    /// which have the same bit offset. The columns are combined into the register only for a digest
+    /// or a state, so hashing is a plain XOR of slices.
     columns: Columns,
     len: u64,
 }
@@ -71,9 +75,9 @@ impl QuickXorHash {
         // The cast cannot truncate, because the remainder is below 160.
         let start = (self.len % PERIOD as u64) as usize;
         self.len += bytes.len() as u64;
-        let (head, rest) = bytes.split_at(bytes.len().min(PERIOD - start));
-        xor_into(&mut self.columns.0[start..], head);
-        let mut blocks = rest.chunks_exact(PERIOD);
+        let (first_bytes, next_bytes) = bytes.split_at(bytes.len().min(PERIOD - start));
+        xor_into(&mut self.columns.0[start..], first_bytes);
+        let mut blocks = next_bytes.chunks_exact(PERIOD);
         for block in &mut blocks {
             xor_into(&mut self.columns.0, block);
         }
@@ -84,7 +88,7 @@ impl QuickXorHash {
     #[must_use]
     pub fn digest(&self) -> String {
         let mut register = self.register();
-        for (byte, len_byte) in register[12..].iter_mut().zip(self.len.to_le_bytes()) {
+        for (byte, len_byte) in register[LENGTH_OFFSET..].iter_mut().zip(self.len.to_le_bytes()) {
             *byte ^= len_byte;
         }
         STANDARD.encode(register)
@@ -99,9 +103,11 @@ impl QuickXorHash {
     /// Continues from a stored state. Returns `None` when the state is malformed.
     #[must_use]
     pub fn resume(state: &HashState) -> Option<Self> {
-        let register: [u8; 20] = STANDARD.decode(&state.register).ok()?.try_into().ok()?;
-        // The columns at bit offsets 0, 8, 16, … cover the register exactly, so the bytes of
-        // the register are put back into those columns.
+        let register: [u8; REGISTER_BYTES] =
+            STANDARD.decode(&state.register).ok()?.try_into().ok()?;
+        // The state does not contain the columns, but any columns that combine to the same register
+        // give the same digest. The columns at the bit offsets 0, 8, 16, … cover the register
+        // exactly, so each byte of the register becomes one of these columns.
         let mut columns = [0; PERIOD];
         for (position, column) in columns.iter_mut().enumerate() {
             let bit = position as u64 * SHIFT_BITS % WIDTH_BITS;
@@ -113,35 +119,37 @@ impl QuickXorHash {
     }
 
     /// Combines the columns into the register.
-    fn register(&self) -> [u8; 20] {
-        let mut register = [0_u8; 20];
+    fn register(&self) -> [u8; REGISTER_BYTES] {
+        let mut register = [0_u8; REGISTER_BYTES];
         for (position, column) in self.columns.0.iter().enumerate() {
             let bit = (position as u64 * SHIFT_BITS % WIDTH_BITS) as usize;
             let shifted = u16::from(*column) << (bit % 8);
             let [low, high] = shifted.to_le_bytes();
             register[bit / 8] ^= low;
-            register[(bit / 8 + 1) % 20] ^= high;
+            register[(bit / 8 + 1) % REGISTER_BYTES] ^= high;
         }
         register
     }
 }
 
+/// XORs each byte of `source` into the byte of `target` at the same position.
 fn xor_into(target: &mut [u8], source: &[u8]) {
     for (target_byte, source_byte) in target.iter_mut().zip(source) {
         *target_byte ^= source_byte;
     }
 }
 
-/// Hash of the first bytes of a document. Bytes that are read twice are hashed once.
+/// Hash of the first bytes of a document. In contrast to [`QuickXorHash`], it knows the position of
+/// each byte, so bytes that are read twice are hashed once.
 ///
-/// When an upload is resumed, the server may have fewer bytes than were hashed. The missing
-/// bytes are then read and sent again.
+/// Bytes are read twice if an upload is resumed and the server has fewer bytes than were hashed.
+/// The missing bytes must be sent again.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct SourceHash(QuickXorHash);
 
 impl SourceHash {
-    /// Continues from a stored state. Starts at position 0 when there is no state or it is
-    /// malformed; the only cost is a second read of the source.
+    /// Continues from a stored state. If there is no state or the state is malformed, starts at
+    /// position 0. Then the source must be read again from its beginning.
     #[must_use]
     pub fn resume(state: Option<&HashState>) -> Self {
         Self(state.and_then(QuickXorHash::resume).unwrap_or_default())

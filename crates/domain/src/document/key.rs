@@ -1,4 +1,4 @@
-//! Unique keys of documents.
+//! Keys of documents. The document registry has at most one document for each key.
 
 use super::{DocumentId, DocumentRecord};
 use crate::ids::{FileId, ObjectGuid};
@@ -28,8 +28,8 @@ impl DocumentKey {
     /// Returns all keys of a document.
     #[must_use]
     pub fn all_of(record: &DocumentRecord) -> Vec<Self> {
+        let required_keys = [Self::Id(record.id.clone()), Self::Object(record.obj_guid.clone())];
         let number = record.file_id.map(Self::File);
-        let others = [Self::Id(record.id.clone()), Self::Object(record.obj_guid.clone())];
-        others.into_iter().chain(number).collect()
+        required_keys.into_iter().chain(number).collect()
     }
 }

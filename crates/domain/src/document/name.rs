@@ -9,7 +9,10 @@ use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
 
-use super::path_rule::*;
+use super::path_rule::{
+    FORBIDDEN, MAX_SEGMENT, PathRule, SegmentPlace, check_segment, check_stored, is_reserved,
+    utf16_len, without_vti,
+};
 use crate::text::is_unprintable;
 
 /// Extensions of Office files in old and new formats, with templates and add-ins.
@@ -22,8 +25,10 @@ const OFFICE_EXTENSIONS: &[&str] = &[
 /// Extensions of images whose metadata OneDrive edits.
 const IMAGE_EXTENSIONS: &[&str] =
     &["bmp", "gif", "heic", "heif", "jfif", "jpe", "jpeg", "jpg", "png", "tif", "tiff", "webp"];
+/// Maximum length of an extension that [`shortened`] keeps, in UTF-16 units.
+const MAX_KEPT_EXTENSION: usize = 19;
 
-/// Name of a document in OneDrive. `Debug` hides it.
+/// Name of a document in OneDrive. `Debug` hides the name.
 #[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
 pub struct DocumentName(String);
@@ -54,6 +59,7 @@ impl DocumentName {
             return Err(PathRule::Empty);
         }
         let short = shortened(&without_vti(trimmed));
+        // `forms` is reserved only directly below the root, but the folder is not known here.
         if is_reserved(&short) || short.eq_ignore_ascii_case("forms") {
             shortened(&format!("_{short}")).parse()
         } else {
@@ -77,6 +83,7 @@ impl DocumentName {
         if utf16_len(&numbered) > MAX_SEGMENT {
             return Err(PathRule::SegmentTooLong);
         }
+        // The less strict rules apply, because `self` may be a name that an older version stored.
         numbered.try_into()
     }
 
@@ -99,10 +106,10 @@ impl DocumentName {
         self.has_extension(OFFICE_EXTENSIONS) || self.has_extension(IMAGE_EXTENSIONS)
     }
 
-    fn has_extension(&self, known: &[&str]) -> bool {
+    fn has_extension(&self, extensions: &[&str]) -> bool {
         let extension =
             self.0.rsplit_once('.').map(|(_, extension)| extension.to_ascii_lowercase());
-        extension.is_some_and(|extension| known.contains(&extension.as_str()))
+        extension.is_some_and(|extension| extensions.contains(&extension.as_str()))
     }
 }
 
@@ -110,9 +117,6 @@ impl DocumentName {
 fn trimmed(text: &str) -> &str {
     text.trim().trim_end_matches(|c: char| c == '.' || c.is_whitespace())
 }
-
-/// Maximum length of an extension that [`shortened`] keeps, in UTF-16 units.
-const MAX_KEPT_EXTENSION: usize = 19;
 
 /// Shortens a name to the maximum length and keeps its extension.
 fn shortened(name: &str) -> String {
@@ -143,11 +147,12 @@ impl fmt::Debug for DocumentName {
     }
 }
 
+/// Parses a new name by all present rules, except for the rule for names directly below the root.
 impl FromStr for DocumentName {
     type Err = PathRule;
 
     fn from_str(text: &str) -> Result<Self, Self::Err> {
-        check_segment(text, false)?;
+        check_segment(text, SegmentPlace::Anywhere)?;
         Ok(Self(text.to_owned()))
     }
 }

@@ -1,4 +1,7 @@
-//! Reads registry records from NDJSON: one record in each line.
+//! Reader of registry records from NDJSON, a text format with one JSON value in each line.
+//!
+//! `docferry documents import` reads such a file and writes its records to the document registry. A
+//! *registry record* is the metadata of one document.
 
 use std::collections::HashMap;
 use std::fmt;
@@ -6,29 +9,28 @@ use std::fmt;
 use super::{DocumentId, DocumentRecord, FieldError, RecordRules};
 use crate::ids::{FileId, ObjectGuid};
 
-/// Maximum length of a line, in bytes. Each valid record fits into a line, even if all its
-/// characters are escaped ([`DocumentRecord::MAX_JSON_LEN`]). The remainder is for white space
-/// between its tokens.
+/// UTF-8 byte order mark, which some editors write at the beginning of a file.
+const BYTE_ORDER_MARK: &[u8] = b"\xef\xbb\xbf";
+/// Maximum length of a line, in bytes. The longest valid record
+/// ([`DocumentRecord::MAX_JSON_LEN`]) fits into a line, together with some white space between its
+/// tokens.
 pub const MAX_LINE_BYTES: usize = 64 * 1024;
 const _: () =
     assert!(BYTE_ORDER_MARK.len() + DocumentRecord::MAX_JSON_LEN + "\r".len() <= MAX_LINE_BYTES);
 /// Maximum number of errors to report for one file.
 pub const MAX_ERRORS: usize = 100;
 
-/// UTF-8 byte order mark, which some editors write at the beginning of a file.
-const BYTE_ORDER_MARK: &[u8] = b"\xef\xbb\xbf";
-
 /// Error in one line of an NDJSON file.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("line {line}: {error}")]
 pub struct LineError {
-    /// Number of the line; the first one is 1.
+    /// Number of the line. The first line of a file is 1.
     pub line: u64,
-    /// The faulty field.
+    /// The faulty field and the rule that it breaks.
     pub error: FieldError,
 }
 
-/// Errors of an NDJSON file, at most [`MAX_ERRORS`] of them.
+/// Errors of an NDJSON file. At most [`MAX_ERRORS`] are listed, and the others are counted.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct InvalidLines {
     /// The errors, in the order of lines.
@@ -39,8 +41,8 @@ pub struct InvalidLines {
 
 impl fmt::Display for InvalidLines {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        for (place, error) in self.errors.iter().enumerate() {
-            write!(f, "{}{error}", if place > 0 { "\n" } else { "" })?;
+        for (index, error) in self.errors.iter().enumerate() {
+            write!(f, "{}{error}", if index > 0 { "\n" } else { "" })?;
         }
         if self.omitted > 0 {
             write!(f, "\n{} more errors", self.omitted)?;
@@ -53,23 +55,25 @@ impl std::error::Error for InvalidLines {}
 
 /// Reader of NDJSON that receives a file in chunks of any size.
 ///
-/// Each id, number and GUID may occur in one line only. A byte order mark at the beginning, CRLF
-/// and empty lines are accepted. Memory is bounded by the longest line, except for what finds
-/// duplicates: about 200 bytes for each record.
+/// Each id, number and GUID may occur in one line only. The reader accepts a byte order mark at the
+/// beginning, CRLF and empty lines. It needs memory for one line, and about 200 bytes for each
+/// record in order to find duplicates.
 #[derive(Debug)]
 pub struct RecordReader<'a> {
     rules: RecordRules<'a>,
+    /// Bytes of the current line.
     buffer: Vec<u8>,
-    /// Whether the rest of an overlong line is skipped.
-    skipping: bool,
-    line: u64,
-    seen: Seen,
-    errors: InvalidLines,
+    /// Whether the current line is too long. Its remaining bytes are skipped.
+    is_line_too_long: bool,
+    /// Number of lines that have ended. During `end_line`, it is the number of the current line.
+    line_number: u64,
+    seen_keys: SeenKeys,
+    invalid_lines: InvalidLines,
 }
 
-/// Lines in which ids, numbers and GUIDs occurred.
+/// Keys of the records read so far, each with the number of the line in which it occurred first.
 #[derive(Debug, Default)]
-struct Seen {
+struct SeenKeys {
     ids: HashMap<DocumentId, u64>,
     files: HashMap<FileId, u64>,
     guids: HashMap<ObjectGuid, u64>,
@@ -79,54 +83,65 @@ impl<'a> RecordReader<'a> {
     /// Creates a reader for one file.
     #[must_use]
     pub fn new(rules: RecordRules<'a>) -> Self {
-        let errors = InvalidLines { errors: Vec::new(), omitted: 0 };
-        Self { rules, buffer: Vec::new(), skipping: false, line: 0, seen: Seen::default(), errors }
+        Self {
+            rules,
+            buffer: Vec::new(),
+            is_line_too_long: false,
+            line_number: 0,
+            seen_keys: SeenKeys::default(),
+            invalid_lines: InvalidLines { errors: Vec::new(), omitted: 0 },
+        }
     }
 
-    /// Reads the next chunk of the file, and passes each valid record to `sink` with its line.
+    /// Reads the next chunk of the file. Passes each valid record to `sink`, with the number of its
+    /// line.
     pub fn push(&mut self, chunk: &[u8], sink: &mut impl FnMut(u64, DocumentRecord)) {
-        let mut parts = chunk.split(|byte| *byte == b'\n').peekable();
-        while let Some(part) = parts.next() {
-            self.extend(part);
-            if parts.peek().is_some() {
+        // A line feed is between each two pieces, so each piece except the last ends a line.
+        let mut pieces = chunk.split(|byte| *byte == b'\n').peekable();
+        while let Some(piece) = pieces.next() {
+            self.extend_line(piece);
+            if pieces.peek().is_some() {
                 self.end_line(sink);
             }
         }
     }
 
-    /// Ends the file.
+    /// Ends the file. If the last line has no line feed, passes its record to `sink`.
     ///
     /// # Errors
-    /// [`InvalidLines`] if any line was invalid. Then no record of the file may be used.
+    /// [`InvalidLines`] if any line was invalid. Then the caller must discard all records of the
+    /// file.
     pub fn finish(
         mut self,
         sink: &mut impl FnMut(u64, DocumentRecord),
     ) -> Result<(), InvalidLines> {
-        if !self.buffer.is_empty() || self.skipping {
+        if !self.buffer.is_empty() || self.is_line_too_long {
             self.end_line(sink);
         }
-        if self.errors.errors.is_empty() { Ok(()) } else { Err(self.errors) }
+        if self.invalid_lines.errors.is_empty() { Ok(()) } else { Err(self.invalid_lines) }
     }
 
-    fn extend(&mut self, part: &[u8]) {
-        if self.skipping || self.buffer.len() + part.len() > MAX_LINE_BYTES {
-            self.skipping = true;
+    /// Adds bytes to the current line.
+    fn extend_line(&mut self, bytes: &[u8]) {
+        if self.is_line_too_long || self.buffer.len() + bytes.len() > MAX_LINE_BYTES {
+            self.is_line_too_long = true;
             self.buffer.clear();
         } else {
-            self.buffer.extend_from_slice(part);
+            self.buffer.extend_from_slice(bytes);
         }
     }
 
+    /// Ends the current line. Passes its record to `sink`, or reports its errors.
     fn end_line(&mut self, sink: &mut impl FnMut(u64, DocumentRecord)) {
-        self.line += 1;
+        self.line_number += 1;
         let buffer = std::mem::take(&mut self.buffer);
-        if std::mem::take(&mut self.skipping) {
+        if std::mem::take(&mut self.is_line_too_long) {
             let problem = format!("is longer than {MAX_LINE_BYTES} bytes");
             self.report(FieldError::new("record", problem));
             return;
         }
         let bytes = match buffer.strip_prefix(BYTE_ORDER_MARK) {
-            Some(rest) if self.line == 1 => rest,
+            Some(without_mark) if self.line_number == 1 => without_mark,
             _ => buffer.as_slice(),
         };
         let Ok(text) = std::str::from_utf8(bytes) else {
@@ -138,9 +153,9 @@ impl<'a> RecordReader<'a> {
         }
         match DocumentRecord::from_json(text, &self.rules) {
             Ok(record) => {
-                let duplicates = self.seen.note(&record, self.line);
+                let duplicates = self.seen_keys.remember(&record, self.line_number);
                 if duplicates.is_empty() {
-                    sink(self.line, record);
+                    sink(self.line_number, record);
                 }
                 duplicates.into_iter().for_each(|error| self.report(error));
             }
@@ -148,33 +163,42 @@ impl<'a> RecordReader<'a> {
         }
     }
 
+    /// Records an error of the current line.
     fn report(&mut self, error: FieldError) {
-        if self.errors.errors.len() < MAX_ERRORS {
-            self.errors.errors.push(LineError { line: self.line, error });
+        if self.invalid_lines.errors.len() < MAX_ERRORS {
+            self.invalid_lines.errors.push(LineError { line: self.line_number, error });
         } else {
-            self.errors.omitted += 1;
+            self.invalid_lines.omitted += 1;
         }
     }
 }
 
-impl Seen {
-    /// Remembers a record's id, number and GUID. Returns an error for each that occurred before.
-    fn note(&mut self, record: &DocumentRecord, line: u64) -> Vec<FieldError> {
+impl SeenKeys {
+    /// Remembers the keys of a record. Returns an error for each key that occurred in an earlier
+    /// line.
+    fn remember(&mut self, record: &DocumentRecord, line: u64) -> Vec<FieldError> {
         let mut errors = Vec::new();
-        let mut check = |field: &str, before: Option<u64>| {
-            if let Some(before) = before {
-                errors.push(FieldError::new(field, format!("occurs in line {before} already")));
+        let mut check = |field: &str, earlier_line: Option<u64>| {
+            if let Some(earlier_line) = earlier_line {
+                errors
+                    .push(FieldError::new(field, format!("occurs in line {earlier_line} already")));
             }
         };
-        check("id", note(&mut self.ids, record.id.clone(), line));
-        check("fileId", record.file_id.and_then(|file| note(&mut self.files, file, line)));
-        check("objGuid", note(&mut self.guids, record.obj_guid.clone(), line));
+        let file_id_line =
+            record.file_id.and_then(|file_id| remember_key(&mut self.files, file_id, line));
+        check("id", remember_key(&mut self.ids, record.id.clone(), line));
+        check("fileId", file_id_line);
+        check("objGuid", remember_key(&mut self.guids, record.obj_guid.clone(), line));
         errors
     }
 }
 
-/// Returns the line in which the key occurred first, if this is not the first time.
-fn note<K: std::hash::Hash + Eq>(seen: &mut HashMap<K, u64>, key: K, line: u64) -> Option<u64> {
-    let first = *seen.entry(key).or_insert(line);
-    (first != line).then_some(first)
+/// Returns the line in which a key occurred before. If there is none, remembers `line` for the key.
+fn remember_key<K: std::hash::Hash + Eq>(
+    lines: &mut HashMap<K, u64>,
+    key: K,
+    line: u64,
+) -> Option<u64> {
+    let first_line = *lines.entry(key).or_insert(line);
+    (first_line != line).then_some(first_line)
 }

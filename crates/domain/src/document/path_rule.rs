@@ -1,6 +1,7 @@
 //! Rules of OneDrive for the names of files and folders, and for paths.
 //!
-//! A *segment* is one name in a path. `name` and `folder` apply these rules.
+//! A *segment* is one name in a path. `name` and `folder` apply these rules: [`check_segment`] to
+//! new names, and the less strict [`check_stored`] to names in stored records.
 
 use crate::text::{fold_case, is_unprintable};
 
@@ -10,7 +11,7 @@ pub(super) const MAX_PATH: usize = 400;
 pub(super) const MAX_SEGMENT: usize = 255;
 /// Characters that OneDrive does not allow in a name.
 pub(super) const FORBIDDEN: &[char] = &['"', '*', ':', '<', '>', '?', '/', '\\', '|'];
-/// Text that OneDrive does not allow in a name, in any case.
+/// Text that OneDrive does not allow in a name, whether its letters are upper or lower case.
 pub(super) const VTI: &str = "_vti_";
 
 /// Rule of OneDrive that a name or path breaks.
@@ -49,7 +50,7 @@ pub enum PathRule {
 }
 
 /// Checks a stored name by the rules that all versions have applied. A record of an older
-/// version may contain characters that the present rules refuse.
+/// version may contain names that [`check_segment`] refuses.
 pub(super) fn check_stored(segment: &str) -> Result<(), PathRule> {
     if segment.is_empty() {
         return Err(PathRule::Empty);
@@ -60,9 +61,17 @@ pub(super) fn check_stored(segment: &str) -> Result<(), PathRule> {
     Ok(())
 }
 
-/// Checks one name by the present rules. `at_root` tells whether it is directly below the
-/// drive's root.
-pub(super) fn check_segment(segment: &str, at_root: bool) -> Result<(), PathRule> {
+/// Place of a segment in a path.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum SegmentPlace {
+    /// Directly below the drive's root, where one more name is reserved.
+    BelowRoot,
+    /// In any folder, or in a folder that is not known yet.
+    Anywhere,
+}
+
+/// Checks one name by the present rules.
+pub(super) fn check_segment(segment: &str, place: SegmentPlace) -> Result<(), PathRule> {
     check_stored(segment)?;
     if segment.chars().any(is_unprintable) {
         return Err(PathRule::ForbiddenCharacter);
@@ -76,7 +85,7 @@ pub(super) fn check_segment(segment: &str, at_root: bool) -> Result<(), PathRule
     if is_reserved(segment) {
         return Err(PathRule::Reserved);
     }
-    if at_root && segment.eq_ignore_ascii_case("forms") {
+    if place == SegmentPlace::BelowRoot && segment.eq_ignore_ascii_case("forms") {
         return Err(PathRule::FormsAtRoot);
     }
     if utf16_len(segment) > MAX_SEGMENT {
@@ -103,7 +112,7 @@ pub(super) fn is_reserved(segment: &str) -> bool {
 /// Replaces every `_vti_`, in any case, by `_vti-`.
 pub(super) fn without_vti(name: &str) -> String {
     let mut characters: Vec<char> = name.chars().collect();
-    // `end` is the end of each part of the name that is as long as `_vti_`.
+    // `end` is one past the last character of each piece of the name that is as long as `_vti_`.
     for end in VTI.len()..=characters.len() {
         if characters[end - VTI.len()..end].iter().copied().map(fold_case).eq(VTI.chars()) {
             characters[end - 1] = '-';

@@ -1,11 +1,17 @@
-//! Position of a document in the time order of its subject.
+//! Position of a document in the list of its subject's documents.
+//!
+//! A *subject* is the court file or patient that a document concerns. The registry stores positions
+//! as sort keys, so that it can return the documents of a time range in order.
 
 use jiff::Timestamp;
 
 use super::DocumentId;
 
-/// Position of a document in the list of its subject: by the time at which it was indexed, and by
-/// its id among documents of the same time.
+/// Separator of time and id in a sort key. It sorts before every character of an id.
+const SEPARATOR: char = '#';
+
+/// Position of a document. Positions are ordered by the time at which the document was indexed. For
+/// equal times, they are ordered by the document's id.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Position {
     /// Time at which the document was indexed, in whole milliseconds.
@@ -14,9 +20,6 @@ pub struct Position {
     pub id: DocumentId,
 }
 
-/// Separates time and id. It sorts before every character of an id.
-const SEPARATOR: char = '#';
-
 impl Position {
     /// Returns the position as a text whose byte order is the order of positions.
     #[must_use]
@@ -24,8 +27,8 @@ impl Position {
         format!("{}{SEPARATOR}{}", Self::time_key(self.indexed), self.id)
     }
 
-    /// Returns the time part of a sort key, with a fixed width. All sort keys from one time up to,
-    /// but excluding, a later one lie between the keys of the two times.
+    /// Returns the time part of a sort key, which has a fixed width. It sorts before the sort keys
+    /// of this time and of all later times, and after the sort keys of all earlier times.
     #[must_use]
     pub fn time_key(time: Timestamp) -> String {
         time.strftime("%Y-%m-%dT%H:%M:%S.%3fZ").to_string()

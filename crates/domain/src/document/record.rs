@@ -1,4 +1,8 @@
-//! Records of the document registry: one for each document.
+//! Records of the document registry, which has one record for each document. A record contains the
+//! metadata of the document, and the content is elsewhere.
+//!
+//! A record is parsed in two ways. [`DocumentRecord::from_json`] strictly parses a record that the
+//! system of record sends. serde reads a stored record, which has been validated before.
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
@@ -22,28 +26,31 @@ const ESCAPE_LEN: usize = 6;
 /// Length of the quotes around a string.
 const QUOTES_LEN: usize = 2;
 
-/// Length of a JSON string in which each byte is an escaped ASCII character. No other text of so
-/// many bytes is longer.
+/// Maximum length of a JSON string for a text of `bytes` bytes. A text has this length if it
+/// consists of escaped ASCII characters.
 const fn string_len(bytes: usize) -> usize {
     QUOTES_LEN + ESCAPE_LEN * bytes
 }
 
 /// Computes [`DocumentRecord::MAX_JSON_LEN`] from the limits of the fields.
 const fn longest_json() -> usize {
-    // An object has braces, and for each member a colon and a comma, except for the last comma.
-    const fn object(names: &[&str]) -> usize {
-        let (mut len, mut at) = (1, 0);
-        while at < names.len() {
-            len += string_len(names[at].len()) + 2;
-            at += 1;
+    // Length of an object without its values. For each member, there are a name, a colon and a
+    // comma. The length begins at 1, because there are two braces, but no comma after the last
+    // member.
+    const fn object_without_values(names: &[&str]) -> usize {
+        let (mut len, mut index) = (1, 0);
+        while index < names.len() {
+            len += string_len(names[index].len()) + 2;
+            index += 1;
         }
         len
     }
-    let subject =
-        object(&["system", "value"]) + string_len(MAX_SYSTEM_LEN) + string_len(MAX_VALUE_LEN);
-    // Brackets, and a comma for each group except for the last one.
+    let subject = object_without_values(&["system", "value"])
+        + string_len(MAX_SYSTEM_LEN)
+        + string_len(MAX_VALUE_LEN);
+    // There are two brackets, and a comma after each group except for the last one.
     let groups = 1 + MAX_GROUPS * (string_len(Group::MAX_LEN) + 1);
-    object(&DocumentRecord::FIELDS)
+    object_without_values(&DocumentRecord::FIELDS)
         + string_len(DocumentId::MAX_LEN)
         + subject
         + MAX_DIGITS
@@ -60,18 +67,18 @@ const fn longest_json() -> usize {
         + groups
 }
 
-/// Returns the length of the longest of some codes as a JSON string.
+/// Returns the length of the longest code as a JSON string.
 const fn longest_code(codes: &[&str]) -> usize {
-    let (mut longest, mut at) = (0, 0);
-    while at < codes.len() {
-        let len = string_len(codes[at].len());
+    let (mut longest, mut index) = (0, 0);
+    while index < codes.len() {
+        let len = string_len(codes[index].len());
         longest = if len > longest { len } else { longest };
-        at += 1;
+        index += 1;
     }
     longest
 }
 
-/// Defines an enum of codes with their texts.
+/// Defines an enum in which each value has a code: the text that stands for the value in JSON.
 macro_rules! codes {
     ($(#[$doc:meta])* $name:ident { $($(#[$variant_doc:meta])* $variant:ident = $text:literal),* }) => {
         $(#[$doc])*
@@ -109,9 +116,9 @@ codes!(
 );
 
 codes!(
-    /// Whether a record is the valid one.
+    /// Whether a document is still valid.
     RecordStatus {
-        /// The record is valid.
+        /// The document is valid.
         Current = "current",
         /// Another document has replaced this one.
         Superseded = "superseded"
@@ -132,13 +139,12 @@ codes!(
 
 /// Metadata of one document: its keys, its subject, its file, its codes and its state.
 ///
-/// The system of record writes a record for each document, and the registry stores it. The content
-/// of the document is elsewhere: [`obj_guid`](Self::obj_guid) names it. Times are whole
-/// milliseconds.
+/// The system of record sends a record for each document, and the registry stores the record. The
+/// content of the document is in the object store under [`obj_guid`](Self::obj_guid). Times are
+/// whole milliseconds.
 ///
-/// [`DocumentRecord::from_json`] reads and validates a record of the system of record. `Serialize`
-/// and `Deserialize` are for the stored form only: they do not check the rules of a deployment, and
-/// their errors may contain values.
+/// `Serialize` and `Deserialize` are for the stored form only. They do not check the rules of a
+/// deployment, and their errors may contain values.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct DocumentRecord {
@@ -159,24 +165,24 @@ pub struct DocumentRecord {
     pub size: u64,
     /// Time at which the document was created.
     pub created: Timestamp,
-    /// Time at which the document was indexed; the order of a subject's documents.
+    /// Time at which the document was indexed. The documents of a subject are listed by this time.
     pub indexed: Timestamp,
-    /// Code of the type.
+    /// Code of the document's type.
     #[serde(rename = "type", default, skip_serializing_if = "Option::is_none")]
     pub type_code: Option<Code>,
-    /// Code of the category.
+    /// Code of the document's category.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub category: Option<Code>,
     /// Whether the content is complete.
     pub doc_status: DocStatus,
     /// Whether another document has replaced this one.
     pub status: RecordStatus,
-    /// Result of the scan.
+    /// Result of the scan for malicious content.
     pub scan_result: ScanResult,
-    /// Time at which the document was withdrawn.
+    /// Time at which the document was withdrawn; `None` if it is available.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub withdrawn_at: Option<Timestamp>,
-    /// Groups whose members may see the document.
+    /// Entitlement groups whose members may see the document.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub groups: Vec<Group>,
 }
@@ -202,36 +208,39 @@ impl DocumentRecord {
         "groups",
     ];
 
-    /// Length of the longest valid record in JSON, in bytes, if no white space separates its
-    /// tokens and each character of its strings and names is escaped.
+    /// Length of the longest valid record in JSON, in bytes. In this record, each character of
+    /// names and strings is escaped. White space between the tokens is not included.
     pub const MAX_JSON_LEN: usize = longest_json();
 
-    /// Validates a record in JSON. `status` is `current` when missing; `fileId`, `type`,
-    /// `category`, `withdrawnAt` and `groups` are optional.
+    /// Parses and validates a record that the system of record sent. The members `fileId`, `type`,
+    /// `category`, `withdrawnAt` and `groups` are optional. If `status` is missing, it is
+    /// `current`.
     ///
     /// # Errors
-    /// An error for each faulty field. No error contains a value.
+    /// One error for each faulty field. No error contains a value.
     pub fn from_json(text: &str, rules: &RecordRules<'_>) -> Result<Self, Vec<FieldError>> {
-        let mut of = Members::parse(text, &Self::FIELDS)?;
-        let id = of.required("id", Members::text);
-        let subject = of.required("subject", |text| Members::subject(text, rules.subjects));
-        let file_id = of.optional("fileId", |text| Members::number(text, 1..=MAX_NUMBER));
-        let obj_guid = of.required("objGuid", Members::text);
-        let file_name = of.required("fileName", Members::text);
-        let content_type = of.required("contentType", Members::text);
-        let size = of.required("size", |text| Members::number(text, 0..=MAX_NUMBER));
-        let created = of.required("created", |text| Members::time(text, rules.now));
-        let indexed = of.required("indexed", |text| Members::time(text, rules.now));
-        let type_code = of.optional("type", Members::text);
-        let category = of.optional("category", Members::text);
-        let doc_status =
-            of.required("docStatus", |text| Members::code(text, DocStatus::ALL, |c| c.as_str()));
-        let status =
-            of.optional("status", |text| Members::code(text, RecordStatus::ALL, |c| c.as_str()));
-        let scan_result =
-            of.required("scanResult", |text| Members::code(text, ScanResult::ALL, |c| c.as_str()));
-        let withdrawn_at = of.optional("withdrawnAt", |text| Members::time(text, rules.now));
-        let groups = of.optional("groups", |text| Members::texts(text, MAX_GROUPS));
+        let mut members = Members::parse(text, &Self::FIELDS)?;
+        let id = members.required("id", Members::text);
+        let subject = members.required("subject", |raw| Members::subject(raw, rules.subjects));
+        let file_id = members.optional("fileId", |raw| Members::number(raw, 1..=MAX_NUMBER));
+        let obj_guid = members.required("objGuid", Members::text);
+        let file_name = members.required("fileName", Members::text);
+        let content_type = members.required("contentType", Members::text);
+        let size = members.required("size", |raw| Members::number(raw, 0..=MAX_NUMBER));
+        let created = members.required("created", |raw| Members::time(raw, rules.now));
+        let indexed = members.required("indexed", |raw| Members::time(raw, rules.now));
+        let type_code = members.optional("type", Members::text);
+        let category = members.optional("category", Members::text);
+        let doc_status = members
+            .required("docStatus", |raw| Members::code(raw, DocStatus::ALL, |code| code.as_str()));
+        let status = members
+            .optional("status", |raw| Members::code(raw, RecordStatus::ALL, |code| code.as_str()));
+        let scan_result = members.required("scanResult", |raw| {
+            Members::code(raw, ScanResult::ALL, |code| code.as_str())
+        });
+        let withdrawn_at = members.optional("withdrawnAt", |raw| Members::time(raw, rules.now));
+        let groups = members.optional("groups", |raw| Members::texts(raw, MAX_GROUPS));
+        // Without an error, each required field has a value, so `build` returns a record.
         let build = || {
             Some(Self {
                 id: id?,
@@ -252,15 +261,15 @@ impl DocumentRecord {
                 groups: groups.unwrap_or_default(),
             })
         };
-        of.finish(build)
+        members.finish(build)
     }
 
     /// Returns the record to store when another record of this document arrives. Returns `None` if
     /// that record has another GUID, because the GUID of a document never changes.
     ///
-    /// The record with the later `indexed` is stored; of two with the same time, the one that arrives
-    /// later. A withdrawal in either of them counts and is final, because the system of record
-    /// repeats its records without it and in any order.
+    /// The record with the later `indexed` is stored. If both times are equal, the arriving record
+    /// is stored. A withdrawal in either record is final: records may arrive in any order, and the
+    /// system of record may repeat a record without its withdrawal.
     #[must_use]
     pub fn merged_with(&self, arriving: &Self) -> Option<Self> {
         if self.obj_guid != arriving.obj_guid {
@@ -271,14 +280,14 @@ impl DocumentRecord {
         Some(Self { withdrawn_at, ..newer.clone() })
     }
 
-    /// Returns whether the document belongs to the list of its subject: neither withdrawn nor
-    /// superseded.
+    /// Returns whether the list of the subject's documents contains the document. It does not
+    /// contain withdrawn and superseded documents.
     #[must_use]
     pub fn is_listed(&self) -> bool {
         self.withdrawn_at.is_none() && self.status == RecordStatus::Current
     }
 
-    /// Returns the position in the list of the subject.
+    /// Returns the position of the document in the list of the subject's documents.
     #[must_use]
     pub fn position(&self) -> Position {
         Position { indexed: self.indexed, id: self.id.clone() }

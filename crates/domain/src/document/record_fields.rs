@@ -1,4 +1,7 @@
 //! Validated texts of a registry record: the document's id, file name, codes and groups.
+//!
+//! A *registry record* is the metadata of one document in the document registry. The macro
+//! `checked_text` defines a type for each kind of text, with the rule that its texts must satisfy.
 
 use std::fmt;
 use std::str::FromStr;
@@ -13,7 +16,8 @@ use crate::text::{is_printable, media_type};
 #[error("{0}")]
 pub struct InvalidField(pub(super) &'static str);
 
-/// Defines a text type with a rule, its conversions and its stored form.
+/// Defines a text type, its conversions and its stored form. `$is_valid` returns whether a text is
+/// valid, and `$rule` is the error text for an invalid text.
 macro_rules! checked_text {
     ($(#[$doc:meta])* $name:ident, $is_valid:expr, $rule:literal) => {
         $(#[$doc])*
@@ -82,6 +86,7 @@ checked_text!(
     /// Media type of a document, such as `application/pdf`.
     ContentType,
     |text| {
+        // `media_type` returns a valid media type unchanged.
         (1..=ContentType::MAX_LEN).contains(&text.len())
             && media_type(text) == text
             && !text.contains('\t')
@@ -115,7 +120,7 @@ impl FileName {
 }
 
 impl ContentType {
-    /// Maximum length, in bytes; it is also the limit of [`media_type`].
+    /// Maximum length, in bytes. [`media_type`] has the same limit.
     pub const MAX_LEN: usize = 255;
 }
 
@@ -129,13 +134,14 @@ impl Group {
     pub const MAX_LEN: usize = 64;
 }
 
-/// Returns whether a text consists of printable words with one space between each two.
+/// Returns whether a text consists of printable words, with exactly one space between two words.
 fn is_spaced_text(text: &str) -> bool {
     is_printable(text)
         && text.split(' ').all(|word| !word.is_empty() && !word.contains(char::is_whitespace))
 }
 
-macro_rules! visible {
+/// Implements a `Debug` that shows the text of a type.
+macro_rules! debug_with_text {
     ($($name:ident),*) => {$(
         impl fmt::Debug for $name {
             fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -145,7 +151,7 @@ macro_rules! visible {
     )*};
 }
 
-visible!(DocumentId, ContentType, Code, Group);
+debug_with_text!(DocumentId, ContentType, Code, Group);
 
 impl fmt::Debug for FileName {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

@@ -1,4 +1,9 @@
-//! Reads the members of a registry record, with an error for each faulty one.
+//! Strict parser for a registry record in JSON, with one error for each faulty member.
+//!
+//! A *registry record* is the metadata of one document, as the system of record sends it. A
+//! *member* is a name and its value in a JSON object. `DocumentRecord::from_json` reads each member
+//! through [`Members`], which collects the errors of all members. Stored records have been
+//! validated before, so serde reads them without these rules.
 
 use std::fmt;
 use std::ops::RangeInclusive;
@@ -12,31 +17,39 @@ use super::{Subject, SubjectPatterns};
 
 /// Tolerated difference between the clocks of the system of record and of docferry.
 const CLOCK_TOLERANCE: SignedDuration = SignedDuration::from_secs(60);
-/// Earliest time, the beginning of the year 1: FHIR knows no earlier one.
+/// Earliest allowed time, in seconds since 1970: the beginning of the year 1. FHIR has no earlier
+/// times.
 const EARLIEST_SECOND: i64 = -62_135_596_800;
 
-/// Maximum number of digits of a fraction of a second: nanoseconds, which jiff can represent.
+/// Maximum number of digits of a fraction of a second. Nine digits are nanoseconds, which jiff can
+/// represent.
 const MAX_FRACTION_DIGITS: usize = 9;
 /// Maximum length of a time, in bytes.
 pub(super) const MAX_TIME_LEN: usize =
     "YYYY-MM-DDThh:mm:ss.".len() + MAX_FRACTION_DIGITS + "+hh:mm".len();
+/// Rule for the form of a time.
+const TIME_FORM: &str =
+    "must be an RFC 3339 time with Z or an offset, such as 2026-01-31T10:00:00Z";
+/// Maximum number of characters that an error shows of the name of an unknown member.
+const MAX_SHOWN_NAME_CHARS: usize = 40;
 
 /// Rules of a deployment for the records that it accepts.
 #[derive(Debug, Clone, Copy)]
 pub struct RecordRules<'a> {
     /// The systems of subject identifiers.
     pub subjects: &'a SubjectPatterns,
-    /// The current time; records contain no later time.
+    /// The current time. A record must not contain a later time, except for a small difference
+    /// between clocks.
     pub now: Timestamp,
 }
 
-/// Faulty field of a record. The text contains no value.
+/// Error in one field of a record. The message never contains the value of the field.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{field}: {problem}")]
 pub struct FieldError {
-    /// Name of the member; `record` when the error concerns the whole record.
+    /// Name of the field, or `record` if the error concerns the whole record.
     pub field: String,
-    /// The rule that it breaks.
+    /// The rule that the field breaks, such as `is required`.
     pub problem: String,
 }
 
@@ -46,16 +59,25 @@ impl FieldError {
     }
 }
 
+/// Member of a JSON object. Its value is not parsed yet.
+struct Member<'a> {
+    name: String,
+    value: &'a RawValue,
+}
+
 /// Members of a JSON object, and the errors found in them.
+///
+/// [`Members::required`] and [`Members::optional`] find a member by its name. The functions without
+/// `self`, such as [`Members::text`], parse the JSON text `raw` of a member's value.
 pub(super) struct Members<'a> {
-    members: Vec<(String, &'a RawValue)>,
+    members: Vec<Member<'a>>,
     errors: Vec<FieldError>,
 }
 
 impl<'a> Members<'a> {
-    /// Parses an object. Unknown and duplicate members are errors.
-    pub(super) fn parse(text: &'a str, known: &[&str]) -> Result<Self, Vec<FieldError>> {
-        let syntax = |error: &serde_json::Error| {
+    /// Parses an object. A member is an error if its name is not in `known_names` or occurs twice.
+    pub(super) fn parse(text: &'a str, known_names: &[&str]) -> Result<Self, Vec<FieldError>> {
+        let syntax_error = |error: &serde_json::Error| {
             let problem = if error.is_data() {
                 "must be a JSON object".to_owned()
             } else {
@@ -64,14 +86,19 @@ impl<'a> Members<'a> {
             vec![FieldError::new("record", problem)]
         };
         let mut reader = serde_json::Deserializer::from_str(text);
-        let members = reader.deserialize_map(MemberVisitor).map_err(|error| syntax(&error))?;
-        reader.end().map_err(|error| syntax(&error))?;
+        let members =
+            reader.deserialize_map(MemberVisitor).map_err(|error| syntax_error(&error))?;
+        reader.end().map_err(|error| syntax_error(&error))?;
         let mut errors = Vec::new();
-        for (place, (name, _)) in members.iter().enumerate() {
-            if !known.contains(&name.as_str()) {
-                let shown: String = name.chars().take(40).flat_map(char::escape_default).collect();
-                errors.push(FieldError::new(&shown, "is not a member of a record"));
-            } else if members[..place].iter().any(|(earlier, _)| earlier == name) {
+        for (index, Member { name, .. }) in members.iter().enumerate() {
+            if !known_names.contains(&name.as_str()) {
+                let shown_name: String = name
+                    .chars()
+                    .take(MAX_SHOWN_NAME_CHARS)
+                    .flat_map(char::escape_default)
+                    .collect();
+                errors.push(FieldError::new(&shown_name, "is not a member of a record"));
+            } else if members[..index].iter().any(|earlier| earlier.name == *name) {
                 errors.push(FieldError::new(name, "occurs twice"));
             }
         }
@@ -96,47 +123,48 @@ impl<'a> Members<'a> {
         name: &str,
         read: impl FnOnce(&str) -> Result<T, String>,
     ) -> Option<T> {
-        let read = read(self.raw(name)?);
-        read.map_err(|problem| self.errors.push(FieldError::new(name, problem))).ok()
+        let result = read(self.raw(name)?);
+        result.map_err(|problem| self.errors.push(FieldError::new(name, problem))).ok()
     }
 
-    /// Returns the record, unless there are errors.
+    /// Returns the value that `build` creates, or the errors if any member is faulty.
     pub(super) fn finish<T>(self, build: impl FnOnce() -> Option<T>) -> Result<T, Vec<FieldError>> {
         if self.errors.is_empty() { build().ok_or(self.errors) } else { Err(self.errors) }
     }
 
+    /// Returns the JSON text of a member's value, or `None` if the member is missing or null.
     fn raw(&self, name: &str) -> Option<&'a str> {
-        let (_, value) = self.members.iter().find(|(known, _)| known == name)?;
-        Some(value.get()).filter(|text| *text != "null")
+        let member = self.members.iter().find(|member| member.name == name)?;
+        Some(member.value.get()).filter(|text| *text != "null")
     }
 
-    /// Reads a string with a rule of its own.
+    /// Reads a string and parses it by the rule of the type `T`.
     pub(super) fn text<T: FromStr<Err: fmt::Display>>(raw: &str) -> Result<T, String> {
         let text: String = json(raw, "must be a string")?;
         text.parse().map_err(|error: T::Err| error.to_string())
     }
 
-    /// Reads an array of different strings.
-    pub(super) fn texts<T>(raw: &str, max: usize) -> Result<Vec<T>, String>
+    /// Reads an array of at most `max_len` different strings.
+    pub(super) fn texts<T>(raw: &str, max_len: usize) -> Result<Vec<T>, String>
     where
         T: FromStr<Err: fmt::Display> + PartialEq,
     {
         let texts: Vec<String> = json(raw, "must be an array of strings")?;
-        if texts.len() > max {
-            return Err(format!("must have at most {max} elements"));
+        if texts.len() > max_len {
+            return Err(format!("must have at most {max_len} elements"));
         }
         let mut values = Vec::with_capacity(texts.len());
-        for (place, text) in texts.iter().enumerate() {
-            let value = text.parse().map_err(|error: T::Err| format!("[{place}] {error}"))?;
+        for (index, text) in texts.iter().enumerate() {
+            let value = text.parse().map_err(|error: T::Err| format!("[{index}] {error}"))?;
             if values.contains(&value) {
-                return Err(format!("[{place}] occurs twice"));
+                return Err(format!("[{index}] occurs twice"));
             }
             values.push(value);
         }
         Ok(values)
     }
 
-    /// Reads a whole number.
+    /// Reads a whole number in the range `allowed`.
     pub(super) fn number(raw: &str, allowed: RangeInclusive<u64>) -> Result<u64, String> {
         let problem =
             || format!("must be a whole number from {} to {}", allowed.start(), allowed.end());
@@ -144,24 +172,24 @@ impl<'a> Members<'a> {
         if allowed.contains(&number) { Ok(number) } else { Err(problem()) }
     }
 
-    /// Reads a time that is not in the future, and cuts it to whole milliseconds.
+    /// Reads a time that is not in the future, and drops everything below a millisecond.
     pub(super) fn time(raw: &str, now: Timestamp) -> Result<Timestamp, String> {
-        const FORM: &str =
-            "must be an RFC 3339 time with Z or an offset, such as 2026-01-31T10:00:00Z";
-        let text: String = json(raw, FORM)?;
-        let time = Some(text).filter(|text| is_rfc_3339(text));
-        let time: Timestamp =
-            time.and_then(|text| text.parse().ok()).ok_or_else(|| FORM.to_owned())?;
+        let malformed = || TIME_FORM.to_owned();
+        let text: String = json(raw, TIME_FORM)?;
+        if !is_rfc_3339(&text) {
+            return Err(malformed());
+        }
+        let time: Timestamp = text.parse().map_err(|_| malformed())?;
         if time.as_second() < EARLIEST_SECOND {
             return Err("must not be before the year 1".to_owned());
         }
         if time > now.saturating_add(CLOCK_TOLERANCE).unwrap_or(Timestamp::MAX) {
             return Err("must not be in the future".to_owned());
         }
-        Timestamp::from_millisecond(time.as_millisecond()).map_err(|_| FORM.to_owned())
+        Timestamp::from_millisecond(time.as_millisecond()).map_err(|_| malformed())
     }
 
-    /// Reads one of the given codes.
+    /// Reads one of the codes in `all`. `name` returns the text of a code.
     pub(super) fn code<T: Copy>(
         raw: &str,
         all: &[T],
@@ -173,15 +201,16 @@ impl<'a> Members<'a> {
         code.ok_or_else(|| format!("must be one of {}", names()))
     }
 
-    /// Reads `{"system": …, "value": …}`; the system may be missing.
+    /// Reads a subject from an object such as `{"system": …, "value": …}`. The member `system` may
+    /// be missing. Of several errors, only the first is returned.
     pub(super) fn subject(raw: &str, patterns: &SubjectPatterns) -> Result<Subject, String> {
-        let read = || {
-            let mut of = Members::parse(raw, &["system", "value"])?;
-            let system: Option<String> = of.optional("system", Members::text);
-            let value: Option<String> = of.required("value", Members::text);
-            of.finish(|| value.map(|value| (system, value)))
+        let read_members = || {
+            let mut members = Members::parse(raw, &["system", "value"])?;
+            let system: Option<String> = members.optional("system", Members::text);
+            let value: Option<String> = members.required("value", Members::text);
+            members.finish(|| value.map(|value| (system, value)))
         };
-        let (system, value) = read().map_err(|errors| {
+        let (system, value) = read_members().map_err(|errors| {
             errors.first().map_or_else(String::new, |error| match error.field.as_str() {
                 "record" => "must be an object with system and value".to_owned(),
                 _ => error.to_string(),
@@ -193,20 +222,25 @@ impl<'a> Members<'a> {
 
 /// Returns whether a text is `YYYY-MM-DDThh:mm:ss` with an optional fraction, and `Z` or `±hh:mm`.
 ///
-/// jiff parses more forms than RFC 3339: spaces, lower case, basic format, offsets without minutes
-/// or with seconds, and time zones in brackets. It also reads a second 60 as 59. The ranges of the
-/// other numbers are left to jiff, except for the hours of an offset, which it allows up to 25.
+/// The caller parses the text with jiff, which accepts more forms than RFC 3339: spaces, lower
+/// case, basic format, offsets without minutes or with seconds, and time zones in brackets. jiff
+/// also reads a second 60 as 59, and accepts an offset of 25 hours. This function refuses all of
+/// these. jiff checks the ranges of the other numbers.
 fn is_rfc_3339(text: &str) -> bool {
+    // In a form, `0` stands for any digit, and every other character stands for itself.
     let has_form = |text: &str, form: &str| {
-        let is_same =
-            |(b, form): (u8, u8)| if form == b'0' { b.is_ascii_digit() } else { b == form };
-        text.len() == form.len() && text.bytes().zip(form.bytes()).all(is_same)
+        let is_match = |(byte, pattern): (u8, u8)| match pattern {
+            b'0' => byte.is_ascii_digit(),
+            _ => byte == pattern,
+        };
+        text.len() == form.len() && text.bytes().zip(form.bytes()).all(is_match)
     };
-    let Some((time, rest)) = text.split_at_checked("YYYY-MM-DDThh:mm:ss".len()) else {
+    let Some((date_time, fraction_and_zone)) = text.split_at_checked("YYYY-MM-DDThh:mm:ss".len())
+    else {
         return false;
     };
-    let zone_start = rest.find(['Z', '+', '-']).unwrap_or(rest.len());
-    let (fraction, zone) = rest.split_at(zone_start);
+    let zone_start = fraction_and_zone.find(['Z', '+', '-']).unwrap_or(fraction_and_zone.len());
+    let (fraction, zone) = fraction_and_zone.split_at(zone_start);
     let is_fraction = fraction.is_empty()
         || fraction.strip_prefix('.').is_some_and(|digits| {
             (1..=MAX_FRACTION_DIGITS).contains(&digits.len())
@@ -214,10 +248,11 @@ fn is_rfc_3339(text: &str) -> bool {
         });
     let is_zone = zone == "Z"
         || ((has_form(zone, "+00:00") || has_form(zone, "-00:00")) && zone.get(1..3) < Some("24"));
-    has_form(time, "0000-00-00T00:00:00") && !time.ends_with("60") && is_fraction && is_zone
+    let is_date_time = has_form(date_time, "0000-00-00T00:00:00") && !date_time.ends_with("60");
+    is_date_time && is_fraction && is_zone
 }
 
-/// Reads JSON of a type; the error is `problem` and never contains the value.
+/// Deserializes a value. The error is `problem`, because the error of serde may contain the value.
 fn json<T: DeserializeOwned>(raw: &str, problem: &str) -> Result<T, String> {
     serde_json::from_str(raw).map_err(|_| problem.to_owned())
 }
@@ -226,7 +261,7 @@ fn json<T: DeserializeOwned>(raw: &str, problem: &str) -> Result<T, String> {
 struct MemberVisitor;
 
 impl<'de> Visitor<'de> for MemberVisitor {
-    type Value = Vec<(String, &'de RawValue)>;
+    type Value = Vec<Member<'de>>;
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("an object")
@@ -234,8 +269,8 @@ impl<'de> Visitor<'de> for MemberVisitor {
 
     fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
         let mut members = Vec::new();
-        while let Some(member) = map.next_entry()? {
-            members.push(member);
+        while let Some((name, value)) = map.next_entry()? {
+            members.push(Member { name, value });
         }
         Ok(members)
     }

@@ -1,5 +1,8 @@
-//! Subjects: the court files or patients that documents concern, and the configured patterns of
-//! their identifiers.
+//! Subjects: the court files or patients that documents concern.
+//!
+//! A subject is an identifier with two parts: a *system*, which is the URI of a kind of
+//! identifiers, and a *value*. A deployment configures its systems, each with a *pattern* for the
+//! values. [`SubjectPatterns`] validates the identifiers in requests and in imported records.
 
 use std::fmt;
 use std::str::FromStr;
@@ -13,8 +16,9 @@ pub(super) const MAX_SYSTEM_LEN: usize = 256;
 
 /// The court file or patient that a document concerns. `Debug` hides the value.
 ///
-/// The value is in its normal form: [`SubjectPatterns::read`] is the only way from a request or an
-/// imported record to a subject, so equal subjects have equal texts.
+/// The value is in its normal form, so equal subjects have equal texts. [`SubjectPatterns::read`]
+/// creates the subjects of requests and imported records. `Deserialize` is for stored subjects only
+/// and does not validate them.
 #[derive(Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct Subject {
     system: String,
@@ -22,13 +26,13 @@ pub struct Subject {
 }
 
 impl Subject {
-    /// Returns the URI of the identifier's system.
+    /// Returns the URI of the system.
     #[must_use]
     pub fn system(&self) -> &str {
         &self.system
     }
 
-    /// Returns the identifier within its system.
+    /// Returns the value, which identifies the subject within its system.
     #[must_use]
     pub fn value(&self) -> &str {
         &self.value
@@ -80,12 +84,20 @@ pub struct SystemSetting {
 #[derive(Debug, Clone, Deserialize)]
 #[serde(try_from = "Vec<SystemSetting>")]
 pub struct SubjectPatterns {
-    systems: Vec<(String, Pattern)>,
+    systems: Vec<System>,
+}
+
+/// A configured system whose pattern has been parsed.
+#[derive(Debug, Clone)]
+struct System {
+    uri: String,
+    pattern: Pattern,
 }
 
 impl Default for SubjectPatterns {
     fn default() -> Self {
-        Self { systems: vec![(Self::DEFAULT_SYSTEM.to_owned(), Pattern::CourtFile)] }
+        let uri = Self::DEFAULT_SYSTEM.to_owned();
+        Self { systems: vec![System { uri, pattern: Pattern::CourtFile }] }
     }
 }
 
@@ -93,30 +105,29 @@ impl SubjectPatterns {
     /// The only system of a deployment without a configuration of its own.
     pub const DEFAULT_SYSTEM: &str = "urn:docferry:court-file";
 
-    /// Returns the system that applies where none is given.
+    /// Returns the URI of the default system, which applies to an identifier without a system.
     #[must_use]
     pub fn default_system(&self) -> &str {
-        self.systems.first().map_or("", |(system, _)| system)
+        self.systems.first().map_or("", |system| &system.uri)
     }
 
-    /// Validates an identifier and brings it into its normal form. Without a system, the default
-    /// applies.
+    /// Validates an identifier and converts its value into the normal form. `system` is a URI; if
+    /// it is `None`, the default system applies.
     ///
     /// # Errors
     /// [`SubjectError`] when the system is unknown or the value malformed.
     pub fn read(&self, system: Option<&str>, value: &str) -> Result<Subject, SubjectError> {
-        let system = system.unwrap_or_else(|| self.default_system());
-        let Some((system, pattern)) = self.systems.iter().find(|(known, _)| known == system) else {
-            let known: Vec<_> = self.systems.iter().map(|(known, _)| known.as_str()).collect();
-            return Err(SubjectError::UnknownSystem(known.join(", ")));
+        let uri = system.unwrap_or_else(|| self.default_system());
+        let Some(System { uri, pattern }) = self.systems.iter().find(|known| known.uri == uri)
+        else {
+            let known_uris: Vec<_> = self.systems.iter().map(|known| known.uri.as_str()).collect();
+            return Err(SubjectError::UnknownSystem(known_uris.join(", ")));
         };
-        Ok(Subject {
-            system: system.clone(),
-            value: pattern.normalize(value).map_err(SubjectError::Malformed)?,
-        })
+        let value = pattern.normalize(value).map_err(SubjectError::Malformed)?;
+        Ok(Subject { system: uri.clone(), value })
     }
 
-    /// Reads `[system|]value`, as [`SubjectPatterns::read`] does.
+    /// Reads an identifier from one text: `system|value`, or a value of the default system.
     ///
     /// # Errors
     /// [`SubjectError`] when the system is unknown or the value malformed.
@@ -128,6 +139,7 @@ impl SubjectPatterns {
     }
 }
 
+/// Validates a configuration.
 impl TryFrom<Vec<SystemSetting>> for SubjectPatterns {
     type Error = InvalidPatterns;
 
@@ -135,26 +147,26 @@ impl TryFrom<Vec<SystemSetting>> for SubjectPatterns {
         if settings.is_empty() {
             return Err(InvalidPatterns("at least one system is needed"));
         }
-        let mut systems: Vec<(String, Pattern)> = Vec::with_capacity(settings.len());
-        for SystemSetting { system, pattern } in settings {
-            let is_uri = system.contains(':')
-                && system.len() <= MAX_SYSTEM_LEN
-                && system.bytes().all(|b| b.is_ascii_graphic() && b != b'|');
+        let mut systems: Vec<System> = Vec::with_capacity(settings.len());
+        for SystemSetting { system: uri, pattern } in settings {
+            let is_uri = uri.contains(':')
+                && uri.len() <= MAX_SYSTEM_LEN
+                && uri.bytes().all(|b| b.is_ascii_graphic() && b != b'|');
             if !is_uri {
                 return Err(InvalidPatterns("a system must be a URI without |"));
             }
-            if systems.iter().any(|(known, _)| *known == system) {
+            if systems.iter().any(|known| known.uri == uri) {
                 return Err(InvalidPatterns("a system occurs twice"));
             }
             let pattern = Pattern::parse(&pattern)
                 .ok_or(InvalidPatterns("a pattern is neither a preset nor a regular expression"))?;
-            systems.push((system, pattern));
+            systems.push(System { uri, pattern });
         }
         Ok(Self { systems })
     }
 }
 
-/// Reads a list of [`SystemSetting`]s in JSON.
+/// Parses a configuration in JSON: a list of [`SystemSetting`]s.
 impl FromStr for SubjectPatterns {
     type Err = InvalidPatterns;
 
@@ -207,14 +219,14 @@ mod tests {
     }
 
     #[test]
-    fn default_system_is_that_of_court_files() {
+    fn default_configuration_has_the_system_of_court_files() {
         let json = r#"[{"system": "urn:docferry:court-file", "pattern": "court-file"}]"#;
-        let read = |patterns: SubjectPatterns| patterns.read(None, "vlc-s-1").unwrap().key();
-        assert_eq!(read(SubjectPatterns::default()), read(json.parse().unwrap()));
+        let key_by = |patterns: SubjectPatterns| patterns.read(None, "vlc-s-1").unwrap().key();
+        assert_eq!(key_by(SubjectPatterns::default()), key_by(json.parse().unwrap()));
     }
 
     #[test]
-    fn text_names_the_system_or_has_the_default() {
+    fn text_without_a_system_has_the_default_system() {
         let subject = patterns().read_text("s-1").unwrap();
         assert_eq!(subject.key(), "urn:example:court-file|S-1");
         assert_eq!(patterns().read_text(&subject.key()), Ok(subject));

@@ -9,6 +9,10 @@ use serde::{Deserialize, Serialize};
 
 use crate::document::{DocumentName, SourceHash};
 
+/// Growth that is plausible for every file, in bytes. The service may add properties,
+/// thumbnails and templates.
+const PLAUSIBLE_GROWTH_BYTES: u64 = 1024 * 1024;
+
 /// Size and hash of a delivered item, as the destination reports them.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ItemFacts {
@@ -82,10 +86,6 @@ pub enum Rewriting {
     Refuted,
 }
 
-/// Growth that is plausible for every file, in bytes. The service may add properties,
-/// thumbnails and templates.
-const PLAUSIBLE_GROWTH_BYTES: u64 = 1024 * 1024;
-
 /// Sizes of a source and of the item that is compared with it, in bytes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct ComparedSizes {
@@ -110,8 +110,9 @@ pub const fn is_plausible_rewriting(sizes: ComparedSizes) -> bool {
 ///
 /// OneDrive edits the metadata of Office files and images after the upload, so size and
 /// hash may differ although every byte was accepted. `sent_last_byte` tells whether the
-/// service returned this item in response to this upload's last byte. The name alone proves
-/// nothing. A ZIP container is proven only by a comparison of its content.
+/// service returned this item in response to this upload's last byte. `parts` is the comparison
+/// of the content parts, which are the files inside a ZIP container. Only equal content parts prove
+/// that a ZIP container is the document. The name alone proves nothing.
 #[must_use]
 pub fn classify_rewriting(
     name: &DocumentName,

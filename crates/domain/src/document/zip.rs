@@ -1,12 +1,14 @@
 //! Content parts of a ZIP container, such as an Office file. They are read from the
 //! container's central directory, without its compressed data.
 //!
-//! OneDrive rewrites some files after the upload. Such a file is compared with its source by
-//! names, checksums and sizes of the parts. The input is not trusted: every length is checked,
-//! and a container beyond the limits is [`ZipKind::Unreadable`], which is not an error.
+//! A *part* is a file inside a container. OneDrive rewrites some files after the upload. Such a
+//! file is compared with its source by the names, checksums and sizes of the parts. The input is
+//! not trusted, so every length is checked. A container beyond the limits is
+//! [`ZipKind::Unreadable`], which is not an error.
 //!
 //! The *end record* at the end of a container contains the position of the *central directory*,
-//! which has one *entry* for each part.
+//! which has one *entry* for each part. The caller reads the last bytes of a file, calls
+//! [`ZipDirectory::locate`], reads the directory, and calls [`ZipContents::read`].
 
 use std::collections::BTreeMap;
 use std::ops::Range;
@@ -18,9 +20,11 @@ pub const ZIP_TAIL_BYTES: u64 = END_RECORD_BYTES as u64 + 0xFFFF;
 /// thousand parts.
 pub const MAX_DIRECTORY_BYTES: u64 = 192 * 1024;
 
+/// First bytes of the end record.
 const END_RECORD_SIGNATURE: &[u8] = b"PK\x05\x06";
 /// Length of the end record without its comment.
 const END_RECORD_BYTES: usize = 22;
+/// First bytes of a directory entry.
 const ENTRY_SIGNATURE: &[u8] = b"PK\x01\x02";
 /// Length of a directory entry without its name, extra field and comment.
 const ENTRY_BYTES: usize = 46;
@@ -32,7 +36,7 @@ const ENCRYPTED_FLAG: u16 = 1;
 /// Position of the central directory in a container.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ZipDirectory {
-    /// Range of its bytes in the container.
+    /// Range of bytes of the directory in the container.
     pub range: Range<u64>,
     /// Number of entries in the directory.
     entries: u16,
@@ -113,21 +117,24 @@ impl ZipDirectory {
             && entries_on_disk == entries
             && start + length <= position
             && length >= u64::from(entries) * ENTRY_BYTES as u64;
-        match is_consistent {
-            false => ZipKind::NotZip,
-            true if length > MAX_DIRECTORY_BYTES => ZipKind::Unreadable,
-            true => ZipKind::Zip(Self { range: start..start + length, entries }),
+        if !is_consistent {
+            return ZipKind::NotZip;
         }
+        if length > MAX_DIRECTORY_BYTES {
+            return ZipKind::Unreadable;
+        }
+        ZipKind::Zip(Self { range: start..start + length, entries })
     }
 }
 
 impl ZipContents {
-    /// Reads the bytes of a directory.
+    /// Reads the content parts from `bytes`, which are the bytes of `directory`.
     #[must_use]
     pub fn read(bytes: &[u8], directory: &ZipDirectory) -> ZipKind<Self> {
         Self::parse(bytes, directory.entries).map_or(ZipKind::Unreadable, ZipKind::Zip)
     }
 
+    /// Reads a directory. Returns `None` if an entry cannot be read or a name occurs twice.
     fn parse(bytes: &[u8], entries: u16) -> Option<Self> {
         let mut remaining = bytes;
         let mut parts = BTreeMap::new();
