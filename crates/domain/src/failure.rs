@@ -1,7 +1,8 @@
 //! Failure codes: why a transfer, or a step of its workflow, failed.
 //!
-//! The table below defines the name of each code, whether a retry may help, and the text that
-//! is shown to users. ORDS is the document source.
+//! The table below defines the name of each code, whether a retry may help, and the text that is
+//! shown to users. ORDS is the document source; it copies documents to the exchange bucket. Graph
+//! (Microsoft Graph) is the API of OneDrive, the destination.
 
 use std::fmt;
 use std::str::FromStr;
@@ -102,11 +103,11 @@ failure_codes! {
     /// Graph refused docferry's credentials or permissions.
     DestinationUnauthorized = "DESTINATION_UNAUTHORIZED", retry: false,
         "OneDrive refused the service's credentials. Operators: check the Graph secret and the app's consent.";
-    /// A folder has the document's name. Or a file has this name, and the conflict policy
-    /// forbids replacing it.
+    /// A folder has the document's name, or a file has this name and the conflict policy forbids
+    /// replacing the file.
     DestinationConflict = "DESTINATION_CONFLICT", retry: false,
         "A file or a folder of that name is already in OneDrive. Remove or rename it, then try again.";
-    /// A file stands in place of a parent folder.
+    /// A file has the name of a parent folder in the path.
     DestinationPathConflict = "DESTINATION_PATH_CONFLICT", retry: false,
         "A file in OneDrive has the name of a folder of the path. Remove or rename it, or choose another folder.";
     /// The file at the destination is locked, open in an editor, or being uploaded by another

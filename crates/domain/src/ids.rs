@@ -11,6 +11,15 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use serde::{Deserialize, Serialize};
 
+/// Length of a transfer id without a document number, in characters.
+const PLAIN_LEN: usize = 32;
+/// Number of digits of a document number in a transfer id.
+const NUMBER_LEN: usize = 4;
+/// Index of the hex digit that contains the UUID version.
+const VERSION_INDEX: usize = 12;
+/// Number of bits after the UUID version.
+const VERSION_SHIFT: u32 = 76;
+
 /// Error for a malformed identifier. The text names the expected form.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{0}")]
@@ -25,11 +34,6 @@ pub struct InvalidId(pub(crate) &'static str);
 #[serde(try_from = "String", into = "String")]
 pub struct TransferId(String);
 
-/// Length of an id without a document number.
-const PLAIN_LEN: usize = 32;
-/// Number of digits of a document number.
-const NUMBER_LEN: usize = 4;
-
 impl TransferId {
     /// Creates the id of a transfer from 128 bits chosen by the caller, such as a UUID
     /// version 7.
@@ -43,16 +47,15 @@ impl TransferId {
     /// a transfer without reading the store.
     #[must_use]
     pub fn of_batch(bits: u128) -> Self {
-        // The version is the 13th of 32 hex digits, so 19 digits of 4 bits follow it.
-        const VERSION_SHIFT: u32 = 76;
-        Self::from_u128(bits & !(0xf << VERSION_SHIFT) | 8 << VERSION_SHIFT)
+        let without_version = bits & !(0xf << VERSION_SHIFT);
+        Self::from_u128(without_version | (8 << VERSION_SHIFT))
     }
 
     /// Returns whether [`TransferId::of_batch`] created the id. An older batch may have an id
     /// for which this is `false`.
     #[must_use]
     pub fn is_batch(&self) -> bool {
-        self.0.len() == PLAIN_LEN && self.0.as_bytes().get(12) == Some(&b'8')
+        self.0.len() == PLAIN_LEN && self.0.as_bytes().get(VERSION_INDEX) == Some(&b'8')
     }
 
     /// Returns the id as text.
@@ -61,21 +64,23 @@ impl TransferId {
         &self.0
     }
 
-    /// Returns the id of the document with this number (at most 9999) in the batch with
-    /// this id.
+    /// Returns the id of a document of the batch with this id. `number` is the number of the
+    /// document in the batch, at most 9999.
     #[must_use]
     pub fn document(&self, number: u16) -> Self {
         Self(format!("{}_{number:04}", self.batch_str()))
     }
 
-    /// Returns the batch and the document number, if this is a document of a batch.
+    /// Returns the id of the batch and the document number, if this is the id of a document of a
+    /// batch.
     #[must_use]
     pub fn batch_and_number(&self) -> Option<(Self, u16)> {
         let (batch, number) = self.0.split_once('_')?;
         Some((Self(batch.to_owned()), number.parse().ok()?))
     }
 
-    /// Returns the 32 hex digits of the transfer, or of the batch that it belongs to.
+    /// Returns the 32 hex digits of the id, without a document number. For a document of a batch,
+    /// they are the id of the batch.
     #[must_use]
     pub fn batch_str(&self) -> &str {
         self.0.get(..PLAIN_LEN).unwrap_or(&self.0)

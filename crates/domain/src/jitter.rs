@@ -5,6 +5,13 @@ use std::time::Duration;
 
 use crate::ids::TransferId;
 
+/// Initial value of the hash FNV-1a with 64 bits.
+const FNV_OFFSET_BASIS: u64 = 0xcbf2_9ce4_8422_2325;
+/// Multiplier of FNV-1a with 64 bits.
+const FNV_PRIME: u64 = 0x0000_0100_0000_01b3;
+/// Multipliers of the finalizer of the random number generator `SplitMix64`.
+const FINALIZER_MULTIPLIERS: [u64; 2] = [0xbf58_476d_1ce4_e5b9, 0x94d0_49bb_1331_11eb];
+
 /// Returns a delay between zero and `within` for a transfer.
 ///
 /// The delay is a hash of the transfer's id. It is the same at each call, and practically
@@ -13,13 +20,16 @@ use crate::ids::TransferId;
 pub fn jitter(id: &TransferId, within: Duration) -> Duration {
     // Ids that were created at nearly the same time differ in few digits. So the result of FNV-1a
     // is mixed by the finalizer of SplitMix64.
-    let folded = id.as_str().bytes().fold(0xcbf2_9ce4_8422_2325_u64, |hash, byte| {
-        (hash ^ u64::from(byte)).wrapping_mul(0x0000_0100_0000_01b3)
-    });
-    let mixed = (folded ^ (folded >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-    let mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-    let share = (mixed ^ (mixed >> 31)) >> 32;
-    let nanos = (within.as_nanos() * u128::from(share)) >> 32;
+    let hash = id
+        .as_str()
+        .bytes()
+        .fold(FNV_OFFSET_BASIS, |hash, byte| (hash ^ u64::from(byte)).wrapping_mul(FNV_PRIME));
+    let [first_multiplier, second_multiplier] = FINALIZER_MULTIPLIERS;
+    let mixed = (hash ^ (hash >> 30)).wrapping_mul(first_multiplier);
+    let mixed = (mixed ^ (mixed >> 27)).wrapping_mul(second_multiplier);
+    // The upper 32 bits are the delay as a fraction of `within`, in units of 1 / 2^32.
+    let fraction = (mixed ^ (mixed >> 31)) >> 32;
+    let nanos = (within.as_nanos() * u128::from(fraction)) >> 32;
     Duration::from_nanos(u64::try_from(nanos).unwrap_or(u64::MAX))
 }
 

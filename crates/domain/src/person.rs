@@ -1,5 +1,5 @@
-//! Persons: the recipient of a delivery, and the person or service that a transfer is counted
-//! for when the number of transfers at the same time is limited.
+//! The two types for people: [`Recipient`] is the e-mail address to which a document is delivered.
+//! [`Person`] is the person or service whose transfers are counted, in order to limit their number.
 
 use std::fmt;
 use std::str::FromStr;
@@ -23,12 +23,15 @@ impl InvalidRecipient {
 const MAX_ADDRESS_LEN: usize = 254;
 /// Maximum length of the part before the at sign, in bytes (RFC 5321, 4.5.3.1.1).
 const MAX_LOCAL_PART_LEN: usize = 64;
+/// Prefix of the stored form of a service. The prefix contains a space. The stored form of a person
+/// contains no space, so a person cannot be confused with a service.
+const SERVICE_PREFIX: &str = "service ";
 
 /// E-mail address of the recipient, a Microsoft 365 user.
 ///
-/// Parsing refuses only a text that can never be an address. Graph decides later whether
-/// the user exists. `Debug` hides the address, because addresses of people must not be
-/// logged.
+/// `FromStr` parses the address of a request, and `TryFrom` reads a stored address. Both refuse
+/// only texts that can never be an address. Microsoft Graph decides later whether the user exists.
+/// `Debug` hides the address, because addresses of people must not be logged.
 #[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
 pub struct Recipient(String);
@@ -47,6 +50,7 @@ impl fmt::Debug for Recipient {
     }
 }
 
+/// Parses the address of a request by all present rules.
 impl FromStr for Recipient {
     type Err = InvalidRecipient;
 
@@ -94,10 +98,6 @@ impl From<Recipient> for String {
     }
 }
 
-/// Prefix of the stored form of a service. It contains a space. The subject of a token contains
-/// none, so a person cannot be confused with a service.
-const SERVICE_PREFIX: &str = "service ";
-
 /// Person, or service that makes requests for itself. Each of them may hold only a limited number
 /// of slots (rights to move bytes) at the same time. `Debug` hides the value, because it may be an
 /// e-mail address.
@@ -112,7 +112,7 @@ impl Person {
         Self(text.into())
     }
 
-    /// Creates a service. It may hold another number of slots than a person.
+    /// Creates a service. The slot limit of a service differs from the slot limit of a person.
     #[must_use]
     pub fn service(id: &str) -> Self {
         Self(format!("{SERVICE_PREFIX}{id}"))
@@ -132,7 +132,8 @@ impl Person {
 }
 
 impl From<&Recipient> for Person {
-    /// Ignores case: addresses that differ only in case belong to the same person.
+    /// Converts the address to lower case, because addresses that differ only in case belong to the
+    /// same person.
     fn from(recipient: &Recipient) -> Self {
         Self(recipient.as_str().to_lowercase())
     }

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-/// Phase of a transfer. Within a run, phases only move forward.
+/// Phase of a transfer. Within a run (the first run, or a retry), a phase is never repeated.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Phase {

@@ -1,17 +1,26 @@
-//! Consistency rules between the settings of a deployment.
+//! Rules for the settings of a deployment, most of which compare two settings.
 //!
-//! The settings are parameters of a CloudFormation template, which can limit the range of one
-//! parameter but cannot compare two parameters. When a Lambda function starts, it checks the
-//! rules for the settings that it reads. `cargo xtask check` applies all rules to the
+//! A *setting* is a parameter of the CloudFormation template. The template can limit the range of
+//! one parameter but cannot compare two parameters. When a Lambda function starts, it checks the
+//! [`RULES`] for the settings that it reads. `cargo xtask check` applies all rules to the
 //! template's defaults and to each environment of `samconfig.toml`.
 
-/// Function that returns the value of a setting, by the name of its template parameter.
+/// Number of bytes in a mebibyte.
+const MIB: u64 = 1024 * 1024;
+/// Minimum time in which an invocation can send something, in seconds.
+const MIN_SENDING_SECONDS: u64 = 4;
+/// Memory that the upload function needs in addition to its read-ahead buffer, in bytes.
+const UPLOAD_BASE_MEMORY_BYTES: u64 = 64 * MIB;
+/// Unit of fragment lengths, in bytes. OneDrive accepts only multiples of it.
+const FRAGMENT_UNIT_BYTES: u64 = 327_680;
+
+/// Function that returns the value of a setting. Its argument is the name of the setting.
 pub type Values<'a> = dyn Fn(&str) -> u64 + 'a;
 
-/// A rule that compares settings.
+/// A rule for one or more settings.
 #[derive(Debug, Clone, Copy)]
 pub struct Rule {
-    /// Names of the settings that the rule compares.
+    /// Names of the settings whose values the rule needs.
     pub settings: &'static [&'static str],
     /// Returns whether the values satisfy the rule. Each value has the unit in which it is
     /// configured.
@@ -20,8 +29,8 @@ pub struct Rule {
     pub text: &'static str,
 }
 
-/// Rules that protect documents, records or bytes from loss. A function that reads the
-/// settings of a broken rule does not start.
+/// Rules whose violation would lose documents, records or bytes. A function that reads the settings
+/// of a broken rule does not start.
 pub const RULES: [Rule; 7] = [
     Rule {
         settings: &["RecordTtlHours", "JobTtlHours", "TransferDeadlineSeconds"],
@@ -53,7 +62,8 @@ pub const RULES: [Rule; 7] = [
     Rule {
         settings: &["UploadTimeoutSeconds", "UploadDeadlineMarginSeconds"],
         holds: |value| {
-            value("UploadTimeoutSeconds") >= value("UploadDeadlineMarginSeconds").saturating_add(4)
+            value("UploadTimeoutSeconds")
+                >= value("UploadDeadlineMarginSeconds").saturating_add(MIN_SENDING_SECONDS)
         },
         text: "UploadTimeoutSeconds must be at least 4 s more than UploadDeadlineMarginSeconds: \
                an invocation would hand over before it sends anything",
@@ -62,20 +72,20 @@ pub const RULES: [Rule; 7] = [
         settings: &["UploadMemoryMegabytes", "UploadReadAheadBytes"],
         holds: |value| {
             value("UploadMemoryMegabytes").saturating_mul(MIB)
-                >= value("UploadReadAheadBytes").saturating_add(64 * MIB)
+                >= value("UploadReadAheadBytes").saturating_add(UPLOAD_BASE_MEMORY_BYTES)
         },
         text: "UploadMemoryMegabytes must be at least 64 MiB more than UploadReadAheadBytes: the \
                process would run out of memory",
     },
     Rule {
         settings: &["UploadFragmentBytes"],
-        holds: |value| value("UploadFragmentBytes").is_multiple_of(327_680),
+        holds: |value| value("UploadFragmentBytes").is_multiple_of(FRAGMENT_UNIT_BYTES),
         text: "UploadFragmentBytes must be a multiple of 327680: OneDrive refuses other fragments",
     },
 ];
 
-/// Rules whose violation loses nothing but makes a setting useless or causes failures. They are
-/// checked before a deployment.
+/// Rules whose violation makes a setting useless or causes failures, but loses nothing. Only
+/// `cargo xtask check` checks them, before a deployment.
 pub const DEPLOYMENT_RULES: [Rule; 7] = [
     Rule {
         settings: &["DeadlineBaseSeconds", "TransferDeadlineSeconds"],
@@ -120,11 +130,9 @@ pub const DEPLOYMENT_RULES: [Rule; 7] = [
     },
 ];
 
-const MIB: u64 = 1024 * 1024;
-
 /// Converts hours to seconds.
-const fn seconds_of_hours(count: u64) -> u64 {
-    count.saturating_mul(3600)
+const fn seconds_of_hours(hours: u64) -> u64 {
+    hours.saturating_mul(3600)
 }
 
 impl Rule {

@@ -10,6 +10,13 @@ const REPLACEMENT: char = '\u{fffd}';
 /// spelling of Persian and Indic words and of combined emoji.
 const JOINERS: [char; 2] = ['\u{200c}', '\u{200d}'];
 
+/// Maximum length of a media type, in bytes. It is enough for two names of RFC 6838 and a
+/// parameter.
+const LONGEST_MEDIA_TYPE: usize = 255;
+
+/// Media type of bytes whose format is unknown.
+const OCTET_STREAM: &str = "application/octet-stream";
+
 /// Returns whether a character is not allowed in a name because it cannot be displayed.
 ///
 /// Such characters are control and format characters (including direction marks), line and
@@ -48,21 +55,15 @@ pub(crate) fn fold_case(c: char) -> char {
     }
 }
 
-/// Maximum length of a media type, in bytes. It is enough for two names of RFC 6838 and a
-/// parameter.
-const LONGEST_MEDIA_TYPE: usize = 255;
-
-/// Media type of bytes whose format is unknown.
-const OCTET_STREAM: &str = "application/octet-stream";
-
-/// Returns `foreign` without outer white space if it is a media type that a header may contain
-/// (RFC 9110, 8.3.1). Returns `application/octet-stream` if it is not.
+/// Returns `foreign` without outer white space if it is a valid media type (RFC 9110, 8.3.1), which
+/// a header may contain. Returns `application/octet-stream` for any other text.
 #[must_use]
 pub fn media_type(foreign: &str) -> &str {
     let text = foreign.trim_matches([' ', '\t']);
     if text.len() <= LONGEST_MEDIA_TYPE && is_media_type(text) { text } else { OCTET_STREAM }
 }
 
+/// Returns whether the text is `type/subtype`, with or without parameters.
 fn is_media_type(text: &str) -> bool {
     // The essence is the part `type/subtype` before the parameters.
     let (essence, parameters) = match text.split_once(';') {
@@ -76,24 +77,24 @@ fn is_media_type(text: &str) -> bool {
 
 /// Returns whether the text is a list of one or more `name=value`, separated by semicolons.
 fn are_parameters(text: &str) -> bool {
-    let mut rest = text;
+    let mut remaining = text;
     loop {
-        let Some((name, value)) = rest.split_once('=') else { return false };
+        let Some((name, value_and_next)) = remaining.split_once('=') else { return false };
         if !is_token(name.trim_start_matches([' ', '\t'])) {
             return false;
         }
-        let Some(after) = after_value(value) else { return false };
-        let after = after.trim_start_matches([' ', '\t']);
-        match after.strip_prefix(';') {
-            Some(next_parameters) => rest = next_parameters,
-            None => return after.is_empty(),
+        let Some(after_value) = skip_value(value_and_next) else { return false };
+        let after_value = after_value.trim_start_matches([' ', '\t']);
+        match after_value.strip_prefix(';') {
+            Some(next_parameters) => remaining = next_parameters,
+            None => return after_value.is_empty(),
         }
     }
 }
 
 /// Returns the text after the token or quoted string at its beginning, or `None` when the
 /// text begins with neither.
-fn after_value(text: &str) -> Option<&str> {
+fn skip_value(text: &str) -> Option<&str> {
     let Some(quoted) = text.strip_prefix('"') else {
         let end = text.find(|c| !is_token_character(c)).unwrap_or(text.len());
         return text.get(end..).filter(|_| end > 0);
@@ -157,7 +158,7 @@ mod tests {
     }
 
     #[test]
-    fn letters_signs_joiners_and_emoji_are_printable() {
+    fn letters_symbols_joiners_and_emoji_are_printable() {
         for c in "aÄß 法廷#%+'🏛\u{301}\u{fe0f}\u{200c}\u{200d}\u{e000}\u{a0}".chars() {
             assert!(!is_unprintable(c), "U+{:04X}", u32::from(c));
         }

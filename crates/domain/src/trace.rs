@@ -1,5 +1,6 @@
-//! Trace context of a request: the value of its header `traceparent`. It connects log entries of
-//! several systems that belong to the same request.
+//! Trace context of a request: the value of the header `traceparent`. Log entries of several
+//! systems contain the trace id from this value, so that all entries about one request can be
+//! found.
 
 use std::fmt;
 use std::str::FromStr;
@@ -48,20 +49,20 @@ impl std::error::Error for InvalidTraceParent {}
 impl FromStr for TraceParent {
     type Err = InvalidTraceParent;
 
-    /// Parses the header. Fields that later versions add after the flags are dropped, as
-    /// the standard requires; the version then becomes 00.
+    /// Parses the header. A later version may add fields after the flags. As the standard requires,
+    /// these fields are dropped and the version becomes 00.
     fn from_str(text: &str) -> Result<Self, InvalidTraceParent> {
-        let known = text.get(..KNOWN_LEN).ok_or(InvalidTraceParent)?;
+        let known_fields = text.get(..KNOWN_LEN).ok_or(InvalidTraceParent)?;
         let later_fields = &text[KNOWN_LEN..];
-        let parts: Vec<&str> = known.split('-').collect();
-        let [version, trace, parent, flags] = parts[..] else { return Err(InvalidTraceParent) };
-        let is_hex = |part: &str, digits: usize| {
-            part.len() == digits
-                && part.bytes().all(|byte| byte.is_ascii_digit() || matches!(byte, b'a'..=b'f'))
+        let fields: Vec<&str> = known_fields.split('-').collect();
+        let [version, trace, parent, flags] = fields[..] else { return Err(InvalidTraceParent) };
+        let is_hex = |field: &str, digits: usize| {
+            field.len() == digits
+                && field.bytes().all(|byte| byte.is_ascii_digit() || matches!(byte, b'a'..=b'f'))
         };
         // The standard forbids an id that consists only of zeros.
         let is_id =
-            |part: &str, digits| is_hex(part, digits) && part.bytes().any(|byte| byte != b'0');
+            |field: &str, digits| is_hex(field, digits) && field.bytes().any(|byte| byte != b'0');
         let is_version_valid = match version {
             "00" => later_fields.is_empty(),
             "ff" => false,

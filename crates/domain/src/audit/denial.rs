@@ -1,7 +1,7 @@
 //! Denials: requests of persons for documents that they may not see or that do not exist.
 //!
-//! The denials of one person in one minute make one record, so that a person who tries many
-//! numbers cannot flood the trail.
+//! All denials of one person in one minute are counted in one audit record. So a person who tries
+//! many numbers of documents cannot flood the audit trail.
 
 use jiff::Timestamp;
 
@@ -10,22 +10,25 @@ use super::RequestOrigin;
 /// Maximum number of requested documents that one request adds to a record of denials.
 pub const MAX_DENIED_OF_REQUEST: usize = 20;
 
-/// Number of requested documents from which on a record of denials takes no more of them, but still
-/// counts requests. With the longest names, the record then has about 110 KiB: a message of SQS may
-/// have 256 KiB.
+/// Maximum number of requested documents in one record of denials. Further denied requests are
+/// counted, but the documents that they name are not added. With the longest names, the record has
+/// about 110 KiB. An SQS message may have 256 KiB.
 pub const MAX_DENIED_OF_RECORD: usize = 200;
+
+/// Number of seconds in a minute.
+const MINUTE_SECONDS: i64 = 60;
 
 /// A denied request.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Denial {
-    /// Principal that made the request.
+    /// Principal (the authenticated caller) that made the request.
     pub actor: String,
     /// Time of the denial.
     pub at: Timestamp,
     /// Circumstances of the request.
     pub origin: RequestOrigin,
-    /// Documents or subject that the request named, as text, at most
-    /// [`MAX_DENIED_OF_REQUEST`].
+    /// Documents or subject that the request named, as text. There are at most
+    /// [`MAX_DENIED_OF_REQUEST`] entries.
     pub requested: Vec<String>,
 }
 
@@ -42,7 +45,7 @@ impl DenialKey {
     /// Returns the key for a denial at this time.
     #[must_use]
     pub fn at(actor: String, at: Timestamp) -> Self {
-        Self { actor, minute: at.as_second().div_euclid(60) }
+        Self { actor, minute: at.as_second().div_euclid(MINUTE_SECONDS) }
     }
 
     /// Returns the key for the following minute.
@@ -54,7 +57,7 @@ impl DenialKey {
     /// Returns the end of the minute.
     #[must_use]
     pub fn ends_at(&self) -> Timestamp {
-        Timestamp::from_second(self.minute.saturating_add(1).saturating_mul(60))
+        Timestamp::from_second(self.minute.saturating_add(1).saturating_mul(MINUTE_SECONDS))
             .unwrap_or(Timestamp::MAX)
     }
 

@@ -1,4 +1,7 @@
-//! Audit records about requests: issued URLs, listed documents, denials and withdrawals.
+//! Audit records about issued URLs, lists of documents, denials and withdrawals.
+//!
+//! Records about transfers have another type, `OutcomeRecord`. The actions of both types are in
+//! [`AuditAction`].
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
@@ -9,7 +12,11 @@ use crate::ids::TransferId;
 use crate::slots::Pool;
 use crate::transfer::DeliveredFile;
 
-/// Action in the audit trail. It always names what has happened.
+/// Maximum number of files in one event. With names of the maximum length, such an event has at
+/// most 160 KiB. An item in DynamoDB may have 400 KiB, and an SQS message 256 KiB.
+pub const MAX_FILES_PER_EVENT: usize = 100;
+
+/// Action in the audit trail. Its name describes an event in the past.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 pub enum AuditAction {
     /// The document was sent into a OneDrive. The field `outcome` says whether it arrived.
@@ -67,45 +74,44 @@ impl From<Pool> for AuditAction {
     }
 }
 
-/// Maximum number of files in one event. With names of the maximum length, an event then has at
-/// most 160 KiB: an item of DynamoDB may have 400 KiB, a message of SQS 256 KiB.
-pub const MAX_FILES_PER_EVENT: usize = 100;
-
 /// Audit record about a request or a withdrawal.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct AuditEvent {
-    /// Id of the event and of its message, so that a consumer can discard duplicates.
+    /// Id of the event, which is also the id of its message. A consumer discards messages with the
+    /// same id as duplicates.
     pub id: String,
     /// The action that happened.
     pub action: AuditAction,
-    /// Principal that made the request. For a withdrawal, the operator or system that withdrew.
+    /// Principal (the authenticated caller) that made the request. For a withdrawal, it is the
+    /// operator or system that withdrew the document.
     pub actor: String,
     /// Time of the action.
     pub at: Timestamp,
-    /// Circumstances of the request; `None` for a withdrawal. For denials, those of the first
-    /// request of the minute.
+    /// Circumstances of the request; `None` for a withdrawal. An event of denials contains the
+    /// circumstances of the first denied request of the minute.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub origin: Option<RequestOrigin>,
-    /// The subject of all files of the event, if it is known and the same for all.
+    /// The court file or patient that the files concern, if it is known and the same for all files.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub subject: Option<Subject>,
-    /// The documents, at most [`MAX_FILES_PER_EVENT`].
+    /// The documents. There are at most [`MAX_FILES_PER_EVENT`].
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub files: Vec<DeliveredFile>,
     /// Job to which the URLs belong.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub job_id: Option<TransferId>,
-    /// For issued URLs, the hashes of the objects' keys ([`super::object_key_hash`]), in the order
-    /// of `files`.
+    /// Hashes of the keys of the objects for which URLs were issued ([`super::object_key_hash`]),
+    /// in the order of `files`. Empty for other actions.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub objects: Vec<String>,
-    /// For denials, the number of denied requests; a repeated call to the store may count one
-    /// twice. For a list that was only counted, the number of documents in it.
+    /// Number of denied requests, in an event of denials. A repeated call to the store may count a
+    /// request twice. If the caller requested only the number of documents in a list, this is that
+    /// number.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub count: Option<u64>,
-    /// For denials, what the requests named: document keys and subjects as text. If there are many,
-    /// some are missing.
+    /// Document keys and subjects that denied requests named, as text. If there are many, some are
+    /// missing.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub requested: Vec<String>,
 }
@@ -145,7 +151,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn action_of_a_transfer_follows_its_destination() {
+    fn action_of_a_transfer_depends_on_its_destination() {
         assert_eq!(AuditAction::from(Pool::Onedrive), AuditAction::DeliveredToOnedrive);
         assert_eq!(AuditAction::from(Pool::Download), AuditAction::MadeAvailable);
     }

@@ -9,8 +9,8 @@ use serde::{Deserialize, Serialize};
 use crate::document::Subject;
 use crate::text::{is_printable, is_unprintable};
 
-/// End user on whose behalf a service makes a request, as the service names it. `Debug` hides the
-/// name.
+/// Name of the end user on whose behalf a service makes a request. The service chooses the name.
+/// `Debug` hides the name.
 #[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct EndUser(String);
@@ -37,8 +37,12 @@ impl FromStr for EndUser {
     /// Parses a name. White space around it is removed.
     fn from_str(text: &str) -> Result<Self, InvalidEndUser> {
         let name = text.trim();
-        let is_short = (1..=Self::MAX_CHARS).contains(&name.chars().count());
-        if is_short && is_printable(name) { Ok(Self(name.to_owned())) } else { Err(InvalidEndUser) }
+        let has_valid_length = (1..=Self::MAX_CHARS).contains(&name.chars().count());
+        if has_valid_length && is_printable(name) {
+            Ok(Self(name.to_owned()))
+        } else {
+            Err(InvalidEndUser)
+        }
     }
 }
 
@@ -48,7 +52,7 @@ impl fmt::Debug for EndUser {
     }
 }
 
-/// Technical source of a request. `Debug` shows the request id only.
+/// Address, program and ids of a request. `Debug` shows the request id only.
 #[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct RequestSource {
@@ -58,8 +62,8 @@ pub struct RequestSource {
     /// Header `User-Agent`, shortened to [`RequestSource::MAX_USER_AGENT_CHARS`] characters.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub user_agent: Option<String>,
-    /// Id of the request, as in logs and in the header `X-Request-ID`. A client can choose it, so
-    /// it is no identity.
+    /// Id of the request, as in logs and in the header `X-Request-ID`. A client can choose this id,
+    /// so two requests may have the same id.
     pub request_id: String,
     /// Id that API Gateway gave to the request, as in its access log.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -94,7 +98,7 @@ pub struct RequestOrigin {
     /// End user whom the calling service has named.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub on_behalf_of: Option<EndUser>,
-    /// Technical source.
+    /// Address, program and ids of the request.
     pub source: RequestSource,
 }
 
@@ -134,11 +138,11 @@ mod tests {
 
     #[test]
     fn user_agent_is_shortened_and_displayable() {
-        let agent = format!("a\u{7}b{}", "x".repeat(300));
-        let source = RequestSource::new(None, Some(&agent), "request-1".into());
-        let agent = source.user_agent.unwrap();
-        assert!(agent.starts_with("a?bx"), "{agent}");
-        assert_eq!(agent.chars().count(), RequestSource::MAX_USER_AGENT_CHARS);
+        let header = format!("a\u{7}b{}", "x".repeat(300));
+        let source = RequestSource::new(None, Some(&header), "request-1".into());
+        let user_agent = source.user_agent.unwrap();
+        assert!(user_agent.starts_with("a?bx"), "{user_agent}");
+        assert_eq!(user_agent.chars().count(), RequestSource::MAX_USER_AGENT_CHARS);
     }
 
     #[test]

@@ -1,15 +1,16 @@
-//! Event stream of a job: the events that a client receives next, computed from the last event
-//! that the client has seen and the present state of the job.
+//! Event stream of a job. The downloads API sends it to clients that wait for the end of a job.
 //!
-//! The stream has no history. A [`Cursor`] holds the values that the client already knows;
-//! [`events_since`] compares it with a [`JobSnapshot`] and returns the changes as events.
+//! docferry does not store events. A [`Cursor`] contains the values that the client has already
+//! received. [`events_since`] compares the cursor with the present values of the job, a
+//! [`JobSnapshot`], and returns the differences as events. A *run* is one pass of a job: the first
+//! run, or a retry.
 
 use std::fmt;
 use std::str::FromStr;
 
 use crate::job::JobState;
 
-/// Values of a job at one time, as far as events contain them.
+/// Values of a job at one time. It contains only values that events show.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct JobSnapshot {
     /// Number of the run: 1, and one more for each retry.
@@ -33,15 +34,15 @@ pub struct Cursor {
     state: JobState,
     /// Progress of the last progress event in this run; `None` before the first.
     progress: Option<Progress>,
-    /// Whether the final event was sent.
+    /// Whether the final event of the run was sent.
     ended: bool,
 }
 
 impl Cursor {
     /// Returns whether the client has received the final event and no new run has begun.
     #[must_use]
-    pub fn has_seen_the_end(&self, now: &JobSnapshot) -> bool {
-        self.ended && self.run_number == now.run_number && now.state.is_terminal()
+    pub fn has_seen_the_end(&self, snapshot: &JobSnapshot) -> bool {
+        self.ended && self.run_number == snapshot.run_number && snapshot.state.is_terminal()
     }
 }
 
@@ -63,37 +64,40 @@ pub enum JobEvent {
     End,
 }
 
-/// Returns the events to send, in order, each with the cursor after it. `cursor` is `None` for
-/// a client that has received no event.
+/// Returns the events to send, in order. Each event comes with its id, which is the cursor of a
+/// client that has received this event. `cursor` is `None` for a client that has received no event.
 ///
 /// Within a run, the progress in events never decreases, even if a snapshot contains less
-/// progress. The final event is sent once. A job that expires after the final event produces
-/// no further event.
+/// progress. The final event of a run is sent once. If a job expires after that, no event is sent.
 #[must_use]
-pub fn events_since(cursor: Option<Cursor>, now: &JobSnapshot) -> Vec<(JobEvent, Cursor)> {
-    if cursor.is_some_and(|cursor| cursor.has_seen_the_end(now)) {
+pub fn events_since(cursor: Option<Cursor>, snapshot: &JobSnapshot) -> Vec<(JobEvent, Cursor)> {
+    if cursor.is_some_and(|cursor| cursor.has_seen_the_end(snapshot)) {
         return Vec::new();
     }
     // A cursor of another run is ignored. It belongs to an earlier run, or it is invalid
     // because its run has not begun.
-    let cursor_of_run = cursor.filter(|cursor| cursor.run_number == now.run_number);
+    let cursor_of_run = cursor.filter(|cursor| cursor.run_number == snapshot.run_number);
     let mut events = Vec::with_capacity(3);
     let mut cursor = match cursor_of_run {
-        Some(cursor) if cursor.state == now.state => cursor,
+        Some(cursor) if cursor.state == snapshot.state => cursor,
         _ => {
             let progress = cursor_of_run.and_then(|cursor| cursor.progress);
-            let cursor =
-                Cursor { run_number: now.run_number, state: now.state, progress, ended: false };
+            let cursor = Cursor {
+                run_number: snapshot.run_number,
+                state: snapshot.state,
+                progress,
+                ended: false,
+            };
             events.push((JobEvent::Status, cursor));
             cursor
         }
     };
-    let progress = Progress { percent: now.percent, bytes_done: now.bytes_done };
+    let progress = Progress { percent: snapshot.percent, bytes_done: snapshot.bytes_done };
     if cursor.progress.is_none_or(|last_sent| last_sent < progress) {
         cursor.progress = Some(progress);
         events.push((JobEvent::Progress, cursor));
     }
-    if now.state.is_terminal() {
+    if snapshot.state.is_terminal() {
         cursor.ended = true;
         events.push((JobEvent::End, cursor));
     }
@@ -132,7 +136,7 @@ impl FromStr for Cursor {
             }
             _ => return Err(InvalidEventId),
         };
-        let state = JobState::ALL.into_iter().find(|known| known.as_str() == state);
+        let state = JobState::ALL.into_iter().find(|candidate| candidate.as_str() == state);
         let state = state.ok_or(InvalidEventId)?;
         let run_number = run_number.parse().ok().filter(|run_number| *run_number > 0);
         if ended && !state.is_terminal() {
@@ -150,12 +154,12 @@ mod tests {
     const RUNNING: JobSnapshot =
         JobSnapshot { run_number: 1, state: JobState::Running, percent: 40, bytes_done: 6 };
 
-    fn new_events(cursor: Option<Cursor>, now: &JobSnapshot) -> Vec<JobEvent> {
-        events_since(cursor, now).into_iter().map(|(event, _)| event).collect()
+    fn new_events(cursor: Option<Cursor>, snapshot: &JobSnapshot) -> Vec<JobEvent> {
+        events_since(cursor, snapshot).into_iter().map(|(event, _)| event).collect()
     }
 
-    fn last_cursor(cursor: Option<Cursor>, now: &JobSnapshot) -> Option<Cursor> {
-        events_since(cursor, now).last().map(|(_, cursor)| *cursor)
+    fn last_cursor(cursor: Option<Cursor>, snapshot: &JobSnapshot) -> Option<Cursor> {
+        events_since(cursor, snapshot).last().map(|(_, cursor)| *cursor)
     }
 
     #[test]

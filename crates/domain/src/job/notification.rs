@@ -1,4 +1,9 @@
-//! Notification of the end of a job, which is sent to the webhook that the caller named.
+//! Notification of the end of a job, which is sent to a webhook: an HTTPS endpoint that the caller
+//! named in the request.
+//!
+//! A job is a transfer of one document or a batch of many documents. A *run* is one pass of a job:
+//! the first run, or a retry. A run of a transfer has one *execution* of the workflow, or more if
+//! an execution dies.
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
@@ -11,19 +16,19 @@ use crate::phase::Phase;
 use crate::trace::TraceParent;
 use crate::transfer::{Outcome, Transfer};
 
-/// Notification of the end of a job, for the webhook that its caller named.
+/// Notification of the end of a job.
 ///
-/// It is written in the transaction that ends the job. Then it is sent at least once,
-/// always with the same [`WebhookNotification::message_id`]. It contains the webhook's URL,
-/// but no names of documents. It is stored in the encrypted table, sent through an encrypted
-/// queue, and never logged.
+/// The transaction that ends the job stores the notification. Then the notification is sent at
+/// least once, always with the same [`WebhookNotification::message_id`]. It contains the webhook's
+/// URL, but no names of documents. The table and the queue for notifications are encrypted, and
+/// notifications are never logged.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct WebhookNotification {
     /// Id of the job.
     pub job_id: TransferId,
-    /// Number that distinguishes the ends of one job. For a transfer it is the number of the
-    /// execution, for a batch the number of the run.
+    /// Number that distinguishes the ends of one job, because each retry leads to another end. For
+    /// a transfer it is the number of the execution. For a batch it is the number of the run.
     #[serde(rename = "attempt")]
     pub end_number: u32,
     /// URL of the webhook.
@@ -92,9 +97,9 @@ impl WebhookNotification {
         })
     }
 
-    /// Returns the id of the message. It is the same for each repetition, so that a
-    /// receiver can discard duplicates. It contains no dot, because dots separate the parts
-    /// of the text that is signed.
+    /// Returns the id of the message. The id is the same for each repetition, so that a receiver
+    /// can discard duplicates. It contains no dot, because dots separate the parts of the text that
+    /// is signed.
     #[must_use]
     pub fn message_id(&self) -> String {
         format!("{}-{}", self.job_id, self.end_number)

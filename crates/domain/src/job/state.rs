@@ -1,11 +1,21 @@
-//! State of a job of the downloads API, and the interval after which a client should poll it
-//! again.
+//! State of a job of the downloads API, and the interval after which a client should request the
+//! state again.
 //!
-//! A job is a transfer of one document or a batch of many.
+//! A job is a transfer of one document or a batch of many documents.
 
 use jiff::{SignedDuration, Timestamp};
 
 use crate::phase::Phase;
+
+/// Shortest interval between two polls, in milliseconds.
+const MIN_POLL_MS: i128 = 1_000;
+/// Longest interval between two polls, in milliseconds.
+const MAX_POLL_MS: i128 = 15_000;
+/// Progress from which on a job is polled at the shortest interval, in percent.
+const NEARLY_DONE_PERCENT: u8 = 90;
+/// Age of a job, divided by the interval. A client sees the end late by at most a tenth of the
+/// job's duration.
+const AGE_PER_INTERVAL: i128 = 10;
 
 /// State of a job, as the downloads API shows it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -29,8 +39,8 @@ impl JobState {
     pub const ALL: [Self; 6] =
         [Self::Queued, Self::Running, Self::Completed, Self::Failed, Self::Canceled, Self::Expired];
 
-    /// Derives the state from the stored phase and the present time. A job expires at its time
-    /// even if the sweeper has not removed it yet.
+    /// Derives the state from the stored phase and the present time. A job is expired from
+    /// `retain_until` on, even if the sweeper has not removed the job yet.
     #[must_use]
     pub fn of(phase: Phase, retain_until: Option<Timestamp>, now: Timestamp) -> Self {
         let has_expired = retain_until.is_some_and(|until| until <= now);
@@ -76,14 +86,15 @@ impl JobState {
 /// job, up to 15 s.
 #[must_use]
 pub fn next_poll_ms(state: JobState, percent: u8, age: SignedDuration) -> Option<u32> {
-    const SHORTEST: i128 = 1_000;
-    const LONGEST: i128 = 15_000;
     if state.is_terminal() {
         return None;
     }
-    // A tenth of the age: a client notices the end late by at most 10 % of the job's duration.
-    let wait = if percent >= 90 { SHORTEST } else { age.as_millis() / 10 };
-    u32::try_from(wait.clamp(SHORTEST, LONGEST)).ok()
+    let interval_ms = if percent >= NEARLY_DONE_PERCENT {
+        MIN_POLL_MS
+    } else {
+        age.as_millis() / AGE_PER_INTERVAL
+    };
+    u32::try_from(interval_ms.clamp(MIN_POLL_MS, MAX_POLL_MS)).ok()
 }
 
 #[cfg(test)]

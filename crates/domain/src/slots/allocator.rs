@@ -1,7 +1,10 @@
 //! Allocator of slots: decides which queued transfers get a slot, within the limits of the pool
 //! and of each person.
 //!
-//! A slot is the right of a transfer to move bytes.
+//! A *slot* is the right of a transfer to move bytes. All transfers to the same kind of destination
+//! share a *pool* of slots. Each transfer is counted for a person, or for a service that makes
+//! requests for itself. The scheduler in `crates/app` reads the queue and the held slots from the
+//! store, asks the allocator, and stores the granted slots.
 
 use std::collections::BTreeMap;
 
@@ -24,7 +27,7 @@ pub struct Slots {
 /// order.
 ///
 /// Entries get slots in this order, except that an entry is skipped when its person is at the
-/// limit. Later entries may then still get a slot. So no slot stays free while a queued
+/// limit. Entries after a skipped entry may still get a slot. So no slot stays free while a queued
 /// transfer is allowed to take it.
 #[derive(Debug)]
 pub struct SlotAllocator {
@@ -37,7 +40,7 @@ pub struct SlotAllocator {
 }
 
 impl SlotAllocator {
-    /// Starts with the slots that are held now.
+    /// Creates an allocator for a pool of which `slots` are held now.
     #[must_use]
     pub fn new(limits: PoolLimits, slots: &Slots) -> Self {
         let mut by_person = BTreeMap::new();
@@ -56,11 +59,11 @@ impl SlotAllocator {
     /// Decides whether the next entry of the queue gets a slot. If it does, the slot counts as
     /// held from now on.
     pub fn admits(&mut self, entry: &QueueEntry) -> bool {
-        let count = self.by_person.entry(entry.person.clone()).or_default();
-        if self.held >= self.limits.active || *count >= self.limits.each(&entry.person) {
+        let held_by_person = self.by_person.entry(entry.person.clone()).or_default();
+        if self.held >= self.limits.active || *held_by_person >= self.limits.each(&entry.person) {
             return false;
         }
-        *count += 1;
+        *held_by_person += 1;
         self.held += 1;
         true
     }

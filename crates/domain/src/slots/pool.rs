@@ -34,7 +34,7 @@ impl Pool {
 /// Limits on the number of transfers that hold a slot of one pool at the same time.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct PoolLimits {
-    /// Limit for the whole pool.
+    /// Limit for all transfers of the pool.
     pub active: usize,
     /// Limit for one person.
     pub per_person: usize,

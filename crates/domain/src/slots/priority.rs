@@ -1,5 +1,7 @@
-//! Queue for slots: priorities, entries of the queue, and whether a transfer waits for a slot or
-//! holds one.
+//! Queue for slots: priorities, entries of the queue, and the states of a transfer that waits for a
+//! slot or holds one.
+//!
+//! A *slot* is the right of a transfer to move bytes.
 
 use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
@@ -25,6 +27,7 @@ pub enum Priority {
 }
 
 impl Priority {
+    /// Time by which one level of priority moves a transfer in the queue.
     const OFFSET: SignedDuration = SignedDuration::from_mins(10);
 
     /// Returns the sort key in the queue, in milliseconds since 1970, for a run requested

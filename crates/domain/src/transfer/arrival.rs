@@ -1,13 +1,21 @@
-//! Arrival of a document in the exchange bucket after the document source was asked to push
-//! it.
+//! Arrival of a document in the exchange bucket. A *push* is a request to the document source to
+//! copy a document into this bucket; the object arrives some time after the response.
 //!
-//! The workflow's step `poll` sends a HEAD request for the object's key. The rules here decide
-//! whether the object that it finds is from this push, and how long to wait for the next
+//! The workflow's step `poll` sends a HEAD request for the object's key. The rules in this file
+//! decide whether the object under the key is from this push, and how long to wait for the next
 //! check.
 
 use jiff::{SignedDuration, Timestamp};
 
 use crate::transfer::{FoundObject, ObjectHead, PushedSource, STORE_CLOCK_TOLERANCE};
+
+/// Time to wait after a push when the bucket contains an object that may be from an earlier push.
+/// The object of this push may still replace it. After this time, the document is pushed again.
+const AMBIGUITY_WAIT: SignedDuration = SignedDuration::from_secs(20);
+/// Shortest pause between two checks, in seconds.
+const MIN_PAUSE_SECONDS: i64 = 1;
+/// Longest pause between two checks, in seconds.
+const MAX_PAUSE_SECONDS: u32 = 30;
 
 impl ObjectHead {
     /// Returns whether this push may have written the object.
@@ -19,7 +27,7 @@ impl ObjectHead {
     #[must_use]
     pub fn is_from_push(&self, source: &PushedSource) -> bool {
         self.is_written_since(source.requested_at)
-            || (self.is_about_since(source.requested_at)
+            || (self.may_be_written_since(source.requested_at)
                 && match &source.found {
                     Some(FoundObject::Absent) => true,
                     Some(FoundObject::Before(found) | FoundObject::After(found)) => {
@@ -35,7 +43,7 @@ impl ObjectHead {
     /// sent before the push. Only another push resolves this.
     fn is_ambiguous(&self, source: &PushedSource) -> bool {
         !self.is_from_push(source)
-            && self.is_about_since(source.requested_at)
+            && self.may_be_written_since(source.requested_at)
             && matches!(&source.found, Some(FoundObject::After(found)) if found.is_same(self))
     }
 
@@ -45,15 +53,12 @@ impl ObjectHead {
         self.last_modified.as_second() >= requested_at.as_second()
     }
 
-    /// Same as `is_written_since`, with a tolerance for the clocks of two nodes of the store.
-    fn is_about_since(&self, requested_at: Timestamp) -> bool {
+    /// Returns whether the store may have written the object at this time or later. In contrast to
+    /// `is_written_since`, the clocks of two nodes of the store may differ.
+    fn may_be_written_since(&self, requested_at: Timestamp) -> bool {
         self.is_written_since(requested_at - STORE_CLOCK_TOLERANCE)
     }
 }
-
-/// Time to wait after a push when the bucket contains an object that may be from an earlier push.
-/// The object of this push may still replace it. After this time, the document is pushed again.
-const AMBIGUITY_WAIT: SignedDuration = SignedDuration::from_secs(20);
 
 /// Limits of the wait for an arrival.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -67,13 +72,13 @@ pub struct ArrivalRules {
 pub enum ArrivalVerdict {
     /// The whole object is there, and it is from this push.
     Arrived,
-    /// An object of the announced size is still there after a while, but it may be from an
-    /// earlier push. The document must be pushed again.
+    /// The bucket still contains an object of the announced size that may be from an earlier push.
+    /// The document must be pushed again.
     Ambiguous,
     /// The object has not arrived yet. Check again after a pause.
     Wait {
-        /// Pause in seconds, 1 to 30. It is shortened to end at the deadline, but not below
-        /// 1 s.
+        /// Pause in seconds, 1 to 30. It ends at the deadline at the latest, but it is never
+        /// shorter than 1 s.
         seconds: u32,
     },
     /// The deadline has passed, and there is no object of this push.
@@ -116,8 +121,10 @@ pub fn check_arrival(
             ArrivalVerdict::NotArrived
         };
     }
-    let pause = (waited.as_secs() / 2).clamp(1, 30).min(remaining.as_secs().max(1));
-    ArrivalVerdict::Wait { seconds: u32::try_from(pause).unwrap_or(30) }
+    let pause = (waited.as_secs() / 2)
+        .clamp(MIN_PAUSE_SECONDS, MAX_PAUSE_SECONDS.into())
+        .min(remaining.as_secs().max(MIN_PAUSE_SECONDS));
+    ArrivalVerdict::Wait { seconds: u32::try_from(pause).unwrap_or(MAX_PAUSE_SECONDS) }
 }
 
 #[cfg(test)]

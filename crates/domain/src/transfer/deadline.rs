@@ -1,11 +1,12 @@
-//! Deadline of a transfer that depends on the size of its document.
+//! Deadline of a transfer that depends on the size of its document. The deadline is set after the
+//! push, when the document source has announced the size.
 
 use jiff::{SignedDuration, Timestamp};
 
 use crate::slots::Pool;
 
-/// Rules for the deadline of a transfer once the size of its document is known. A larger
-/// document gets more time. The deadline that was set at the request applies as well.
+/// Rules for the deadline of a transfer. A larger document gets more time. Another deadline, which
+/// was set at the request, applies as well.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct DeadlineRules {
     /// Time for a document of any size. It includes the waits for the document and for a slot.
@@ -30,11 +31,12 @@ impl DeadlineRules {
     /// Returns the time by which a document of `size` bytes must have been delivered.
     #[must_use]
     pub fn for_size(&self, pool: Pool, size: u64, now: Timestamp) -> Timestamp {
-        let rate = match pool {
+        let bytes_per_second = match pool {
             Pool::Onedrive => self.onedrive_bytes_per_second,
             Pool::Download => self.download_bytes_per_second,
         };
-        let transfer_seconds = i64::try_from(size.div_ceil(rate.max(1))).unwrap_or(i64::MAX);
+        let transfer_seconds =
+            i64::try_from(size.div_ceil(bytes_per_second.max(1))).unwrap_or(i64::MAX);
         let time_limit = self.base.saturating_add(SignedDuration::from_secs(transfer_seconds));
         now.checked_add(time_limit).unwrap_or(Timestamp::MAX)
     }

@@ -13,23 +13,24 @@ use crate::ids::ObjectGuid;
 use crate::transfer::{OutstandingPush, PushedSource};
 
 /// Maximum time between the request of a push and its response. The Lambda function that
-/// requests the push has a time limit of 60 s; the rest is a margin.
+/// requests the push has a time limit of 60 s, and 30 s are a margin.
 pub const MAX_PUSH_DURATION: SignedDuration = SignedDuration::from_secs(90);
 
 /// Maximum time for which an unnamed push of another document delays the acceptance of an
 /// object. A push is unnamed while the source has not responded with its key.
 ///
-/// The first retries of a push take less time. There is a limit because a push to which the
-/// source never responds must not block all other documents.
+/// The first retries of a push take less time than this. The time is limited, because a push to
+/// which the source never responds must not block all other documents.
 pub const UNNAMED_PUSH_TIMEOUT: SignedDuration = SignedDuration::from_secs(20);
 
 /// State of a key in the exchange bucket.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct ExchangeKey {
-    /// The document whose transfers use the key. `None` while no transfer uses the key. Also
-    /// `None` when an older version, which did not distinguish documents, recorded the users.
+    /// The document whose transfers use the key. It is `None` while no transfer uses the key. It is
+    /// also `None` if an older version recorded the transfers, because that version did not
+    /// distinguish documents.
     pub holder: Option<ObjectGuid>,
-    /// Pushes of all documents for which the source named this key, oldest first.
+    /// Pushes for which the source named this key, oldest first. They may be of several documents.
     pub outstanding: Vec<OutstandingPush>,
 }
 
@@ -58,16 +59,16 @@ pub enum Identity {
 }
 
 /// Decides whether the object that was written at `written_at` is the document `guid`,
-/// which the push `own` requested.
+/// which `own_push` requested.
 ///
 /// `outstanding` are the pushes for which the source named this key. `in_flight` are the
 /// pushes whose keys are still unknown. Pushes of the document `guid` in these lists are
 /// ignored. A push of another document counts if it may have written the object, unless its
-/// arrival deadline had passed before the push `own` began.
+/// arrival deadline had passed before the push `own_push` began.
 #[must_use]
 pub fn identify(
     guid: &ObjectGuid,
-    own: &PushedSource,
+    own_push: &PushedSource,
     written_at: Timestamp,
     outstanding: &[OutstandingPush],
     in_flight: &[OutstandingPush],
@@ -77,7 +78,7 @@ pub fn identify(
     let is_possible_writer = |push: &&OutstandingPush| {
         push.guid != *guid
             && push.may_have_brought(written_at)
-            && push.may_arrive(push_began_at(own), arrival_deadline)
+            && push.may_arrive(push_began_at(own_push), arrival_deadline)
     };
     let mut identity = Identity::Own;
     for push in outstanding.iter().filter(is_possible_writer) {
@@ -94,35 +95,35 @@ pub fn identify(
     if in_flight.iter().any(delays_acceptance) { Identity::Unknown } else { identity }
 }
 
-/// Returns the time just before the push `own` was requested. A record of an older version
+/// Returns the time just before the push `own_push` was requested. A record of an older version
 /// does not contain that time, so the earliest possible time is returned for it.
-fn push_began_at(own: &PushedSource) -> Timestamp {
-    own.asked_at.unwrap_or(own.pushed_at - MAX_PUSH_DURATION)
+fn push_began_at(own_push: &PushedSource) -> Timestamp {
+    own_push.asked_at.unwrap_or(own_push.pushed_at - MAX_PUSH_DURATION)
 }
 
-/// Returns whether the object that the transfer accepted may be another document after all.
+/// Returns whether the object that a transfer accepted may be another document.
 ///
-/// This is the case when a push of another document was recorded after the push `own` began
+/// This is the case when a push of another document was recorded after the push `own_push` began
 /// and may have written the object. `written_at` is the object's time of writing.
 #[must_use]
 pub fn is_contested(
     guid: &ObjectGuid,
-    own: &PushedSource,
+    own_push: &PushedSource,
     written_at: Timestamp,
     outstanding: &[OutstandingPush],
 ) -> bool {
     outstanding.iter().any(|push| {
         push.guid != *guid
             && push.may_have_brought(written_at)
-            && push.pushed_at > push_began_at(own)
+            && push.pushed_at > push_began_at(own_push)
     })
 }
 
 /// Returns the push of the document `guid` that must have written an accepted object.
 ///
-/// It is known only when exactly one push of the document may still arrive. Returns `None`
-/// when several pushes may arrive, because the object does not show which of them wrote it.
-/// A push of the document in `in_flight` counts as one of several.
+/// The push is known only if exactly one push of the document may still arrive. Returns `None` if
+/// several pushes may arrive, because the object does not show which push wrote it. A repeated push
+/// counts as several pushes, and so does a push of the document in `in_flight`.
 #[must_use]
 pub fn proven_push<'a>(
     guid: &ObjectGuid,
@@ -134,10 +135,12 @@ pub fn proven_push<'a>(
     if in_flight.iter().any(|push| push.guid == *guid) {
         return None;
     }
-    let mut own = outstanding
+    let mut possible_writers = outstanding
         .iter()
         .filter(|push| push.guid == *guid && push.may_arrive(now, arrival_deadline));
-    own.next().filter(|push| !push.is_repeated && own.next().is_none())
+    let writer = possible_writers.next()?;
+    let is_only_writer = possible_writers.next().is_none() && !writer.is_repeated;
+    is_only_writer.then_some(writer)
 }
 
 #[cfg(test)]
@@ -168,7 +171,7 @@ mod tests {
     }
 
     /// Returns the transfer's own push, requested and recorded at `seconds`.
-    fn own(seconds: i64) -> PushedSource {
+    fn own_push_at(seconds: i64) -> PushedSource {
         PushedSource {
             key: "k".into(),
             name: "k".parse().unwrap(),
@@ -195,9 +198,9 @@ mod tests {
 
     fn identity(times: &Timeline) -> Identity {
         let outstanding = [push("AAAA", times.own_push), push("BBBB", times.foreign_push)];
-        let own = own(times.own_push);
+        let own_push = own_push_at(times.own_push);
         let written_at = at(times.object_written);
-        identify(&guid("AAAA"), &own, written_at, &outstanding, &[], at(times.now), DEADLINE)
+        identify(&guid("AAAA"), &own_push, written_at, &outstanding, &[], at(times.now), DEADLINE)
     }
 
     #[test]
@@ -218,7 +221,15 @@ mod tests {
     fn unnamed_push_of_another_document_delays_acceptance_briefly() {
         let check = |name: &str, began: i64, now: i64| {
             let in_flight = [push(name, began)];
-            identify(&guid("AAAA"), &own(1000), at(1010), &[], &in_flight, at(now), DEADLINE)
+            identify(
+                &guid("AAAA"),
+                &own_push_at(1000),
+                at(1010),
+                &[],
+                &in_flight,
+                at(now),
+                DEADLINE,
+            )
         };
         assert_eq!(check("BBBB", 1005, 1020), Identity::Unknown);
         assert_eq!(check("AAAA", 1005, 1020), Identity::Own, "the same document");

@@ -54,6 +54,7 @@ pub struct ObjectVersion {
 }
 
 impl ObjectVersion {
+    /// Returns whether an object has this version.
     pub(super) fn is_same(&self, head: &ObjectHead) -> bool {
         self.etag == head.etag && self.last_modified.as_second() == head.last_modified.as_second()
     }

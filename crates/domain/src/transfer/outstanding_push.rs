@@ -16,13 +16,20 @@ use crate::transfer::PushedSource;
 /// written up to this long before a push was requested may still belong to that push.
 pub const STORE_CLOCK_TOLERANCE: SignedDuration = SignedDuration::from_secs(5);
 
+/// Stored word for a push that was tried once.
+const SINGLE: &str = "single";
+/// Stored word for a push that may have been tried several times.
+const REPEATED: &str = "repeated";
+/// Number of parts of the stored form.
+const STORED_PARTS: usize = 5;
+
 /// A push whose object is not known to have arrived.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub struct OutstandingPush {
     /// Time of the exchange store's clock just before the push was requested.
     pub requested_at: Timestamp,
-    /// Time of docferry's clock when the push was recorded. While the key is unknown, it is
-    /// the time when the push began.
+    /// Time of docferry's clock when the push was recorded. While the source has not named the key,
+    /// it is the time when the push began.
     pub pushed_at: Timestamp,
     /// Whether an earlier try of this push, whose response was lost, may have copied the
     /// document as well. Then a second object may follow the first.
@@ -46,22 +53,20 @@ impl OutstandingPush {
         }
     }
 
-    /// Returns whether this push may have written the object whose time of writing, by the
-    /// exchange store's clock, is `written_at`.
+    /// Returns whether this push may have written an object. `written_at` is the time at which the
+    /// object was written, by the exchange store's clock.
     #[must_use]
     pub fn may_have_brought(&self, written_at: Timestamp) -> bool {
         (self.requested_at - STORE_CLOCK_TOLERANCE).as_second() <= written_at.as_second()
     }
 
-    /// Returns whether the object of this push may still arrive.
+    /// Returns whether the object of this push may still arrive. `arrival_deadline` is the longest
+    /// time from a push to the arrival of its object.
     #[must_use]
     pub fn may_arrive(&self, now: Timestamp, arrival_deadline: SignedDuration) -> bool {
         now.duration_since(self.pushed_at) < arrival_deadline
     }
 }
-
-const SINGLE: &str = "single";
-const REPEATED: &str = "repeated";
 
 /// Writes the stored form: both times in milliseconds since 1970, whether the push was
 /// repeated, the transfer and the GUID.
@@ -88,8 +93,8 @@ impl FromStr for OutstandingPush {
                 .and_then(|millis| Timestamp::from_millisecond(millis).ok())
                 .ok_or(MALFORMED)
         };
-        // The GUID comes last: base64 may contain slashes.
-        let mut parts = text.splitn(5, '/');
+        // The GUID is the last part, because base64 may contain slashes.
+        let mut parts = text.splitn(STORED_PARTS, '/');
         let mut next_part = || parts.next().ok_or(MALFORMED);
         Ok(Self {
             requested_at: parse_time(next_part()?)?,

@@ -1,4 +1,5 @@
-//! Progress of a transfer in percent. ORDS is the document source.
+//! Progress of a transfer in percent. ORDS is the document source; a *push* is the request to ORDS
+//! to copy the document to the exchange bucket.
 
 use crate::phase::Phase;
 use crate::transfer::Transfer;
@@ -23,8 +24,8 @@ pub fn percent(transfer: &Transfer) -> u8 {
         return 10;
     }
     let acknowledged = u128::from(transfer.bytes_done.min(source.size));
-    // Multiply before dividing: the service before docferry divided first, so its value stayed at 10.
-    // Cap at 99, because 100 means completed.
+    // Multiply before dividing: the service before docferry divided first, so its value stayed at
+    // 10. Cap at 99, because 100 means completed.
     let share = acknowledged * 90 / u128::from(source.size);
     u8::try_from((10 + share).min(99)).unwrap_or(99)
 }

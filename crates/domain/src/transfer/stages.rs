@@ -1,4 +1,8 @@
-//! Results of the stages of a transfer, as its record stores them. ORDS is the document source.
+//! Results of the stages of a transfer. The record of the transfer contains a result from the end
+//! of its stage on.
+//!
+//! A transfer has three stages. ORDS, the document source, *pushes* the document (copies it to the
+//! exchange bucket), the document arrives there, and docferry delivers it to its destination.
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
@@ -40,7 +44,7 @@ pub struct PushedSource {
     pub must_end_by: Option<Timestamp>,
 }
 
-/// The exchange object that arrived. Reads are conditional on its entity tag.
+/// The exchange object that arrived. Each read of the object requires this entity tag.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct ArrivedObject {
@@ -82,8 +86,8 @@ impl From<Artifact> for Delivery {
 pub struct DeliveredItem {
     /// The drive's id of the item.
     pub item_id: String,
-    /// The recipient's user id in Microsoft Graph. `None` in records of older versions, and when
-    /// Graph could not be asked.
+    /// The recipient's user id in Microsoft Graph. `None` in records of older versions, and if the
+    /// request for the id failed.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub recipient_id: Option<String>,
     /// Size at the destination, in bytes.

@@ -9,8 +9,8 @@ use crate::slots::Pool;
 
 /// Destination of a document.
 ///
-/// Its fields are stored directly in the transfer. The field `recipient` distinguishes the
-/// two variants.
+/// The fields of the variant are stored directly in the transfer's record. Only a record with a
+/// OneDrive has the field `recipient`, which distinguishes the two variants.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(untagged)]
 pub enum Target {
@@ -26,8 +26,7 @@ pub enum Target {
 pub struct DriveTarget {
     /// Recipient of the document.
     pub recipient: Recipient,
-    /// Folder as the caller sent it, which status responses contain. `None` when the caller sent
-    /// no folder.
+    /// Folder as the caller sent it, for status responses. `None` if the caller sent no folder.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub file_path: Option<String>,
     /// Validated folder.

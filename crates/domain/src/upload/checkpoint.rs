@@ -1,5 +1,9 @@
 //! Checkpoint of an upload: the stored state from which another invocation of the Lambda
 //! function continues.
+//!
+//! A small document is sent in one PUT request. A larger document is sent in *fragments* to an
+//! *upload session* of the drive. A *run* of a transfer may need several invocations and several
+//! sessions.
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
@@ -14,8 +18,8 @@ use crate::upload::Throughput;
 pub struct Checkpoint {
     /// Number of bytes that the drive has acknowledged in the present session.
     pub offset: u64,
-    /// Hash state of the source's first bytes. It covers at most `offset` bytes, or more if the
-    /// drive has lost acknowledged bytes.
+    /// Hash state of the source's first bytes. It covers at most `offset` bytes, unless the drive
+    /// has lost acknowledged bytes.
     pub hash: HashState,
     /// Present length of fragments, in bytes.
     pub fragment_bytes: u64,
@@ -27,12 +31,12 @@ pub struct Checkpoint {
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     #[serde(rename = "freshSession")]
     pub replaced_for_last_fragment: bool,
-    /// Counters over all invocations of a run. They limit every repetition.
+    /// Counters that continue over all invocations of a run. They limit the repetitions.
     #[serde(default, skip_serializing_if = "UploadCounters::is_empty")]
     #[serde(rename = "tally")]
     pub counters: UploadCounters,
-    /// End of the lease of a PUT of a small document. The invocation that sends the PUT cannot
-    /// be stopped, so `finalize` waits until the lease has ended.
+    /// Time until which a PUT of a small document may still take effect. The invocation that sends
+    /// the PUT cannot be stopped, so the workflow's step `finalize` waits until this time.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[serde(rename = "puttingUntil")]
     pub put_lease_until: Option<Timestamp>,
@@ -74,10 +78,10 @@ pub struct UploadCounters {
     /// Number of times that the drive lost acknowledged bytes, or did not complete the file
     /// although it had every byte.
     pub setbacks: u32,
-    /// Number of waits for a path that another session or an editor holds.
+    /// Number of waits for a path that another upload session or an editor has locked.
     pub waits: u32,
-    /// Why the last session was replaced. It becomes the failure when no further session is
-    /// allowed.
+    /// Why the last session was replaced. The upload fails with this code when no further session
+    /// is allowed.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub replaced_because: Option<FailureCode>,
 }

@@ -1,11 +1,12 @@
 //! Fragments: ranges of a document's bytes, each sent in one request to an upload session.
 //!
-//! [`FragmentPlan`] chooses the length of the next fragment from the measured throughput.
+//! [`FragmentPlan`] chooses the length of the next fragment from the measured throughput. The state
+//! machine of an upload asks the plan for each fragment.
 
 use std::time::Duration;
 
-/// Unit of fragment lengths. Every fragment except the last must be a multiple of it (Graph,
-/// "upload large files").
+/// Unit of fragment lengths. The length of every fragment except the last must be a multiple of
+/// this unit (Microsoft Graph, "upload large files").
 pub const GRANULE_BYTES: u64 = 320 * 1024;
 
 /// Maximum fragment length: 191 granules, below Graph's limit of 60 MiB.
@@ -30,8 +31,7 @@ const MAX_SINGLE_FRAGMENT_BYTES: u64 = 51 * GRANULE_BYTES;
 const TARGET_DURATION: Duration = Duration::from_secs(10);
 
 /// Maximum growth factor from one fragment to the next. The largest fragment is about six times
-/// as long as the first. So at a high throughput, the second fragment already has the largest
-/// length.
+/// as long as the first. So at a high throughput, the second fragment has the largest length.
 const MAX_GROWTH_FACTOR: u64 = 8;
 
 /// Range of bytes `[start, end)` of a document of `total` bytes.

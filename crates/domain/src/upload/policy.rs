@@ -3,7 +3,7 @@
 
 use std::str::FromStr;
 
-/// Policy for a destination where a file of the document's name exists.
+/// Action of docferry when a file of the document's name exists at the destination.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum ConflictPolicy {
     /// Replace the file; OneDrive keeps the old version in its history.

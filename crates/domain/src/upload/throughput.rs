@@ -1,11 +1,18 @@
-//! Measured throughput of an upload, and estimates of progress and remaining time that are
-//! computed from it.
+//! Measured throughput of an upload, and estimates of progress and remaining time. The steps that
+//! move bytes measure, and status responses show the estimates.
 
 use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 
-/// Measured throughput. It is smoothed over about ten seconds, so that one slow fragment does
-/// not change estimates abruptly.
+/// Length of the smoothing window. The previous value counts as a measurement of this length. A new
+/// measurement counts by the time since the previous one.
+const WINDOW: SignedDuration = SignedDuration::from_secs(10);
+
+/// Age after which a measurement is no longer used.
+const MAX_AGE: SignedDuration = SignedDuration::from_secs(60);
+
+/// Measured throughput. The value is smoothed over about ten seconds, so that one slow fragment
+/// does not change estimates abruptly.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Throughput {
@@ -18,20 +25,15 @@ pub struct Throughput {
     pub per_second: Option<u64>,
 }
 
-/// Length of the smoothing window. A measurement that is older counts less than half.
-const WINDOW: SignedDuration = SignedDuration::from_secs(10);
-
-/// Age after which a measurement is no longer used.
-const STALE: SignedDuration = SignedDuration::from_secs(60);
-
 impl Throughput {
-    /// Creates the result of a first measurement, in which the throughput is still unknown.
+    /// Creates the result of a first measurement. The throughput is unknown until the second one.
     #[must_use]
     pub const fn begin(at: Timestamp, bytes: u64) -> Self {
         Self { at, bytes, per_second: None }
     }
 
-    /// Adds a measurement to `last`. Without `last`, it is the first measurement.
+    /// Adds a measurement to `last` with [`Throughput::moved`]. If `last` is `None`, begins with
+    /// this measurement.
     #[must_use]
     pub fn next(last: Option<Self>, at: Timestamp, bytes: u64) -> Self {
         last.map_or_else(|| Self::begin(at, bytes), |last| last.moved(at, bytes))
@@ -39,24 +41,24 @@ impl Throughput {
 
     /// Adds a measurement.
     ///
-    /// The measurement starts over when there are fewer bytes than before, which happens
-    /// after a new upload session. It also starts over when the last measurement is too old.
+    /// The result is that of a first measurement if there are fewer bytes than before, which
+    /// happens after a new upload session, or if the last measurement is too old.
     #[must_use]
     pub fn moved(self, at: Timestamp, bytes: u64) -> Self {
-        let passed = at.duration_since(self.at);
-        if bytes < self.bytes || passed > STALE || passed.is_negative() {
+        let elapsed = at.duration_since(self.at);
+        if bytes < self.bytes || elapsed > MAX_AGE || elapsed.is_negative() {
             return Self::begin(at, bytes);
         }
-        let Ok(passed_ms) = u128::try_from(passed.as_millis()) else { return self };
-        if passed_ms == 0 {
+        let Ok(elapsed_ms) = u128::try_from(elapsed.as_millis()) else { return self };
+        if elapsed_ms == 0 {
             return self;
         }
-        let measured = u128::from(bytes - self.bytes) * 1000 / passed_ms;
+        let measured = u128::from(bytes - self.bytes) * 1000 / elapsed_ms;
         let window = WINDOW.as_millis().unsigned_abs();
         let smoothed = match self.per_second {
             None => measured,
             Some(previous) => {
-                (u128::from(previous) * window + measured * passed_ms) / (window + passed_ms)
+                (u128::from(previous) * window + measured * elapsed_ms) / (window + elapsed_ms)
             }
         };
         let per_second = Some(u64::try_from(smoothed).unwrap_or(u64::MAX));
@@ -66,7 +68,7 @@ impl Throughput {
     /// Returns the throughput in bytes per second, if it is known and not too old at `now`.
     #[must_use]
     pub fn per_second(&self, now: Timestamp) -> Option<u64> {
-        self.per_second.filter(|_| now.duration_since(self.at) <= STALE)
+        self.per_second.filter(|_| now.duration_since(self.at) <= MAX_AGE)
     }
 
     /// Estimates the number of bytes that have moved since the last measurement. Returns 0 if
@@ -74,8 +76,9 @@ impl Throughput {
     #[must_use]
     pub fn estimated_bytes_since(&self, now: Timestamp) -> u64 {
         let Some(per_second) = self.per_second(now) else { return 0 };
-        let passed_ms = u128::try_from(now.duration_since(self.at).as_millis()).unwrap_or_default();
-        let moved = u128::from(per_second).saturating_mul(passed_ms) / 1000;
+        let elapsed_ms =
+            u128::try_from(now.duration_since(self.at).as_millis()).unwrap_or_default();
+        let moved = u128::from(per_second).saturating_mul(elapsed_ms) / 1000;
         u64::try_from(moved).unwrap_or(u64::MAX)
     }
 }

@@ -12,11 +12,15 @@ use crate::upload::refusal::{Decision, Occupant, Operation, after_lookup};
 
 /// Maximum number of numbered names that are tried under the policy `rename`.
 const MAX_NAME_NUMBER: u32 = 99;
-/// Maximum number of waits for a path that another session or an editor holds. All waits
+/// Maximum number of waits for a path that another session or an editor has locked. All waits
 /// together take about 21 minutes. A session that is never closed expires after 15 minutes.
 const MAX_WAITS: u32 = 24;
+/// First wait for a path. Each further wait is twice as long.
 const FIRST_WAIT: Duration = Duration::from_secs(5);
+/// Longest wait for a path.
 const LONGEST_WAIT: Duration = Duration::from_secs(60);
+/// Maximum number of doublings of a wait. It avoids an overflow.
+const MAX_DOUBLINGS: u32 = 10;
 
 impl UploadMachine {
     /// Handles an operation that was refused because of a conflict, once a lookup has shown
@@ -64,8 +68,7 @@ impl UploadMachine {
         if self.counters.waits > MAX_WAITS {
             return self.fail(FailureCode::DestinationLocked);
         }
-        // The wait doubles each time. The limit of the exponent avoids an overflow.
-        let wait = FIRST_WAIT * (1 << (self.counters.waits - 1).min(10));
+        let wait = FIRST_WAIT * (1 << (self.counters.waits - 1).min(MAX_DOUBLINGS));
         self.end_invocation(InvocationOutcome::Blocked(wait.min(LONGEST_WAIT)));
         Persist::Before
     }

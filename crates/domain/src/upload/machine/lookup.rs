@@ -5,8 +5,8 @@ use super::step::{Candidate, Step, Uncertainty};
 use super::{MAX_HASH_CHECKS, Occupancy, Persist, UploadMachine};
 use crate::failure::FailureCode;
 
-/// Maximum number of lookups of the destination while the session answers but names no
-/// missing byte. After that the session counts as unusable.
+/// Maximum number of lookups of the destination because the session names no missing byte. After
+/// them, the session counts as unusable.
 const MAX_STATUSES_WITHOUT_RANGE: u32 = 3;
 
 impl UploadMachine {
@@ -29,7 +29,8 @@ impl UploadMachine {
         self.handle_absence(reason, Occupancy::Folder)
     }
 
-    /// Handles the result that the document is not at the destination.
+    /// Handles a lookup that did not find the document. `reason` is the reason for the lookup, and
+    /// `occupancy` says which other item is there.
     fn handle_absence(&mut self, reason: Uncertainty, occupancy: Occupancy) -> Persist {
         match reason {
             Uncertainty::SessionGone => self.restart(),

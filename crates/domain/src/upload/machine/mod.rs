@@ -62,11 +62,12 @@ pub struct UploadMachine {
     plan: FragmentPlan,
     /// Number of sessions opened in this run.
     sessions_opened: u32,
-    /// Whether the document may be at the destination, as the next invocation and the workflow's
-    /// last step must assume. It is stored in a checkpoint before the first byte is sent.
+    /// Whether the next invocation and the workflow's last step must assume that the document may
+    /// be at the destination. A checkpoint stores this value before the first byte is sent.
     may_be_delivered: bool,
-    /// Whether bytes that this upload has sent may have become a file at the destination, or
-    /// may still become one. Unlike `may_be_delivered`, it stays `false` before a PUT is sent.
+    /// Whether bytes that this upload has sent may have become a file at the destination, or may
+    /// still become one. In contrast to `may_be_delivered`, it is `false` while the first PUT is
+    /// recorded but not sent yet.
     may_have_written: bool,
     /// Whether the session was already replaced because its last fragment failed
     /// repeatedly.
@@ -79,13 +80,13 @@ pub struct UploadMachine {
     failures: u32,
     /// Number of server errors on the last fragment of the present session.
     last_fragment_failures: u32,
-    /// Number of statuses of the present session that named no missing byte while the
-    /// document was not at the destination.
+    /// Number of times that the present session named no missing byte, although the document was
+    /// not at the destination.
     statuses_without_range: u32,
     /// Failure code with which the invocation ends if all retries fail.
     pending_failure: FailureCode,
-    /// Number in the document's name; 0 means the name without a number. It grows under the
-    /// policy `rename`.
+    /// Number in the document's name; 0 means the name without a number. Under the policy `rename`,
+    /// the number grows while files with the name exist.
     name_number: u32,
     /// Number of checks of an item that is not visible or has no hash yet.
     hash_checks: u32,
@@ -94,8 +95,8 @@ pub struct UploadMachine {
 }
 
 impl UploadMachine {
-    /// Starts an invocation from the stored checkpoint. `has_session` tells whether an upload
-    /// URL is stored.
+    /// Starts an invocation. `checkpoint` is the stored checkpoint, or `None` in the first
+    /// invocation of a run. `has_session` says whether an upload URL is stored.
     #[must_use]
     pub fn begin(
         total: u64,
@@ -189,15 +190,16 @@ impl UploadMachine {
                 Command::HashSource { until: self.offset }
             }
             Step::SendFragment => self
-                .fragment(sendable_bytes)
+                .next_fragment(sendable_bytes)
                 .map_or(Command::End(InvocationOutcome::HandOver), Command::SendFragment),
         }
     }
 
     /// Returns the next fragment, or `None` when the remaining time is too short for the
     /// smallest fragment.
-    fn fragment(&self, sendable_bytes: Option<u64>) -> Option<FragmentRange> {
+    fn next_fragment(&self, sendable_bytes: Option<u64>) -> Option<FragmentRange> {
         let plan = match sendable_bytes {
+            // Only the last fragment may be shorter than a granule.
             Some(bytes) if bytes < GRANULE_BYTES && bytes < self.total - self.offset => {
                 return None;
             }
@@ -210,7 +212,7 @@ impl UploadMachine {
         Some(FragmentRange { end: range.end.min(end), ..range })
     }
 
-    /// Returns whether the document gets a numbered name when its own name is taken.
+    /// Returns whether the document gets a numbered name when a file with its own name exists.
     fn is_numbering(&self) -> bool {
         self.rules.policy == ConflictPolicy::Rename
     }

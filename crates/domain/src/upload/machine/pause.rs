@@ -1,5 +1,7 @@
 //! Pauses of an upload: how long the caller of the state machine waits before the next
 //! command.
+//!
+//! A *renewal* is a restart of the upload because its source was written again.
 
 use std::time::Duration;
 
@@ -12,7 +14,9 @@ const FIRST_HASH_PAUSE: Duration = Duration::from_millis(250);
 const LONGEST_HASH_PAUSE: Duration = Duration::from_secs(15);
 /// Base of the backoff. The pause doubles with each failure and with each renewal of the
 /// source, from 0.2 s to 6.4 s.
-const FIRST_PAUSE: Duration = Duration::from_millis(100);
+const BASE_PAUSE: Duration = Duration::from_millis(100);
+/// Maximum number of doublings of the pause between checks. It avoids an overflow.
+const MAX_DOUBLINGS: u32 = 10;
 
 impl UploadMachine {
     /// Returns the pause before the next command. It grows with each failure in a row, and
@@ -20,12 +24,13 @@ impl UploadMachine {
     #[must_use]
     pub fn pause(&self) -> Duration {
         if self.hash_checks > 0 {
-            (FIRST_HASH_PAUSE * (1 << (self.hash_checks - 1).min(10))).min(LONGEST_HASH_PAUSE)
+            let doublings = (self.hash_checks - 1).min(MAX_DOUBLINGS);
+            (FIRST_HASH_PAUSE * (1 << doublings)).min(LONGEST_HASH_PAUSE)
         } else if self.is_renewing() {
-            FIRST_PAUSE * (1 << self.counters.renewals.min(MAX_FAILURES))
+            BASE_PAUSE * (1 << self.counters.renewals.min(MAX_FAILURES))
         } else if self.failures > 0 || self.statuses_without_range > 0 {
-            let setbacks = self.failures.max(self.statuses_without_range);
-            FIRST_PAUSE * (1 << setbacks.min(MAX_FAILURES))
+            let repetitions = self.failures.max(self.statuses_without_range);
+            BASE_PAUSE * (1 << repetitions.min(MAX_FAILURES))
         } else {
             Duration::ZERO
         }

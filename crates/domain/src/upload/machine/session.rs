@@ -1,5 +1,9 @@
 //! Reactions of the upload's state machine to results about the upload session: its status,
 //! its fragments, its opening and its closing.
+//!
+//! An *upload session* is a resource that the drive opens for one file. A *fragment* is a range of
+//! the document's bytes, which is sent to the session in one request. `transitions` calls these
+//! functions.
 
 use std::time::Duration;
 
@@ -8,8 +12,8 @@ use super::{ExpectedRange, Persist, UploadMachine};
 use crate::failure::FailureCode;
 use crate::upload::FragmentRange;
 
-/// Number of server errors on the last fragment after which the session is replaced by one
-/// with smaller fragments. Some files complete only with smaller fragments.
+/// Number of server errors on the last fragment after which a new session with smaller fragments
+/// replaces the session. Some files complete only with smaller fragments.
 const MAX_LAST_FRAGMENT_FAILURES: u32 = 3;
 
 impl UploadMachine {
@@ -25,6 +29,7 @@ impl UploadMachine {
     fn continue_at(&mut self, range: ExpectedRange) -> Persist {
         self.record_progress(range.start);
         let has_lost_bytes = range.start < self.offset;
+        // A checkpoint is stored before a change of the offset, and before each repetition.
         let must_store = range.start != self.offset || self.failures > 0;
         self.offset = range.start;
         self.expected_end = range.end;
@@ -98,7 +103,8 @@ impl UploadMachine {
         Persist::Before
     }
 
-    /// Handles a closed session. A session that was not open any more may have been completed.
+    /// Handles a closed session. `was_open` says whether the session was open until now. If it was
+    /// not, it may have been completed.
     pub(super) fn handle_closed_session(&mut self, was_open: bool) -> Persist {
         if self.step == Step::CloseSession(AfterClose::RenewSource) {
             self.has_session = false;

@@ -9,9 +9,9 @@ use super::step::{AfterClose, Step};
 use super::{MAX_RENEWALS, Persist, UploadMachine};
 use crate::failure::FailureCode;
 
-/// Maximum number of setbacks in a row. After the first setback the upload continues in the
-/// same session. After the second it continues in a new session. So the whole document is
-/// sent at most twice more after the last new maximum of acknowledged bytes.
+/// Maximum number of setbacks without progress between them. After the first setback, the upload
+/// continues in the same session. After the second, it continues in a new session. So after the
+/// last progress, the whole document is sent at most two more times.
 const MAX_SETBACKS: u32 = 2;
 
 impl UploadMachine {

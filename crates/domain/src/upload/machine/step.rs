@@ -28,7 +28,7 @@ pub(super) enum Candidate {
     LookedUp(Uncertainty),
 }
 
-/// State of the machine. In each state except `Ended`, the machine waits for the result of the
+/// State of the machine. In each state except `Ended`, the machine expects the result of the
 /// [`Command`](super::Command) of the same name.
 ///
 /// In `SendFragment` and `Verify`, the command is `HashSource` as long as source bytes are not
@@ -47,7 +47,7 @@ pub(super) enum Step {
     Ended(InvocationOutcome),
 }
 
-/// Reason for closing the session.
+/// Reason for closing the session, which decides the next state.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum AfterClose {
     /// Another session will replace it, unless the document is already at the destination.

@@ -76,7 +76,10 @@ impl UploadMachine {
             (Command::CloseSession, Event::Closed { was_open }) => {
                 self.handle_closed_session(was_open)
             }
-            (Command::CloseSession, Event::Gone) => self.handle_closed_session(false),
+            (Command::CloseSession, Event::Gone) => {
+                let was_open = false;
+                self.handle_closed_session(was_open)
+            }
 
             (Command::SendFragment(range), Event::Accepted { next, took }) => {
                 self.handle_accepted_fragment(range, next, took)

@@ -22,8 +22,8 @@ pub enum Command {
     LoadDocument,
     /// Send a small document in one PUT, under the name with this number.
     PutDocument {
-        /// Number in the name; 0 is the document's own name. It grows under the policy
-        /// `rename` while names are taken.
+        /// Number in the name; 0 is the document's own name. Under the policy `rename`, the number
+        /// grows while files with the name exist.
         number: u32,
     },
     /// Open an upload session.
@@ -34,8 +34,8 @@ pub enum Command {
     SendFragment(FragmentRange),
     /// Compare the file at the destination with the source, and record the delivery.
     Verify {
-        /// Whether the drive returned the item in response to this upload's last byte. Only
-        /// then can a difference come from the service rewriting the file.
+        /// Whether the drive returned the item in response to this upload's last byte. Only in this
+        /// case can a difference mean that the service rewrote the file.
         answers_last_byte: bool,
     },
     /// Record the new entity tag of the source, if it is still the same document.
@@ -66,6 +66,7 @@ pub enum Persist {
 }
 
 impl Persist {
+    /// Returns [`Persist::Before`] if `is_needed`.
     pub(super) const fn before_if(is_needed: bool) -> Self {
         if is_needed { Self::Before } else { Self::NotNeeded }
     }
@@ -100,11 +101,11 @@ pub enum InvocationOutcome {
 /// Result of a [`Command`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum DriveEvent {
-    /// The session expects these bytes. `None` if it names no range.
+    /// The session expects these bytes. `None` if the session names no range.
     Expects(Option<ExpectedRange>),
     /// The fragment was accepted (202).
     Accepted {
-        /// The bytes that the drive expects next. `None` if it named no range.
+        /// The bytes that the drive expects next. `None` if the drive named no range.
         next: Option<ExpectedRange>,
         /// Duration of the request.
         took: Duration,

@@ -1,10 +1,12 @@
 //! Refusals: error responses of Microsoft Graph, and docferry's reaction to each of them.
 //!
 //! [`TABLE`] is the only place that defines the reactions. A reaction depends on the
-//! operation and the status, and for some conflicts also on the conflict policy and on the
-//! *occupant*, which is the item at the destination's path. The Graph client classifies error
-//! responses by the table, the state machine of an upload decides by it, and `docs/GRAPH.md`
-//! is generated from it. The tests exercise each of its decisions.
+//! operation and the status. For some conflicts, it also depends on the conflict policy and on
+//! the *occupant*, which is the item at the destination's path.
+//!
+//! The Graph client classifies error responses with [`classify`]. After a conflict, the state
+//! machine of an upload looks up the destination and calls [`after_lookup`]. `docs/GRAPH.md` is
+//! generated from the table.
 
 mod table;
 mod types;
@@ -77,9 +79,9 @@ mod tests {
     fn every_operation_and_status_has_a_row_without_error_codes() {
         for operation in Operation::ALL {
             for status in STATUSES {
-                let found =
+                let has_row =
                     TABLE.iter().any(|row| row.is_about(operation, status) && row.codes.is_empty());
-                assert!(found, "{operation:?} {status}");
+                assert!(has_row, "{operation:?} {status}");
             }
         }
     }

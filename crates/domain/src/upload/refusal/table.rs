@@ -4,7 +4,7 @@
 //! in `types`; [`classify`](super::classify) searches the table.
 
 use super::types::{Decision, Occupant, Operation, Row};
-use crate::failure::FailureCode as Code;
+use crate::failure::FailureCode;
 use crate::upload::ConflictPolicy;
 
 use Decision::{
@@ -38,7 +38,7 @@ const SERVER_ERRORS: &[u16] = &[500, 501, 502, 504];
 const CONFLICTS: &[u16] = &[409, 412];
 
 /// Repetition of a call; the upload fails as unavailable if the last repetition is refused.
-const UNAVAILABLE: Decision = Repeat { last_failure: Code::DestinationUnavailable };
+const UNAVAILABLE: Decision = Repeat { last_failure: FailureCode::DestinationUnavailable };
 
 /// Creates a row that depends on the status alone.
 const fn by_status(
@@ -79,7 +79,7 @@ pub const TABLE: &[Row] = &[
     by_status(
         &[CreateSession, Fragment, LastFragment, SmallPut],
         &[507],
-        Fail(Code::QuotaExceeded),
+        Fail(FailureCode::QuotaExceeded),
     ),
     by_status(REPEATABLE, &[507], UNAVAILABLE),
     by_status(&[CreateSession, Fragment, LastFragment, SmallPut], SERVER_ERRORS, Reconcile),
@@ -89,21 +89,21 @@ pub const TABLE: &[Row] = &[
     by_status(
         &[CreateSession, SmallPut, DriveLookup, UserLookup],
         &[403],
-        Fail(Code::DestinationUnauthorized),
+        Fail(FailureCode::DestinationUnauthorized),
     ),
     // Not final: the document may be at the destination, and Graph has just accepted the
     // same token for the upload.
-    by_status(&[ItemLookup], &[403], Repeat { last_failure: Code::DestinationUnauthorized }),
+    by_status(&[ItemLookup], &[403], Repeat { last_failure: FailureCode::DestinationUnauthorized }),
     by_code(
         &[CreateSession, SmallPut, ItemLookup, DriveLookup],
         &[404, 410],
         UNKNOWN_USER,
-        Fail(Code::RecipientNotFound),
+        Fail(FailureCode::RecipientNotFound),
     ),
     by_status(BY_PATH, &[404, 410], CheckDrive),
     by_status(&[ItemLookup], &[404, 410], Absent),
-    by_status(&[DriveLookup], &[400, 404, 410], Fail(Code::DriveNotProvisioned)),
-    by_status(&[UserLookup], &[400, 404, 410], Fail(Code::RecipientNotFound)),
+    by_status(&[DriveLookup], &[400, 404, 410], Fail(FailureCode::DriveNotProvisioned)),
+    by_status(&[UserLookup], &[400, 404, 410], Fail(FailureCode::RecipientNotFound)),
     by_status(&[DriveLookup, UserLookup], &[409, 412, 416], UNAVAILABLE),
     by_status(&[ItemLookup], &[409, 412, 416], UNAVAILABLE),
     // Upload URLs carry their own credential.
@@ -125,23 +125,23 @@ pub const TABLE: &[Row] = &[
         &[CreateSession, Fragment, LastFragment, SmallPut],
         &[],
         &[Occupant::Folder],
-        Fail(Code::DestinationConflict),
+        Fail(FailureCode::DestinationConflict),
     ),
     conflict(
         &[CreateSession, Fragment, LastFragment, SmallPut],
         &[],
         &[Occupant::FileInPath],
-        Fail(Code::DestinationPathConflict),
+        Fail(FailureCode::DestinationPathConflict),
     ),
     conflict(
         &[CreateSession, Fragment, LastFragment, SmallPut],
         &[ConflictPolicy::Fail],
         &[Occupant::File],
-        Fail(Code::DestinationConflict),
+        Fail(FailureCode::DestinationConflict),
     ),
     by_status(&[CreateSession], CONFLICTS, WaitForPath),
     by_status(FRAGMENTS, CONFLICTS, NewSession),
-    by_status(&[SmallPut], CONFLICTS, Repeat { last_failure: Code::DestinationLocked }),
+    by_status(&[SmallPut], CONFLICTS, Repeat { last_failure: FailureCode::DestinationLocked }),
     // Other refusals.
     by_status(
         &[
@@ -155,18 +155,18 @@ pub const TABLE: &[Row] = &[
             DriveLookup,
         ],
         &[423],
-        Fail(Code::DestinationLocked),
+        Fail(FailureCode::DestinationLocked),
     ),
     by_status(&[UserLookup], &[423], UNAVAILABLE),
     by_status(
         &[CreateSession, Fragment, LastFragment, SmallPut, ItemLookup],
         &[400],
-        Fail(Code::DestinationRefused),
+        Fail(FailureCode::DestinationRefused),
     ),
-    by_status(BY_PATH, &[416], Fail(Code::DestinationRefused)),
+    by_status(BY_PATH, &[416], Fail(FailureCode::DestinationRefused)),
     by_status(
         &[Token],
         &[400, 401, 403, 404, 409, 410, 412, 416, 423],
-        Fail(Code::DestinationUnauthorized),
+        Fail(FailureCode::DestinationUnauthorized),
     ),
 ];

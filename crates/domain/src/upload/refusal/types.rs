@@ -54,7 +54,7 @@ pub enum Occupant {
     File,
     /// A folder with the document's name.
     Folder,
-    /// A file in place of a parent folder.
+    /// A file that has the name of a parent folder in the path.
     FileInPath,
 }
 
@@ -76,7 +76,7 @@ pub enum Decision {
         /// Failure of the upload when the last repetition is refused as well.
         last_failure: FailureCode,
     },
-    /// Query the session or look up the destination before the call is repeated, because it
+    /// Query the session or look up the destination before the call is repeated, because the call
     /// may have taken effect.
     Reconcile,
     /// Query the session for its offset and continue there.
@@ -84,8 +84,8 @@ pub enum Decision {
     /// Look up the destination, then open a new session. The upload URL is invalid or the
     /// item at the destination has changed.
     NewSession,
-    /// Wait, then try to open a session again, because another session or an editor holds the
-    /// path. The waits together exceed the lifetime of a session. After the last wait the
+    /// Wait, then try to open a session again, because another session or an editor has locked the
+    /// path. All waits together are longer than the lifetime of a session. After the last wait, the
     /// upload fails with [`FailureCode::DestinationLocked`].
     WaitForPath,
     /// Try the next numbered name.
@@ -98,8 +98,8 @@ pub enum Decision {
     /// Treat the path as free. The response means that no item is at the path, if the recipient
     /// has a drive.
     Absent,
-    /// Fail this try with the code. The workflow repeats the step when the code is
-    /// retryable.
+    /// Fail this try of the workflow's step with the code. The workflow repeats the step when the
+    /// code is retryable.
     Fail(FailureCode),
 }
 
