@@ -1,7 +1,7 @@
 //! Reader of the documents in a request to the downloads API.
 //!
 //! A request names one document with `file_id`, or several documents with `file_ids` or
-//! `objGuids`.
+//! `objGuids`. The requests in `download` use this reader.
 
 use std::collections::BTreeSet;
 use std::ops::RangeInclusive;
@@ -61,42 +61,49 @@ pub struct RequestedDocuments {
     pub member: DocumentsMember,
 }
 
-/// Reads the documents of a request. Returns `None` if a number or GUID is invalid.
+/// Reads the documents of a request. Numbers must be in `range`. If a member is missing or invalid,
+/// adds an error to `fields` and returns `None`.
 pub(crate) fn read_documents(
     fields: &mut Fields<'_>,
     range: &RangeInclusive<u64>,
 ) -> Option<RequestedDocuments> {
-    use DocumentsMember::{FileId as Single, FileIds, ObjGuids};
-    let [single, numbers, guids] =
-        [Single, FileIds, ObjGuids].map(|member| fields.value(member.name()));
-    match (single, numbers, guids) {
+    const FILE_ID: DocumentsMember = DocumentsMember::FileId;
+    const FILE_IDS: DocumentsMember = DocumentsMember::FileIds;
+    const OBJ_GUIDS: DocumentsMember = DocumentsMember::ObjGuids;
+    let [file_id, file_ids, obj_guids] =
+        [FILE_ID, FILE_IDS, OBJ_GUIDS].map(|member| fields.value(member.name()));
+    match (file_id, file_ids, obj_guids) {
         (None, None, None) => {
-            fields.add_error(Single.name(), "is required unless file_ids or objGuids is given");
+            fields.add_error(FILE_ID.name(), "is required unless file_ids or objGuids is given");
             None
         }
-        (Some(value), None, None) => {
-            let number = read_number(fields, Single.name(), value, range)?;
-            Some(RequestedDocuments { keys: vec![DocumentKey::File(number)], member: Single })
+        (Some(file_id), None, None) => {
+            let number = read_number(fields, FILE_ID.name(), file_id, range)?;
+            Some(RequestedDocuments { keys: vec![DocumentKey::File(number)], member: FILE_ID })
         }
-        (None, Some(value), None) => read_list(fields, FileIds, value, |fields, name, value| {
-            read_number(fields, name, value, range).map(DocumentKey::File)
-        }),
-        (None, None, Some(value)) => read_list(fields, ObjGuids, value, |fields, name, value| {
-            read_guid(fields, name, value).map(DocumentKey::Object)
-        }),
+        (None, Some(file_ids), None) => {
+            read_list(fields, FILE_IDS, file_ids, |fields, name, entry| {
+                read_number(fields, name, entry, range).map(DocumentKey::File)
+            })
+        }
+        (None, None, Some(obj_guids)) => {
+            read_list(fields, OBJ_GUIDS, obj_guids, |fields, name, entry| {
+                read_guid(fields, name, entry).map(DocumentKey::Object)
+            })
+        }
         (Some(_), Some(_), None) => {
-            fields.add_error(FileIds.name(), "must not be combined with file_id");
+            fields.add_error(FILE_IDS.name(), "must not be combined with file_id");
             None
         }
         (_, _, Some(_)) => {
-            fields.add_error(ObjGuids.name(), "must not be combined with file_id or file_ids");
+            fields.add_error(OBJ_GUIDS.name(), "must not be combined with file_id or file_ids");
             None
         }
     }
 }
 
-/// Reads a list of documents. `read` reads one entry; its second argument is the name of the entry
-/// for errors. All wrong entries are reported.
+/// Reads a list of documents, and adds an error for each wrong entry. `read` reads one entry. The
+/// second argument of `read` is the name by which an error refers to the entry.
 fn read_list<'a>(
     fields: &mut Fields<'a>,
     member: DocumentsMember,
@@ -110,11 +117,11 @@ fn read_list<'a>(
         return None;
     }
     let mut keys = Vec::with_capacity(entries.len());
-    let mut seen = BTreeSet::new();
+    let mut earlier_keys = BTreeSet::new();
     for (index, entry) in entries.iter().enumerate() {
         let name = format!("{}/{index}", member.name());
         let Some(key) = read(fields, &name, entry) else { continue };
-        if seen.insert(key.clone()) {
+        if earlier_keys.insert(key.clone()) {
             keys.push(key);
         } else {
             fields.add_error(&name, "is a duplicate of an earlier entry");
@@ -123,7 +130,7 @@ fn read_list<'a>(
     (keys.len() == entries.len()).then_some(RequestedDocuments { keys, member })
 }
 
-/// Reads the GUID of a document. `name` is the field for errors.
+/// Reads the GUID of a document. Errors refer to the field by `name`.
 fn read_guid(fields: &mut Fields<'_>, name: &str, value: &Value) -> Option<ObjectGuid> {
     if !value.is_string() {
         fields.add_error(name, "must be a string");
@@ -131,7 +138,7 @@ fn read_guid(fields: &mut Fields<'_>, name: &str, value: &Value) -> Option<Objec
     fields.parse(name, value.as_str())
 }
 
-/// Reads the number of a document, which must be in `range`. `name` is the field for errors.
+/// Reads the number of a document, which must be in `range`. Errors refer to the field by `name`.
 pub(crate) fn read_number(
     fields: &mut Fields<'_>,
     name: &str,

@@ -1,4 +1,5 @@
-//! Server-sent events with which the downloads API, version 1, reports the changes of one job.
+//! Server-sent events with which the downloads API, version 1, reports the changes of one job. A
+//! *run* is one pass of a job: the first run, or a retry.
 
 use serde::Serialize;
 

@@ -1,4 +1,4 @@
-//! Reader of the fields of a request's JSON body.
+//! Reader of the fields of a request's JSON body. The request types of this crate use it.
 //!
 //! [`Fields`] collects the errors of all fields, so that the caller of the API gets them in one
 //! response and not one after the other.
@@ -13,7 +13,7 @@ use serde_json::{Map, Value};
 
 use crate::problem::FieldError;
 
-/// Fields of a JSON object, with the errors that were found while reading them.
+/// Fields of a JSON object, with the errors that were found so far.
 ///
 /// An error never contains a value of the request.
 pub(crate) struct Fields<'a> {
@@ -62,6 +62,7 @@ impl<'a> Fields<'a> {
     }
 
     /// Converts a field with `convert`. If `convert` returns `None`, adds `rule` as an error.
+    /// Returns `None` without an error if the field is missing or null.
     fn typed<T>(
         &mut self,
         name: &str,
@@ -75,7 +76,8 @@ impl<'a> Fields<'a> {
         converted
     }
 
-    /// Parses the text of a field. Adds an error if it is invalid.
+    /// Parses the text of a field by the rule of the type `T`. Adds an error if the text is
+    /// invalid. Returns `None` if there is no text.
     pub(crate) fn parse<T: FromStr<Err: Display>>(
         &mut self,
         name: &str,
@@ -84,19 +86,21 @@ impl<'a> Fields<'a> {
         text?.parse().map_err(|error: T::Err| self.add_error(name, error)).ok()
     }
 
-    /// Reads a field that must be one of a few words, each of which stands for a value. Returns
-    /// `default` if the field is missing, null or another word.
+    /// Reads a field that must be one of a few words. `choices` are the words with their values.
+    /// Returns `default` if the field is missing or null. If the field is anything else, adds an
+    /// error and returns `default` as well.
     pub(crate) fn choice<T: Copy>(&mut self, name: &str, choices: &[(&str, T)], default: T) -> T {
         let Some(text) = self.text(name) else { return default };
         if let Some((_, value)) = choices.iter().find(|(word, _)| *word == text) {
             return *value;
         }
-        let known: Vec<_> = choices.iter().map(|(word, _)| *word).collect();
-        self.add_error(name, format_args!("must be one of {}", known.join(", ")));
+        let words: Vec<_> = choices.iter().map(|(word, _)| *word).collect();
+        self.add_error(name, format_args!("must be one of {}", words.join(", ")));
         default
     }
 
-    /// Reads a nested object with `read`, or returns `None` if there is no such object.
+    /// Reads a nested object with `read`. Returns `None` if the field is missing, null or no
+    /// object.
     pub(crate) fn nested<T>(
         &mut self,
         name: &str,

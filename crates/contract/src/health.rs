@@ -11,7 +11,7 @@ pub struct Health {
     pub checks: Checks,
 }
 
-/// Results of the parts of a health check.
+/// Results of the checks of the systems that docferry needs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 pub struct Checks {
     /// The DynamoDB table with all records.

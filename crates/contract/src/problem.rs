@@ -11,7 +11,7 @@ pub const MEDIA_TYPE: &str = "application/problem+json";
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Problem {
-    /// URN of the kind of problem. It never changes.
+    /// URN of the kind of problem. Programs may rely on it, because it never changes.
     #[serde(rename = "type")]
     pub kind: String,
     /// Kind of problem in words. It is the same for every occurrence.

@@ -37,12 +37,13 @@ impl Scope {
         }
     }
 
+    /// Returns the bit of the scope in [`Scopes`].
     const fn bit(self) -> u8 {
         1 << self as u8
     }
 }
 
-/// Set of scopes of a caller, with one bit for each scope. It is empty by default.
+/// Set of scopes of a caller, stored as one bit for each scope. The default is the empty set.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash)]
 pub struct Scopes(u8);
 

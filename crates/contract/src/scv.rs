@@ -26,11 +26,11 @@ pub struct UploadRequest {
 impl UploadRequest {
     /// Parses and validates a body.
     ///
-    /// Unknown fields are ignored, as the old service did.
+    /// Unknown fields are ignored, because the old service ignored them.
     ///
     /// # Errors
-    /// One error for each wrong field, with the pointer to the field and the rule that it breaks.
-    /// No error contains a value of the request.
+    /// One error for each wrong field, with the pointer to the field and the rule that the field
+    /// breaks. No error contains a value of the request.
     pub fn parse(body: &Value) -> Result<Self, Vec<FieldError>> {
         let mut fields = Fields::of(body)?;
         let guid = fields.required_text("objGuid");
@@ -52,8 +52,8 @@ pub struct UploadAccepted {
     pub transfer_id: String,
 }
 
-/// Validated body of `POST /document/terminate`. Texts that cannot be ids are ignored, in the same
-/// way as ids of unknown transfers.
+/// Validated body of `POST /document/terminate`. A text in `transferIds` that cannot be an id is
+/// ignored, in the same way as the id of an unknown transfer.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct TerminateRequest {
     /// Transfers to cancel.
@@ -69,17 +69,17 @@ impl TerminateRequest {
     /// # Errors
     /// If `transferIds` is not an array of strings, or is too long.
     pub fn parse(body: &Value) -> Result<Self, Vec<FieldError>> {
-        let error = |detail: &str| vec![FieldError::field("transferIds", detail)];
+        let wrong_ids = |detail: &str| vec![FieldError::field("transferIds", detail)];
         let ids = match body.get("transferIds") {
             Some(Value::Array(ids)) => ids,
-            None | Some(Value::Null) => return Err(error("is required")),
-            Some(_) => return Err(error("must be an array of strings")),
+            None | Some(Value::Null) => return Err(wrong_ids("is required")),
+            Some(_) => return Err(wrong_ids("must be an array of strings")),
         };
         if ids.len() > Self::MAX_IDS {
-            return Err(error("must contain at most 1000 ids"));
+            return Err(wrong_ids("must contain at most 1000 ids"));
         }
         let texts: Option<Vec<&str>> = ids.iter().map(Value::as_str).collect();
-        let texts = texts.ok_or_else(|| error("must be an array of strings"))?;
+        let texts = texts.ok_or_else(|| wrong_ids("must be an array of strings"))?;
         Ok(Self { transfer_ids: texts.iter().filter_map(|text| text.parse().ok()).collect() })
     }
 }

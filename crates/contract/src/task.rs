@@ -9,16 +9,19 @@ use docferry_domain::phase::Phase;
 use docferry_domain::slots::Pool;
 use serde::{Deserialize, Serialize};
 
-/// Current version of the workflow definition. It understands every output in this module.
+/// Current version of the workflow definition. This definition handles every output in this module.
 ///
-/// An execution keeps the definition with which it started. After a deployment, an execution with
-/// an older definition may therefore still call the steps.
+/// An *execution* is one run of the state machine for a transfer. An execution keeps the definition
+/// with which it started. So after a deployment, an execution with an older definition may still
+/// call the steps.
 pub const DEFINITION: u32 = 2;
 
-/// Error name of a step that cannot do its work yet. It is not a failure code, because nothing is
-/// wrong: the workflow runs the step again. Executions of definition 1 never receive it.
+/// Error name with which a step reports that it cannot do its work yet. This is no failure, so the
+/// name is no failure code. The workflow runs the step again. Definition 1 does not handle this
+/// name, so the steps never report it to executions of definition 1.
 pub const RETRY_LATER: &str = "RETRY_LATER";
 
+/// Returns the definition of an execution that does not send its definition.
 const fn first_definition() -> u32 {
     1
 }

@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::job::time;
 
-/// Body of a webhook. It does not change if the webhook is sent again.
+/// Body of a webhook. If the webhook is sent again, the body is the same.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct WebhookBody {
     /// Kind of event.

@@ -15,7 +15,7 @@ pub struct JobAccepted {
     pub total_file_ids: usize,
     /// Interval until the first poll, in milliseconds.
     pub next_poll_in_ms: u32,
-    /// End of the retention of the job and of what it delivers.
+    /// Time until which the job and its delivered documents are retained.
     pub expires_at: String,
 }
 
@@ -31,7 +31,7 @@ pub struct JobRetried {
     pub attempts: u32,
     /// Interval until the first poll, in milliseconds.
     pub next_poll_in_ms: u32,
-    /// End of the retention of the job and of what it delivers.
+    /// Time until which the job and its delivered documents are retained.
     pub expires_at: String,
 }
 

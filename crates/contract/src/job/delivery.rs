@@ -20,8 +20,8 @@ impl std::fmt::Debug for JobResult {
     }
 }
 
-/// Response to `GET /v1/download/{jobId}` for a completed batch or delivery to OneDrive. A job with
-/// a single object to download is redirected to that object instead.
+/// Response to `GET /v1/download/{jobId}` for a completed batch or delivery to OneDrive. For a job
+/// with a single object to download, the response is a redirect to that object instead.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct JobResults {
     /// One entry for each delivered document, in the order of the request.
@@ -45,7 +45,7 @@ impl std::fmt::Debug for DeliveredDocument {
     }
 }
 
-/// Name of a document, as its caller uses it.
+/// Name of a document: the number or the GUID by which the request named it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub enum DocumentKey {
     /// Number of the document.

@@ -23,6 +23,6 @@ pub const fn name(state: JobState) -> &'static str {
 
 /// Formats a time as ISO 8601 in UTC, to the millisecond.
 #[must_use]
-pub fn time(at: Timestamp) -> String {
-    format!("{at:.3}")
+pub fn time(timestamp: Timestamp) -> String {
+    format!("{timestamp:.3}")
 }

@@ -1,4 +1,8 @@
 //! Response bodies with the status of one job, or with a list of jobs.
+//!
+//! A *job* is a transfer of one document or a batch of many documents. A *run* is one pass of a
+//! job: the first run, or a retry by its caller. A *try* is one call of a workflow step within a
+//! run.
 
 use docferry_domain::ids::FileId;
 use serde::Serialize;
@@ -139,7 +143,8 @@ pub struct JobTransientError {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct JobItem {
-    /// Number by which the request named the document. It is null if the request named none.
+    /// Number by which the request named the document. It is null if the request named the document
+    /// by its GUID.
     #[serde(rename = "file_id")]
     pub file_id: Option<FileId>,
     /// GUID in the object store. It is absent if `file_id` names the document.
