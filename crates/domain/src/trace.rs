@@ -65,6 +65,7 @@ impl FromStr for TraceParent {
             |field: &str, digits| is_hex(field, digits) && field.bytes().any(|byte| byte != b'0');
         let is_version_valid = match version {
             "00" => later_fields.is_empty(),
+            // The standard forbids this version.
             "ff" => false,
             _ => later_fields.is_empty() || later_fields.starts_with('-'),
         };

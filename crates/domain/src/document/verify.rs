@@ -167,7 +167,7 @@ mod tests {
     }
 
     #[test]
-    fn rewritten_zip_counts_only_with_equal_content_parts() {
+    fn rewritten_zip_is_proven_only_by_equal_content_parts() {
         use ContentParts::{Different, Same, Unreadable};
         let proven = Rewriting::Proven(Evidence::ContentParts);
         // The result depends neither on the name nor on the response to the last byte.
@@ -183,7 +183,7 @@ mod tests {
     }
 
     #[test]
-    fn rewritten_file_counts_only_as_the_answer_to_the_last_byte() {
+    fn rewritten_file_is_proven_only_by_the_response_to_the_last_byte() {
         let proven = Rewriting::Proven(Evidence::LastByteSent);
         let office_files =
             ["order.doc", "list.XLS", "slides.ppt", "a.potm", "a.ppsm", "a.vsdm", "no.docx"];

@@ -53,6 +53,15 @@ struct Progress {
     bytes_done: u64,
 }
 
+impl Progress {
+    /// Parses the two fields of a progress in an event id.
+    fn parse(percent: &str, bytes_done: &str) -> Result<Self, InvalidEventId> {
+        let percent = percent.parse::<u8>().ok().filter(|percent| *percent <= 100);
+        let bytes_done = bytes_done.parse().map_err(|_| InvalidEventId)?;
+        Ok(Self { percent: percent.ok_or(InvalidEventId)?, bytes_done })
+    }
+}
+
 /// Kind of an event.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum JobEvent {
@@ -125,24 +134,22 @@ impl FromStr for Cursor {
     fn from_str(text: &str) -> Result<Self, InvalidEventId> {
         let (values, ended) =
             text.strip_suffix(".end").map_or((text, false), |values| (values, true));
-        let parts: Vec<_> = values.split('.').collect();
-        let (run_number, state, progress) = match parts[..] {
-            [run_number, state] => (run_number, state, None),
-            [run_number, state, percent, bytes] => {
-                let percent = percent.parse().ok().filter(|percent| *percent <= 100);
-                let percent = percent.ok_or(InvalidEventId)?;
-                let bytes_done = bytes.parse().map_err(|_| InvalidEventId)?;
-                (run_number, state, Some(Progress { percent, bytes_done }))
+        let fields: Vec<_> = values.split('.').collect();
+        let (run_number, state_name, progress) = match fields[..] {
+            [run_number, state_name] => (run_number, state_name, None),
+            [run_number, state_name, percent, bytes_done] => {
+                (run_number, state_name, Some(Progress::parse(percent, bytes_done)?))
             }
             _ => return Err(InvalidEventId),
         };
-        let state = JobState::ALL.into_iter().find(|candidate| candidate.as_str() == state);
+        let run_number = run_number.parse::<u32>().ok().filter(|number| *number > 0);
+        let run_number = run_number.ok_or(InvalidEventId)?;
+        let state = JobState::ALL.into_iter().find(|state| state.as_str() == state_name);
         let state = state.ok_or(InvalidEventId)?;
-        let run_number = run_number.parse().ok().filter(|run_number| *run_number > 0);
         if ended && !state.is_terminal() {
             return Err(InvalidEventId);
         }
-        Ok(Self { run_number: run_number.ok_or(InvalidEventId)?, state, progress, ended })
+        Ok(Self { run_number, state, progress, ended })
     }
 }
 

@@ -61,7 +61,7 @@ pub enum Identity {
 /// Decides whether the object that was written at `written_at` is the document `guid`,
 /// which `own_push` requested.
 ///
-/// `outstanding` are the pushes for which the source named this key. `in_flight` are the
+/// `named_pushes` are the pushes for which the source named this key. `unnamed_pushes` are the
 /// pushes whose keys are still unknown. Pushes of the document `guid` in these lists are
 /// ignored. A push of another document counts if it may have written the object, unless its
 /// arrival deadline had passed before the push `own_push` began.
@@ -70,8 +70,8 @@ pub fn identify(
     guid: &ObjectGuid,
     own_push: &PushedSource,
     written_at: Timestamp,
-    outstanding: &[OutstandingPush],
-    in_flight: &[OutstandingPush],
+    named_pushes: &[OutstandingPush],
+    unnamed_pushes: &[OutstandingPush],
     now: Timestamp,
     arrival_deadline: SignedDuration,
 ) -> Identity {
@@ -81,7 +81,7 @@ pub fn identify(
             && push.may_arrive(push_began_at(own_push), arrival_deadline)
     };
     let mut identity = Identity::Own;
-    for push in outstanding.iter().filter(is_possible_writer) {
+    for push in named_pushes.iter().filter(is_possible_writer) {
         if push.may_arrive(now, arrival_deadline) {
             return Identity::Unknown;
         }
@@ -92,7 +92,7 @@ pub fn identify(
             && push.may_have_brought(written_at)
             && now.duration_since(push.pushed_at) < UNNAMED_PUSH_TIMEOUT
     };
-    if in_flight.iter().any(delays_acceptance) { Identity::Unknown } else { identity }
+    if unnamed_pushes.iter().any(delays_acceptance) { Identity::Unknown } else { identity }
 }
 
 /// Returns the time just before the push `own_push` was requested. A record of an older version
@@ -110,9 +110,9 @@ pub fn is_contested(
     guid: &ObjectGuid,
     own_push: &PushedSource,
     written_at: Timestamp,
-    outstanding: &[OutstandingPush],
+    named_pushes: &[OutstandingPush],
 ) -> bool {
-    outstanding.iter().any(|push| {
+    named_pushes.iter().any(|push| {
         push.guid != *guid
             && push.may_have_brought(written_at)
             && push.pushed_at > push_began_at(own_push)
@@ -123,19 +123,19 @@ pub fn is_contested(
 ///
 /// The push is known only if exactly one push of the document may still arrive. Returns `None` if
 /// several pushes may arrive, because the object does not show which push wrote it. A repeated push
-/// counts as several pushes, and so does a push of the document in `in_flight`.
+/// counts as several pushes, and so does a push of the document in `unnamed_pushes`.
 #[must_use]
 pub fn proven_push<'a>(
     guid: &ObjectGuid,
-    outstanding: &'a [OutstandingPush],
-    in_flight: &[OutstandingPush],
+    named_pushes: &'a [OutstandingPush],
+    unnamed_pushes: &[OutstandingPush],
     now: Timestamp,
     arrival_deadline: SignedDuration,
 ) -> Option<&'a OutstandingPush> {
-    if in_flight.iter().any(|push| push.guid == *guid) {
+    if unnamed_pushes.iter().any(|push| push.guid == *guid) {
         return None;
     }
-    let mut possible_writers = outstanding
+    let mut possible_writers = named_pushes
         .iter()
         .filter(|push| push.guid == *guid && push.may_arrive(now, arrival_deadline));
     let writer = possible_writers.next()?;
@@ -197,10 +197,10 @@ mod tests {
         Timeline { own_push: 1000, foreign_push: 1005, object_written: 1010, now: 1030 };
 
     fn identity(times: &Timeline) -> Identity {
-        let outstanding = [push("AAAA", times.own_push), push("BBBB", times.foreign_push)];
+        let named_pushes = [push("AAAA", times.own_push), push("BBBB", times.foreign_push)];
         let own_push = own_push_at(times.own_push);
         let written_at = at(times.object_written);
-        identify(&guid("AAAA"), &own_push, written_at, &outstanding, &[], at(times.now), DEADLINE)
+        identify(&guid("AAAA"), &own_push, written_at, &named_pushes, &[], at(times.now), DEADLINE)
     }
 
     #[test]
@@ -220,13 +220,13 @@ mod tests {
     #[test]
     fn unnamed_push_of_another_document_delays_acceptance_briefly() {
         let check = |name: &str, began: i64, now: i64| {
-            let in_flight = [push(name, began)];
+            let unnamed_pushes = [push(name, began)];
             identify(
                 &guid("AAAA"),
                 &own_push_at(1000),
                 at(1010),
                 &[],
-                &in_flight,
+                &unnamed_pushes,
                 at(now),
                 DEADLINE,
             )
@@ -249,8 +249,8 @@ mod tests {
         let repeated = [OutstandingPush { is_repeated: true, ..push("AAAA", 1000) }];
         assert_eq!(proven_push(&document, &repeated, &[], at(1010), DEADLINE), None);
 
-        let in_flight = [push("AAAA", 1005)];
-        let proven = proven_push(&document, &pushes, &in_flight, at(1010), DEADLINE);
+        let unnamed_pushes = [push("AAAA", 1005)];
+        let proven = proven_push(&document, &pushes, &unnamed_pushes, at(1010), DEADLINE);
         assert_eq!(proven, None, "the push in flight may have written the object");
     }
 }

@@ -4,6 +4,13 @@
 use crate::phase::Phase;
 use crate::transfer::Transfer;
 
+/// Percentage of a transfer whose document has been pushed, in which no byte has been acknowledged.
+const PUSHED_PERCENT: u8 = 10;
+/// Percentage points that the delivery of all bytes adds.
+const DELIVERY_PERCENT: u128 = 90;
+/// Highest percentage of a transfer that is not completed.
+const MAX_OPEN_PERCENT: u8 = 99;
+
 /// Returns the percentage that status responses show, as the contract with SCV defines it.
 ///
 /// The value is 0 until ORDS has pushed the document, and then 10. From there it grows with the
@@ -21,11 +28,12 @@ pub fn percent(transfer: &Transfer) -> u8 {
         return 0;
     };
     if source.size == 0 {
-        return 10;
+        return PUSHED_PERCENT;
     }
     let acknowledged = u128::from(transfer.bytes_done.min(source.size));
-    // Multiply before dividing: the service before docferry divided first, so its value stayed at
-    // 10. Cap at 99, because 100 means completed.
-    let share = acknowledged * 90 / u128::from(source.size);
-    u8::try_from((10 + share).min(99)).unwrap_or(99)
+    // The multiplication comes first. The service before docferry divided first, so its value was
+    // always 10 until the end.
+    let delivered_percent = acknowledged * DELIVERY_PERCENT / u128::from(source.size);
+    let percent = u128::from(PUSHED_PERCENT) + delivered_percent;
+    u8::try_from(percent).unwrap_or(MAX_OPEN_PERCENT).min(MAX_OPEN_PERCENT)
 }

@@ -114,7 +114,8 @@ impl FragmentPlan {
         Some(FragmentRange { start: offset, end: offset + len, total })
     }
 
-    /// Returns the plan after a fragment of `sent` bytes succeeded in the time `took`.
+    /// Returns the plan after a fragment of `sent` bytes succeeded in the time `took`. The next
+    /// fragments have at most `largest` bytes.
     #[must_use]
     pub fn grown(self, sent: u64, took: Duration, largest: u64) -> Self {
         let took_millis = took.as_millis().max(1);

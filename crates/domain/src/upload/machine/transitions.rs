@@ -19,125 +19,134 @@ impl UploadMachine {
     /// cancellation was requested. So a checkpoint is stored before each fragment, each PUT
     /// and each repetition.
     ///
-    /// Some results are possible for every command. Each other result is possible only for the
-    /// commands with which it is listed below. Any other pair of command and result is a defect
-    /// of the caller, and the upload fails with [`FailureCode::Internal`].
+    /// This function handles the results that are possible for every command.
+    /// `handle_result_of_command` handles the other results.
     #[must_use]
     pub fn handle(&mut self, command: Command, event: DriveEvent) -> Persist {
-        use DriveEvent as Event;
         self.pending_failure = match event {
-            Event::SourceUnreadable => FailureCode::ExchangeUnavailable,
-            Event::NoEffect(code) => code,
+            DriveEvent::SourceUnreadable => FailureCode::ExchangeUnavailable,
+            DriveEvent::NoEffect(code) => code,
             _ => FailureCode::DestinationUnavailable,
         };
-        match (command, event) {
-            (Command::End(_), _) => Persist::NotNeeded,
-
-            // Results that are possible for every command.
-            (_, Event::Throttled(pause)) => self.end_invocation(InvocationOutcome::Wait(pause)),
-            (Command::PutDocument { .. }, Event::Refused(code)) => self.fail_put(code),
-            (_, Event::Refused(code)) => self.fail(code),
-            (_, Event::SourceChanged) => self.handle_source_change(),
-            (_, Event::OutOfTime) => self.hand_over(command),
-            (_, Event::Lost | Event::TimedOut | Event::NoEffect(_) | Event::SourceUnreadable) => {
-                self.handle_failure(command, event)
+        if matches!(command, Command::End(_)) {
+            return Persist::NotNeeded;
+        }
+        match event {
+            DriveEvent::Throttled(pause) => self.end_invocation(InvocationOutcome::Wait(pause)),
+            DriveEvent::Refused(code) if matches!(command, Command::PutDocument { .. }) => {
+                self.fail_put(code)
             }
+            DriveEvent::Refused(code) => self.fail(code),
+            DriveEvent::SourceChanged => self.handle_source_change(),
+            DriveEvent::OutOfTime => self.hand_over(command),
+            DriveEvent::Lost
+            | DriveEvent::TimedOut
+            | DriveEvent::NoEffect(_)
+            | DriveEvent::SourceUnreadable => self.handle_failure(command, event),
+            DriveEvent::Expects(_)
+            | DriveEvent::Gone
+            | DriveEvent::Found(_)
+            | DriveEvent::Hashed(_)
+            | DriveEvent::Loaded
+            | DriveEvent::Complete
+            | DriveEvent::Opened
+            | DriveEvent::Closed { .. }
+            | DriveEvent::Accepted { .. }
+            | DriveEvent::Mismatch
+            | DriveEvent::Conflict
+            | DriveEvent::Verified
+            | DriveEvent::OtherFile
+            | DriveEvent::Unproven
+            | DriveEvent::HashPending
+            | DriveEvent::NotSeen
+            | DriveEvent::Renewed => self.handle_result_of_command(command, event),
+        }
+    }
 
-            (Command::QuerySession, Event::Expects(range)) => self.handle_expected_range(range),
-            (Command::QuerySession, Event::Gone) => self.look_up(Uncertainty::SessionGone),
+    /// Handles a result that is possible only for the commands with which it is listed here. Any
+    /// other pair of command and result is a defect of the caller, and the upload fails with
+    /// [`FailureCode::Internal`].
+    fn handle_result_of_command(&mut self, command: Command, event: DriveEvent) -> Persist {
+        match (command, event) {
+            (Command::QuerySession, DriveEvent::Expects(range)) => {
+                self.handle_expected_range(range)
+            }
+            (Command::QuerySession, DriveEvent::Gone) => self.look_up(Uncertainty::SessionGone),
 
-            (Command::LookUp(_), Event::Found(occupancy)) => self.handle_lookup(occupancy),
-            (Command::LookUp(_), Event::Conflict) => self.handle_folder_at_destination(),
+            (Command::LookUp(_), DriveEvent::Found(occupancy)) => self.handle_lookup(occupancy),
+            (Command::LookUp(_), DriveEvent::Conflict) => self.handle_folder_at_destination(),
 
-            (Command::HashSource { .. }, Event::Hashed(end)) => {
+            (Command::HashSource { .. }, DriveEvent::Hashed(end)) => {
                 self.hashed_to = end;
                 Persist::Before
             }
 
-            (Command::LoadDocument, Event::Loaded) => {
+            (Command::LoadDocument, DriveEvent::Loaded) => {
                 self.hashed_to = self.total;
                 self.may_be_delivered = true;
                 self.step = Step::PutDocument;
                 Persist::Before
             }
 
-            (Command::PutDocument { .. }, Event::Complete) => {
+            (Command::PutDocument { .. }, DriveEvent::Complete) => {
                 self.verify(Candidate::CompletedByLastByte)
             }
-            (Command::PutDocument { .. }, Event::Conflict) => {
+            (Command::PutDocument { .. }, DriveEvent::Conflict) => {
                 self.look_up(Uncertainty::Conflict(Operation::SmallPut))
             }
 
-            (Command::OpenSession, Event::Opened) => self.handle_opened_session(),
-            (Command::OpenSession, Event::Conflict) => {
+            (Command::OpenSession, DriveEvent::Opened) => self.handle_opened_session(),
+            (Command::OpenSession, DriveEvent::Conflict) => {
                 self.look_up(Uncertainty::Conflict(Operation::CreateSession))
             }
 
-            (Command::CloseSession, Event::Closed { was_open }) => {
+            (Command::CloseSession, DriveEvent::Closed { was_open }) => {
                 self.handle_closed_session(was_open)
             }
-            (Command::CloseSession, Event::Gone) => {
+            (Command::CloseSession, DriveEvent::Gone) => {
                 let was_open = false;
                 self.handle_closed_session(was_open)
             }
 
-            (Command::SendFragment(range), Event::Accepted { next, took }) => {
+            (Command::SendFragment(range), DriveEvent::Accepted { next, took }) => {
                 self.handle_accepted_fragment(range, next, took)
             }
-            (Command::SendFragment(range), Event::Complete) => self.handle_completed_file(range),
-            (Command::SendFragment(_), Event::Mismatch) => self.retry_from(Step::QuerySession),
-            (Command::SendFragment(_), Event::Gone) => {
+            (Command::SendFragment(range), DriveEvent::Complete) => {
+                self.handle_completed_file(range)
+            }
+            (Command::SendFragment(_), DriveEvent::Mismatch) => self.retry_from(Step::QuerySession),
+            (Command::SendFragment(_), DriveEvent::Gone) => {
                 // The session ended by itself; the upload did not replace it.
                 self.counters.replaced_because = None;
                 self.look_up(Uncertainty::SessionGone)
             }
-            (Command::SendFragment(range), Event::Conflict) if range.is_last() => {
+            (Command::SendFragment(range), DriveEvent::Conflict) if range.is_last() => {
                 self.look_up(Uncertainty::Conflict(Operation::LastFragment))
             }
-            (Command::SendFragment(_), Event::Conflict) => {
+            (Command::SendFragment(_), DriveEvent::Conflict) => {
                 self.look_up(Uncertainty::Conflict(Operation::Fragment))
             }
 
-            (Command::Verify { .. }, Event::Verified) => {
+            (Command::Verify { .. }, DriveEvent::Verified) => {
                 self.end_invocation(InvocationOutcome::Done)
             }
-            (Command::Verify { .. }, Event::OtherFile) => self.handle_other_file(),
-            (Command::Verify { .. }, Event::Unproven) => {
+            (Command::Verify { .. }, DriveEvent::OtherFile) => self.handle_other_file(),
+            (Command::Verify { .. }, DriveEvent::Unproven) => {
                 self.fail(FailureCode::DestinationRewritten)
             }
-            (Command::Verify { .. }, Event::HashPending) => {
+            (Command::Verify { .. }, DriveEvent::HashPending) => {
                 self.check_again(FailureCode::HashNotComputed)
             }
-            (Command::Verify { .. }, Event::NotSeen) => {
+            (Command::Verify { .. }, DriveEvent::NotSeen) => {
                 self.check_again(FailureCode::DestinationUnavailable)
             }
 
-            (Command::RenewSource, Event::Renewed) if self.may_have_written => {
+            (Command::RenewSource, DriveEvent::Renewed) if self.may_have_written => {
                 self.look_up(Uncertainty::SessionGone)
             }
-            (Command::RenewSource, Event::Renewed) => self.restart(),
+            (Command::RenewSource, DriveEvent::Renewed) => self.restart(),
 
-            // Results that are impossible for this command.
-            (
-                _,
-                Event::Expects(_)
-                | Event::Gone
-                | Event::Found(_)
-                | Event::Hashed(_)
-                | Event::Loaded
-                | Event::Complete
-                | Event::Opened
-                | Event::Closed { .. }
-                | Event::Accepted { .. }
-                | Event::Mismatch
-                | Event::Conflict
-                | Event::Verified
-                | Event::OtherFile
-                | Event::Unproven
-                | Event::HashPending
-                | Event::NotSeen
-                | Event::Renewed,
-            ) => self.fail(FailureCode::Internal),
+            _ => self.fail(FailureCode::Internal),
         }
     }
 

@@ -37,7 +37,8 @@ const SERVER_ERRORS: &[u16] = &[500, 501, 502, 504];
 /// Statuses of a conflict with the item at the path.
 const CONFLICTS: &[u16] = &[409, 412];
 
-/// Repetition of a call; the upload fails as unavailable if the last repetition is refused.
+/// Reaction that repeats the call. If the last repetition is refused as well, the upload fails with
+/// [`FailureCode::DestinationUnavailable`].
 const UNAVAILABLE: Decision = Repeat { last_failure: FailureCode::DestinationUnavailable };
 
 /// Creates a row that depends on the status alone.
@@ -71,9 +72,9 @@ const fn conflict(
 
 /// Reactions to all refusals. The first matching row decides.
 ///
-/// Under [`ConflictPolicy::Replace`] a conflict is final only when a folder, or a file in
-/// place of a parent folder, occupies the path. The service answers 409 under every policy
-/// while another session for the path is open or an editor has the file open.
+/// Under [`ConflictPolicy::Replace`], a conflict is final only if the occupant is a folder, or a
+/// file that has the name of a parent folder. Every other conflict may end by itself: the service
+/// responds with 409 while another session for the path is open or an editor has the file open.
 pub const TABLE: &[Row] = &[
     by_status(&Operation::ALL, &[429, 503, 509], Wait),
     by_status(
