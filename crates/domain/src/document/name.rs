@@ -54,11 +54,11 @@ impl DocumentName {
             .chars()
             .map(|c| if FORBIDDEN.contains(&c) || is_unprintable(c) { '_' } else { c })
             .collect();
-        let trimmed = trimmed(&replaced);
-        if trimmed.is_empty() {
+        let trimmed_name = trimmed(&replaced);
+        if trimmed_name.is_empty() {
             return Err(PathRule::Empty);
         }
-        let short = shortened(&without_vti(trimmed));
+        let short = shortened(&without_vti(trimmed_name));
         // `forms` is reserved only directly below the root, but the folder is not known here.
         if is_reserved(&short) || short.eq_ignore_ascii_case("forms") {
             shortened(&format!("_{short}")).parse()
@@ -76,15 +76,15 @@ impl DocumentName {
         if number == 0 {
             return Ok(self.clone());
         }
-        let numbered = match self.0.rsplit_once('.') {
+        let numbered_name = match self.0.rsplit_once('.') {
             Some((stem, extension)) if !stem.is_empty() => format!("{stem} {number}.{extension}"),
             _ => format!("{} {number}", self.0),
         };
-        if utf16_len(&numbered) > MAX_SEGMENT {
+        if utf16_len(&numbered_name) > MAX_SEGMENT {
             return Err(PathRule::SegmentTooLong);
         }
         // The less strict rules apply, because `self` may be a name that an older version stored.
-        numbered.try_into()
+        numbered_name.try_into()
     }
 
     /// Returns the name in lower case. Two names of one folder are compared in this form,

@@ -49,7 +49,7 @@ mod tests {
     use proptest::prelude::*;
 
     /// Positions in the years 1 to 9999, often close together.
-    fn position() -> impl Strategy<Value = Position> {
+    fn any_position() -> impl Strategy<Value = Position> {
         let time = prop_oneof![0..3_i64, -62_135_596_800_000..253_402_300_799_999_i64];
         (time, "[a-c.-]{1,3}").prop_map(|(time, id)| Position {
             indexed: Timestamp::from_millisecond(time).unwrap(),
@@ -68,7 +68,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn sort_keys_have_the_order_of_positions(a in position(), b in position()) {
+        fn sort_keys_have_the_order_of_positions(a in any_position(), b in any_position()) {
             prop_assert_eq!(a.sort_key().cmp(&b.sort_key()), a.cmp(&b));
             prop_assert_eq!(Position::from_sort_key(&a.sort_key()), Some(a.clone()));
             let is_before = a.sort_key() < Position::time_key(b.indexed);

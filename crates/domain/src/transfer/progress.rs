@@ -16,7 +16,8 @@ const MAX_OPEN_PERCENT: u8 = 99;
 /// The value is 0 until ORDS has pushed the document, and then 10. From there it grows with the
 /// acknowledged bytes. It is 100 only when the delivery is verified.
 ///
-/// It never decreases within a run, because its inputs never decrease.
+/// The percentage never decreases within a run, because the phase and the number of acknowledged
+/// bytes never decrease.
 #[must_use]
 pub fn percent(transfer: &Transfer) -> u8 {
     if transfer.phase == Phase::Completed {
@@ -31,9 +32,9 @@ pub fn percent(transfer: &Transfer) -> u8 {
         return PUSHED_PERCENT;
     }
     let acknowledged = u128::from(transfer.bytes_done.min(source.size));
-    // The multiplication comes first. The service before docferry divided first, so its value was
-    // always 10 until the end.
+    // The multiplication comes before the division. The service before docferry divided first, so
+    // its value stayed at 10.
     let delivered_percent = acknowledged * DELIVERY_PERCENT / u128::from(source.size);
-    let percent = u128::from(PUSHED_PERCENT) + delivered_percent;
-    u8::try_from(percent).unwrap_or(MAX_OPEN_PERCENT).min(MAX_OPEN_PERCENT)
+    let open_percent = u128::from(PUSHED_PERCENT) + delivered_percent;
+    u8::try_from(open_percent).unwrap_or(MAX_OPEN_PERCENT).min(MAX_OPEN_PERCENT)
 }
