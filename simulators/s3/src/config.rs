@@ -11,6 +11,9 @@ pub struct Config {
     pub bucket: String,
     /// Access key that requests must be signed with. Signatures are not checked.
     pub access_key: String,
+    /// Whether every multipart upload with a checksum gets a composite one, even if the client asks
+    /// for a full object checksum. Some emulators behave so; S3 does not.
+    pub composite_checksums_only: bool,
 }
 
 impl Default for Config {
@@ -19,6 +22,7 @@ impl Default for Config {
             port: 0,
             bucket: "simulated-bucket".to_owned(),
             access_key: "simulated-key".to_owned(),
+            composite_checksums_only: false,
         }
     }
 }
@@ -30,6 +34,7 @@ impl fmt::Debug for Config {
             .debug_struct("Config")
             .field("port", &self.port)
             .field("bucket", &self.bucket)
+            .field("composite_checksums_only", &self.composite_checksums_only)
             .finish_non_exhaustive()
     }
 }

@@ -1,4 +1,6 @@
 //! Error responses of the S3 simulator, in the format of S3.
+//!
+//! Codes: <https://docs.aws.amazon.com/AmazonS3/latest/API/ErrorResponses.html>.
 
 use axum::{
     body::Body,
@@ -7,22 +9,58 @@ use axum::{
 use http::StatusCode;
 use uuid::Uuid;
 
+use crate::xml;
+
 /// An S3 error response.
 #[derive(Debug, Clone)]
 pub(crate) struct S3Error {
     status: StatusCode,
     code: String,
+    /// Text for people. Without it, the code.
+    message: Option<String>,
     /// Whether the body, and with it the code, is omitted, as in responses to HEAD.
     without_body: bool,
 }
 
 impl S3Error {
     pub(crate) fn new(status: StatusCode, code: &str) -> Self {
-        Self { status, code: code.to_owned(), without_body: false }
+        Self { status, code: code.to_owned(), message: None, without_body: false }
     }
 
     pub(crate) fn no_such_key() -> Self {
         Self::new(StatusCode::NOT_FOUND, "NoSuchKey")
+    }
+
+    pub(crate) fn no_such_upload() -> Self {
+        Self::new(StatusCode::NOT_FOUND, "NoSuchUpload").message(
+            "The specified upload does not exist. The upload ID may be invalid, or the upload may \
+             have been aborted or completed.",
+        )
+    }
+
+    pub(crate) fn precondition_failed() -> Self {
+        Self::new(StatusCode::PRECONDITION_FAILED, "PreconditionFailed")
+            .message("At least one of the pre-conditions you specified did not hold")
+    }
+
+    pub(crate) fn not_implemented(message: &str) -> Self {
+        Self::new(StatusCode::NOT_IMPLEMENTED, "NotImplemented").message(message)
+    }
+
+    pub(crate) fn bad_request(code: &str, message: &str) -> Self {
+        Self::new(StatusCode::BAD_REQUEST, code).message(message)
+    }
+
+    pub(crate) fn invalid_request(message: &str) -> Self {
+        Self::bad_request("InvalidRequest", message)
+    }
+
+    pub(crate) fn invalid_argument(message: &str) -> Self {
+        Self::bad_request("InvalidArgument", message)
+    }
+
+    fn message(self, message: &str) -> Self {
+        Self { message: Some(message.to_owned()), ..self }
     }
 
     pub(crate) fn without_body(self, without_body: bool) -> Self {
@@ -37,14 +75,19 @@ impl IntoResponse for S3Error {
             *response.status_mut() = self.status;
             return response;
         }
-        let Self { status, code, .. } = self;
-        let request = Uuid::new_v4().simple();
-        let body = format!(
-            "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<Error><Code>{code}</Code>\
-             <Message>{code}</Message><RequestId>{request}</RequestId></Error>"
-        );
-        sim_kit::text(status, "application/xml", body)
+        let document = document(&self.code, self.message.as_deref());
+        xml::response(self.status, &document)
     }
+}
+
+/// Returns the document of an error.
+pub(crate) fn document(code: &str, message: Option<&str>) -> String {
+    let request = Uuid::new_v4().simple();
+    format!(
+        "<Error><Code>{}</Code><Message>{}</Message><RequestId>{request}</RequestId></Error>",
+        xml::escape(code),
+        xml::escape(message.unwrap_or(code))
+    )
 }
 
 /// Returns a scripted error. Without `code`, the code that S3 pairs with the status.

@@ -1,8 +1,9 @@
-//! Simulator of S3 that serves ranges of generated objects of any size.
+//! Simulator of S3 with multipart uploads, and with generated objects of any size.
 //!
-//! An object is a size and a seed. Its content repeats a pseudo-random block of 4 MB, so that
-//! memory and CPU time do not grow with the object and a benchmark measures its clients. Clients
-//! can read, list and delete objects. Only the admin interface can add them.
+//! The admin interface adds generated objects. Such an object is a size and a seed, and its content
+//! repeats a pseudo-random block of 4 MB, so that memory and CPU time do not grow with the object
+//! and a benchmark measures its clients. Clients read, list, put and delete objects, and assemble
+//! objects from uploaded and copied parts. Copied parts share their bytes with the source.
 //!
 //! ```no_run
 //! # async fn example() -> Result<(), docferry_sim_s3::StartError> {
@@ -14,14 +15,24 @@
 //! ```
 
 mod admin;
+mod checksum;
+mod chunked;
 mod config;
+mod content;
 mod error;
 mod list;
+mod multipart;
 mod object;
+mod operation;
+mod payload;
+mod put;
+mod query;
 mod range;
 mod serve;
 mod service;
+mod traffic;
 mod world;
+mod xml;
 
 use std::sync::Arc;
 

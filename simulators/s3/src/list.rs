@@ -3,10 +3,9 @@
 use std::{collections::BTreeSet, fmt::Write as _};
 
 use axum::response::Response;
-use http::StatusCode;
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 
-use crate::world::World;
+use crate::{query::Query, world::World, xml, xml::escape};
 
 /// Characters to percent-encode: all except the unreserved ones (RFC 3986, section 2.3) and `/`.
 const ENCODED: &AsciiSet =
@@ -16,18 +15,11 @@ const ENCODED: &AsciiSet =
 const PAGE_SIZE: usize = 1000;
 
 /// Handles a list request with its prefix, delimiter and limit.
-pub(crate) fn objects(world: &World, query: &str) -> Response {
-    let parameters: Vec<_> = url::form_urlencoded::parse(query.as_bytes()).collect();
-    let parameter = |name: &str| {
-        parameters.iter().find(|(key, _)| key == name).map_or("", |(_, value)| value.as_ref())
-    };
-    let (prefix, delimiter) = (parameter("prefix"), parameter("delimiter"));
-    let url_encoded = parameter("encoding-type") == "url";
-    let encode = |text: &str| match url_encoded {
-        true => utf8_percent_encode(text, ENCODED).to_string(),
-        false => escape(text),
-    };
-    let limit = parameter("max-keys").parse().unwrap_or(PAGE_SIZE).min(PAGE_SIZE);
+pub(crate) fn objects(world: &World, query: &Query) -> Response {
+    let (prefix, delimiter) = (query.text("prefix"), query.text("delimiter"));
+    let url_encoded = query.text("encoding-type") == "url";
+    let encode = |text: &str| encode(text, url_encoded);
+    let limit = query.text("max-keys").parse().unwrap_or(PAGE_SIZE).min(PAGE_SIZE);
 
     let mut contents = String::new();
     let mut folders = BTreeSet::new();
@@ -38,15 +30,15 @@ pub(crate) fn objects(world: &World, query: &str) -> Response {
             folders.insert(format!("{prefix}{}{delimiter}", &rest[..end]));
         } else if count < limit {
             count += 1;
-            let modified = object.modified.strftime("%Y-%m-%dT%H:%M:%S.000Z");
+            let modified = xml::time(object.modified);
             // Writing to a String cannot fail.
             let _ = write!(
                 contents,
                 "<Contents><Key>{}</Key><LastModified>{modified}</LastModified><ETag>{}</ETag>\
                  <Size>{}</Size><StorageClass>STANDARD</StorageClass></Contents>",
                 encode(key),
-                escape(object.etag()),
-                object.size
+                escape(&object.etag),
+                object.size()
             );
         }
     }
@@ -59,18 +51,16 @@ pub(crate) fn objects(world: &World, query: &str) -> Response {
     }
     let encoding = if url_encoded { "<EncodingType>url</EncodingType>" } else { "" };
     let body = format!(
-        "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n\
-         <ListBucketResult xmlns=\"http://s3.amazonaws.com/doc/2006-03-01/\">\
-         <Name>{}</Name><Prefix>{}</Prefix><KeyCount>{}</KeyCount><MaxKeys>{limit}</MaxKeys>\
-         {encoding}<IsTruncated>false</IsTruncated>{contents}</ListBucketResult>",
+        "<Name>{}</Name><Prefix>{}</Prefix><KeyCount>{}</KeyCount><MaxKeys>{limit}</MaxKeys>\
+         {encoding}<IsTruncated>false</IsTruncated>{contents}",
         world.config.bucket,
         encode(prefix),
         count + folders.len(),
     );
-    sim_kit::text(StatusCode::OK, "application/xml", body)
+    xml::document("ListBucketResult", &body)
 }
 
-/// Escapes a text for XML.
-fn escape(text: &str) -> String {
-    text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;").replace('"', "&quot;")
+/// Encodes a key for a list: for a URL if the client asks for it, otherwise for XML.
+pub(crate) fn encode(text: &str, url_encoded: bool) -> String {
+    if url_encoded { utf8_percent_encode(text, ENCODED).to_string() } else { escape(text) }
 }

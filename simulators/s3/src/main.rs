@@ -4,7 +4,7 @@
 use clap::Parser;
 use docferry_sim_s3::{Config, start};
 
-/// S3 that serves ranges of generated objects of any size.
+/// S3 with multipart uploads and generated objects of any size.
 #[derive(Parser)]
 #[command(version)]
 struct Flags {
@@ -20,12 +20,20 @@ struct Flags {
     /// Access key that requests must be signed with.
     #[arg(long, env = "SIM_S3_ACCESS_KEY", default_value = "simulated-key")]
     access_key: String,
+    /// Give every multipart upload with a checksum a composite one.
+    #[arg(long)]
+    composite_checksums_only: bool,
 }
 
 #[tokio::main]
 async fn main() -> anyhow::Result<()> {
     let flags = Flags::parse();
-    let config = Config { port: flags.port, bucket: flags.bucket, access_key: flags.access_key };
+    let config = Config {
+        port: flags.port,
+        bucket: flags.bucket,
+        access_key: flags.access_key,
+        composite_checksums_only: flags.composite_checksums_only,
+    };
     let running = start(config).await?;
     sim_kit::run_until_stopped(running, flags.exit_with_stdin).await?;
     Ok(())

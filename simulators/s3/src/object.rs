@@ -1,81 +1,90 @@
-//! Objects of the S3 simulator. Their content is generated when it is read, so an object of any
-//! size needs little memory.
+//! Objects of the S3 simulator.
 
-use bytes::Bytes;
+use http::{
+    HeaderMap,
+    header::{
+        CACHE_CONTROL, CONTENT_DISPOSITION, CONTENT_ENCODING, CONTENT_LANGUAGE, CONTENT_TYPE,
+    },
+};
 use jiff::Timestamp;
 
-/// Length in bytes of the block that repeats in every object. It is a prime number, so that
-/// different ranges contain different bytes even if their offsets are multiples of a common number.
-const PERIOD: usize = 4_194_301;
-/// Maximum number of bytes in one piece of a response.
-const PIECE: usize = 256 * 1024;
+use crate::{checksum::Checksum, content::Content};
 
-/// An object: its size, and the block of bytes that repeats in it.
+/// A stored object.
 #[derive(Debug, Clone)]
 pub(crate) struct Object {
-    pub(crate) size: u64,
-    pub(crate) seed: u64,
+    pub(crate) content: Content,
+    /// Seed of an object that the admin interface has added.
+    pub(crate) seed: Option<u64>,
     pub(crate) modified: Timestamp,
-    etag: String,
-    /// The repeated block.
-    period: Bytes,
+    /// Checksum that was recorded when the object was stored.
+    pub(crate) checksum: Option<Checksum>,
+    pub(crate) metadata: Metadata,
+    /// ETag with its quotes.
+    pub(crate) etag: String,
 }
 
 impl Object {
-    pub(crate) fn new(size: u64, seed: u64) -> Self {
-        let mut state = seed.wrapping_mul(0x9e37_79b9_7f4a_7c15);
-        let words = std::iter::repeat_with(|| {
-            // The random number generator SplitMix64.
-            state = state.wrapping_add(0x9e37_79b9_7f4a_7c15);
-            let mut mixed = state;
-            mixed = (mixed ^ (mixed >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-            mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-            (mixed ^ (mixed >> 31)).to_le_bytes()
-        });
-        let period = words.flatten().take(PERIOD).collect::<Vec<u8>>().into();
+    /// Returns a generated object.
+    pub(crate) fn generated(size: u64, seed: u64) -> Self {
+        let content = Content::generated(seed, size);
         // The ETag has the form that a multipart upload gets, so that no client regards it as the
         // MD5 of the bytes.
         let etag = format!("\"{seed:016x}{size:016x}-2\"");
-        Self { size, seed, modified: sim_kit::now(), etag, period }
+        Self { seed: Some(seed), ..Self::new(content, etag, Metadata::default()) }
     }
 
-    pub(crate) fn etag(&self) -> &str {
-        &self.etag
+    pub(crate) fn new(content: Content, etag: String, metadata: Metadata) -> Self {
+        let modified = sim_kit::now();
+        Self { content, seed: None, modified, checksum: None, metadata, etag }
     }
 
-    /// Returns the first contiguous bytes of the range `offset..end`. Returns no bytes at the end.
-    pub(crate) fn piece(&self, offset: u64, end: u64) -> Bytes {
-        let start = usize::try_from(offset % PERIOD as u64).unwrap_or_default();
-        let remaining = usize::try_from(end.saturating_sub(offset)).unwrap_or(usize::MAX);
-        let length = remaining.min(PIECE).min(PERIOD - start);
-        self.period.slice(start..start + length)
+    pub(crate) fn size(&self) -> u64 {
+        self.content.size()
     }
 }
 
-#[cfg(test)]
-mod tests {
-    use super::*;
+/// Returns the ETag of an upload's or part's digest, with quotes.
+pub(crate) fn etag_of(digest: &[u8]) -> String {
+    format!("\"{}\"", hex(digest))
+}
 
-    #[test]
-    fn object_bytes_depend_only_on_seed_and_position() {
-        let object = Object::new(10_000_000, 3);
-        let read = |mut position: u64, end: u64| {
-            let mut bytes = Vec::new();
-            while position < end {
-                let piece = object.piece(position, end);
-                position += piece.len() as u64;
-                bytes.extend_from_slice(&piece);
-            }
-            bytes
-        };
-        let whole = read(0, object.size);
-        assert_eq!(whole.len(), 10_000_000);
-        for (start, end) in [(0, 1), (4_194_300, 4_194_302), (9_999_999, 10_000_000)] {
-            let range = usize::try_from(start).unwrap()..usize::try_from(end).unwrap();
-            assert_eq!(read(start, end), whole[range]);
+pub(crate) fn hex(bytes: &[u8]) -> String {
+    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+/// Returns whether two ETags are equal. Clients may omit the quotes.
+pub(crate) fn same_etag(left: &str, right: &str) -> bool {
+    let bare = |etag: &str| etag.trim().trim_matches('"').to_owned();
+    bare(left) == bare(right)
+}
+
+/// Headers that S3 stores with an object and returns when it is read.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Metadata(pub(crate) HeaderMap);
+
+impl Metadata {
+    /// Selects the stored headers of a request. The content encoding `aws-chunked` describes the
+    /// request and is not stored.
+    pub(crate) fn of_request(headers: &HeaderMap) -> Self {
+        let stored = [CACHE_CONTROL, CONTENT_DISPOSITION, CONTENT_LANGUAGE, CONTENT_TYPE];
+        let mut selected: HeaderMap = headers
+            .iter()
+            .filter(|(name, _)| stored.contains(name) || name.as_str().starts_with("x-amz-meta-"))
+            .map(|(name, value)| (name.clone(), value.clone()))
+            .collect();
+        let encodings = headers.get(CONTENT_ENCODING).and_then(|value| value.to_str().ok());
+        let encodings: Vec<_> = encodings
+            .into_iter()
+            .flat_map(|value| value.split(','))
+            .map(str::trim)
+            .filter(|encoding| !encoding.eq_ignore_ascii_case("aws-chunked"))
+            .collect();
+        if !encodings.is_empty()
+            && let Ok(value) = encodings.join(", ").parse()
+        {
+            selected.insert(CONTENT_ENCODING, value);
         }
-        assert_ne!(object.piece(0, 100), Object::new(10_000_000, 4).piece(0, 100));
-        assert_ne!(whole[..327_680], whole[20 * 327_680..21 * 327_680]);
-        assert!(object.piece(10_000_000, 10_000_000).is_empty());
+        Self(selected)
     }
 }

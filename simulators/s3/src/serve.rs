@@ -1,7 +1,7 @@
 //! HEAD and GET of an object in the S3 simulator. A GET may request a range, and its body is
 //! streamed.
 
-use std::io;
+use std::{io, sync::Arc};
 
 use axum::{
     body::Body,
@@ -18,16 +18,23 @@ use http::{
 use sim_kit::{Call, Line};
 
 use crate::{
+    checksum,
+    content::Content,
     error::{self, S3Error},
-    object::Object,
+    object::{Object, same_etag},
+    operation::Operation,
+    put::with_headers,
     range::{RequestedRange, parse_range},
     world::World,
 };
 
+/// Content type of an object that was stored without one.
+const DEFAULT_TYPE: HeaderValue = HeaderValue::from_static("application/octet-stream");
+
 /// Handles a HEAD.
 pub(crate) fn head(world: &World, key: &str, headers: &HeaderMap) -> Result<Response, S3Error> {
     let (object, range) = find(world, key, headers).map_err(|error| error.without_body(true))?;
-    Ok(object_response(&object, &range, Body::empty()))
+    Ok(object_response(&object, &range, headers, Body::empty()))
 }
 
 /// Handles a GET.
@@ -35,7 +42,7 @@ pub(crate) fn head(world: &World, key: &str, headers: &HeaderMap) -> Result<Resp
 /// The body is streamed, so the log entry is written after the last byte. If the client disconnects
 /// earlier, the entry has no status.
 pub(crate) async fn get(
-    world: &World,
+    world: &Arc<World>,
     key: &str,
     headers: &HeaderMap,
     allowed: Result<(), S3Error>,
@@ -52,7 +59,7 @@ pub(crate) async fn get(
     };
     let (start, end) = match range {
         RequestedRange::Part { start, end } => (start, end),
-        _ => (0, object.size),
+        _ => (0, object.size()),
     };
     let break_at = rule
         .and_then(|rule| rule.service_faults.break_after)
@@ -60,7 +67,8 @@ pub(crate) async fn get(
     let status = if matches!(range, RequestedRange::Part { .. }) { 206 } else { 200 };
     let line = world.stage.shaper.line(key);
     let stream = BodyStream {
-        object: object.clone(),
+        world: Arc::clone(world),
+        content: object.content.clone(),
         position: start,
         end,
         break_at,
@@ -69,12 +77,13 @@ pub(crate) async fn get(
         status,
     };
     let body = futures::stream::try_unfold(stream, BodyStream::next_piece);
-    object_response(&object, &range, Body::from_stream(body))
+    object_response(&object, &range, headers, Body::from_stream(body))
 }
 
 /// State of a response body that is being streamed.
 struct BodyStream {
-    object: Object,
+    world: Arc<World>,
+    content: Content,
     /// Offset of the next byte.
     position: u64,
     /// Offset after the last byte.
@@ -94,12 +103,13 @@ impl BodyStream {
         if self.break_at.is_some_and(|limit| self.position >= limit) {
             return Err(io::ErrorKind::ConnectionReset.into());
         }
-        let piece = self.object.piece(self.position, self.break_at.unwrap_or(self.end));
+        let piece = self.content.piece(self.position, self.break_at.unwrap_or(self.end));
         if piece.is_empty() {
             return Ok(None);
         }
         self.line.pass(piece.len()).await;
         self.position += piece.len() as u64;
+        self.world.traffic.sent(Operation::GetObject, piece.len() as u64);
         if let Some(call) = &mut self.call {
             call.count(piece.len());
         }
@@ -122,13 +132,10 @@ fn find(
 ) -> Result<(Object, RequestedRange), S3Error> {
     let object = world.objects().get(key).cloned().ok_or_else(S3Error::no_such_key)?;
     let text = |name: HeaderName| headers.get(name).and_then(|value| value.to_str().ok());
-    let without_quotes = |tag: &str| tag.trim().trim_matches('"').to_owned();
-    if text(IF_MATCH)
-        .is_some_and(|tag| tag != "*" && without_quotes(tag) != without_quotes(object.etag()))
-    {
-        return Err(S3Error::new(StatusCode::PRECONDITION_FAILED, "PreconditionFailed"));
+    if text(IF_MATCH).is_some_and(|tag| tag != "*" && !same_etag(tag, &object.etag)) {
+        return Err(S3Error::precondition_failed());
     }
-    match parse_range(text(RANGE), object.size) {
+    match parse_range(text(RANGE), object.size()) {
         RequestedRange::Beyond => {
             Err(S3Error::new(StatusCode::RANGE_NOT_SATISFIABLE, "InvalidRange"))
         }
@@ -136,25 +143,30 @@ fn find(
     }
 }
 
-fn object_response(object: &Object, range: &RequestedRange, body: Body) -> Response {
+fn object_response(
+    object: &Object,
+    range: &RequestedRange,
+    request: &HeaderMap,
+    body: Body,
+) -> Response {
     let mut response = Response::new(body);
-    let mut length = object.size;
+    response.headers_mut().insert(CONTENT_TYPE, DEFAULT_TYPE);
+    response.headers_mut().extend(object.metadata.0.clone());
+    let mut length = object.size();
     let mut fields = vec![
-        (ETAG, object.etag().to_owned()),
-        (LAST_MODIFIED, httpdate::fmt_http_date(object.modified.into())),
-        (ACCEPT_RANGES, "bytes".to_owned()),
-        (CONTENT_TYPE, "application/octet-stream".to_owned()),
+        (ETAG.as_str(), object.etag.clone()),
+        (LAST_MODIFIED.as_str(), httpdate::fmt_http_date(object.modified.into())),
+        (ACCEPT_RANGES.as_str(), "bytes".to_owned()),
     ];
     if let RequestedRange::Part { start, end } = range {
         *response.status_mut() = StatusCode::PARTIAL_CONTENT;
         length = end - start;
-        fields.push((CONTENT_RANGE, format!("bytes {start}-{}/{}", end - 1, object.size)));
+        let content_range = format!("bytes {start}-{}/{}", end - 1, object.size());
+        fields.push((CONTENT_RANGE.as_str(), content_range));
+    } else if checksum::text(request, "x-amz-checksum-mode") == Some("ENABLED") {
+        // The checksum is that of the whole object, so S3 omits it from the response to a range.
+        fields.extend(object.checksum.iter().flat_map(checksum::Checksum::headers));
     }
-    fields.push((CONTENT_LENGTH, length.to_string()));
-    for (name, value) in fields {
-        if let Ok(value) = HeaderValue::from_str(&value) {
-            response.headers_mut().insert(name, value);
-        }
-    }
-    response
+    fields.push((CONTENT_LENGTH.as_str(), length.to_string()));
+    with_headers(response, fields)
 }

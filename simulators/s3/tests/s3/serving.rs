@@ -1,56 +1,11 @@
-//! Tests of the S3 simulator over HTTP.
-#![allow(clippy::unwrap_used, reason = "test helpers panic on failure")]
+//! Tests of reading, listing and deleting objects.
 
 use std::time::{Duration, Instant};
 
-use docferry_sim_s3::{Config, Running, start};
-use reqwest::{Client, Method, RequestBuilder, Response};
+use reqwest::Method;
 use serde_json::{Value, json};
 
-/// Header `Authorization` with the access key of the simulator. The simulator does not check the
-/// signature.
-const AUTHORIZATION: &str = "AWS4-HMAC-SHA256 Credential=simulated-key/20260101/x/s3/aws4_request, SignedHeaders=host, Signature=0";
-
-/// A running simulator, and a client.
-struct Store {
-    s3: Running,
-    http: Client,
-}
-
-impl Store {
-    async fn new() -> Self {
-        let s3 = start(Config::default()).await.unwrap();
-        Self { s3, http: Client::builder().no_proxy().build().unwrap() }
-    }
-
-    /// Adds an object of this size and returns its description.
-    async fn put_object(&self, key: &str, size: u64) -> Value {
-        let url = format!("{}/objects/{key}?size={size}&seed=1", self.s3.admin_url());
-        self.http.put(url).send().await.unwrap().json().await.unwrap()
-    }
-
-    /// Posts to the admin interface.
-    async fn post_admin(&self, path: &str, body: &Value) {
-        let url = format!("{}{path}", self.s3.admin_url());
-        self.http.post(url).json(body).send().await.unwrap().error_for_status().unwrap();
-    }
-
-    /// Returns a signed request to the bucket.
-    fn request(&self, method: Method, path: &str) -> RequestBuilder {
-        let url = format!("{}/simulated-bucket{path}", self.s3.url());
-        self.http.request(method, url).header("authorization", AUTHORIZATION)
-    }
-
-    /// Requests a range of the object `a/b c.bin` if the object has this ETag.
-    async fn get_range(&self, range: &str, tag: &str) -> Response {
-        let request = self.request(Method::GET, "/a/b%20c.bin").header("range", range);
-        request.header("if-match", tag).send().await.unwrap()
-    }
-}
-
-fn header<'a>(response: &'a Response, name: &str) -> &'a str {
-    response.headers()[name].to_str().unwrap()
-}
+use crate::support::{AUTHORIZATION, Store, header};
 
 #[tokio::test]
 async fn ranges_are_served_if_the_etag_matches() {
@@ -89,7 +44,7 @@ async fn invalid_requests_get_the_error_codes_of_s3() {
         (unsigned, 403, "AccessDenied"),
         (other_bucket.header("authorization", AUTHORIZATION), 404, "NoSuchBucket"),
         (store.request(Method::GET, "/x"), 404, "NoSuchKey"),
-        (store.request(Method::PUT, "/x"), 501, "NotImplemented"),
+        (store.request(Method::PUT, "/x?tagging="), 501, "NotImplemented"),
         (store.request(Method::GET, "?location="), 501, "NotImplemented"),
     ] {
         let response = request.send().await.unwrap();

@@ -1,0 +1,11 @@
+//! Tests of the S3 simulator over HTTP.
+
+mod admin;
+mod completion;
+mod copies;
+mod faults;
+mod lists;
+mod objects;
+mod parts;
+mod serving;
+mod support;
