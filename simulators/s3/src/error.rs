@@ -28,7 +28,7 @@ impl S3Error {
     }
 
     pub(crate) fn no_such_key() -> Self {
-        Self::new(StatusCode::NOT_FOUND, "NoSuchKey")
+        Self::new(StatusCode::NOT_FOUND, "NoSuchKey").message("The specified key does not exist.")
     }
 
     pub(crate) fn no_such_upload() -> Self {

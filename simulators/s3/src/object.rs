@@ -1,7 +1,7 @@
 //! Objects of the S3 simulator.
 
 use http::{
-    HeaderMap,
+    HeaderMap, HeaderValue,
     header::{
         CACHE_CONTROL, CONTENT_DISPOSITION, CONTENT_ENCODING, CONTENT_LANGUAGE, CONTENT_TYPE,
     },
@@ -67,12 +67,15 @@ impl Metadata {
     /// Selects the stored headers of a request. The content encoding `aws-chunked` describes the
     /// request and is not stored.
     pub(crate) fn of_request(headers: &HeaderMap) -> Self {
+        // https://docs.aws.amazon.com/AmazonS3/latest/API/API_PutObject.html
+        let default = [(CONTENT_TYPE, HeaderValue::from_static("binary/octet-stream"))];
         let stored = [CACHE_CONTROL, CONTENT_DISPOSITION, CONTENT_LANGUAGE, CONTENT_TYPE];
-        let mut selected: HeaderMap = headers
-            .iter()
-            .filter(|(name, _)| stored.contains(name) || name.as_str().starts_with("x-amz-meta-"))
-            .map(|(name, value)| (name.clone(), value.clone()))
-            .collect();
+        let mut selected: HeaderMap = default.into_iter().collect();
+        for (name, value) in headers {
+            if stored.contains(name) || name.as_str().starts_with("x-amz-meta-") {
+                selected.insert(name.clone(), value.clone());
+            }
+        }
         let encodings = headers.get(CONTENT_ENCODING).and_then(|value| value.to_str().ok());
         let encodings: Vec<_> = encodings
             .into_iter()

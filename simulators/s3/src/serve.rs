@@ -28,7 +28,7 @@ use crate::{
     world::World,
 };
 
-/// Content type of an object that was stored without one.
+/// Content type of a generated object.
 const DEFAULT_TYPE: HeaderValue = HeaderValue::from_static("application/octet-stream");
 
 /// Handles a HEAD.

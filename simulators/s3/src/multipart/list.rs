@@ -88,20 +88,12 @@ pub(crate) fn list_uploads(world: &World, input: &Input) -> Result<Response, S3E
         entries.push_str(&format!("<Upload>{}</Upload>", fields.concat()));
     }
     let is_truncated = remaining.next().is_some();
-    let next = if is_truncated {
-        let (key, id) = last;
-        format!(
-            "<NextKeyMarker>{}</NextKeyMarker><NextUploadIdMarker>{id}</NextUploadIdMarker>",
-            encode(key)
-        )
-    } else {
-        String::new()
-    };
     let body = [
         xml::element("Bucket", &world.config.bucket),
         format!("<KeyMarker>{}</KeyMarker>", encode(marker.0)),
         xml::element("UploadIdMarker", marker.1),
-        next,
+        format!("<NextKeyMarker>{}</NextKeyMarker>", encode(last.0)),
+        xml::element("NextUploadIdMarker", last.1),
         format!("<Prefix>{}</Prefix>", encode(prefix)),
         xml::element("MaxUploads", &limit.to_string()),
         xml::element("IsTruncated", &is_truncated.to_string()),

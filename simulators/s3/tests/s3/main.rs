@@ -7,5 +7,6 @@ mod faults;
 mod lists;
 mod objects;
 mod parts;
+mod sdk;
 mod serving;
 mod support;

@@ -90,6 +90,7 @@ async fn chunked_body_is_checked_against_its_trailer() {
     assert_eq!(put(5, "NhCmhg==", name).send().await.unwrap().status(), 200);
     assert_eq!(store.read("x").await, b"hello");
     let head = store.request(Method::HEAD, "/x").send().await.unwrap();
+    assert_eq!(header(&head, "content-type"), "binary/octet-stream");
     assert!(!head.headers().contains_key("content-encoding"));
 }
 
