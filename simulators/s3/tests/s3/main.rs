@@ -1,6 +1,7 @@
 //! Tests of the S3 simulator over HTTP.
 
 mod admin;
+mod boto3;
 mod completion;
 mod copies;
 mod faults;
