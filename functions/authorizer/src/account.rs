@@ -24,8 +24,8 @@ pub struct Account {
 
 /// Source of the service account's credentials.
 pub trait Accounts: Send + Sync {
-    /// Returns the account. The account may come from a cache unless `fresh` is set. The caller sets
-    /// `fresh` after a mismatch, because the password may have been rotated.
+    /// Returns the account: from a cache if `fresh` is `false`, newly read if it is `true`. The
+    /// caller sets `fresh` after a mismatch, because the password may have been rotated.
     fn account(
         &self,
         fresh: bool,

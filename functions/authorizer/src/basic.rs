@@ -16,8 +16,8 @@ pub struct Credentials {
 }
 
 impl Credentials {
-    /// Parses the value of an `Authorization` header. Returns `None` if the value is not valid Basic
-    /// authentication.
+    /// Parses the value of an `Authorization` header. Returns `None` if the value is not valid
+    /// Basic authentication.
     #[must_use]
     pub fn parse(header: &str) -> Option<Self> {
         let (scheme, encoded) = header.split_once(' ')?;
@@ -30,13 +30,15 @@ impl Credentials {
         Some(Self { username: username.into(), password: password.into() })
     }
 
-    /// Whether the credentials are those of the account. The comparison takes constant time, because
-    /// it always compares both user name and password, and compares digests of equal length.
+    /// Returns whether the credentials are those of the account.
+    ///
+    /// The comparison takes constant time: it always compares both the user name and the password,
+    /// and it compares digests, which have equal lengths.
     #[must_use]
     pub fn matches(&self, account: &Account) -> bool {
-        let username = digests_equal(&self.username, &account.username);
-        let password = digests_equal(&self.password, &account.password);
-        (username & password).into()
+        let same_username = digests_equal(&self.username, &account.username);
+        let same_password = digests_equal(&self.password, &account.password);
+        (same_username & same_password).into()
     }
 }
 

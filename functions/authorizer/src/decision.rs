@@ -1,12 +1,15 @@
 //! The decision of the Lambda authorizer: whether API Gateway accepts a request, and which caller
-//! (principal) and scopes the request has. An accepted request gets an IAM policy; a refused one
-//! gets an error, which API Gateway turns into a 401 or a 500.
+//! (principal) and scopes the request has. `main.rs` calls [`decide`].
+//!
+//! An accepted request gets an IAM policy for the whole stage. (The stage is the deployment of the
+//! API that the URL names, such as `prod`.) A refused request gets an error, which API Gateway
+//! converts to a 401 or a 500.
 
 use std::collections::BTreeSet;
 
 use aws_lambda_events::apigw::{
-    ApiGatewayCustomAuthorizerRequestTypeRequest as Request,
-    ApiGatewayCustomAuthorizerResponse as Response,
+    ApiGatewayCustomAuthorizerRequestTypeRequest as AuthorizerRequest,
+    ApiGatewayCustomAuthorizerResponse as AuthorizerResponse,
 };
 use aws_lambda_events::iam::{IamPolicyEffect, IamPolicyStatement};
 use docferry_aws::secrets::SecretError;
@@ -23,17 +26,17 @@ pub enum Refusal {
     /// The credentials are missing or wrong, so the caller gets a 401. The problem is only logged.
     #[error("unauthorized: {0}")]
     Unauthorized(CredentialProblem),
-    /// The service account could not be read, so Basic credentials cannot be checked now. The caller
-    /// gets a 500 and not a 401, so that it does not discard valid credentials.
+    /// The service account could not be read, so Basic credentials cannot be checked now. The
+    /// caller gets a 500 and not a 401, so that it does not discard valid credentials.
     #[error("the service account could not be read")]
     Unavailable(#[from] SecretError),
     /// The issuer's keys could not be fetched, so tokens cannot be checked now. The caller gets a
-    /// 500 for the same reason.
+    /// 500, so that it does not discard a valid token.
     #[error("the issuer's keys could not be fetched: {0}")]
     KeysUnavailable(FetchError),
 }
 
-/// Problem with the credentials. The error texts contain no part of the credentials.
+/// Problem with the credentials or the request. The error texts contain no part of the credentials.
 #[derive(Debug, thiserror::Error)]
 pub enum CredentialProblem {
     /// The request has no credentials, or credentials of an unsupported scheme.
@@ -45,7 +48,7 @@ pub enum CredentialProblem {
     /// The token was rejected.
     #[error("{0}")]
     Token(Rejection),
-    /// The request of API Gateway has no valid method ARN.
+    /// API Gateway sent no valid method ARN, which names the called route and the stage.
     #[error("no valid method ARN")]
     Request,
 }
@@ -72,8 +75,8 @@ impl From<Refusal> for Diagnostic {
 pub async fn decide(
     accounts: &impl Accounts,
     issuer: Option<&Issuer<impl KeySource>>,
-    request: &Request,
-) -> Result<Response<Value>, Refusal> {
+    request: &AuthorizerRequest,
+) -> Result<AuthorizerResponse<Value>, Refusal> {
     let header = request.headers.get("authorization").and_then(|value| value.to_str().ok());
     let header = header.ok_or(Refusal::Unauthorized(CredentialProblem::Missing))?;
     let caller = match (Credentials::parse(header), bearer(header), issuer) {
@@ -93,16 +96,20 @@ pub async fn decide(
         }
         _ => return Err(Refusal::Unauthorized(CredentialProblem::Missing)),
     };
-    let stage = request.method_arn.as_deref().and_then(stage_arn);
-    let stage = stage.ok_or(Refusal::Unauthorized(CredentialProblem::Request))?;
-    Ok(allow(stage, caller))
+    let stage_arn = request.method_arn.as_deref().and_then(to_stage_arn);
+    let stage_arn = stage_arn.ok_or(Refusal::Unauthorized(CredentialProblem::Request))?;
+    Ok(allow(stage_arn, caller))
 }
 
 /// Checks Basic credentials against the service account.
 async fn check_account(accounts: &impl Accounts, credentials: &Credentials) -> Result<(), Refusal> {
-    let matches_cached = credentials.matches(&*accounts.account(false).await?);
+    let cached_account = accounts.account(false).await?;
+    if credentials.matches(&cached_account) {
+        return Ok(());
+    }
     // The password may have been rotated since the account was cached.
-    if matches_cached || credentials.matches(&*accounts.account(true).await?) {
+    let fresh_account = accounts.account(true).await?;
+    if credentials.matches(&fresh_account) {
         return Ok(());
     }
     Err(Refusal::Unauthorized(CredentialProblem::Password))
@@ -119,27 +126,29 @@ impl From<TokenError> for Refusal {
     }
 }
 
-/// Returns a policy that allows all methods of the resource, with the caller in its context.
-fn allow(resource: String, caller: Caller) -> Response<Value> {
+/// Returns a policy that allows all methods of the stage. Its context passes the caller to the
+/// functions of the API.
+fn allow(stage_arn: String, caller: Caller) -> AuthorizerResponse<Value> {
     let Caller { subject: principal, scopes, graph_user, documents } = caller;
     let mut statement = IamPolicyStatement::default();
     statement.effect = IamPolicyEffect::Allow;
     statement.action = vec!["execute-api:Invoke".into()];
-    statement.resource = vec![resource];
-    let mut response = Response::<Value>::default();
+    statement.resource = vec![stage_arn];
+    let mut response = AuthorizerResponse::<Value>::default();
     response.principal_id = Some(principal.clone());
     response.policy_document.version = Some("2012-10-17".into());
     response.policy_document.statement = vec![statement];
     let mut context = json!({ "principal": principal, "scopes": scopes.to_string() });
-    // Without a user the member is omitted, because API Gateway does not accept null here.
+    // A caller without a Graph user has no member `graphUser`, because API Gateway does not accept
+    // null here.
     if let Some(user_id) = graph_user {
         context["graphUser"] = user_id.into();
     }
-    // API Gateway allows no lists and objects in a context.
-    if let Some(documents) =
-        serde_json::to_string(&documents).ok().filter(|_| !documents.is_empty())
+    // API Gateway allows no lists and objects in a context, so the list is passed as JSON text.
+    if !documents.is_empty()
+        && let Ok(documents_json) = serde_json::to_string(&documents)
     {
-        context["documents"] = documents.into();
+        context["documents"] = documents_json.into();
     }
     response.context = context;
     response
@@ -147,7 +156,7 @@ fn allow(resource: String, caller: Caller) -> Response<Value> {
 
 /// Converts the ARN of a method, `arn:…:{api}/{stage}/GET/path`, into the ARN of all methods of its
 /// stage, `arn:…:{api}/{stage}/*`.
-fn stage_arn(method_arn: &str) -> Option<String> {
+fn to_stage_arn(method_arn: &str) -> Option<String> {
     let mut parts = method_arn.splitn(3, '/');
     let (api, stage) = (parts.next()?, parts.next()?);
     Some(format!("{api}/{stage}/*"))
@@ -161,7 +170,7 @@ mod tests {
     use std::sync::{Arc, Mutex};
 
     /// Account whose password is rotated. The first password of the list is the current one. Each
-    /// fresh read removes it, unless it is the last one.
+    /// fresh read removes the first password, unless it is the only one.
     struct RotatedAccount(Mutex<Vec<&'static str>>);
 
     impl Accounts for RotatedAccount {
@@ -174,7 +183,7 @@ mod tests {
         }
     }
 
-    fn request(authorization: Option<&str>) -> Request {
+    fn request(authorization: Option<&str>) -> AuthorizerRequest {
         let headers = authorization.map_or(json!({}), |value| json!({ "Authorization": value }));
         serde_json::from_value(json!({
             "type": "REQUEST",

@@ -1,8 +1,9 @@
 //! Authentication of API callers, as a Lambda authorizer of API Gateway: HTTP Basic for the court
 //! viewer's service account, bearer tokens of an OpenID Connect issuer for all other callers.
 //!
-//! Wrong or missing credentials cause an error with the exact text `Unauthorized`, which API
-//! Gateway turns into a 401. No other error may have that text.
+//! API Gateway calls [`decide`] for each request, unless it has a cached decision. Wrong or missing
+//! credentials cause an error with the exact text `Unauthorized`, which API Gateway converts to a
+//! 401. No other error may have that text.
 
 mod account;
 mod basic;

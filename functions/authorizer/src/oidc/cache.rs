@@ -1,5 +1,5 @@
-//! Cache of the public keys with which the OpenID Connect issuer signs its tokens. It limits how
-//! often the keys are fetched.
+//! Cache of the OpenID Connect issuer's public keys, with which the authorizer verifies tokens. The
+//! cache limits how often the keys are fetched.
 
 use std::time::Duration;
 
@@ -11,11 +11,13 @@ use super::keys::{Key, KeySet};
 
 /// Cache of the issuer's keys, shared by the invocations of a process.
 ///
-/// An unknown key id may belong to a new key, or it may be forged. So an unknown id triggers a fetch
-/// of all keys, but at most one fetch in every [`KeyCache::PAUSE`]. Forged tokens thus cost the
-/// issuer at most two requests per pause and process (discovery document and keys), and do not slow
-/// down other callers. A token that is signed with a very new key may be rejected until the pause is
-/// over.
+/// Each token names the id of its key. An unknown id may belong to a new key, or it may be forged.
+/// So an unknown id triggers a fetch of all keys, but at most one fetch in every
+/// [`KeyCache::PAUSE`].
+///
+/// Forged tokens thus cost the issuer at most two requests per pause and process (discovery
+/// document and keys), and do not slow down other callers. A token that is signed with a very new
+/// key may be rejected until the pause is over.
 #[derive(Debug)]
 pub struct KeyCache<S> {
     source: S,
@@ -34,8 +36,8 @@ struct State {
 impl<S: KeySource> KeyCache<S> {
     /// Minimum time between two fetches.
     pub const PAUSE: Duration = Duration::from_secs(30);
-    /// Minimum time between two fetches while no key is known. It is shorter than [`Self::PAUSE`],
-    /// because no token can be verified without keys.
+    /// Minimum time between two fetches while the cache has no key. It is shorter than
+    /// [`Self::PAUSE`], because no token can be verified without keys.
     pub const FIRST_PAUSE: Duration = Duration::from_secs(2);
     /// Maximum age of the keys. Older keys are fetched again. Otherwise, a revoked key would stay
     /// valid as long as the process runs.
@@ -46,15 +48,15 @@ impl<S: KeySource> KeyCache<S> {
         Self { source, state: Mutex::default() }
     }
 
-    /// Returns the key with this id; `None` if the issuer has no such key. If a fetch fails, the
+    /// Returns the key with this id, or `None` if the issuer has no such key. If a fetch fails, the
     /// previous keys stay in use.
     ///
     /// # Errors
-    /// [`FetchError`] if no key is known and the keys cannot be fetched now.
+    /// [`FetchError`] if the cache has no key and the keys cannot be fetched now.
     pub(super) async fn key(&self, id: &str) -> Result<Option<Key>, FetchError> {
         let mut state = self.state.lock().await;
         let is_fresh = state.last_success.is_some_and(|time| time.elapsed() < Self::MAX_KEY_AGE);
-        if state.keys.get(id).is_some() && is_fresh {
+        if is_fresh && state.keys.get(id).is_some() {
             return Ok(state.keys.get(id).cloned());
         }
         let pause = if state.keys.is_empty() { Self::FIRST_PAUSE } else { Self::PAUSE };

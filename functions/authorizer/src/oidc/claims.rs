@@ -1,9 +1,19 @@
 //! Reads the claims of a verified token that identify the caller: its subject, its scopes and its
 //! user id in Microsoft Graph.
+//!
+//! The issuer's configuration decides which claims contain them. Claims with an id are named by a
+//! plain `name`. Claims with scopes, subjects or groups are named by a `path`, which may lead into
+//! nested objects.
 
 use docferry_contract::scope::Scopes;
 use serde_json::{Map, Value};
 
+/// Maximum length of a subject in bytes.
+const MAX_SUBJECT_BYTES: usize = 200;
+/// Length of a UUID in bytes: groups of 8, 4, 4, 4 and 12 digits, separated by hyphens.
+const UUID_BYTES: usize = 36;
+
+/// Claims of a token by name.
 pub(super) type Claims = Map<String, Value>;
 
 /// Returns the value of the subject claim if it is allowed as a principal: 1 to 200 printable ASCII
@@ -14,17 +24,17 @@ pub(super) type Claims = Map<String, Value>;
 pub(super) fn subject<'a>(claims: &'a Claims, name: &str) -> Option<&'a str> {
     let subject = claims.get(name)?.as_str()?;
     let is_printable = subject.bytes().all(|byte| byte.is_ascii_graphic());
-    let is_allowed = (1..=200).contains(&subject.len()) && is_printable && !subject.contains('@');
+    let has_allowed_length = (1..=MAX_SUBJECT_BYTES).contains(&subject.len());
+    let is_allowed = has_allowed_length && is_printable && !subject.contains('@');
     is_allowed.then_some(subject)
 }
 
-/// Returns the caller's user id in Microsoft Graph in lower case, as Entra writes it. Returns `None`
-/// if the claim is not a UUID: an issuer other than Entra may use the claim for other values, which
-/// must not be mistaken for the id of a Graph user.
+/// Returns the caller's user id in Microsoft Graph in lower case, as Entra writes it. Returns
+/// `None` if the claim is not a UUID: an issuer other than Entra may use the claim for other
+/// values, which must not be mistaken for the id of a Graph user.
 pub(super) fn graph_user(claims: &Claims, name: &str) -> Option<String> {
     let id = claims.get(name)?.as_str()?;
-    // Groups of 8, 4, 4, 4 and 12 digits, separated by hyphens.
-    let is_uuid = id.len() == 36
+    let is_uuid = id.len() == UUID_BYTES
         && id.bytes().enumerate().all(|(index, byte)| match index {
             8 | 13 | 18 | 23 => byte == b'-',
             _ => byte.is_ascii_hexdigit(),
@@ -32,8 +42,9 @@ pub(super) fn graph_user(claims: &Claims, name: &str) -> Option<String> {
     is_uuid.then(|| id.to_ascii_lowercase())
 }
 
-/// Returns the scopes of docferry that a claim contains. The claim may be a string with spaces
-/// between the scopes, or a list of strings. A claim of another type contains no scopes.
+/// Returns the scopes of docferry that a claim contains, such as `docferry.read`. The claim may be
+/// a string with spaces between the scopes, or a list of strings. A claim of another type contains
+/// no scopes.
 pub(super) fn scopes(claims: &Claims, path: &str) -> Scopes {
     match claim_at(claims, path) {
         Some(Value::String(text)) => Scopes::parse(text),
@@ -42,24 +53,27 @@ pub(super) fn scopes(claims: &Claims, path: &str) -> Scopes {
     }
 }
 
-/// Returns the texts of a claim, which may be one string or a list. Other values are skipped.
+/// Returns the strings that a claim contains. The claim may be one string, or a list in which all
+/// values but strings are skipped. A claim of another type contains no strings.
 pub(super) fn texts<'a>(claims: &'a Claims, path: &str) -> impl Iterator<Item = &'a str> {
-    let (one, list) = match claim_at(claims, path) {
+    let (single_text, list) = match claim_at(claims, path) {
         Some(Value::String(text)) => (Some(text.as_str()), None),
         Some(Value::Array(list)) => (None, Some(list)),
         _ => (None, None),
     };
-    one.into_iter().chain(list.into_iter().flatten().filter_map(Value::as_str))
+    single_text.into_iter().chain(list.into_iter().flatten().filter_map(Value::as_str))
 }
 
-/// Returns the claim whose name is `path`, because names can contain dots. If there is no such
-/// claim, returns the nested claim to which the parts of the path lead.
+/// Returns the claim at a path such as `realm_access.roles`.
+///
+/// A claim whose name is the whole path comes first, because the name of a claim can contain dots.
+/// If there is no such claim, each part of the path is the name of a member of the previous one.
 fn claim_at<'a>(claims: &'a Claims, path: &str) -> Option<&'a Value> {
     if let Some(value) = claims.get(path) {
         return Some(value);
     }
-    let (first, rest) = path.split_once('.')?;
-    claim_at(claims.get(first)?.as_object()?, rest)
+    let (parent_name, nested_path) = path.split_once('.')?;
+    claim_at(claims.get(parent_name)?.as_object()?, nested_path)
 }
 
 #[cfg(test)]

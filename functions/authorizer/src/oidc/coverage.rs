@@ -1,5 +1,7 @@
-//! Reads the claims of a verified token that say which documents the caller may see: those of
-//! subjects, and those of groups.
+//! Reads the coverage of a verified token: the claims that say which documents the caller may see.
+//!
+//! One claim lists subjects (court files or patients), and another one lists entitlement groups.
+//! The caller may see the documents of each of them.
 
 use std::collections::BTreeSet;
 
@@ -8,36 +10,43 @@ use docferry_domain::document::Coverage;
 use super::claims::{Claims, texts};
 use super::settings::OidcSettings;
 
-/// Maximum length of the coverage in JSON, in bytes. It is a part of the authorizer's context, which
-/// API Gateway passes to the functions with each request.
+/// Maximum length of the coverage in JSON, in bytes. API Gateway passes the coverage to the
+/// functions with each request, as a part of the authorizer's context.
 const MAX_CONTEXT_BYTES: usize = 4 * 1024;
+/// Length of the brackets of a JSON list, in bytes.
+const BRACKETS_BYTES: usize = 2;
+/// Length of the comma after an entry of a JSON list, in bytes.
+const COMMA_BYTES: usize = 1;
 
-/// Returns the documents that claims cover. Malformed entries cover nothing. Entries beyond
-/// [`MAX_CONTEXT_BYTES`] are dropped; the order is that of the claims, subjects first.
+/// Returns the subjects and groups whose documents the caller may see. Malformed entries are
+/// ignored.
+///
+/// Entries that do not fit into [`MAX_CONTEXT_BYTES`] are dropped. Subjects are added before
+/// groups, each in the order of their claim.
 pub(super) fn documents(claims: &Claims, settings: &OidcSettings) -> BTreeSet<Coverage> {
     let subjects = texts(claims, &settings.subjects_claim)
         .filter_map(|text| settings.subjects.read_text(text).ok().map(Coverage::Subject));
     let groups = texts(claims, &settings.groups_claim)
         .filter_map(|text| text.parse().ok().map(Coverage::Group));
-    let (mut covered, mut dropped) = (BTreeSet::new(), 0_usize);
-    // The brackets of the list.
-    let mut length = 2;
+    let mut covered = BTreeSet::new();
+    let mut dropped_entries = 0_usize;
+    let mut json_bytes = BRACKETS_BYTES;
     for coverage in subjects.chain(groups) {
         if covered.contains(&coverage) {
             continue;
         }
-        let json_length = serde_json::to_string(&coverage).map_or(usize::MAX, |json| json.len());
-        // A comma follows each entry but the last one.
-        let longer = json_length.saturating_add(length).saturating_add(1);
-        if longer > MAX_CONTEXT_BYTES {
-            dropped += 1;
+        let entry_bytes = serde_json::to_string(&coverage).map_or(usize::MAX, |json| json.len());
+        // The last entry has no comma. Its byte is counted nevertheless, for simplicity.
+        let new_json_bytes = json_bytes.saturating_add(entry_bytes).saturating_add(COMMA_BYTES);
+        if new_json_bytes > MAX_CONTEXT_BYTES {
+            dropped_entries += 1;
         } else {
-            length = longer;
+            json_bytes = new_json_bytes;
             covered.insert(coverage);
         }
     }
-    if dropped > 0 {
-        tracing::warn!(claims.dropped = dropped, "claims exceed the authorizer context");
+    if dropped_entries > 0 {
+        tracing::warn!(claims.dropped = dropped_entries, "claims exceed the authorizer context");
     }
     covered
 }
@@ -104,9 +113,10 @@ mod tests {
 
     #[test]
     fn context_is_at_most_four_kibibytes() {
-        let many: Vec<_> = (0..1_000).map(|number| format!("S-{number}")).collect();
-        let covered =
-            documents_of(&json!({ "docferry_subjects": many, "realm_access.groups": ["civil"] }));
+        let subjects: Vec<_> = (0..1_000).map(|number| format!("S-{number}")).collect();
+        let covered = documents_of(
+            &json!({ "docferry_subjects": subjects, "realm_access.groups": ["civil"] }),
+        );
         let json = serde_json::to_string(&covered).unwrap();
         assert!(json.len() <= MAX_CONTEXT_BYTES && json.len() > MAX_CONTEXT_BYTES - 100);
         assert!(covered.contains(&subject_of("urn:docferry:court-file", "S-0")));

@@ -1,5 +1,7 @@
-//! Fetches the public keys of the OpenID Connect issuer over HTTP. The issuer publishes two JSON
-//! documents: the discovery document, which contains the URL of the keys, and the key document.
+//! Fetches the public keys of the OpenID Connect issuer over HTTP, for the key cache.
+//!
+//! The issuer publishes two JSON documents: the discovery document, which contains the URL of the
+//! keys, and the key document (JSON Web Key Set, JWKS).
 
 use std::future::Future;
 use std::time::Duration;
@@ -14,8 +16,14 @@ use super::settings::{OidcSettings, SetupError, secure_url};
 /// Maximum size of a document in bytes. The key documents of large issuers, which include
 /// certificates, have about 50 kB.
 const MAX_DOCUMENT_BYTES: usize = 256 * 1024;
-/// Timeout for fetching one document. An invocation of the function may have to fetch two.
+/// Timeout for fetching one document. An invocation of the function may have to fetch two
+/// documents.
 const TIMEOUT: Duration = Duration::from_secs(3);
+
+/// Name of the discovery document in errors.
+const DISCOVERY_DOCUMENT: &str = "the discovery document";
+/// Name of the key document in errors.
+const KEY_DOCUMENT: &str = "the key document";
 
 /// Failure to fetch the keys. The error texts name the document, but contain no URL.
 #[derive(Debug, thiserror::Error)]
@@ -40,15 +48,16 @@ pub trait KeySource: Send + Sync {
     fn fetch(&self) -> impl Future<Output = Result<KeySet, FetchError>> + Send;
 }
 
-/// [`KeySource`] that fetches the keys over HTTP. Without a configured URL of the keys, it uses the
-/// URL in the issuer's discovery document.
+/// [`KeySource`] that fetches the keys over HTTP.
 #[derive(Debug)]
 pub struct HttpKeys {
     http: reqwest::Client,
     issuer: String,
+    /// Configured URL of the keys. If it is `None`, the URL in the discovery document is used.
     jwks_url: Option<String>,
 }
 
+/// The members of the discovery document that are used here.
 #[derive(Deserialize)]
 struct Discovery {
     issuer: String,
@@ -80,20 +89,19 @@ impl HttpKeys {
         if let Some(url) = &self.jwks_url {
             return Ok(url.clone());
         }
-        let document = "the discovery document";
         let base = self.issuer.trim_end_matches('/');
         let url = format!("{base}/.well-known/openid-configuration");
-        let bytes = self.get(document, &url).await?;
+        let bytes = self.get(DISCOVERY_DOCUMENT, &url).await?;
         let discovery: Discovery =
-            serde_json::from_slice(&bytes).map_err(|_| FetchError::Invalid(document))?;
+            serde_json::from_slice(&bytes).map_err(|_| FetchError::Invalid(DISCOVERY_DOCUMENT))?;
         if discovery.issuer != self.issuer {
             return Err(FetchError::OtherIssuer);
         }
-        secure_url(&discovery.jwks_uri).ok_or(FetchError::Invalid(document))?;
+        secure_url(&discovery.jwks_uri).ok_or(FetchError::Invalid(DISCOVERY_DOCUMENT))?;
         Ok(discovery.jwks_uri)
     }
 
-    /// Fetches a document. `document` is its description in errors.
+    /// Fetches a document. `document` is its name in errors.
     async fn get(&self, document: &'static str, url: &str) -> Result<Vec<u8>, FetchError> {
         let request = self.http.get(url).header("accept", "application/json");
         let response = request.send().await.map_err(|_| FetchError::NoAnswer(document))?;
@@ -108,10 +116,9 @@ impl HttpKeys {
 
 impl KeySource for HttpKeys {
     async fn fetch(&self) -> Result<KeySet, FetchError> {
-        let document = "the key document";
-        let bytes = self.get(document, &self.jwks_url().await?).await?;
-        let keys = KeySet::parse(&bytes).ok_or(FetchError::Invalid(document))?;
+        let bytes = self.get(KEY_DOCUMENT, &self.jwks_url().await?).await?;
+        let keys = KeySet::parse(&bytes).ok_or(FetchError::Invalid(KEY_DOCUMENT))?;
         // An empty key set counts as an error, so that the cache keeps the previous keys.
-        if keys.is_empty() { Err(FetchError::Invalid(document)) } else { Ok(keys) }
+        if keys.is_empty() { Err(FetchError::Invalid(KEY_DOCUMENT)) } else { Ok(keys) }
     }
 }

@@ -1,5 +1,6 @@
 //! Verification of bearer tokens: JSON Web Tokens that the configured OpenID Connect issuer has
-//! signed. A verified token identifies the caller of the API and its scopes.
+//! signed. A verified token identifies the caller of the API, its scopes, and the documents that it
+//! may see. The decision of the authorizer calls [`Issuer::verify`] for each bearer token.
 
 use std::collections::BTreeSet;
 
@@ -27,11 +28,11 @@ pub struct Caller {
     pub scopes: Scopes,
     /// The caller's user id in Microsoft Graph, if the token has the claim.
     pub graph_user: Option<String>,
-    /// Documents that claims of the token cover.
+    /// Subjects and groups whose documents the caller may see, according to the token.
     pub documents: BTreeSet<Coverage>,
 }
 
-/// Reason for which a token is rejected. It is logged, so it contains no part of the token.
+/// Reason for which a token is rejected. The reason is logged, so it contains no part of the token.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum Rejection {
     /// The token is not a JSON Web Token, or it uses features that are not supported.
@@ -77,7 +78,7 @@ pub enum TokenError {
     Unavailable(#[from] FetchError),
 }
 
-/// Verifier of tokens of the configured issuer.
+/// The configured issuer: its settings and keys, with which its tokens are verified.
 #[derive(Debug)]
 pub struct Issuer<S> {
     settings: OidcSettings,
@@ -85,8 +86,8 @@ pub struct Issuer<S> {
 }
 
 impl Issuer<HttpKeys> {
-    /// Creates the verifier without fetching the keys. Returns `None` if the settings name no
-    /// issuer; no tokens are accepted in this case.
+    /// Creates the issuer without fetching its keys. Returns `None` if the settings name no issuer.
+    /// In this case no tokens are accepted.
     ///
     /// # Errors
     /// [`SetupError`] if the settings are invalid.
@@ -111,8 +112,8 @@ impl<S: KeySource> Issuer<S> {
         if header.crit.is_some() {
             return Err(Rejection::Malformed.into());
         }
-        let id = header.kid.ok_or(Rejection::UnknownKey)?;
-        let key = self.keys.key(&id).await?.ok_or(Rejection::UnknownKey)?;
+        let key_id = header.kid.ok_or(Rejection::UnknownKey)?;
+        let key = self.keys.key(&key_id).await?.ok_or(Rejection::UnknownKey)?;
         if header.alg != key.algorithm {
             return Err(Rejection::Algorithm.into());
         }
@@ -122,7 +123,7 @@ impl<S: KeySource> Issuer<S> {
         rules.set_required_spec_claims(&["exp", "iss", "aud"]);
         rules.set_issuer(&[&self.settings.issuer]);
         rules.set_audience(&[&self.settings.audience]);
-        let claims = decode::<Claims>(token, &key.decoding, &rules).map_err(rejection)?.claims;
+        let claims = decode::<Claims>(token, &key.decoding, &rules).map_err(to_rejection)?.claims;
         // `jsonwebtoken` also accepts a list in `iss`, but the standard allows only a string.
         if claims.get("iss").and_then(|iss| iss.as_str()) != Some(&self.settings.issuer) {
             return Err(Rejection::Issuer.into());
@@ -144,10 +145,10 @@ impl From<Rejection> for TokenError {
     }
 }
 
-/// Converts an error of `jsonwebtoken` into a reason. The text of the error is dropped, because it
-/// may quote the token.
+/// Converts an error of `jsonwebtoken` into a [`Rejection`]. The text of the error is dropped,
+/// because it may quote the token.
 #[expect(clippy::needless_pass_by_value, reason = "passed to `map_err` as a function")]
-fn rejection(error: jsonwebtoken::errors::Error) -> Rejection {
+fn to_rejection(error: jsonwebtoken::errors::Error) -> Rejection {
     match error.kind() {
         ErrorKind::InvalidSignature => Rejection::Signature,
         ErrorKind::InvalidAlgorithm => Rejection::Algorithm,

@@ -1,5 +1,5 @@
-//! Public keys with which tokens of the OpenID Connect issuer are verified, parsed from the issuer's
-//! JWKS document (JSON Web Key Set, RFC 7517).
+//! Public keys with which tokens of the OpenID Connect issuer are verified, parsed from the
+//! issuer's JWKS document (JSON Web Key Set, RFC 7517).
 
 use std::collections::BTreeMap;
 
@@ -17,6 +17,7 @@ use serde_json::Value;
 #[derive(Debug, Clone)]
 pub(super) struct Key {
     pub(super) algorithm: Algorithm,
+    /// The key in the form in which `jsonwebtoken` verifies signatures.
     pub(super) decoding: DecodingKey,
 }
 
@@ -24,21 +25,22 @@ pub(super) struct Key {
 #[derive(Debug, Clone, Default)]
 pub struct KeySet(BTreeMap<String, Key>);
 
-/// Format of a JWKS document.
+/// Format of a JWKS document. Each key is parsed separately, so that a key of an unknown kind does
+/// not make the whole document invalid.
 #[derive(Deserialize)]
-struct Document {
+struct JwksDocument {
     keys: Vec<Value>,
 }
 
 impl KeySet {
-    /// Maximum number of keys. Real issuers have fewer keys.
+    /// Maximum number of keys that are used. Real issuers have fewer keys.
     const MAX_KEYS: usize = 100;
 
-    /// Parses a JWKS document. Returns `None` if the document is invalid. Skips keys that have no id
-    /// or that are not for signing with RS256 or ES256.
+    /// Parses a JWKS document. Returns `None` if the document is invalid. Skips keys that have no
+    /// id or that are not for signing with RS256 or ES256.
     #[must_use]
     pub fn parse(bytes: &[u8]) -> Option<Self> {
-        let document: Document = serde_json::from_slice(bytes).ok()?;
+        let document: JwksDocument = serde_json::from_slice(bytes).ok()?;
         let keys = document.keys.into_iter().filter_map(usable_key);
         Some(Self(keys.take(Self::MAX_KEYS).collect()))
     }
@@ -52,7 +54,8 @@ impl KeySet {
     }
 }
 
-/// Returns the id of a key and the key itself, if it has an id and is for RS256 or ES256 signatures.
+/// Returns the id of a key and the key itself. Returns `None` if the key has no id, or is not for
+/// RS256 or ES256 signatures.
 fn usable_key(key: Value) -> Option<(String, Key)> {
     let key: Jwk = serde_json::from_value(key).ok()?;
     let (algorithm, key_algorithm) = match &key.algorithm {
@@ -62,17 +65,16 @@ fn usable_key(key: Value) -> Option<(String, Key)> {
         }
         _ => return None,
     };
+    // The members `alg`, `use` and `key_ops` are optional. Those that are present must fit.
     let common = &key.common;
+    let (key_use, operations) = (common.public_key_use.as_ref(), common.key_operations.as_ref());
     let is_for_signing = common.key_algorithm.is_none_or(|declared| declared == key_algorithm)
-        && common
-            .public_key_use
-            .as_ref()
-            .is_none_or(|declared| *declared == PublicKeyUse::Signature)
-        && common
-            .key_operations
-            .as_ref()
-            .is_none_or(|declared| declared.contains(&KeyOperations::Verify));
-    let id = common.key_id.clone().filter(|_| is_for_signing)?;
+        && key_use.is_none_or(|key_use| *key_use == PublicKeyUse::Signature)
+        && operations.is_none_or(|operations| operations.contains(&KeyOperations::Verify));
+    if !is_for_signing {
+        return None;
+    }
+    let id = common.key_id.clone()?;
     let decoding = DecodingKey::from_jwk(&key).ok()?;
     Some((id, Key { algorithm, decoding }))
 }

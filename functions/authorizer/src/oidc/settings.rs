@@ -1,12 +1,13 @@
-//! Settings of the OpenID Connect issuer whose tokens are accepted, and their validation.
+//! Settings of the OpenID Connect issuer whose tokens are accepted, and their validation. `main.rs`
+//! reads them from environment variables such as `OIDC_ISSUER`.
 
 use std::net::IpAddr;
 
 use docferry_domain::document::SubjectPatterns;
 use url::{Host, Url};
 
-/// Claims that contain an email address or a name. They are not allowed as the subject, because the
-/// principal is written to records and logs.
+/// Claims that contain an email address or a name. They are not allowed as the subject claim,
+/// because the caller's id is written to records and logs.
 const PERSONAL_CLAIMS: [&str; 6] =
     ["email", "name", "nickname", "preferred_username", "unique_name", "upn"];
 
@@ -17,7 +18,8 @@ pub struct OidcSettings {
     pub issuer: String,
     /// Audience that a token must have in the claim `aud`.
     pub audience: String,
-    /// URL of the issuer's keys. If it is `None`, the URL in the issuer's discovery document is used.
+    /// URL of the issuer's keys. If it is `None`, the URL in the issuer's discovery document is
+    /// used.
     pub jwks_url: Option<String>,
     /// Claim with the caller's id.
     pub subject_claim: String,
@@ -26,16 +28,18 @@ pub struct OidcSettings {
     pub scope_claim: String,
     /// Claim with the caller's user id in Microsoft Graph.
     pub graph_user_claim: String,
-    /// Claim with the subjects whose documents the caller may see.
+    /// Claim with the subjects (court files or patients) whose documents the caller may see. They
+    /// are not related to the subject of the token, which is the caller.
     pub subjects_claim: String,
-    /// Claim with the groups whose documents the caller may see.
+    /// Claim with the entitlement groups whose documents the caller may see.
     pub groups_claim: String,
-    /// Systems of subject identifiers.
+    /// Systems of court file numbers and patient numbers, with the pattern of their values. The
+    /// values of `subjects_claim` are read with them.
     pub subjects: SubjectPatterns,
 }
 
-/// Invalid settings, or failure to create the HTTP client. The error texts contain no setting's
-/// value.
+/// Invalid settings, or failure to create the HTTP client. The error texts do not contain the
+/// values of settings.
 #[derive(Debug, thiserror::Error)]
 pub enum SetupError {
     /// A URL is invalid, or uses `http` for an address that is not a loopback address.
@@ -70,7 +74,8 @@ impl OidcSettings {
 }
 
 /// Parses a URL and returns it if keys can be fetched from it safely: with `https`, or from a
-/// loopback address. An attacker who replaces keys in transit could sign tokens that we accept.
+/// loopback address. On other connections an attacker could replace the keys, and then sign tokens
+/// that we accept.
 pub(super) fn secure_url(text: &str) -> Option<Url> {
     let url = Url::parse(text).ok()?;
     let is_loopback = match url.host()? {
