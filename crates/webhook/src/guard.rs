@@ -1,5 +1,5 @@
-//! DNS resolver for the webhook client. It returns only the addresses that a rule allows, so that a
-//! caller cannot make docferry connect to an internal server.
+//! DNS resolver for the webhook client. The resolver returns only the addresses that a rule allows,
+//! so that a caller cannot make docferry connect to an internal server.
 
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -12,9 +12,10 @@ use reqwest::dns::{Addrs, Name, Resolve, Resolving};
 #[error("the host name resolves to no address that may be called")]
 pub(crate) struct Forbidden;
 
-/// Resolver that filters the addresses found by another resolver. The HTTP client connects only
-/// to the addresses that it returns, so a second lookup cannot yield another address (DNS
-/// rebinding).
+/// Resolver that filters the addresses found by another resolver.
+///
+/// The HTTP client connects only to the filtered addresses. It does not look the name up a second
+/// time, when the name could resolve to another address (DNS rebinding).
 #[derive(Clone)]
 pub struct Guard {
     rule: CallbackRule,
@@ -32,10 +33,10 @@ impl Guard {
 
 impl Resolve for Guard {
     fn resolve(&self, name: Name) -> Resolving {
-        let (rule, found) = (self.rule, self.inner.resolve(name));
+        let (rule, lookup) = (self.rule, self.inner.resolve(name));
         Box::pin(async move {
             let allowed: Vec<SocketAddr> =
-                found.await?.filter(|address| rule.allows(address.ip())).collect();
+                lookup.await?.filter(|address| rule.allows(address.ip())).collect();
             if allowed.is_empty() {
                 return Err(Forbidden.into());
             }
@@ -52,8 +53,8 @@ impl Resolve for SystemResolver {
     fn resolve(&self, name: Name) -> Resolving {
         Box::pin(async move {
             // The HTTP client replaces this port by the port of the URL.
-            let found: Vec<_> = tokio::net::lookup_host((name.as_str(), 0)).await?.collect();
-            Ok(Box::new(found.into_iter()) as Addrs)
+            let addresses: Vec<_> = tokio::net::lookup_host((name.as_str(), 0)).await?.collect();
+            Ok(Box::new(addresses.into_iter()) as Addrs)
         })
     }
 }

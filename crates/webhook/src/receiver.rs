@@ -1,5 +1,8 @@
-//! HTTP client that delivers webhook notifications. A notification reports the end of a job to the
-//! URL that the caller has chosen.
+//! HTTP client that delivers webhook notifications.
+//!
+//! A notification reports the end of a job to the receiver: the HTTPS endpoint whose URL the caller
+//! of docferry has chosen. The application calls [`HttpWebhookReceiver`] through the port
+//! [`WebhookReceiver`], and decides by the [`ReceiverError`] whether to retry.
 
 use std::error::Error as _;
 use std::sync::Arc;
@@ -18,10 +21,15 @@ use reqwest::redirect;
 use crate::guard::{Forbidden, Guard, SystemResolver};
 use crate::signature::{SecretProvider, sign};
 
+/// Default time limit for resolving the host name and connecting.
+const DEFAULT_CONNECT_TIMEOUT: Duration = Duration::from_secs(3);
+/// Default time limit of the whole call.
+const DEFAULT_TIMEOUT: Duration = Duration::from_secs(10);
+
 /// Settings for the delivery of notifications.
 #[derive(Debug, Clone, Copy)]
 pub struct ReceiverSettings {
-    /// Rule that defines which addresses may be called.
+    /// Rule that defines which IP addresses may be called.
     pub rule: CallbackRule,
     /// Time limit for resolving the host name and connecting.
     pub connect_timeout: Duration,
@@ -33,7 +41,7 @@ impl ReceiverSettings {
     /// Returns settings with the default timeouts: 3 s for connecting and 10 s in total.
     #[must_use]
     pub const fn new(rule: CallbackRule) -> Self {
-        Self { rule, connect_timeout: Duration::from_secs(3), timeout: Duration::from_secs(10) }
+        Self { rule, connect_timeout: DEFAULT_CONNECT_TIMEOUT, timeout: DEFAULT_TIMEOUT }
     }
 }
 
@@ -47,25 +55,26 @@ pub struct SetupError(#[source] Cause);
 pub struct HttpWebhookReceiver<P> {
     http: reqwest::Client,
     rule: CallbackRule,
-    provider: P,
+    /// Source of the secrets with which notifications are signed.
+    secret_provider: P,
 }
 
 impl<P: SecretProvider> HttpWebhookReceiver<P> {
-    /// Creates a client. It sends nothing until it is used.
+    /// Creates a client without sending a request. Host names are resolved by the operating system.
     ///
     /// # Errors
     /// [`SetupError`] if the TLS stack cannot be set up.
-    pub fn new(settings: ReceiverSettings, provider: P) -> Result<Self, SetupError> {
-        Self::with_resolver(settings, provider, Arc::new(SystemResolver))
+    pub fn new(settings: ReceiverSettings, secret_provider: P) -> Result<Self, SetupError> {
+        Self::with_resolver(settings, secret_provider, Arc::new(SystemResolver))
     }
 
-    /// Creates a client that resolves host names with `resolver`.
+    /// Creates a client that resolves host names with `resolver`, which tests replace.
     ///
     /// # Errors
     /// [`SetupError`] if the TLS stack cannot be set up.
     pub fn with_resolver(
         settings: ReceiverSettings,
-        provider: P,
+        secret_provider: P,
         resolver: Arc<dyn Resolve>,
     ) -> Result<Self, SetupError> {
         let http = reqwest::Client::builder()
@@ -81,7 +90,7 @@ impl<P: SecretProvider> HttpWebhookReceiver<P> {
             .pool_max_idle_per_host(0)
             .build()
             .map_err(|error| SetupError(error.without_url().into()))?;
-        Ok(Self { http, rule: settings.rule, provider })
+        Ok(Self { http, rule: settings.rule, secret_provider })
     }
 }
 
@@ -94,7 +103,8 @@ impl<P: SecretProvider> WebhookReceiver for HttpWebhookReceiver<P> {
         // If the URL contains an IP address, the HTTP client does not call the resolver. The
         // address is therefore checked here.
         let url = notification.callback.open(self.rule).map_err(|_| ReceiverError::Forbidden)?;
-        let secrets = self.provider.secrets().await.map_err(|cause| secret_error(&*cause))?;
+        let secrets =
+            self.secret_provider.secrets().await.map_err(|cause| secret_error(&*cause))?;
         let body = serde_json::to_string(&WebhookBody::from(notification))
             .map_err(|_| ReceiverError::Unreachable("the notification cannot be serialized"))?;
         let message_id = notification.message_id();
@@ -120,7 +130,7 @@ impl<P: SecretProvider> WebhookReceiver for HttpWebhookReceiver<P> {
     }
 }
 
-/// Interprets a response of the receiver.
+/// Interprets the status and headers of the receiver's response.
 fn interpret(status: StatusCode, headers: &HeaderMap, now: Timestamp) -> Result<(), ReceiverError> {
     if status.is_success() {
         Ok(())

@@ -28,16 +28,17 @@ pub trait SecretProvider: Send + Sync {
 #[error("a signing secret is not base64")]
 pub(crate) struct InvalidSecret;
 
-/// Returns the value of the header `webhook-signature`, with one signature per secret.
+/// Returns the value of the header `webhook-signature`, with one signature for each secret. Each one
+/// signs the id of the message, the timestamp (seconds since 1970) and the body.
 pub(crate) fn sign(
     secrets: &SigningSecrets,
-    id: &str,
+    message_id: &str,
     timestamp: i64,
     body: &str,
 ) -> Result<String, InvalidSecret> {
     let sign_with = |secret: &SecretString| {
         let webhook = Webhook::new(secret.expose_secret()).map_err(|_| InvalidSecret)?;
-        webhook.sign(id, timestamp, body.as_bytes()).map_err(|_| InvalidSecret)
+        webhook.sign(message_id, timestamp, body.as_bytes()).map_err(|_| InvalidSecret)
     };
     let mut signatures = sign_with(&secrets.current)?;
     if let Some(previous) = &secrets.previous {
