@@ -18,8 +18,8 @@ pub struct OrdsCredentials {
 }
 
 impl OrdsCredentials {
-    /// Returns whether both credentials are equal. If they are, a retry after a 401 is pointless,
-    /// and a wrong password that is sent repeatedly may lock the account.
+    /// Returns whether both credentials are equal. Equal credentials are not retried after a 401:
+    /// the retry is pointless, and a wrong password that is sent repeatedly may lock the account.
     pub(crate) fn equals(&self, other: &Self) -> bool {
         let fields = |credentials: &Self| {
             [

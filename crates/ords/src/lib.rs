@@ -1,6 +1,7 @@
 //! ORDS adapter: implements [`DocumentSource`](docferry_app::ports::DocumentSource).
 //!
-//! It asks ORDS to write a document to intermediate storage, from which a mover carries it to
+//! This crate asks ORDS, the REST service in front of the object store, to push a document: to
+//! write it to intermediate storage. The mover, a process outside docferry, copies it from there to
 //! the exchange bucket.
 //!
 //! The query of every push contains the application's password. Therefore no URL leaves this

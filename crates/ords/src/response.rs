@@ -1,9 +1,10 @@
-//! Interpretation of the HTTP responses of ORDS, the REST interface of the document management
-//! system from which docferry gets documents.
+//! Interpretation of the HTTP responses of ORDS, the REST service in front of the court's object
+//! store.
 //!
-//! [`parse_response`] parses every response or returns the matching [`SourceError`]. There are two
-//! types of responses: [`PushResponse`] describes a document that ORDS was asked to push to the
-//! exchange, and [`PingResponse`] is the result of a health check.
+//! The client in `source.rs` sends two kinds of requests. A push asks ORDS to write a document to
+//! intermediate storage, and [`PushResponse`] describes that document. A ping checks the health of
+//! ORDS, and its response is [`PingResponse`]. [`parse_response`] parses both, or returns the
+//! [`SourceError`] that the response stands for.
 
 use bytes::Bytes;
 use docferry_app::ports::{SourceAnswer, SourceError};
@@ -23,14 +24,14 @@ pub(crate) struct OrdsResponse {
     pub(crate) body: Bytes,
 }
 
-/// Cause of an error for the log: ORDS responded with a server error.
+/// Cause of [`SourceError::Unavailable`] for the log: the status of ORDS.
 #[derive(Debug, thiserror::Error)]
 #[error("status {status}")]
-struct ServerFailure {
+struct UnavailableStatus {
     status: u16,
 }
 
-/// Parses a response as `T`, or returns the error that its status and body mean.
+/// Parses the body of a response as `T`, or returns the error that the status and body stand for.
 ///
 /// A response with status 200 can still be an error:
 ///
@@ -46,7 +47,7 @@ pub(crate) fn parse_response<T: DeserializeOwned>(
         404 => return Err(SourceError::NotFound),
         401 | 403 => return Err(SourceError::Unauthorized),
         status @ (408 | 429 | 500..=599) => {
-            return Err(SourceError::Unavailable(Box::new(ServerFailure { status })));
+            return Err(SourceError::Unavailable(Box::new(UnavailableStatus { status })));
         }
         400..=499 => return Err(SourceError::Refused),
         _ => return Err(SourceError::InvalidAnswer),
@@ -57,6 +58,7 @@ pub(crate) fn parse_response<T: DeserializeOwned>(
     match text.first() {
         None | Some(b'<') => Err(SourceError::InvalidAnswer),
         Some(_) if is_html => Err(SourceError::InvalidAnswer),
+        // The two steps separate truncated JSON from complete JSON without the fields of `T`.
         Some(b'{' | b'[') => {
             let value: serde_json::Value =
                 serde_json::from_slice(text).map_err(|_| SourceError::InvalidAnswer)?;
@@ -83,7 +85,7 @@ enum Size {
 }
 
 impl Size {
-    /// Returns the number of bytes; fails if the string is not a decimal number without a sign.
+    /// Returns the number of bytes. Fails if the string has other characters than decimal digits.
     fn bytes(&self) -> Result<u64, SourceError> {
         match self {
             Self::Number(bytes) => Ok(*bytes),
@@ -111,7 +113,7 @@ impl TryFrom<PushResponse> for SourceAnswer {
     }
 }
 
-/// Response to a ping.
+/// Response to a ping, the health check.
 #[derive(Debug, Deserialize)]
 pub(crate) struct PingResponse {
     /// Health text. The name of its JSON field contains a space.
@@ -125,7 +127,7 @@ mod tests {
 
     const JSON: &str = "application/json";
 
-    /// Interprets a response to a push.
+    /// Parses a response to a push.
     fn parse_push(status: u16, media_type: &str, body: &str) -> Result<SourceAnswer, SourceError> {
         let response = OrdsResponse {
             status: StatusCode::from_u16(status).unwrap(),

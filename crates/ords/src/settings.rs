@@ -5,7 +5,14 @@ use std::time::Duration;
 use docferry_app::ports::Cause;
 use reqwest::Url;
 
-/// Address of ORDS, and the parameters that are the same in every request.
+/// Default of [`OrdsSettings::put_id`].
+const DEFAULT_PUT_ID: &str = "SCV";
+/// Default of [`OrdsSettings::ticket_lifetime_minutes`].
+const DEFAULT_TICKET_LIFETIME_MINUTES: u32 = 20;
+/// Default of [`OrdsSettings::timeout`].
+const DEFAULT_TIMEOUT: Duration = Duration::from_secs(30);
+
+/// Address of ORDS, and the parameters that are the same in every push.
 #[derive(Debug, Clone)]
 pub struct OrdsSettings {
     /// Base URL, to which `/doc/push-to-server` and `/ping` are appended.
@@ -35,9 +42,9 @@ impl OrdsSettings {
             base_url: base_url.into(),
             database_id: database_id.into(),
             server: server.into(),
-            put_id: "SCV".into(),
-            ticket_lifetime_minutes: 20,
-            timeout: Duration::from_secs(30),
+            put_id: DEFAULT_PUT_ID.into(),
+            ticket_lifetime_minutes: DEFAULT_TICKET_LIFETIME_MINUTES,
+            timeout: DEFAULT_TIMEOUT,
         }
     }
 

@@ -1,12 +1,14 @@
-//! HTTP client of ORDS, the REST interface of the document management system.
+//! HTTP client of ORDS, the REST service in front of the court's object store.
 //!
-//! [`OrdsSource`] asks ORDS to push a document to the exchange, and checks the health of ORDS.
+//! [`OrdsSource`] asks ORDS to push a document, and checks the health of ORDS. A pushed document
+//! later arrives in the exchange bucket, from which docferry delivers it.
 
 use docferry_app::ports::{
     CredentialsProvider, DocumentSource, Freshness, SourceAnswer, SourceError,
 };
 use docferry_app::trace::{self, TRACEPARENT};
 use docferry_domain::ids::ObjectGuid;
+use http::HeaderMap;
 use http::header::CONTENT_TYPE;
 use http_body_util::{BodyExt as _, LengthLimitError, Limited};
 use reqwest::{RequestBuilder, redirect};
@@ -26,15 +28,15 @@ pub struct OrdsSource<P> {
     /// Base URL, without a trailing slash.
     base_url: String,
     settings: OrdsSettings,
-    provider: P,
+    credentials_provider: P,
 }
 
 impl<P: CredentialsProvider<OrdsCredentials>> OrdsSource<P> {
-    /// Creates a client. It sends nothing until it is used.
+    /// Creates a client without sending a request.
     ///
     /// # Errors
     /// [`SetupError`] if the base URL is invalid or the TLS stack cannot be set up.
-    pub fn new(settings: OrdsSettings, provider: P) -> Result<Self, SetupError> {
+    pub fn new(settings: OrdsSettings, credentials_provider: P) -> Result<Self, SetupError> {
         let base_url = settings.valid_base_url()?;
         let http = reqwest::Client::builder()
             .user_agent(concat!("docferry/", env!("CARGO_PKG_VERSION")))
@@ -45,11 +47,13 @@ impl<P: CredentialsProvider<OrdsCredentials>> OrdsSource<P> {
             .timeout(settings.timeout)
             .build()
             .map_err(|error| SetupError::Client(error.without_url().into()))?;
-        Ok(Self { http, base_url, settings, provider })
+        Ok(Self { http, base_url, settings, credentials_provider })
     }
 
-    /// Sends a request and parses its response. If ORDS rejects the credentials, they are read
-    /// again once, and the request is repeated if they have changed.
+    /// Sends a request and parses its response.
+    ///
+    /// If ORDS rejects the cached credentials, fresh ones are read. The request is sent once more
+    /// if the credentials have changed.
     async fn request_json<T: DeserializeOwned>(
         &self,
         request: impl Fn(&OrdsCredentials) -> RequestBuilder + Sync,
@@ -67,12 +71,13 @@ impl<P: CredentialsProvider<OrdsCredentials>> OrdsSource<P> {
         }
     }
 
+    /// Reads the credentials, from a cache or fresh.
     async fn credentials(&self, freshness: Freshness) -> Result<OrdsCredentials, SourceError> {
-        let credentials = self.provider.credentials(freshness).await;
+        let credentials = self.credentials_provider.credentials(freshness).await;
         credentials.map_err(SourceError::Unavailable)
     }
 
-    /// Builds a GET request with HTTP Basic authentication and the current trace.
+    /// Builds a GET request with HTTP Basic authentication and the header of the current trace.
     fn get(&self, path: &str, credentials: &OrdsCredentials) -> RequestBuilder {
         let password = credentials.password.expose_secret();
         let request = self.http.get(format!("{}{path}", self.base_url));
@@ -88,10 +93,7 @@ impl<P: CredentialsProvider<OrdsCredentials>> OrdsSource<P> {
         let response = request.send().await;
         let response =
             response.map_err(|error| SourceError::Unavailable(error.without_url().into()))?;
-        let media_type = response.headers().get(CONTENT_TYPE);
-        let media_type = media_type.and_then(|value| value.to_str().ok()).unwrap_or_default();
-        let media_type = media_type.split(';').next().unwrap_or_default();
-        let media_type = media_type.trim().to_ascii_lowercase();
+        let media_type = content_type(response.headers());
         let status = response.status();
         let body = http::Response::<reqwest::Body>::from(response).into_body();
         let body = match Limited::new(body, MAX_RESPONSE_BYTES).collect().await {
@@ -105,10 +107,17 @@ impl<P: CredentialsProvider<OrdsCredentials>> OrdsSource<P> {
     }
 }
 
+/// Returns the media type in the header `Content-Type`, in lower case and without parameters.
+/// Returns an empty text if there is none.
+fn content_type(headers: &HeaderMap) -> String {
+    let value = headers.get(CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();
+    value.split(';').next().unwrap_or_default().trim().to_ascii_lowercase()
+}
+
 impl<P: CredentialsProvider<OrdsCredentials>> DocumentSource for OrdsSource<P> {
     async fn push(&self, guid: &ObjectGuid) -> Result<SourceAnswer, SourceError> {
         let settings = &self.settings;
-        let lifetime = settings.ticket_lifetime_minutes.to_string();
+        let ticket_lifetime = settings.ticket_lifetime_minutes.to_string();
         let response: PushResponse = self
             .request_json(|credentials| {
                 self.get("/doc/push-to-server", credentials).query(&[
@@ -117,7 +126,7 @@ impl<P: CredentialsProvider<OrdsCredentials>> DocumentSource for OrdsSource<P> {
                     ("app_password", credentials.application_password.expose_secret()),
                     ("user_name", &credentials.account_name),
                     ("database_id", &settings.database_id),
-                    ("ticket_lifetime", &lifetime),
+                    ("ticket_lifetime", &ticket_lifetime),
                     ("putid", &settings.put_id),
                     ("server", &settings.server),
                 ])
