@@ -26,8 +26,8 @@ pub enum Credentials {
     Client(ClientCredentials),
 }
 
-/// Adds credentials to requests. The tokens of an OAuth client are requested when needed
-/// and shared by all clones.
+/// Adds credentials to requests. It has the same variants as [`Credentials`], but an OAuth client
+/// has become a source of tokens. All clones share the source and its current token.
 #[derive(Debug, Clone)]
 pub(crate) enum Signer {
     Account { username: String, password: SecretString },
@@ -36,7 +36,7 @@ pub(crate) enum Signer {
 }
 
 impl Signer {
-    /// Creates a signer. `build_http` creates the HTTP client for the token endpoint.
+    /// Creates a signer. `build_http` creates the HTTP client for an OAuth client's token endpoint.
     ///
     /// # Errors
     /// [`ClientError::TokenUrl`] when the token endpoint does not use TLS, because the
@@ -74,7 +74,7 @@ impl Signer {
         })
     }
 
-    /// Whether a new token can be requested after the service refused the current one.
+    /// Returns whether a new token can be requested after the service refused the current one.
     pub(crate) fn can_renew(&self) -> bool {
         matches!(self, Self::Client(_))
     }

@@ -1,5 +1,9 @@
 //! HTTP client of docferry's public API: the calls for transfers, and the parts that all calls
-//! share. (`downloads.rs` has the calls for jobs.)
+//! share.
+//!
+//! A transfer delivers one document to one person's OneDrive. The calls for jobs, which make
+//! documents available for download, are in `downloads.rs`. The module `watch` polls until a
+//! transfer or job ends.
 
 use std::time::Duration;
 
@@ -17,7 +21,7 @@ use crate::wire::{Accepted, NewTransfer, Terminate, TerminateAccepted, TransferS
 /// Timeout of a request. It is longer than API Gateway's own timeout of 29 s.
 const REQUEST_TIMEOUT: Duration = Duration::from_secs(35);
 
-/// Result of a poll: a status document, and the pause before the next poll.
+/// Result of a poll: a status document `S`, and the pause before the next poll.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Polled<S = TransferStatus> {
     /// The status document.
@@ -28,12 +32,13 @@ pub struct Polled<S = TransferStatus> {
 
 /// A client of one docferry deployment.
 ///
-/// Sends each call once and does not retry. The caller decides whether to retry (see
-/// [`ClientError::is_transient`] and [`ClientError::had_no_effect`]).
-/// Cloning is cheap and shares the connections.
+/// The client sends each call once. The caller decides whether to retry (see
+/// [`ClientError::is_transient`] and [`ClientError::had_no_effect`]). Clones are cheap and share
+/// the connections.
 #[derive(Debug, Clone)]
 pub struct Client {
     http: reqwest::Client,
+    /// Address of the API, to which the paths of calls are appended.
     base: Url,
     signer: Signer,
 }
@@ -42,7 +47,7 @@ impl Client {
     /// Maximum number of ids that the service accepts in one terminate request.
     const MAX_IDS_PER_TERMINATE: usize = 100;
 
-    /// Creates a client for the API at `base`, which includes the stage.
+    /// Creates a client for the API at `base`. The address includes the stage, such as `prod`.
     ///
     /// Redirects are not followed, so that credentials are sent to the given address only.
     /// Requests to a loopback address never use a proxy.
@@ -79,10 +84,11 @@ impl Client {
     pub async fn upload_once(
         &self,
         transfer: &NewTransfer,
-        key: &str,
+        idempotency_key: &str,
     ) -> Result<Accepted, ClientError> {
         let request = self.request(Method::POST, &["document", "upload"])?;
-        self.request_document(request.header("Idempotency-Key", key).json(transfer)).await
+        let request = request.header("Idempotency-Key", idempotency_key);
+        self.request_document(request.json(transfer)).await
     }
 
     /// Returns the status of a transfer.
@@ -105,24 +111,25 @@ impl Client {
 
     /// Requests the cancellation of transfers. The call is idempotent.
     ///
-    /// Success means only that the request was accepted. The service ignores ids that are
-    /// unknown or have ended, and a document that is already complete stays. Poll the
-    /// status of a transfer to learn its outcome.
+    /// Success means only that the request was accepted. The service ignores unknown ids and
+    /// transfers that have ended. A document that is already complete stays. Poll the status of a
+    /// transfer to learn its outcome.
     ///
     /// # Errors
-    /// See [`ClientError`]. The ids are sent in several requests, so some of them may have
+    /// See [`ClientError`]. More than 100 ids are sent in several requests, so some ids may have
     /// been accepted before the error.
     pub async fn terminate(&self, transfer_ids: &[String]) -> Result<(), ClientError> {
         for transfer_ids in transfer_ids.chunks(Self::MAX_IDS_PER_TERMINATE) {
             let request = self.request(Method::POST, &["document", "terminate"])?;
+            // The response is parsed only to refuse one that is not docferry's.
             let _accepted: TerminateAccepted =
                 self.request_document(request.json(&Terminate { transfer_ids })).await?;
         }
         Ok(())
     }
 
-    /// Returns a request to the API without credentials. Each element of `path` is encoded as one
-    /// segment.
+    /// Builds a request to the API, without credentials. Each element of `path` is encoded as one
+    /// segment of the URL.
     pub(crate) fn request(
         &self,
         method: Method,
@@ -144,7 +151,8 @@ impl Client {
         self.send(request).await?.into_document()
     }
 
-    /// Sends a request for a status document. Returns it with the pause from `Retry-After`.
+    /// Sends a request for a status document. Returns the document and the pause from
+    /// `Retry-After`.
     pub(crate) async fn request_status<S: DeserializeOwned>(
         &self,
         request: RequestBuilder,
@@ -156,21 +164,21 @@ impl Client {
 
     /// Sends a request with credentials and returns the response, whatever its status.
     ///
-    /// After a 401 it requests a new access token and sends the request once more, if the
-    /// credentials can be renewed.
+    /// If the service responds with 401 and the credentials can be renewed, the client requests a
+    /// new access token and sends the request once more.
     pub(crate) async fn send(
         &self,
         request: RequestBuilder,
     ) -> Result<BufferedResponse, ClientError> {
-        let retry_request = request.try_clone().filter(|_| self.signer.can_renew());
-        let request = self.signer.sign(request, TokenUse::Cached).await?;
-        let response = BufferedResponse::read(request.send().await?).await?;
-        match retry_request {
+        let repeated_request = request.try_clone().filter(|_| self.signer.can_renew());
+        let signed_request = self.signer.sign(request, TokenUse::Cached).await?;
+        let response = BufferedResponse::read(signed_request.send().await?).await?;
+        match repeated_request {
             // The token may have been revoked. The refused request had no effect, so it is safe to
             // repeat it.
-            Some(request) if response.status == StatusCode::UNAUTHORIZED => {
-                let request = self.signer.sign(request, TokenUse::Renewed).await?;
-                BufferedResponse::read(request.send().await?).await
+            Some(repeated_request) if response.status == StatusCode::UNAUTHORIZED => {
+                let signed_request = self.signer.sign(repeated_request, TokenUse::Renewed).await?;
+                BufferedResponse::read(signed_request.send().await?).await
             }
             _ => Ok(response),
         }

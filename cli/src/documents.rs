@@ -1,4 +1,8 @@
 //! The client's search for documents by their subject, a court file or a patient.
+//!
+//! The service responds with a FHIR search set, whose entries are `DocumentReference` resources.
+//! The private types are the members of these resources that the client reads. [`FoundDocument`] is
+//! the flat form that the client returns.
 
 use reqwest::Method;
 use serde::{Deserialize, Serialize};
@@ -7,13 +11,18 @@ use url::Url;
 use crate::client::Client;
 use crate::error::ClientError;
 
+/// System of the identifiers that are document numbers.
+const FILE_ID_SYSTEM: &str = "urn:docferry:file-id";
+/// Relation of the link to the next page.
+const NEXT_PAGE: &str = "next";
+
 /// A document that a search found.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct FoundDocument {
     /// Id in the document registry.
     pub id: String,
-    /// Number by which `docferry get` requests the document, if it has one.
+    /// Number by which `docferry get` requests the document, if the document has a number.
     pub file_id: Option<u64>,
     /// File name.
     pub name: Option<String>,
@@ -30,13 +39,11 @@ pub struct FoundDocument {
 pub struct DocumentPage {
     /// The documents, newest first. A page may be empty although another one follows.
     pub documents: Vec<FoundDocument>,
-    /// Token of the next page; `None` for the last page.
+    /// Token of the next page, or `None` on the last page.
     pub next_page_token: Option<String>,
 }
 
-/// System of document numbers in a resource.
-const FILE_ID_SYSTEM: &str = "urn:docferry:file-id";
-
+/// FHIR search set: one page of the result of a search.
 #[derive(Deserialize)]
 struct SearchSet {
     #[serde(default)]
@@ -56,6 +63,7 @@ struct Entry {
     resource: Resource,
 }
 
+/// `DocumentReference` resource.
 #[derive(Deserialize)]
 struct Resource {
     id: String,
@@ -66,6 +74,7 @@ struct Resource {
     content: Vec<Content>,
 }
 
+/// An identifier of the document, such as its number, in a system of identifiers.
 #[derive(Deserialize)]
 struct Identifier {
     system: Option<String>,
@@ -77,6 +86,7 @@ struct Content {
     attachment: Attachment,
 }
 
+/// The document's file.
 #[derive(Default, Deserialize)]
 #[serde(rename_all = "camelCase")]
 struct Attachment {
@@ -103,10 +113,10 @@ impl Client {
         let parameters = [("subject.identifier", Some(subject)), ("_count", Some(&*count))];
         let request = request.query(&parameters).query(&[("_page", page_token)]);
         let SearchSet { link, entry } = self.request_document(request).await?;
-        let next = link.iter().find(|link| link.relation == "next");
+        let next_page = link.iter().find(|link| link.relation == NEXT_PAGE);
         Ok(DocumentPage {
             documents: entry.into_iter().map(|entry| entry.resource.into()).collect(),
-            next_page_token: next.and_then(|link| page_token_in(&link.url)),
+            next_page_token: next_page.and_then(|link| page_token_in(&link.url)),
         })
     }
 }
@@ -120,16 +130,16 @@ fn page_token_in(link: &str) -> Option<String> {
 
 impl From<Resource> for FoundDocument {
     fn from(resource: Resource) -> Self {
-        let number = |identifier: &Identifier| {
-            let is_number = identifier.system.as_deref() == Some(FILE_ID_SYSTEM);
-            identifier.value.as_ref().filter(|_| is_number)?.parse().ok()
+        let parse_file_id = |identifier: &Identifier| {
+            let is_file_id = identifier.system.as_deref() == Some(FILE_ID_SYSTEM);
+            identifier.value.as_ref().filter(|_| is_file_id)?.parse().ok()
         };
-        let content = resource.content.into_iter().next();
+        let first_content = resource.content.into_iter().next();
         let Attachment { content_type, size, title } =
-            content.map(|content| content.attachment).unwrap_or_default();
+            first_content.map(|content| content.attachment).unwrap_or_default();
         Self {
             id: resource.id,
-            file_id: resource.identifier.iter().find_map(number),
+            file_id: resource.identifier.iter().find_map(parse_file_id),
             name: title,
             content_type,
             size,

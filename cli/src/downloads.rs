@@ -1,5 +1,7 @@
 //! The client's calls of the downloads API, which manages jobs. A job makes documents available for
-//! download from the delivery bucket.
+//! download from the delivery bucket, docferry's own S3 bucket.
+//!
+//! `client.rs` has the calls of the older API, which manages transfers to a person's OneDrive.
 
 use reqwest::{Method, StatusCode, header};
 
@@ -13,14 +15,18 @@ use crate::job::{
 impl Client {
     /// Creates a job that makes documents available for download.
     ///
-    /// `key` is the idempotency key: repeated calls with the same key create one job.
+    /// Repeated calls with the same idempotency key create one job.
     ///
     /// # Errors
     /// [`ClientError::Rejected`] with status 409 while the first call with that key is
     /// still being recorded. See [`ClientError`] for all other errors.
-    pub async fn initiate(&self, job: &NewJob, key: &str) -> Result<JobAccepted, ClientError> {
+    pub async fn initiate(
+        &self,
+        job: &NewJob,
+        idempotency_key: &str,
+    ) -> Result<JobAccepted, ClientError> {
         let request = self.request(Method::POST, &["v1", "download", "initiate"])?;
-        self.request_document(request.header("Idempotency-Key", key).json(job)).await
+        self.request_document(request.header("Idempotency-Key", idempotency_key).json(job)).await
     }
 
     /// Returns the file name of a document, if the document registry has it.
@@ -44,11 +50,13 @@ impl Client {
         self.request_status(request).await
     }
 
-    /// Whether an id belongs to a job, and not to a transfer of the older API. The downloads API
-    /// reports such a transfer, too.
+    /// Returns whether an id belongs to a job.
+    ///
+    /// The downloads API reports transfers of the older API, too. For the id of such a transfer,
+    /// and for an unknown id, the result is `false`.
     ///
     /// # Errors
-    /// See [`ClientError`]. For an unknown id the result is `false`.
+    /// See [`ClientError`].
     pub async fn is_job(&self, id: &str) -> Result<bool, ClientError> {
         match self.poll_job(id).await {
             Ok(Polled { status, .. }) => Ok(status.is_of_downloads_api()),
@@ -84,6 +92,7 @@ impl Client {
     /// all other errors.
     pub async fn cancel_job(&self, job_id: &str) -> Result<(), ClientError> {
         let request = self.request(Method::POST, &["v1", "download", "cancel", job_id])?;
+        // The response is parsed only to refuse one that is not docferry's.
         let _accepted: JobCanceling = self.request_document(request).await?;
         Ok(())
     }

@@ -61,7 +61,7 @@ pub enum ClientError {
     )]
     NotFound(Box<Problem>),
 
-    /// The service refused the request. Repeating it unchanged fails again, except after a
+    /// The service refused the request. The same request would be refused again, except after a
     /// conflict (409).
     #[error("the service refused the request (HTTP {status}): {problem}")]
     #[diagnostic(code(docferry::refused))]
@@ -116,8 +116,11 @@ pub enum ClientError {
 }
 
 impl ClientError {
-    /// Whether a retry of the same call may succeed. A response that does not come from docferry
-    /// is transient, too: a proxy or a maintenance page may replace the service for a short time.
+    /// Returns whether a retry of the same call may succeed. A call that is not idempotent must
+    /// also check [`Self::had_no_effect`].
+    ///
+    /// A response that does not come from docferry is transient, too: a proxy or a maintenance page
+    /// may replace the service for a short time.
     #[must_use]
     pub fn is_transient(&self) -> bool {
         matches!(
@@ -126,8 +129,8 @@ impl ClientError {
         )
     }
 
-    /// Whether the request certainly had no effect, so that even a call that is not
-    /// idempotent can be repeated.
+    /// Returns whether the failure is transient and the request certainly had no effect. Then even
+    /// a call that is not idempotent can be repeated.
     #[must_use]
     pub fn had_no_effect(&self) -> bool {
         match self {
@@ -137,8 +140,8 @@ impl ClientError {
         }
     }
 
-    /// Whether the request may have had an effect although no success was reported: the
-    /// response was lost or came from a proxy.
+    /// Returns whether the request may have had an effect although no success was reported. In this
+    /// case the response was lost or came from a proxy.
     #[must_use]
     pub fn may_have_taken_effect(&self) -> bool {
         match self {
@@ -150,21 +153,21 @@ impl ClientError {
         }
     }
 
-    /// Whether the service accepts no new work at present.
+    /// Returns whether the service accepts no new work at present.
     #[must_use]
     pub fn is_draining(&self) -> bool {
         self.has_code("DRAINING")
     }
 
-    /// Whether a retry of a job was refused only because its last run is still being
+    /// Returns whether a retry of a job was refused only because the job's last run is still being
     /// cleaned up.
     #[must_use]
     pub fn is_not_cleaned_up(&self) -> bool {
         self.has_code("NOT_SETTLED")
     }
 
-    /// Whether this is a 404 without a problem document. The contract allows such a response, but
-    /// it may also come from another server than docferry.
+    /// Returns whether this is a 404 without a problem document. The contract allows such a
+    /// response, but another server than docferry may also have sent it.
     #[must_use]
     pub fn is_empty_not_found(&self) -> bool {
         matches!(self, Self::NotFound(problem) if **problem == Problem::default())
@@ -185,7 +188,7 @@ impl ClientError {
         }
     }
 
-    /// The problem document of the response. `None` if docferry sent no response.
+    /// The problem document of the response, or `None` if docferry sent no response.
     #[must_use]
     pub fn problem(&self) -> Option<&Problem> {
         match self {
@@ -197,8 +200,8 @@ impl ClientError {
         }
     }
 
-    /// Converts the error to a problem document. If the service sent none, the document contains
-    /// the text of this error.
+    /// Converts the error to a problem document. If the service sent no problem document, the
+    /// result contains the text of this error.
     #[must_use]
     pub fn to_problem(&self) -> Problem {
         match self.problem() {

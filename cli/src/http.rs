@@ -9,6 +9,7 @@ use url::{Host, Url};
 
 use crate::error::ClientError;
 
+/// Time limit for opening a connection.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// Maximum size of a response body. Every document of docferry's API is far smaller, so a longer
@@ -25,7 +26,7 @@ pub(crate) fn http_for(url: &Url) -> reqwest::ClientBuilder {
     if is_loopback(url) { builder.no_proxy() } else { builder }
 }
 
-/// Whether a URL names this machine.
+/// Returns whether a URL names this machine.
 pub(crate) fn is_loopback(url: &Url) -> bool {
     match url.host() {
         Some(Host::Domain(name)) => name == "localhost" || name.ends_with(".localhost"),
@@ -35,17 +36,18 @@ pub(crate) fn is_loopback(url: &Url) -> bool {
     }
 }
 
-/// Reads `Retry-After` as a duration. A date is compared with the `Date` header of the same
-/// response, so that a wrong clock on either side does not matter.
-pub(crate) fn retry_after(headers: &HeaderMap) -> Option<Duration> {
-    let text = |name| headers.get(name).and_then(|value| value.to_str().ok());
-    let value = text(RETRY_AFTER)?.trim();
+/// Reads the header `Retry-After` as a duration. The header contains seconds or a date. A date is
+/// compared with the `Date` header of the same response, so that a wrong clock on either side does
+/// not matter.
+pub(crate) fn parse_retry_after(headers: &HeaderMap) -> Option<Duration> {
+    let header_text = |name| headers.get(name).and_then(|value| value.to_str().ok());
+    let value = header_text(RETRY_AFTER)?.trim();
     if let Ok(seconds) = value.parse() {
         return Some(Duration::from_secs(seconds));
     }
-    let until = httpdate::parse_http_date(value).ok()?;
-    let now = httpdate::parse_http_date(text(DATE)?).ok()?;
-    Some(until.duration_since(now).unwrap_or_default())
+    let retry_at = httpdate::parse_http_date(value).ok()?;
+    let sent_at = httpdate::parse_http_date(header_text(DATE)?).ok()?;
+    Some(retry_at.duration_since(sent_at).unwrap_or_default())
 }
 
 /// Reads a response body of at most [`MAX_RESPONSE_BYTES`].
@@ -73,13 +75,16 @@ mod tests {
 
     #[test]
     fn retry_after_is_parsed_as_seconds_or_date() {
-        assert_eq!(retry_after(&headers(&[("retry-after", "3")])), Some(Duration::from_secs(3)));
+        assert_eq!(
+            parse_retry_after(&headers(&[("retry-after", "3")])),
+            Some(Duration::from_secs(3))
+        );
         let dated = headers(&[
             ("date", "Mon, 23 Nov 2026 09:00:00 GMT"),
             ("retry-after", "Mon, 23 Nov 2026 09:00:07 GMT"),
         ]);
-        assert_eq!(retry_after(&dated), Some(Duration::from_secs(7)));
-        assert_eq!(retry_after(&headers(&[("retry-after", "soon")])), None);
-        assert_eq!(retry_after(&headers(&[])), None);
+        assert_eq!(parse_retry_after(&dated), Some(Duration::from_secs(7)));
+        assert_eq!(parse_retry_after(&headers(&[("retry-after", "soon")])), None);
+        assert_eq!(parse_retry_after(&headers(&[])), None);
     }
 }

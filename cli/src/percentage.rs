@@ -1,16 +1,16 @@
-//! Conversion of a transfer's reported percentage to bytes. The service reports no bytes of a
-//! transfer.
+//! Conversion of a percentage to bytes. The status of a transfer contains only a percentage, and
+//! the display needs bytes.
 
 /// Percentage at which the upload to the destination starts. Below it, the document is on
 /// its way from the object store.
 pub(crate) const PERCENT_AT_UPLOAD_START: u8 = 10;
 
-/// Converts a percentage to bytes: 10 to 100 % maps to 0 to `size`.
+/// Converts a percentage to bytes. 10 % stands for 0 bytes, and 100 % for `size`.
 #[must_use]
 pub fn bytes_at(percent: u8, size: u64) -> u64 {
-    let done = u128::from(percent.min(100).saturating_sub(PERCENT_AT_UPLOAD_START));
-    let span = u128::from(100 - PERCENT_AT_UPLOAD_START);
-    u64::try_from(u128::from(size) * done / span).unwrap_or(size)
+    let uploaded = u128::from(percent.min(100).saturating_sub(PERCENT_AT_UPLOAD_START));
+    let upload_span = u128::from(100 - PERCENT_AT_UPLOAD_START);
+    u64::try_from(u128::from(size) * uploaded / upload_span).unwrap_or(size)
 }
 
 #[cfg(test)]

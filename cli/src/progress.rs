@@ -1,5 +1,7 @@
-//! Progress of a transfer or job for display: bytes, throughput and remaining time, computed from
-//! the status documents that were polled.
+//! Progress of a transfer or job for display: bytes, throughput and remaining time.
+//!
+//! The watch of a transfer or job passes each status document that it polls to
+//! [`Progress::observe`], and displays the result.
 
 use std::collections::VecDeque;
 use std::time::{Duration, Instant};
@@ -21,7 +23,8 @@ pub struct Progress {
     size: Option<u64>,
     bytes: u64,
     name: Option<String>,
-    /// Changes of the number of bytes, oldest first.
+    /// Numbers of bytes at the times at which they changed, oldest first. They measure the
+    /// throughput.
     samples: VecDeque<Sample>,
 }
 
@@ -33,13 +36,13 @@ struct Sample {
 }
 
 impl Progress {
-    /// Adds a status document that was received at `now`. Returns whether anything changed.
+    /// Adds a status document that was received at `now`. Returns whether the progress changed.
     pub fn observe(&mut self, status: &impl StatusDocument, now: Instant) -> bool {
-        let before = (self.percent, self.size, self.bytes, self.name.is_some());
+        let previous = (self.percent, self.size, self.bytes, self.name.is_some());
         self.percent = self.percent.max(status.percent().min(100));
         self.size = self.size.max(status.size());
-        let bytes = status.bytes();
-        let bytes = bytes.unwrap_or_else(|| bytes_at(self.percent, self.size.unwrap_or(0)));
+        let estimated_bytes = || bytes_at(self.percent, self.size.unwrap_or(0));
+        let bytes = status.bytes().unwrap_or_else(estimated_bytes);
         self.bytes = self.bytes.max(bytes);
         if let Some(name) = status.name() {
             self.name.get_or_insert_with(|| name.to_owned());
@@ -47,7 +50,7 @@ impl Progress {
         if self.percent >= PERCENT_AT_UPLOAD_START {
             self.add_sample(now);
         }
-        before != (self.percent, self.size, self.bytes, self.name.is_some())
+        previous != (self.percent, self.size, self.bytes, self.name.is_some())
     }
 
     /// Records the number of bytes if it has changed, and removes old samples.
@@ -56,8 +59,8 @@ impl Progress {
         if self.samples.back().is_none_or(|last| last.bytes != bytes) {
             self.samples.push_back(Sample { time: now, bytes });
         }
-        // The last sample before the window is retained. Progress comes in steps, and the start of
-        // a step is needed to measure its throughput.
+        // The last sample before the window is retained, because progress comes in steps: the
+        // throughput of a step can be measured only from its start.
         let is_outside_window = |sample: &Sample| now.duration_since(sample.time) > RATE_WINDOW;
         while self.samples.get(1).is_some_and(is_outside_window) {
             self.samples.pop_front();
@@ -82,14 +85,13 @@ impl Progress {
         self.name.as_deref()
     }
 
-    /// Bytes delivered. If the status has only a percentage, this is an estimate.
+    /// Bytes delivered. The number is an estimate if the status contains only a percentage.
     #[must_use]
     pub fn bytes(&self) -> u64 {
         self.bytes
     }
 
-    /// Throughput in bytes per second over the last 15 seconds; `None` before the first
-    /// bytes.
+    /// Throughput in bytes per second over the last 15 seconds, or `None` before the first bytes.
     #[must_use]
     pub fn rate(&self, now: Instant) -> Option<u64> {
         let oldest = self.samples.front()?;
@@ -138,20 +140,20 @@ mod tests {
     fn throughput_is_measured_within_a_time_window() {
         let mut progress = Progress::default();
         let start = Instant::now();
-        let at = |second| start + Duration::from_secs(second);
-        progress.observe(&status(10, 9000), at(0));
-        assert_eq!(progress.time_left(at(0)), None);
+        let after_seconds = |seconds| start + Duration::from_secs(seconds);
+        progress.observe(&status(10, 9000), after_seconds(0));
+        assert_eq!(progress.time_left(after_seconds(0)), None);
 
         // The upload spans 10 to 100 %, so 10 % of it are 1000 of the 9000 bytes.
-        progress.observe(&status(20, 9000), at(10));
-        assert_eq!(progress.rate(at(10)), Some(100));
-        assert_eq!(progress.time_left(at(10)), Some(Duration::from_secs(80)));
+        progress.observe(&status(20, 9000), after_seconds(10));
+        assert_eq!(progress.rate(after_seconds(10)), Some(100));
+        assert_eq!(progress.time_left(after_seconds(10)), Some(Duration::from_secs(80)));
 
         // The throughput is now ten times as high. The slow start is outside the window.
         for step in 1..=4 {
-            progress.observe(&status(20 + step * 10, 9000), at(30 + u64::from(step)));
+            progress.observe(&status(20 + step * 10, 9000), after_seconds(30 + u64::from(step)));
         }
-        assert!(progress.rate(at(34)) > Some(100));
+        assert!(progress.rate(after_seconds(34)) > Some(100));
     }
 
     #[test]

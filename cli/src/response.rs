@@ -7,8 +7,11 @@ use reqwest::{Response, StatusCode};
 use serde::de::DeserializeOwned;
 
 use crate::error::ClientError;
-use crate::http::{read_body, retry_after};
+use crate::http::{parse_retry_after, read_body};
 use crate::wire::Problem;
+
+/// Text of API Gateway's response (status 403) for an unknown path.
+const UNKNOWN_PATH_DETAIL: &str = "Missing Authentication Token";
 
 /// A response with its whole body.
 #[derive(Debug)]
@@ -24,17 +27,14 @@ impl BufferedResponse {
     /// Reads the whole body of a response.
     pub(crate) async fn read(response: Response) -> Result<Self, ClientError> {
         let headers = response.headers();
-        let (retry_after, is_json) = (retry_after(headers), is_json(headers));
-        Ok(Self {
-            status: response.status(),
-            retry_after,
-            is_json,
-            body: read_body(response).await?,
-        })
+        let retry_after = parse_retry_after(headers);
+        let is_json = has_json_content_type(headers);
+        let status = response.status();
+        let body = read_body(response).await?;
+        Ok(Self { status, retry_after, is_json, body })
     }
 
-    /// Parses the document of a successful response. Converts a response with another status to an
-    /// error.
+    /// Parses the document of a successful response. Converts any other response to an error.
     pub(crate) fn into_document<T: DeserializeOwned>(self) -> Result<T, ClientError> {
         if self.status.is_success() {
             return self.document();
@@ -48,32 +48,34 @@ impl BufferedResponse {
         Err(response_error(self.status, self.retry_after, problem.unwrap_or_default()))
     }
 
-    /// Whether an error response comes from another server than docferry.
+    /// Returns whether a refusal (4xx) comes from another server than docferry.
     ///
-    /// The errors that API Gateway itself sends are JSON without a code. For an unknown path it
-    /// sends a 403 with the text "Missing Authentication Token", and never a 404. An empty body
-    /// says nothing about its origin, so it counts as docferry's.
+    /// An empty body says nothing about its origin, so it counts as docferry's. The statuses 408
+    /// and 429 are retried, even if another server sent them, so their origin does not matter.
     fn is_foreign(&self, problem: Option<&Problem>) -> bool {
-        // 408 and 429 are retried, even if another server sent them.
         let is_refusal =
             self.status.is_client_error() && !matches!(self.status.as_u16(), 408 | 429);
-        is_refusal
-            && !self.body.is_empty()
-            && match problem {
-                None => true,
-                Some(Problem { code: None, detail, .. }) => {
-                    self.status == StatusCode::NOT_FOUND
-                        || detail.as_deref() == Some("Missing Authentication Token")
-                }
-                Some(_) => false,
+        if !is_refusal || self.body.is_empty() {
+            return false;
+        }
+        match problem {
+            None => true,
+            // An error of API Gateway itself has no code. API Gateway belongs to docferry, but it
+            // never sends a 404. It sends this text if the path, and so the address, is wrong.
+            Some(Problem { code: None, detail, .. }) => {
+                self.status == StatusCode::NOT_FOUND
+                    || detail.as_deref() == Some(UNKNOWN_PATH_DETAIL)
             }
+            Some(_) => false,
+        }
     }
 
-    /// Parses the body, whatever the status.
+    /// Parses the body as a document. The status is not checked.
     pub(crate) fn document<T: DeserializeOwned>(&self) -> Result<T, ClientError> {
         serde_json::from_slice(&self.body).map_err(|error| {
             let message = error.to_string();
-            // The message about a wrong value quotes the value, which may be a presigned URL.
+            // A message about a wrong value quotes the value, which may be a presigned URL.
+            // Messages about missing fields and about syntax do not.
             let quotes_no_value = message.starts_with("missing field") || !error.is_data();
             let reason =
                 if quotes_no_value { message } else { "a field has the wrong type".into() };
@@ -102,8 +104,8 @@ fn response_error(
     }
 }
 
-/// Whether the content type is a kind of JSON.
-fn is_json(headers: &HeaderMap) -> bool {
+/// Returns whether the content type is a kind of JSON.
+fn has_json_content_type(headers: &HeaderMap) -> bool {
     headers
         .get(CONTENT_TYPE)
         .and_then(|value| value.to_str().ok())

@@ -6,17 +6,17 @@ use backon::{ExponentialBuilder, Retryable as _};
 
 use crate::error::ClientError;
 
-/// Pause between polls while the status changes, and the first backoff after a failure.
+/// Pause between polls while the status changes. It is also the first backoff after a failure.
 pub(crate) const MIN_PAUSE: Duration = Duration::from_millis(500);
 
 /// Longest backoff after failures.
 const MAX_BACKOFF: Duration = Duration::from_secs(10);
 
-/// Minimum for a pause that the service asks for. It prevents a busy loop.
+/// Lower limit of a pause that the service asks for. The limit prevents a busy loop.
 const MIN_REQUESTED_PAUSE: Duration = Duration::from_millis(100);
 
-/// Maximum for a pause that the service asks for. After the end of a transfer or job,
-/// the client notices it within this time.
+/// Upper limit of a pause that the service asks for. It is the longest time for which the client
+/// may overlook the end of a transfer or job.
 const MAX_REQUESTED_PAUSE: Duration = Duration::from_secs(60);
 
 /// Limits of watching and of retries.
@@ -36,8 +36,8 @@ impl Default for Options {
     }
 }
 
-/// Returns the pause that the service `requested`, limited to between 100 ms and 60 s. Returns
-/// `default` if the service requested none.
+/// Limits the pause that the service `requested` to between 100 ms and 60 s. Returns `default` if
+/// the service requested no pause.
 #[must_use]
 pub fn clamp_pause(requested: Option<Duration>, default: Duration) -> Duration {
     requested.map_or(default, |pause| pause.clamp(MIN_REQUESTED_PAUSE, MAX_REQUESTED_PAUSE))
@@ -56,33 +56,36 @@ pub async fn retry_transient<T, F: Future<Output = Result<T, ClientError>>>(
     retry_while(ClientError::is_transient, options, call, notify).await
 }
 
-/// Like [`retry_transient`], where `is_transient` decides which failures are retried.
+/// Like [`retry_transient`], but retries the failures that `should_retry` selects. For
+/// example, a call that is not idempotent is retried only if it had no effect.
 ///
 /// # Errors
 /// The errors of [`retry_transient`]. A failure is also returned when the pause before its retry
 /// would end after [`Options::timeout`].
 pub async fn retry_while<T, F: Future<Output = Result<T, ClientError>>>(
-    is_transient: impl FnMut(&ClientError) -> bool,
+    should_retry: impl FnMut(&ClientError) -> bool,
     options: &Options,
     call: impl FnMut() -> F,
     notify: impl FnMut(&ClientError, Duration),
 ) -> Result<T, ClientError> {
     let deadline = Instant::now().checked_add(options.timeout);
-    retry_with_backoff(is_transient, options, deadline, call, notify).await
+    retry_with_backoff(should_retry, options, deadline, call, notify).await
 }
 
-/// Retries `call` with exponential backoff and jitter, or after the pause that the service
-/// asks for. Gives up when the next pause would end after `deadline`.
+/// Like [`retry_while`], with a `deadline` that the caller has determined; `None` sets no deadline.
+///
+/// Pauses for an exponential backoff with jitter, or for as long as the service asks. Returns the
+/// failure when the next pause would end after the deadline.
 pub(crate) async fn retry_with_backoff<T, F: Future<Output = Result<T, ClientError>>>(
-    is_transient: impl FnMut(&ClientError) -> bool,
+    should_retry: impl FnMut(&ClientError) -> bool,
     options: &Options,
     deadline: Option<Instant>,
     call: impl FnMut() -> F,
     notify: impl FnMut(&ClientError, Duration),
 ) -> Result<T, ClientError> {
-    let is_in_time = |pause: Duration| {
-        let end = Instant::now().checked_add(pause);
-        deadline.is_none_or(|deadline| end.is_some_and(|end| end <= deadline))
+    let ends_in_time = |pause: Duration| {
+        let pause_end = Instant::now().checked_add(pause);
+        deadline.is_none_or(|deadline| pause_end.is_some_and(|pause_end| pause_end <= deadline))
     };
     let backoff = ExponentialBuilder::default()
         .with_min_delay(MIN_PAUSE)
@@ -90,10 +93,11 @@ pub(crate) async fn retry_with_backoff<T, F: Future<Output = Result<T, ClientErr
         .with_max_times(options.retries)
         .with_jitter();
     call.retry(backoff)
-        .when(is_transient)
-        .adjust(|error, pause| {
-            let pause = pause.map(|pause| error.retry_after().unwrap_or(pause));
-            pause.filter(|pause| is_in_time(*pause))
+        .when(should_retry)
+        .adjust(|error, next_backoff| {
+            // There is no next backoff after the last retry. `None` ends the retries.
+            let pause = error.retry_after().unwrap_or(next_backoff?);
+            Some(pause).filter(|pause| ends_in_time(*pause))
         })
         .notify(notify)
         .await

@@ -1,5 +1,7 @@
-//! Access tokens for an OAuth client. They are requested from the issuer's token endpoint with the
-//! client credentials grant of OAuth 2.0, and cached until shortly before they expire.
+//! Access tokens for an OAuth client, with which the client calls docferry's API.
+//!
+//! The tokens are requested from the issuer's token endpoint with the client credentials grant of
+//! OAuth 2.0, and cached until shortly before they expire.
 
 use std::fmt;
 use std::time::{Duration, Instant};
@@ -11,7 +13,7 @@ use tokio::sync::Mutex;
 use url::Url;
 
 use crate::error::ClientError;
-use crate::http::{is_loopback, read_body, retry_after};
+use crate::http::{is_loopback, parse_retry_after, read_body};
 use crate::wire::Problem;
 
 /// A token is renewed this long before it expires, so that it is valid during the call.
@@ -28,11 +30,12 @@ pub struct ClientCredentials {
     pub client_id: String,
     /// Secret of the client.
     pub client_secret: SecretString,
-    /// Scopes to request, separated by spaces; `None` requests the issuer's default.
+    /// Scopes to request, separated by spaces. `None` requests the issuer's default scopes.
     pub scope: Option<String>,
 }
 
-/// Selects the token of a request. It matters only for the credentials of an OAuth client.
+/// Selects the token of a request, if an OAuth client sends the request. Other credentials are not
+/// renewed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum TokenUse {
     /// The cached token, unless it expires soon.
@@ -98,10 +101,10 @@ impl TokenSource {
     pub(crate) async fn token(&self, token_use: TokenUse) -> Result<SecretString, ClientError> {
         // The lock is held during the request, so that concurrent calls request one token.
         let mut current = self.current.lock().await;
-        let usable = current
+        let usable_token = current
             .as_ref()
             .filter(|token| token_use == TokenUse::Cached && Instant::now() < token.renew_at);
-        if let Some(token) = usable {
+        if let Some(token) = usable_token {
             return Ok(token.value.clone());
         }
         let token = self.request_token().await?;
@@ -128,7 +131,8 @@ impl TokenSource {
             .form(&form);
         let requested_at = Instant::now();
         let response = request.send().await?;
-        let (status, retry_after) = (response.status(), retry_after(response.headers()));
+        let status = response.status();
+        let retry_after = parse_retry_after(response.headers());
         let body = read_body(response).await?;
         if !status.is_success() {
             let error = serde_json::from_slice(&body).unwrap_or_default();
@@ -141,8 +145,9 @@ impl TokenSource {
             })?;
         let lifetime = token_response.expires_in.map_or(DEFAULT_LIFETIME, Duration::from_secs);
         // The margin is at most a fifth of the lifetime, so that a token with a lifetime below the
-        // margin can be used at all.
-        let renew_at = requested_at + lifetime.saturating_sub(RENEWAL_MARGIN.min(lifetime / 5));
+        // usual margin can be used at all.
+        let margin = RENEWAL_MARGIN.min(lifetime / 5);
+        let renew_at = requested_at + lifetime.saturating_sub(margin);
         Ok(Token { value: token_response.access_token, renew_at })
     }
 }
@@ -166,7 +171,7 @@ fn token_endpoint_error(
     }
 }
 
-/// Parses the address of a token endpoint. It must use TLS or be a loopback address.
+/// Parses the address of a token endpoint. The address must use TLS or be a loopback address.
 fn parse_token_url(text: &str) -> Result<Url, ClientError> {
     let refuse = |reason: &str| ClientError::TokenUrl { reason: reason.into() };
     let url = Url::parse(text).map_err(|error| refuse(&error.to_string()))?;

@@ -1,5 +1,7 @@
-//! Watches transfers and jobs: polls their status until they end, and reports progress to an
-//! [`Observer`].
+//! Watches transfers and jobs: polls their status until they end, and reports to an [`Observer`].
+//!
+//! A watch has two results. The caller gets an [`Outcome`] with the last status document, and the
+//! observer gets an [`End`], which contains only what is displayed.
 
 use std::time::{Duration, Instant};
 
@@ -17,6 +19,9 @@ pub use crate::retry::{Options, clamp_pause, retry_transient, retry_while};
 
 /// Longest pause between polls while the status does not change.
 const MAX_PAUSE: Duration = Duration::from_secs(2);
+
+/// Factor by which the pause between polls grows while the status does not change.
+const PAUSE_GROWTH: f64 = 1.5;
 
 /// Result of watching one transfer or job.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -41,7 +46,7 @@ impl<S> Outcome<S> {
     }
 }
 
-/// End of a watch, for display. It is the same type for transfers, jobs and downloads.
+/// End of a watch, for display. Transfers, jobs and downloads of documents share this type.
 #[derive(Debug)]
 pub enum End<'a> {
     /// Delivered and verified; holds the number of bytes.
@@ -75,7 +80,7 @@ impl<'a> End<'a> {
     }
 }
 
-/// Progress of a running transfer, for display.
+/// Progress of a transfer, job or download at one point in time, for display.
 #[derive(Debug, Clone, Copy)]
 pub struct View<'a> {
     /// The id of the transfer or job.
@@ -90,9 +95,9 @@ pub struct View<'a> {
     pub size: Option<u64>,
     /// Throughput in bytes per second.
     pub rate: Option<u64>,
-    /// Remaining time at this throughput.
+    /// Remaining time at the throughput `rate`.
     pub time_left: Option<Duration>,
-    /// Whether this view differs from the previous one; true for the first view.
+    /// Whether this view differs from the previous view. The first view counts as changed.
     pub changed: bool,
 }
 
@@ -102,7 +107,7 @@ pub trait Observer {
     fn progress(&self, view: &View<'_>);
     /// A call failed and is retried after `pause`.
     fn retrying(&self, error: &ClientError, pause: Duration);
-    /// Watching ended, `elapsed` after its start.
+    /// The watch ended. It took the time `elapsed`.
     fn ended(&self, end: &End<'_>, elapsed: Duration);
 }
 
@@ -133,10 +138,10 @@ pub async fn watch_job(
     watch_status(job_id, options, observer, || client.poll_job(job_id)).await
 }
 
-/// Watches several transfers concurrently. The results have the order of `watched`, which contains
-/// the id of each transfer and its observer.
+/// Watches several transfers concurrently. `watched` contains the id of each transfer and its
+/// observer. The results have the same order.
 ///
-/// The failure of one transfer does not end the watch of another one.
+/// The failure of one transfer does not end the watch of another transfer.
 pub async fn watch_all<O: Observer>(
     client: &Client,
     watched: &[(String, O)],
@@ -145,8 +150,8 @@ pub async fn watch_all<O: Observer>(
     join_all(watched.iter().map(|(id, observer)| watch(client, id, options, observer))).await
 }
 
-/// Watches the transfer or job whose status `poll` returns, until its end or until the timeout of
-/// `options`.
+/// Watches a transfer or job until it ends or the timeout of `options` expires. `poll` requests its
+/// status.
 async fn watch_status<S: StatusDocument, F: Future<Output = Result<Polled<S>, ClientError>>>(
     id: &str,
     options: &Options,
@@ -164,8 +169,8 @@ async fn watch_status<S: StatusDocument, F: Future<Output = Result<Polled<S>, Cl
     result
 }
 
-/// Polls until the transfer or job ends. While it is running, each status is stored in
-/// `last_status`, so that the status is still known when the timeout drops this future.
+/// Polls until the transfer or job ends. Stores each status of a running one in `last_status`, so
+/// that the status is still known when the timeout drops this future.
 async fn poll_until_end<S: StatusDocument, F: Future<Output = Result<Polled<S>, ClientError>>>(
     id: &str,
     options: &Options,
@@ -181,7 +186,7 @@ async fn poll_until_end<S: StatusDocument, F: Future<Output = Result<Polled<S>, 
         // such as a proxy.
         let was_found_before = last_status.is_some();
         let is_transient = |error: &ClientError| {
-            error.is_transient() || was_found_before && error.is_empty_not_found()
+            error.is_transient() || (was_found_before && error.is_empty_not_found())
         };
         // The retries need no deadline, because the caller's timeout ends this future.
         let polled = retry_with_backoff(is_transient, options, None, &mut poll, notify);
@@ -197,11 +202,12 @@ async fn poll_until_end<S: StatusDocument, F: Future<Output = Result<Polled<S>, 
         }
         // If the service asks for no pause, the status is polled often while it changes, and less
         // often while it does not.
-        pause = if changed { MIN_PAUSE } else { pause.mul_f64(1.5).min(MAX_PAUSE) };
+        pause = if changed { MIN_PAUSE } else { pause.mul_f64(PAUSE_GROWTH).min(MAX_PAUSE) };
         tokio::time::sleep(clamp_pause(requested_pause, pause)).await;
     }
 }
 
+/// Returns the view of the progress at `now`.
 fn view<'a>(id: &'a str, progress: &'a Progress, now: Instant, changed: bool) -> View<'a> {
     View {
         transfer_id: id,

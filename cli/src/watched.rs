@@ -1,4 +1,7 @@
 //! [`StatusDocument`], the common view of the status of a transfer and the status of a job.
+//!
+//! A transfer delivers one document and belongs to the older API. A job delivers one or more
+//! documents and belongs to the downloads API. Watching and displaying them needs only this view.
 
 use std::time::Duration;
 
@@ -6,23 +9,23 @@ use crate::job::{JobState, JobStatus};
 use crate::percentage::PERCENT_AT_UPLOAD_START;
 use crate::wire::{TransferState, TransferStatus};
 
-/// A status document of a transfer or a job.
+/// The body of a status response, for a transfer or a job.
 pub trait StatusDocument {
     /// State of the transfer or job.
     fn state(&self) -> TransferState;
     /// Progress from 0 to 100.
     fn percent(&self) -> u8;
-    /// Bytes delivered, if the status has them.
+    /// Bytes delivered so far, or `None` if the status contains only a percentage.
     fn bytes(&self) -> Option<u64>;
     /// Size in bytes, once known.
     fn size(&self) -> Option<u64>;
     /// File name of the document, once known.
     fn name(&self) -> Option<&str>;
-    /// Whether it was canceled on request.
+    /// Whether the transfer or job was canceled on request.
     fn was_canceled(&self) -> bool;
     /// Cause of a failure, for display.
     fn failure(&self) -> String;
-    /// Pause before the next poll, if the status has one.
+    /// Pause before the next poll, if the status asks for one.
     fn next_poll(&self) -> Option<Duration>;
 }
 
@@ -83,7 +86,7 @@ impl StatusDocument for JobStatus {
         Some(self.items.iter().map(|item| item.bytes_done).sum())
     }
 
-    /// Total size of all documents, known when the size of each document is known.
+    /// Total size of all documents, or `None` until the size of each document is known.
     fn size(&self) -> Option<u64> {
         self.items.iter().map(|item| item.bytes_total).sum()
     }

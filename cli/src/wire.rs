@@ -1,9 +1,13 @@
 //! JSON types of docferry's older API, whose transfers deliver one document to one person's drive.
-//! Their members are spelled as in the contract, `openapi.yaml`.
+//! Their members are spelled as in the contract, `openapi.yaml`. The module `job` has the types of
+//! the downloads API.
 
 use std::fmt;
 
 use serde::{Deserialize, Serialize};
+
+/// Error message by which the contract marks a canceled transfer.
+const TERMINATED_MESSAGE: &str = "Terminated by request";
 
 /// Request body of `POST /document/upload`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -13,7 +17,7 @@ pub struct NewTransfer {
     pub obj_guid: String,
     /// The recipient's email address.
     pub email: String,
-    /// The folder in the recipient's OneDrive; `None` is the root.
+    /// The folder in the recipient's OneDrive, or `None` for the root folder.
     pub file_path: Option<String>,
 }
 
@@ -34,15 +38,16 @@ pub(crate) struct Terminate<'a> {
     pub(crate) transfer_ids: &'a [String],
 }
 
-/// Response body of `POST /document/terminate` with status 202. It means that the cancel
-/// request was accepted; the outcome of each transfer is in its status.
+/// Response body of `POST /document/terminate` with status 202. The response means that the cancel
+/// request was accepted. The outcome of each transfer is in its status.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 pub(crate) struct TerminateAccepted {
-    /// Only parsed, so that a response with another value is refused.
+    /// The value is not used. A response with another value is refused when it is parsed.
     #[serde(rename = "response")]
     _response: Success,
 }
 
+/// The only value of [`TerminateAccepted`].
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "camelCase")]
 enum Success {
@@ -55,7 +60,7 @@ enum Success {
 pub struct TransferStatus {
     /// The id of the transfer.
     pub transfer_id: String,
-    /// Progress from 0 to 100. The missing `r` is part of the contract.
+    /// Progress from 0 to 100. The contract spells the name in this way.
     pub percent_transfered: u8,
     /// Start of the transfer, ISO 8601.
     pub start_delivery_dtm: Option<String>,
@@ -65,7 +70,7 @@ pub struct TransferStatus {
     pub error: bool,
     /// Cause of the failure and advice, in English.
     pub last_error_message: Option<String>,
-    /// Size in bytes; 0 until it is known.
+    /// Size in bytes, or 0 until the size is known.
     pub file_size: u64,
     /// File name of the document.
     pub file_name: Option<String>,
@@ -75,7 +80,7 @@ pub struct TransferStatus {
     pub mime: Option<String>,
 }
 
-/// State of a transfer or job, reduced to the distinctions that a client makes.
+/// State of a transfer or job, reduced to the three cases that a client distinguishes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum TransferState {
     /// The transfer or job has not ended.
@@ -89,8 +94,8 @@ pub enum TransferState {
 impl TransferStatus {
     /// Returns the state of the transfer.
     ///
-    /// A transfer that ended without an error and below 100 % violates the contract. It
-    /// counts as failed, because polling it further would never end.
+    /// A transfer that ended without an error and below 100 % violates the contract. Such a
+    /// transfer counts as failed, because a client that polls until 100 % would wait forever.
     #[must_use]
     pub fn state(&self) -> TransferState {
         if self.error {
@@ -104,12 +109,12 @@ impl TransferStatus {
         }
     }
 
-    /// Whether the transfer was canceled. The contract defines the error message by which
-    /// a canceled transfer is recognized.
+    /// Returns whether the transfer was canceled. The contract marks a canceled transfer only by
+    /// its error message.
     #[must_use]
     pub fn was_terminated(&self) -> bool {
         self.state() == TransferState::Failed
-            && self.last_error_message.as_deref() == Some("Terminated by request")
+            && self.last_error_message.as_deref() == Some(TERMINATED_MESSAGE)
     }
 
     /// Cause of a failure, for display.
@@ -121,9 +126,11 @@ impl TransferStatus {
     }
 }
 
-/// A problem document (RFC 9457), with the members that a client shows.
+/// A problem document (RFC 9457): the body of an error response, with the members that a client
+/// shows.
 ///
-/// Every member is optional, because a proxy may have written the response.
+/// Every member is optional, because a proxy may have written the response. The aliases are the
+/// names of the same members in the errors of API Gateway and FHIR.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct Problem {
@@ -147,7 +154,7 @@ pub struct Problem {
     pub errors: Vec<ProblemItem>,
 }
 
-/// One invalid field of a request.
+/// One invalid field of a request, or one issue of a FHIR `OperationOutcome`.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct ProblemItem {

@@ -1,4 +1,5 @@
-//! Progress bars for a terminal. There is one bar for each transfer, job or download.
+//! Progress bars for a terminal, as an [`Observer`] of a watch. There is one bar for each transfer,
+//! job or download.
 
 use std::time::Duration;
 
@@ -12,50 +13,55 @@ use crate::watch::{End, Observer, View};
 const RUNNING_TEMPLATE: &str = "{spinner} {prefix:32!} {bar:24.cyan/dim} {msg}";
 /// Template of the line that replaces the bar at the end.
 const ENDED_TEMPLATE: &str = "{prefix:34!.bold} {msg}";
+/// Interval at which the spinner moves.
+const SPINNER_INTERVAL: Duration = Duration::from_millis(120);
 
-/// Progress bar of one transfer.
+/// Progress bar of one transfer, job or download.
 #[derive(Debug, Clone)]
 pub struct Bar {
-    bar: ProgressBar,
-    /// Label that is shown instead of the document's name.
-    fixed_name: Option<String>,
+    progress_bar: ProgressBar,
+    /// Whether the label stays when the document's name becomes known.
+    has_fixed_label: bool,
 }
 
-/// Adds a progress bar for a transfer to `bars`.
+/// Adds a progress bar for a transfer, job or download to `bars`.
 ///
-/// The label of the bar is `name`. If `name` is `None`, the label is the transfer's id, and later
-/// the document's name as soon as a status contains it.
+/// The label of the bar is `name`. If `name` is `None`, the label is the id, until a status
+/// contains the document's name.
 #[must_use]
 pub fn bar(bars: &MultiProgress, transfer_id: &str, name: Option<&str>) -> Bar {
-    let bar = bars.add(ProgressBar::new(100));
-    bar.set_style(style(RUNNING_TEMPLATE));
-    bar.set_prefix(make_printable(name.unwrap_or(transfer_id)));
-    bar.set_message("  0 %");
-    bar.enable_steady_tick(Duration::from_millis(120));
-    Bar { bar, fixed_name: name.map(make_printable) }
+    let progress_bar = bars.add(ProgressBar::new(100));
+    progress_bar.set_style(style(RUNNING_TEMPLATE));
+    progress_bar.set_prefix(make_printable(name.unwrap_or(transfer_id)));
+    progress_bar.set_message("  0 %");
+    progress_bar.enable_steady_tick(SPINNER_INTERVAL);
+    Bar { progress_bar, has_fixed_label: name.is_some() }
 }
 
 impl Observer for Bar {
     fn progress(&self, view: &View<'_>) {
-        if let (None, Some(name)) = (&self.fixed_name, view.name) {
-            self.bar.set_prefix(make_printable(name));
+        if !self.has_fixed_label
+            && let Some(name) = view.name
+        {
+            self.progress_bar.set_prefix(make_printable(name));
         }
         // The position is a percentage: a position in bytes would jump when the size
         // becomes known.
-        self.bar.set_position(u64::from(view.percent));
-        self.bar.set_message(describe_progress(view));
+        self.progress_bar.set_position(u64::from(view.percent));
+        self.progress_bar.set_message(describe_progress(view));
     }
 
     fn retrying(&self, error: &ClientError, pause: Duration) {
         let first_line = make_printable(error.to_string().lines().next().unwrap_or_default());
-        self.bar.set_message(format!("{first_line}; retrying in {}", pause_in_words(pause)));
+        self.progress_bar
+            .set_message(format!("{first_line}; retrying in {}", pause_in_words(pause)));
     }
 
     fn ended(&self, end: &End<'_>, elapsed: Duration) {
         let mark = if matches!(end, End::Completed(_)) { '✔' } else { '✘' };
-        self.bar.set_style(style(ENDED_TEMPLATE));
-        self.bar.set_prefix(format!("{mark} {}", self.bar.prefix()));
-        self.bar.abandon_with_message(describe_end(end, elapsed));
+        self.progress_bar.set_style(style(ENDED_TEMPLATE));
+        self.progress_bar.set_prefix(format!("{mark} {}", self.progress_bar.prefix()));
+        self.progress_bar.abandon_with_message(describe_end(end, elapsed));
     }
 }
 

@@ -1,4 +1,5 @@
-//! Text that progress bars and plain lines share: sizes, durations, progress and results.
+//! Texts for people that progress bars and plain lines share: sizes, durations, progress and
+//! results.
 
 use std::time::Duration;
 
@@ -23,13 +24,13 @@ pub fn short_duration(duration: Duration) -> String {
     }
 }
 
-/// Formats a pause in whole seconds, rounded up, so that it is never "0 s".
+/// Formats a pause in whole seconds. The pause is rounded up, so that the text is never "0 s".
 pub(super) fn pause_in_words(pause: Duration) -> String {
     short_duration(pause + Duration::from_millis(999))
 }
 
-/// Replaces characters that could control a terminal. Names and messages come from other
-/// systems and are not trusted.
+/// Replaces characters that could control a terminal. Texts from other systems, such as file names
+/// and error messages, are not trusted.
 ///
 /// Line breaks stay. All other control characters and characters that change the direction of text
 /// are replaced by U+FFFD.
@@ -40,7 +41,7 @@ pub fn make_printable(text: &str) -> String {
         .collect()
 }
 
-/// Whether [`make_printable`] replaces a character.
+/// Returns whether [`make_printable`] replaces a character.
 fn is_unsafe(character: char) -> bool {
     // U+2028 and U+2029 are line and paragraph separators. The other characters change the
     // direction of text.
@@ -61,13 +62,13 @@ pub fn describe_progress(view: &View<'_>) -> String {
     if let Some(rate) = view.rate {
         line.push_str(&format!("  {}/s", size(rate)));
     }
-    if let Some(left) = view.time_left.filter(|_| view.percent < 100) {
-        line.push_str(&format!("  {} left", short_duration(left)));
+    if let Some(time_left) = view.time_left.filter(|_| view.percent < 100) {
+        line.push_str(&format!("  {} left", short_duration(time_left)));
     }
     line
 }
 
-/// Describes the end of a watch in one line.
+/// Describes the end of a watch in one line. The watch took the time `elapsed`.
 #[must_use]
 pub fn describe_end(end: &End<'_>, elapsed: Duration) -> String {
     let took = short_duration(elapsed);

@@ -1,8 +1,10 @@
-//! One try to download a document: a request to its presigned URL, whose response is written to the
-//! partial file.
+//! One try to download a document from the delivery bucket, an S3 bucket. The try sends one request
+//! to the document's presigned URL and writes the response to the partial file.
 //!
-//! A partial file with bytes of an earlier try is resumed: the request asks for the remaining
-//! range, and its `If-Range` header asks for the whole document if that has changed.
+//! If the partial file has bytes of an earlier try, the try resumes the download: the request asks
+//! for the remaining range. Its `If-Range` header contains the entity tag (`ETag`) of the earlier
+//! bytes. If the document has changed, its entity tag differs, and the bucket sends the whole
+//! document.
 
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
@@ -15,7 +17,7 @@ use super::error::FetchError;
 use super::name::{self, UsedNames};
 use super::part::{PartialFile, ResumePoint};
 use super::target::{DownloadResult, WantedDocument, check_existing};
-use crate::http::{http_for, retry_after};
+use crate::http::{http_for, parse_retry_after};
 use crate::watch::{Observer, View};
 
 /// Time without any data after which a connection counts as dead.
@@ -24,15 +26,16 @@ const READ_TIMEOUT: Duration = Duration::from_secs(60);
 /// A document that is being downloaded.
 pub(super) struct Download<'a> {
     pub(super) wanted: &'a WantedDocument,
-    pub(super) part: PartialFile,
-    /// Path of the target; `None` until a response has decided the file name.
+    pub(super) partial_file: PartialFile,
+    /// Path of the target, or `None` until a response has decided the file name.
     pub(super) target: Option<PathBuf>,
+    /// Names of the files that this run of the command has written.
     pub(super) names: &'a mut UsedNames,
     pub(super) observer: &'a dyn Observer,
 }
 
 impl Download<'_> {
-    /// Downloads the rest of the document from `url`.
+    /// Downloads the missing bytes of the document from `url`.
     pub(super) async fn run(&mut self, url: &Url) -> Result<DownloadResult, FetchError> {
         let mut response = self.send_request(url).await?;
         let total_size = self.check_response(&response)?;
@@ -42,18 +45,18 @@ impl Download<'_> {
         }
         let label = path.file_name().map(|name| name.to_string_lossy().into_owned());
         let start = Instant::now();
-        let bytes_at_start = self.part.bytes();
+        let bytes_at_start = self.partial_file.bytes();
         loop {
-            let received = self.part.bytes() - bytes_at_start;
+            let received = self.partial_file.bytes() - bytes_at_start;
             let seconds = start.elapsed().as_secs_f64();
             let rate = (received > 0 && seconds > 0.0).then(|| (received as f64 / seconds) as u64);
             self.report_progress(label.as_deref(), total_size, rate);
             let Some(chunk) = response.chunk().await? else { break };
-            self.part.append(&chunk)?;
+            self.partial_file.append(&chunk)?;
             // An endless response must not fill the disk.
-            self.check_size(total_size, |bytes, expected| bytes <= expected)?;
+            self.ensure_not_too_long(total_size)?;
         }
-        self.check_size(total_size, |bytes, expected| bytes == expected)?;
+        self.ensure_complete(total_size)?;
         Ok(DownloadResult::Complete(path))
     }
 
@@ -61,8 +64,8 @@ impl Download<'_> {
     fn target_path(&mut self, headers: &HeaderMap) -> PathBuf {
         let Self { wanted, target, names, .. } = self;
         let path = target.get_or_insert_with(|| {
-            let name = name::from_headers(headers);
-            let name = name.unwrap_or_else(|| name::sanitized_or_default(&wanted.fallback_name));
+            let name = name::from_headers(headers)
+                .unwrap_or_else(|| name::sanitized_or_default(&wanted.fallback_name));
             wanted.folder.join(names.claim(&name))
         });
         path.clone()
@@ -74,7 +77,8 @@ impl Download<'_> {
         // The request has no credentials, because S3 refuses a presigned URL with an
         // Authorization header.
         let mut request = http.get(url.clone()).header(ACCEPT_ENCODING, "identity");
-        if let Some(ResumePoint { offset, tag }) = self.part.resume_point(self.wanted.size) {
+        if let Some(ResumePoint { offset, tag }) = self.partial_file.resume_point(self.wanted.size)
+        {
             request = request.header(RANGE, format!("bytes={offset}-")).header(IF_RANGE, tag);
         }
         Ok(request.send().await?)
@@ -84,25 +88,25 @@ impl Download<'_> {
     /// body. Returns the size of the whole document, if it is known.
     fn check_response(&mut self, response: &Response) -> Result<Option<u64>, FetchError> {
         let (status, headers) = (response.status(), response.headers());
-        let size = match status {
+        let sent_size = match status {
             StatusCode::OK if self.is_foreign(response) => {
                 return Err(FetchError::Foreign { status: status.as_u16() });
             }
             StatusCode::NOT_FOUND => return Err(FetchError::Gone),
             StatusCode::OK => {
-                self.part.restart(strong_tag(headers))?;
+                self.partial_file.restart(strong_tag(headers))?;
                 response.content_length()
             }
             StatusCode::PARTIAL_CONTENT => self.accept_range(headers)?,
             _ => {
                 if status == StatusCode::RANGE_NOT_SATISFIABLE {
-                    self.part.restart(None)?;
+                    self.partial_file.restart(None)?;
                 }
-                let retry_after = retry_after(headers);
+                let retry_after = parse_retry_after(headers);
                 return Err(FetchError::Store { status: status.as_u16(), retry_after });
             }
         };
-        match (self.wanted.size, size) {
+        match (self.wanted.size, sent_size) {
             (Some(expected), Some(found)) if expected != found => {
                 Err(FetchError::WrongSize { expected, found })
             }
@@ -110,12 +114,12 @@ impl Download<'_> {
         }
     }
 
-    /// Checks that a response with a range (status 206) continues the partial file, and truncates
-    /// the partial file to the start of the range. Returns the size of the whole document, if it
-    /// is known.
+    /// Checks that a response with a range (status 206) continues the partial file. Truncates the
+    /// partial file to the start of the range. Returns the size of the whole document, if it is
+    /// known.
     fn accept_range(&mut self, headers: &HeaderMap) -> Result<Option<u64>, FetchError> {
-        let requested = self.part.resume_point(self.wanted.size);
-        // A store that ignores If-Range sends a part of a changed document.
+        let requested = self.partial_file.resume_point(self.wanted.size);
+        // A store that ignores `If-Range` sends a range of a changed document.
         let is_same_document = match (requested, headers.get(ETAG)) {
             (Some(requested), Some(sent)) => sent.as_bytes() == requested.tag.as_bytes(),
             _ => true,
@@ -123,44 +127,50 @@ impl Download<'_> {
         let requested_offset = requested.map(|requested| requested.offset);
         match content_range(headers) {
             Some(range) if is_same_document && Some(range.first_byte) == requested_offset => {
-                self.part.truncate(range.first_byte)?;
+                self.partial_file.truncate(range.first_byte)?;
                 Ok(range.document_size)
             }
             // The response has another range or another document. The next try starts over: the
             // status 416 (range not satisfiable) makes the error transient.
             _ => {
-                self.part.restart(None)?;
+                self.partial_file.restart(None)?;
                 Err(FetchError::Store { status: 416, retry_after: None })
             }
         }
     }
 
-    /// Whether a successful response comes from another server than the bucket, such as a proxy.
-    /// The bucket sends an `ETag` with each document, and the size that the service reported.
+    /// Returns whether a successful response comes from another server than the bucket, such as a
+    /// proxy. The bucket sends an `ETag` with each document, and the size that the service
+    /// reported.
     fn is_foreign(&self, response: &Response) -> bool {
         let is_other_size =
             self.wanted.size.is_some() && response.content_length() != self.wanted.size;
         is_other_size && !response.headers().contains_key(ETAG)
     }
 
-    /// Fails unless `is_valid` accepts the number of bytes in the partial file and the size of the
-    /// whole document. An unknown size is always accepted.
-    fn check_size(
-        &self,
-        total_size: Option<u64>,
-        is_valid: impl Fn(u64, u64) -> bool,
-    ) -> Result<(), FetchError> {
+    /// Fails if the partial file has more bytes than the whole document. An unknown size is
+    /// accepted.
+    fn ensure_not_too_long(&self, total_size: Option<u64>) -> Result<(), FetchError> {
+        let found = self.partial_file.bytes();
         match total_size {
-            Some(expected) if !is_valid(self.part.bytes(), expected) => {
-                Err(FetchError::WrongSize { expected, found: self.part.bytes() })
-            }
+            Some(expected) if found > expected => Err(FetchError::WrongSize { expected, found }),
+            _ => Ok(()),
+        }
+    }
+
+    /// Fails if the partial file has not exactly the size of the whole document. An unknown size is
+    /// accepted.
+    fn ensure_complete(&self, total_size: Option<u64>) -> Result<(), FetchError> {
+        let found = self.partial_file.bytes();
+        match total_size {
+            Some(expected) if found != expected => Err(FetchError::WrongSize { expected, found }),
             _ => Ok(()),
         }
     }
 
     /// Reports the progress to the observer.
     fn report_progress(&self, name: Option<&str>, size: Option<u64>, rate: Option<u64>) {
-        let bytes = self.part.bytes();
+        let bytes = self.partial_file.bytes();
         let total = size.unwrap_or(bytes).max(1);
         let percent = u8::try_from(u128::from(bytes) * 100 / u128::from(total)).unwrap_or(100);
         let remaining = size.map(|size| size.saturating_sub(bytes));
@@ -180,7 +190,8 @@ impl Download<'_> {
     }
 }
 
-/// Returns the `ETag` if it is a strong one. A weak one (`W/…`) does not guarantee equal bytes.
+/// Returns the entity tag if it is a strong one. A weak entity tag (`W/…`) does not guarantee equal
+/// bytes.
 fn strong_tag(headers: &HeaderMap) -> Option<&str> {
     headers.get(ETAG)?.to_str().ok().filter(|tag| !tag.starts_with("W/"))
 }

@@ -1,7 +1,8 @@
 //! Downloading the documents of a job into files.
 //!
-//! A document is written to a `.part` file and renamed when it is complete. An interrupted
-//! download is resumed with a range request.
+//! A document is written to a partial file, whose name ends with `.part`. The file is renamed when
+//! the document is complete. A later try, or a later run of the command, resumes an interrupted
+//! download with a range request.
 
 mod download;
 mod error;
@@ -30,12 +31,16 @@ use target::{DownloadResult, check_existing};
 
 /// Pause between polls while a document is not ready, if the service asks for none.
 const DEFAULT_PAUSE: Duration = Duration::from_secs(1);
+/// First backoff after a failed try.
+const MIN_BACKOFF: Duration = Duration::from_millis(500);
+/// Longest backoff after failed tries.
+const MAX_BACKOFF: Duration = Duration::from_secs(10);
 
-/// Downloads one document and moves it to its target when it is complete. Resumes the
-/// download of an earlier try or run.
+/// Downloads one document and moves it to its target when it is complete. Resumes the download of
+/// an earlier run, if its partial file exists.
 ///
-/// Each try requests a new presigned URL, so an expired one does not matter. If this future
-/// is dropped, the partial file stays and the next call resumes it.
+/// Each try requests a new presigned URL, so an expired URL does not matter. If this future is
+/// dropped, the partial file stays and the next call resumes the download.
 ///
 /// # Errors
 /// See [`FetchError`]. A transient error is returned when [`Options::retries`] consecutive tries
@@ -70,22 +75,22 @@ async fn fetch_to_target(
     if let Some(existing) = check_existing(target.as_deref(), wanted.existing)? {
         return Ok(existing);
     }
-    let part = PartialFile::open(wanted.part())?;
-    let mut download = Download { wanted, part, target, names, observer };
+    let partial_file = PartialFile::open(wanted.partial_path())?;
+    let mut download = Download { wanted, partial_file, target, names, observer };
     match fetch_with_retries(client, wanted, &mut download, options).await {
         Ok(DownloadResult::Complete(path)) => {
-            let size = download.part.bytes();
-            download.part.finish(&path, wanted.existing)?;
+            let size = download.partial_file.bytes();
+            download.partial_file.finish(&path, wanted.existing)?;
             Ok(FetchedFile { path, size, skipped: false })
         }
         Ok(DownloadResult::AlreadyExists(existing)) => {
-            download.part.discard()?;
+            download.partial_file.discard()?;
             Ok(existing)
         }
         Err(error) => {
             // An empty or wrong partial file is of no use to a later run.
-            if download.part.bytes() == 0 || matches!(error, FetchError::WrongSize { .. }) {
-                download.part.discard()?;
+            if download.partial_file.bytes() == 0 || matches!(error, FetchError::WrongSize { .. }) {
+                download.partial_file.discard()?;
             }
             Err(error)
         }
@@ -100,12 +105,12 @@ async fn fetch_with_retries(
     options: &Options,
 ) -> Result<DownloadResult, FetchError> {
     let backoff = ExponentialBuilder::default()
-        .with_min_delay(Duration::from_millis(500))
-        .with_max_delay(Duration::from_secs(10))
+        .with_min_delay(MIN_BACKOFF)
+        .with_max_delay(MAX_BACKOFF)
         .with_max_times(options.retries)
         .with_jitter();
     let mut pauses = backoff.build();
-    let mut max_bytes = download.part.bytes();
+    let mut max_bytes = download.partial_file.bytes();
     loop {
         let url = presigned_url(client, &wanted.job_id, options, download.observer).await?;
         let error = match download.run(&url).await {
@@ -114,11 +119,15 @@ async fn fetch_with_retries(
         };
         // Only bytes beyond the maximum of all earlier tries reset the backoff. Otherwise a
         // document that cannot be resumed would be downloaded again without end.
-        if download.part.bytes() > max_bytes {
-            max_bytes = download.part.bytes();
+        if download.partial_file.bytes() > max_bytes {
+            max_bytes = download.partial_file.bytes();
             pauses = backoff.build();
         }
-        let (true, Some(pause)) = (error.is_transient(), pauses.next()) else { return Err(error) };
+        if !error.is_transient() {
+            return Err(error);
+        }
+        // There is no next pause after the last retry.
+        let Some(pause) = pauses.next() else { return Err(error) };
         tokio::time::sleep(clamp_pause(error.retry_after(), pause)).await;
     }
 }
@@ -142,7 +151,7 @@ async fn presigned_url(
                     });
                 }
                 FetchResponse::NotReady { status, retry_after } => match status.status {
-                    // The service has no presigned URL for this completed job.
+                    // The job is completed, but the service has no presigned URL for it.
                     JobState::Completed => {
                         return Err(nothing_to_fetch(
                             "it was delivered elsewhere, or as several documents",
@@ -162,8 +171,8 @@ async fn presigned_url(
         .unwrap_or(Err(FetchError::NotReady))
 }
 
-/// Returns the file name under which a document with this name is stored. It is the sanitized name,
-/// or `document` if nothing of the name is left.
+/// Returns the file name under which [`fetch`] stores a document with this name: the sanitized
+/// name, or `document` if the sanitized name is empty.
 #[must_use]
 pub fn sanitized_name(name: &str) -> String {
     name::sanitized_or_default(name)

@@ -1,27 +1,28 @@
 //! File names of downloaded documents.
 //!
-//! A name comes from the `Content-Disposition` header of a response and is not trusted. It is
-//! sanitized, so that it names a plain file in the target folder.
+//! A name comes from the `Content-Disposition` header of a response and is not trusted. The name is
+//! sanitized, so that it names a plain file in the target folder. In a name such as `order.pdf`,
+//! the stem is `order` and the extension is `.pdf`.
 
 use std::collections::BTreeSet;
 
 use percent_encoding::percent_decode_str;
 use reqwest::header::{CONTENT_DISPOSITION, HeaderMap};
 
-/// Maximum length of a name in bytes. File systems allow 255 bytes. The difference leaves room for
-/// a number and for `.part`.
+/// Maximum length of a name in bytes. File systems allow 255 bytes. The difference is reserved for
+/// a number such as ` (2)` and for the extension of a partial file.
 const MAX_NAME_BYTES: usize = 200;
 /// Maximum length of a file extension in bytes, with its dot. A longer extension counts as a part
 /// of the stem.
 const MAX_EXTENSION_BYTES: usize = 16;
 
-/// Returns the sanitized file name in the headers of a response, or `None` if there is none.
+/// Returns the sanitized file name in the headers of a response, or `None` if they have no name.
 pub(super) fn from_headers(headers: &HeaderMap) -> Option<String> {
     let value = headers.get(CONTENT_DISPOSITION)?;
     sanitize(&file_name(&String::from_utf8_lossy(value.as_bytes()))?)
 }
 
-/// Returns the sanitized name, or `document` if nothing of the name is left.
+/// Returns the sanitized name, or `document` if the sanitized name is empty.
 pub(super) fn sanitized_or_default(name: &str) -> String {
     sanitize(name).unwrap_or_else(|| "document".to_owned())
 }
@@ -29,26 +30,28 @@ pub(super) fn sanitized_or_default(name: &str) -> String {
 /// Returns the file name in a `Content-Disposition` header. By RFC 6266, `filename*`
 /// (RFC 8187) has priority over `filename`.
 fn file_name(disposition: &str) -> Option<String> {
-    let parameters = parameters(disposition);
-    let find =
+    let parameters = parse_parameters(disposition);
+    let value_of =
         |wanted: &str| parameters.iter().find(|(name, _)| name == wanted).map(|(_, value)| value);
-    let extended = find("filename*").and_then(|value| {
-        let mut parts = value.splitn(3, '\'');
-        let (charset, _language, encoded) = (parts.next()?, parts.next()?, parts.next()?);
+    let extended_name = value_of("filename*").and_then(|value| {
+        // The value has the form `UTF-8'en'order%20%231.pdf`.
+        let (charset, language_and_name) = value.split_once('\'')?;
+        let (_language, encoded_name) = language_and_name.split_once('\'')?;
         let is_utf8 = charset.eq_ignore_ascii_case("utf-8");
-        is_utf8.then(|| percent_decode_str(encoded).decode_utf8().ok()).flatten()
+        is_utf8.then(|| percent_decode_str(encoded_name).decode_utf8().ok()).flatten()
     });
-    extended.map(Into::into).or_else(|| find("filename").cloned())
+    extended_name.map(Into::into).or_else(|| value_of("filename").cloned())
 }
 
-/// Parses the parameters of a header value, which follow the first `;`, as names and values. The
-/// names are converted to lower case, and quotes around values are removed.
-fn parameters(value: &str) -> Vec<(String, String)> {
-    let mut parts = vec![String::new()];
+/// Parses the parameters of a header value such as `attachment; filename="order.pdf"`. Returns
+/// their names in lower case, and their values without quotes.
+fn parse_parameters(header_value: &str) -> Vec<(String, String)> {
+    // The texts between semicolons. Quotes and backslashes are removed from them.
+    let mut sections = vec![String::new()];
     let mut is_quoted = false;
     // Whether the previous character was a backslash in a quoted string.
     let mut is_escaped = false;
-    for character in value.chars() {
+    for character in header_value.chars() {
         match character {
             _ if is_escaped => is_escaped = false,
             '\\' if is_quoted => {
@@ -60,43 +63,47 @@ fn parameters(value: &str) -> Vec<(String, String)> {
                 continue;
             }
             ';' if !is_quoted => {
-                parts.push(String::new());
+                sections.push(String::new());
                 continue;
             }
             _ => {}
         }
-        if let Some(last) = parts.last_mut() {
-            last.push(character);
+        if let Some(section) = sections.last_mut() {
+            section.push(character);
         }
     }
-    let pairs = parts.iter().skip(1).filter_map(|part| part.split_once('='));
-    pairs.map(|(name, value)| (name.trim().to_ascii_lowercase(), value.trim().into())).collect()
+    // The first section is the disposition type, such as `attachment`.
+    let parameters = sections.iter().skip(1).filter_map(|section| section.split_once('='));
+    parameters
+        .map(|(name, value)| (name.trim().to_ascii_lowercase(), value.trim().into()))
+        .collect()
 }
 
-/// Returns a sanitized file name, or `None` if nothing of the name is left.
+/// Returns a sanitized file name, or `None` if that name would be empty.
 ///
 /// The result has no folder, is neither a hidden file nor a Windows device, has no control
 /// characters, and is valid on every file system.
 fn sanitize(name: &str) -> Option<String> {
-    let last = name.rsplit(['/', '\\']).next().unwrap_or(name);
-    let plain: String = crate::display::make_printable(last)
+    let without_folder = name.rsplit(['/', '\\']).next().unwrap_or(name);
+    let allowed: String = crate::display::make_printable(without_folder)
         .chars()
         .map(|c| if c.is_control() || "<>:\"|?*\u{fffd}".contains(c) { '_' } else { c })
         .collect();
-    let plain = plain.trim().trim_end_matches(['.', ' ']);
-    let is_hidden = plain.starts_with('.');
-    let plain = plain.trim_start_matches('.');
-    if plain.is_empty() {
+    let trimmed = allowed.trim().trim_end_matches(['.', ' ']);
+    let is_hidden = trimmed.starts_with('.');
+    let visible = trimmed.trim_start_matches('.');
+    if visible.is_empty() {
         return None;
     }
-    let prefix = if is_hidden || is_device(plain) { "_" } else { "" };
-    let (stem, extension) = split_extension(plain);
-    let max_stem = MAX_NAME_BYTES - prefix.len() - extension.len();
-    let stem_length = (0..=max_stem.min(stem.len())).rev().find(|&end| stem.is_char_boundary(end));
+    let prefix = if is_hidden || is_device(visible) { "_" } else { "" };
+    let (stem, extension) = split_extension(visible);
+    // A long stem is cut at the last boundary between characters that is within the limit.
+    let max_stem_length = (MAX_NAME_BYTES - prefix.len() - extension.len()).min(stem.len());
+    let stem_length = (0..=max_stem_length).rev().find(|&end| stem.is_char_boundary(end));
     Some(format!("{prefix}{}{extension}", &stem[..stem_length.unwrap_or(0)]))
 }
 
-/// Whether Windows reserves the name for a device. The extension does not matter.
+/// Returns whether Windows reserves the name for a device. The extension does not matter.
 fn is_device(name: &str) -> bool {
     let stem = name.split('.').next().unwrap_or(name).trim_end().to_ascii_uppercase();
     let is_port = ["COM", "LPT"].iter().any(|port| {
@@ -106,7 +113,7 @@ fn is_device(name: &str) -> bool {
     is_port || matches!(stem.as_str(), "CON" | "PRN" | "AUX" | "NUL")
 }
 
-/// Splits a name into its stem and its extension with the dot.
+/// Splits a name into its stem and its extension. The extension includes the dot, and may be empty.
 fn split_extension(name: &str) -> (&str, &str) {
     match name.rfind('.') {
         Some(dot) if dot > 0 && name.len() - dot <= MAX_EXTENSION_BYTES => name.split_at(dot),
@@ -114,8 +121,8 @@ fn split_extension(name: &str) -> (&str, &str) {
     }
 }
 
-/// File names that one run has used. They are recorded so that documents with the same name do not
-/// replace each other.
+/// File names that one run of the command has used. They are recorded so that documents with the
+/// same name do not replace each other.
 #[derive(Debug, Default)]
 pub struct UsedNames(BTreeSet<String>);
 

@@ -10,7 +10,7 @@ use std::path::{Path, PathBuf};
 
 use super::error::FetchError;
 
-/// Policy for a target file that already exists.
+/// Policy for a target file that already exists. The user selects it with an option.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum ExistingFilePolicy {
     /// Keep the file and fail.
@@ -22,23 +22,24 @@ pub enum ExistingFilePolicy {
     Skip,
 }
 
-/// Partial file that a download is written to. It is locked against other processes.
+/// Partial file to which a download is written. It is locked against other processes.
 #[derive(Debug)]
 pub(super) struct PartialFile {
     path: PathBuf,
     file: File,
     /// Number of bytes in the file.
     bytes: u64,
-    /// Strong `ETag` of the document that the bytes belong to; `None` if there is none.
+    /// Strong entity tag of the document to which the bytes belong, or `None` if it has no such
+    /// tag.
     tag: Option<String>,
 }
 
 /// Point at which a download continues.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct ResumePoint<'a> {
-    /// Position of the first missing byte, or of the last byte if none is missing.
+    /// Position of the first missing byte, or of the last byte if no byte is missing.
     pub(super) offset: u64,
-    /// Strong `ETag` of the document that the earlier bytes belong to.
+    /// Strong entity tag of the document to which the earlier bytes belong.
     pub(super) tag: &'a str,
 }
 
@@ -59,11 +60,10 @@ impl PartialFile {
             if path.exists() {
                 let tag = fs::read_to_string(tag_path(&path)).ok();
                 let tag = tag.filter(|tag| !tag.is_empty());
-                // Without a tag the bytes cannot be resumed, so they are ignored.
-                let bytes = if tag.is_some() {
-                    file.metadata().map_err(file_error(&path))?.len()
-                } else {
-                    0
+                let bytes = match &tag {
+                    Some(_) => file.metadata().map_err(file_error(&path))?.len(),
+                    // Without a tag the download cannot be resumed, so earlier bytes do not count.
+                    None => 0,
                 };
                 return Ok(Self { path, file, bytes, tag });
             }
@@ -75,11 +75,11 @@ impl PartialFile {
         self.bytes
     }
 
-    /// Returns the point at which to resume a download of `size` bytes, or `None` if it has to
-    /// start from the beginning.
+    /// Returns the point at which to resume a download of `size` bytes, or `None` if the download
+    /// has to start from the beginning.
     ///
-    /// If the file has all bytes, the point is before the last byte. A range must not be empty,
-    /// and the response is still needed for the file name.
+    /// If the file has all bytes, the point is before the last byte: the response is still needed
+    /// for the file name, and the range of a request must not be empty.
     pub(super) fn resume_point(&self, size: Option<u64>) -> Option<ResumePoint<'_>> {
         let tag = self.tag.as_deref()?;
         let offset = match size {
@@ -90,7 +90,7 @@ impl PartialFile {
         (offset > 0).then_some(ResumePoint { offset, tag })
     }
 
-    /// Discards all bytes and stores the tag of the document that is written next.
+    /// Discards all bytes and stores the entity tag of the document that is written next.
     pub(super) fn restart(&mut self, tag: Option<&str>) -> Result<(), FetchError> {
         // The bytes are removed before the tag changes, so that a crash in between cannot
         // combine them with another document's tag.
@@ -112,6 +112,7 @@ impl PartialFile {
         Ok(())
     }
 
+    /// Appends bytes to the file.
     pub(super) fn append(&mut self, bytes: &[u8]) -> Result<(), FetchError> {
         self.file.write_all(bytes).map_err(file_error(&self.path))?;
         self.bytes += bytes.len() as u64;
@@ -122,10 +123,10 @@ impl PartialFile {
     pub(super) fn finish(
         self,
         target: &Path,
-        existing: ExistingFilePolicy,
+        policy: ExistingFilePolicy,
     ) -> Result<(), FetchError> {
         self.file.sync_all().map_err(file_error(&self.path))?;
-        if existing == ExistingFilePolicy::Replace {
+        if policy == ExistingFilePolicy::Replace {
             fs::rename(&self.path, target).map_err(file_error(target))?;
         } else {
             move_to_new(&self.path, target)?;
@@ -140,21 +141,21 @@ impl PartialFile {
     }
 }
 
-/// Moves a file to a path that does not exist. If two processes do this at the same time,
-/// one of them fails.
+/// Moves a file to a path that must not exist. If two processes move a file to the same path, one
+/// of them fails.
 fn move_to_new(from: &Path, target: &Path) -> Result<(), FetchError> {
     match fs::hard_link(from, target) {
         Ok(()) => remove_if_exists(from),
         Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {
             Err(FetchError::Exists { path: target.to_owned() })
         }
-        // The file system has no hard links. There, the check and the rename are not atomic.
+        // The file system has no hard links, so the check and the rename are not atomic.
         Err(_) if target.exists() => Err(FetchError::Exists { path: target.to_owned() }),
         Err(_) => fs::rename(from, target).map_err(file_error(target)),
     }
 }
 
-/// Path of the file with the tag, beside the partial file.
+/// Path of the tag file of a partial file.
 fn tag_path(path: &Path) -> PathBuf {
     let mut name = path.as_os_str().to_owned();
     name.push(".tag");

@@ -18,7 +18,7 @@ pub struct WantedDocument {
     pub fallback_name: String,
     /// Target folder.
     pub folder: PathBuf,
-    /// File name in the target folder; `None` uses the name in the response.
+    /// File name in the target folder. `None` stands for the name in the response.
     pub name: Option<String>,
     /// Policy for a file that already exists.
     pub existing: ExistingFilePolicy,
@@ -36,9 +36,9 @@ pub struct FetchedFile {
 }
 
 impl WantedDocument {
-    /// Path of the file that holds the bytes until the download is complete.
+    /// Path of the partial file, which contains the bytes until the download is complete.
     #[must_use]
-    pub fn part(&self) -> PathBuf {
+    pub fn partial_path(&self) -> PathBuf {
         let stem =
             self.name.clone().unwrap_or_else(|| name::sanitized_or_default(&self.fallback_name));
         self.folder.join(format!("{stem}.part"))
@@ -53,19 +53,22 @@ pub(super) enum DownloadResult {
     AlreadyExists(FetchedFile),
 }
 
-/// Checks whether a file exists at `path`. Returns the file if it is to be left unchanged, an error
-/// if it must not exist, and `None` if the document is to be downloaded.
+/// Checks whether a file exists at `path`, and applies the policy for existing files. A path of
+/// `None` is not known yet.
+///
+/// Returns `None` if the document is to be downloaded, and the existing file if it is to stay
+/// unchanged. Fails if the file must not exist.
 pub(super) fn check_existing(
     path: Option<&Path>,
-    existing: ExistingFilePolicy,
+    policy: ExistingFilePolicy,
 ) -> Result<Option<FetchedFile>, FetchError> {
-    let Some(path) = path.filter(|_| existing != ExistingFilePolicy::Replace) else {
+    let Some(path) = path.filter(|_| policy != ExistingFilePolicy::Replace) else {
         return Ok(None);
     };
     // Links are not followed, because a dangling link occupies the name, too.
     match path.symlink_metadata() {
         Err(_) => Ok(None),
-        Ok(_) if existing == ExistingFilePolicy::Refuse => {
+        Ok(_) if policy == ExistingFilePolicy::Refuse => {
             Err(FetchError::Exists { path: path.to_owned() })
         }
         Ok(file) => {

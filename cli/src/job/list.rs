@@ -5,8 +5,8 @@ use serde_json::{Map, Value};
 
 use super::status::{JobState, Timestamps};
 
-/// An entry in a list of jobs. Members that this client does not know are kept unchanged,
-/// except URLs.
+/// An entry in a list of jobs. Members that this client does not know stay unchanged, except URLs,
+/// which are removed.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct JobSummary {
@@ -31,7 +31,7 @@ pub struct JobSummary {
 pub struct JobPage {
     /// The jobs.
     pub items: Vec<JobSummary>,
-    /// Token of the next page; `None` on the last page.
+    /// Token of the next page, or `None` on the last page.
     pub next_page_token: Option<String>,
 }
 
@@ -39,7 +39,7 @@ pub struct JobPage {
 #[derive(Debug, Clone, Default, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct JobFilter {
-    /// Only jobs of this person. Needs the right to list the jobs of others.
+    /// Only jobs of this person. The caller needs the right to list the jobs of others.
     pub user_id: Option<String>,
     /// Only jobs in this state.
     pub status: Option<JobState>,

@@ -1,7 +1,9 @@
-//! JSON types of the downloads API, spelled as in its contract.
+//! JSON types of the downloads API, spelled as in its contract. A job makes documents available for
+//! download.
 //!
-//! Presigned URLs are bearer secrets. Only [`JobUrl`] holds one; it is never printed or
-//! serialized. The types of status documents leave their URLs out.
+//! A presigned URL of a document works without credentials, so it is a secret. Only [`JobUrl`]
+//! contains one, and it is never printed or serialized. The types of status documents leave the
+//! URLs out.
 
 mod list;
 mod request;

@@ -15,7 +15,8 @@ pub struct NewJob {
     #[serde(skip_serializing_if = "Option::is_none")]
     file_ids: Option<Vec<u64>>,
     priority: Priority,
-    /// `skip` for a job of several documents: the service skips a document that fails.
+    /// `skip` for a job of several documents: the service skips a document that fails. A job of one
+    /// document has no such member.
     #[serde(rename = "onItemError", skip_serializing_if = "Option::is_none")]
     on_item_error: Option<&'static str>,
 }
@@ -63,22 +64,24 @@ pub struct JobAccepted {
     pub expires_at: Option<String>,
 }
 
-/// Response body of `POST /v1/download/check`, with the members that are used here.
+/// Response body of `POST /v1/download/check`, which looks a document up. It has only the members
+/// that the client uses.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub(crate) struct KnownDocument {
     pub(crate) file_name: Option<String>,
 }
 
-/// Response body of `POST /v1/download/cancel/{jobId}` with status 202. It means that the
+/// Response body of `POST /v1/download/cancel/{jobId}` with status 202. The response means that the
 /// cancel request was accepted.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 pub(crate) struct JobCanceling {
-    /// Only parsed, so that a response with another status is refused.
+    /// The value is not used. A response with another value is refused when it is parsed.
     #[serde(rename = "status")]
     _status: Canceling,
 }
 
+/// The only status in [`JobCanceling`].
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "camelCase")]
 enum Canceling {

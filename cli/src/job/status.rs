@@ -1,4 +1,8 @@
 //! JSON types for the status of a job, and for the presigned URLs of its documents.
+//!
+//! A job of the downloads API makes documents available in the delivery bucket. A presigned URL
+//! lets anyone who has it download one of them. A job has one or more runs: the first one, and one
+//! for each retry.
 
 use std::time::Duration;
 
@@ -9,7 +13,7 @@ use serde::{Deserialize, Serialize};
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum JobState {
-    /// Waits for a slot, which is the right to move bytes.
+    /// The job waits for a slot, which is the right to move bytes.
     Queued,
     /// Documents are being transferred.
     Running,
@@ -17,16 +21,16 @@ pub enum JobState {
     ProcessingArtifacts,
     /// All requested documents can be downloaded.
     Completed,
-    /// Ended with an error.
+    /// The job ended with an error.
     Failed,
-    /// Ended by a cancel request.
+    /// A cancel request ended the job.
     Canceled,
-    /// Ended, and its documents are no longer retained.
+    /// The job has ended, and its documents are no longer retained.
     Expired,
 }
 
 impl JobState {
-    /// Whether the job has ended. Only a retry can change it then.
+    /// Returns whether the job has ended. Only a retry can change a job that has ended.
     #[must_use]
     pub const fn is_terminal(self) -> bool {
         matches!(self, Self::Completed | Self::Failed | Self::Canceled | Self::Expired)
@@ -57,13 +61,13 @@ pub struct JobStatus {
     pub status: JobState,
     /// Progress from 0 to 100.
     pub progress: u8,
-    /// Estimated seconds until the end; `None` when unknown.
+    /// Estimated seconds until the end, or `None` if there is no estimate.
     pub eta_seconds: Option<u64>,
     /// Number of runs: 1, plus one for each retry.
     pub attempts: u32,
     /// Times of the job's main events.
     pub timestamps: Timestamps,
-    /// Milliseconds until the next poll; `None` after the job has ended.
+    /// Pause before the next poll in milliseconds, or `None` after the job has ended.
     pub next_poll_in_ms: Option<u64>,
     /// Cause of the failure.
     pub error: Option<JobError>,
@@ -81,16 +85,17 @@ impl JobStatus {
         self.next_poll_in_ms.map(Duration::from_millis)
     }
 
-    /// Whether this is the status of a job, and not of a transfer of the older API. The only document
-    /// of such a transfer has neither a number nor an id of its own.
+    /// Returns whether this is the status of a job. The downloads API reports transfers of the
+    /// older API in the same form: with one document, which has neither a number nor an id of its
+    /// own.
     #[must_use]
     pub fn is_of_downloads_api(&self) -> bool {
         let has_own_id = |item: &JobItem| item.job_id.as_ref().is_some_and(|id| *id != self.job_id);
         self.items.iter().any(|item| item.file_id.is_some() || has_own_id(item))
     }
 
-    /// Number of documents that a completed job did not deliver. It is the maximum of
-    /// `failed_items` and the number of entries in `items` that were not delivered.
+    /// Number of documents that a completed job did not deliver: the maximum of `failed_items` and
+    /// the number of `items` that were not delivered.
     #[must_use]
     pub fn undelivered_documents(&self) -> u64 {
         let is_undelivered = |item: &&JobItem| {
@@ -138,7 +143,8 @@ pub struct JobItem {
     /// The GUID of a document that was not requested by its number.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub obj_guid: Option<String>,
-    /// The id by which to fetch the document. When it is `None`, use the job's own id.
+    /// The id by which to fetch the document. If there is none, the document is fetched by the id
+    /// of the whole job.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub job_id: Option<String>,
     /// State of the document.
