@@ -1,9 +1,9 @@
-//! Arguments of the `docferry` command: its options, its subcommands, and their help texts. The doc
-//! comments of arguments are the help texts that users see.
+//! Arguments of the `docferry` command: its options, its subcommands, and their help texts. `clap`
+//! shows the doc comments of arguments to users as help texts.
 
 use std::path::PathBuf;
 
-use clap::{Args as Group, Parser, Subcommand};
+use clap::{Parser, Subcommand};
 
 use crate::argument_values::{PriorityName, StateName, WaitOptions};
 use crate::connection::Connection;
@@ -99,7 +99,7 @@ pub(crate) enum Command {
     Watch(Watch),
 }
 
-#[derive(Debug, Group)]
+#[derive(Debug, clap::Args)]
 pub(crate) struct Send {
     /// GUIDs of the documents in the object store, in base64
     #[arg(required = true, value_name = "OBJ_GUID")]
@@ -126,7 +126,7 @@ pub(crate) struct Send {
     pub(crate) wait: WaitOptions,
 }
 
-#[derive(Debug, Group)]
+#[derive(Debug, clap::Args)]
 pub(crate) struct Get {
     /// Numbers of the documents, at most 1000. They become one job, in which a document that
     /// fails does not stop the others
@@ -157,7 +157,7 @@ pub(crate) struct Get {
     pub(crate) wait: WaitOptions,
 }
 
-#[derive(Debug, Group)]
+#[derive(Debug, clap::Args)]
 pub(crate) struct Find {
     /// Court file number or other identifier, with its system if that is not the default one
     #[arg(value_name = "[SYSTEM|]VALUE")]
@@ -171,7 +171,7 @@ pub(crate) struct Find {
     pub(crate) wait: WaitOptions,
 }
 
-#[derive(Debug, Group)]
+#[derive(Debug, clap::Args)]
 pub(crate) struct List {
     /// Only jobs of this person; needs the right to list the jobs of others
     #[arg(long, value_name = "USER_ID")]
@@ -189,7 +189,7 @@ pub(crate) struct List {
     pub(crate) wait: WaitOptions,
 }
 
-#[derive(Debug, Group)]
+#[derive(Debug, clap::Args)]
 pub(crate) struct Retry {
     /// Ids of the jobs, as printed by `get` and `list`
     #[arg(required = true, value_name = "JOB_ID")]
@@ -203,7 +203,7 @@ pub(crate) struct Retry {
     pub(crate) wait: WaitOptions,
 }
 
-#[derive(Debug, Group)]
+#[derive(Debug, clap::Args)]
 pub(crate) struct Cancel {
     /// Ids of the transfers or jobs, as printed by `send` and `get`
     #[arg(required = true, value_name = "ID")]
@@ -217,7 +217,7 @@ pub(crate) struct Cancel {
     pub(crate) wait: WaitOptions,
 }
 
-#[derive(Debug, Group)]
+#[derive(Debug, clap::Args)]
 pub(crate) struct Watch {
     /// Ids of the transfers or jobs, as printed by `send` and `get`
     #[arg(required = true, value_name = "ID")]

@@ -3,7 +3,7 @@
 
 use std::time::Duration;
 
-use clap::{Args as Group, ValueEnum};
+use clap::{Args, ValueEnum};
 use docferry_cli::job::{JobState, Priority};
 use docferry_cli::watch::Options;
 
@@ -53,7 +53,7 @@ impl From<StateName> for JobState {
 }
 
 /// Limits of waiting and of retries.
-#[derive(Debug, Group)]
+#[derive(Debug, Args)]
 pub(crate) struct WaitOptions {
     /// Maximum time to wait for the end, in seconds
     #[arg(long, value_name = "SECONDS", default_value_t = 14_400)]
@@ -65,6 +65,7 @@ pub(crate) struct WaitOptions {
 }
 
 impl WaitOptions {
+    /// Returns the limits as the client library takes them.
     pub(crate) fn options(&self) -> Options {
         Options { timeout: Duration::from_secs(self.timeout), retries: self.retries }
     }

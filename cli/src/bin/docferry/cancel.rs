@@ -1,5 +1,8 @@
 //! The `docferry cancel` command. It requests the cancellation of transfers and jobs, and reports
-//! the status of each one after the request.
+//! the status of each transfer or job after the request.
+//!
+//! A transfer belongs to the older API and a job to the downloads API, which have different calls.
+//! An id does not show its kind, so the command first asks the service for the kind of each id.
 
 use docferry_cli::job::JobStatus;
 use docferry_cli::watch::{Options, Outcome, retry_transient};
@@ -18,8 +21,9 @@ use crate::{output, watch};
 struct CancelResult<'a> {
     #[serde(flatten)]
     id: TransferOrJobId<'a>,
-    /// `asked`, `completed`, `stopped` or `failed`.
+    /// `asked` (still running, cancellation requested), `completed`, `stopped` or `failed`.
     outcome: &'static str,
+    /// Error message of the service, if any.
     #[serde(skip_serializing_if = "Option::is_none")]
     message: Option<String>,
 }
@@ -33,7 +37,13 @@ struct UnknownOutcome<'a> {
     problem: Problem,
 }
 
-/// Status of a transfer or job.
+/// A cancel request that failed, with the transfers or the job that it named.
+struct FailedRequest<'a> {
+    ids: Vec<TransferOrJobId<'a>>,
+    error: ClientError,
+}
+
+/// Status of a transfer or job, as far as this command reports it.
 struct StatusSummary {
     state: TransferState,
     was_canceled: bool,
@@ -87,7 +97,7 @@ pub(crate) async fn run(client: &Client, args: &Cancel, json: bool) -> Result<Ex
     Ok(exit)
 }
 
-/// Finds out which ids belong to transfers and which to jobs.
+/// Asks the service which ids belong to transfers and which to jobs.
 async fn classify_ids<'a>(
     client: &Client,
     ids: &'a [String],
@@ -105,14 +115,9 @@ async fn classify_ids<'a>(
     Ok(classified)
 }
 
-/// A cancel request that failed, with the transfers or the job that it named.
-struct FailedRequest<'a> {
-    ids: Vec<TransferOrJobId<'a>>,
-    error: ClientError,
-}
-
-/// Requests the cancellation of each transfer and job. The requests are idempotent, so they
-/// are retried after a lost response. Returns the requests that failed.
+/// Requests the cancellation of all transfers in one call, and of each job in its own call. The
+/// calls are idempotent, so they are retried after a lost response. Returns the requests that
+/// failed.
 async fn request_cancellation<'a>(
     client: &Client,
     ids: &[TransferOrJobId<'a>],
@@ -160,8 +165,8 @@ fn report_failed_request(request: FailedRequest<'_>, json: bool) -> Result<(), C
     output::print_error("the cancel request failed", error)
 }
 
-/// Returns the status of a transfer or job. It is needed because a cancel request is also
-/// accepted for transfers that have already ended.
+/// Requests the status of a transfer or job. The response to a cancel request does not contain it:
+/// the service also accepts cancel requests for transfers that have already ended.
 async fn current_status(
     client: &Client,
     id: TransferOrJobId<'_>,
@@ -183,6 +188,7 @@ async fn current_status(
     })
 }
 
+/// Returns the summary of a status, without the message of the service.
 fn summarize(status: &impl StatusDocument) -> StatusSummary {
     StatusSummary {
         state: status.state(),

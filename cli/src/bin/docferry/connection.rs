@@ -3,13 +3,13 @@
 use std::io::{BufRead, stdin};
 use std::path::{Path, PathBuf};
 
-use clap::Args as Group;
+use clap::Args;
 use docferry_cli::{Client, ClientCredentials, Credentials};
 use secrecy::{ExposeSecret as _, SecretString};
 
 use crate::error::CliError;
 
-#[derive(Debug, Group)]
+#[derive(Debug, Args)]
 #[command(next_help_heading = "Connection")]
 pub(crate) struct Connection {
     /// Address of the API, including its stage
@@ -68,18 +68,22 @@ impl Connection {
         Ok(Client::new(api, credentials)?)
     }
 
-    /// Selects the credentials: a bearer token first, then an OAuth client, then the service
-    /// account.
+    /// Selects the credentials: the bearer token if it is set, or else the OAuth client if its
+    /// token endpoint is set, or else the service account.
     fn credentials(&self) -> Result<Credentials, CliError> {
         // An empty variable counts as not set, as everywhere in docferry.
         if let Some(token) = self.token.as_ref().filter(|token| !token.expose_secret().is_empty()) {
             return Ok(Credentials::Token(token.clone()));
         }
         if let Some(token_url) = self.token_url.as_ref().filter(|url| !url.is_empty()) {
-            let (id, secret) = (self.client_id.as_ref(), self.client_secret.as_ref());
-            let client_id = required(id, "client id", "--client-id", "DOCFERRY_CLIENT_ID")?;
-            let client_secret =
-                required(secret, "client secret", "--client-secret", "DOCFERRY_CLIENT_SECRET")?;
+            let client_id = self.client_id.as_ref();
+            let client_id = required(client_id, "client id", "--client-id", "DOCFERRY_CLIENT_ID")?;
+            let client_secret = required(
+                self.client_secret.as_ref(),
+                "client secret",
+                "--client-secret",
+                "DOCFERRY_CLIENT_SECRET",
+            )?;
             return Ok(Credentials::Client(ClientCredentials {
                 token_url: token_url.clone(),
                 client_id: client_id.clone(),
@@ -93,6 +97,7 @@ impl Connection {
         Ok(Credentials::Account { username, password: self.password()? })
     }
 
+    /// Returns the password of the service account: the first line of the file, or the argument.
     fn password(&self) -> Result<SecretString, CliError> {
         if let Some(path) = &self.password_file {
             return read_password(path);
@@ -112,6 +117,7 @@ fn required<'a, T>(
     value.ok_or(CliError::Missing { name, option, variable })
 }
 
+/// Reads the password from the first line of a file, or of standard input if the path is `-`.
 fn read_password(path: &Path) -> Result<SecretString, CliError> {
     let first_line = if path == Path::new("-") {
         stdin().lock().lines().next().transpose()
@@ -125,7 +131,7 @@ fn read_password(path: &Path) -> Result<SecretString, CliError> {
     }
 }
 
-/// Parses a secret. It must never fail, because clap prints the values that it refuses.
+/// Parses a secret argument. The parser never fails, because clap would print a refused value.
 fn secret(value: &str) -> Result<SecretString, std::convert::Infallible> {
     Ok(value.into())
 }

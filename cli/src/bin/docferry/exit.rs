@@ -7,14 +7,17 @@ use docferry_cli::fetch::FetchError;
 use docferry_cli::job::JobStatus;
 use docferry_cli::watch::Outcome;
 
-/// Exit code of the command. The variants are in the order of their priority: when several apply,
-/// the greatest one counts.
+/// Exit code of the command. The variants are in the order of their priority: if several apply, the
+/// last one counts (`Ord::max`).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum Exit {
     Completed,
+    /// A job was completed without some of its documents.
     Partial,
     TimedOut,
+    /// A transfer or job failed.
     Failed,
+    /// Wrong usage, a refused request, or any other error.
     Other,
     Unreachable,
     Unauthorized,
@@ -63,7 +66,8 @@ impl From<&FetchError> for Exit {
 }
 
 impl Exit {
-    /// Exit code for the end of a delivery.
+    /// Returns the exit code for the outcome of a transfer, or of a job whose documents have exit
+    /// codes of their own.
     pub(crate) fn of<S>(outcome: &Outcome<S>) -> Self {
         match outcome {
             Outcome::Completed(_) => Self::Completed,
@@ -72,7 +76,8 @@ impl Exit {
         }
     }
 
-    /// Exit code for the end of a job, which may be completed without some of its documents.
+    /// Returns the exit code for the outcome of a whole job, which may be completed without some of
+    /// its documents.
     pub(crate) fn of_job(outcome: &Outcome<JobStatus>) -> Self {
         match outcome {
             Outcome::Completed(status) if status.undelivered_documents() > 0 => Self::Partial,

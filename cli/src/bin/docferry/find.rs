@@ -1,4 +1,5 @@
-//! The `docferry find` command, which prints the documents of a subject, newest first.
+//! The `docferry find` command, which prints the documents of a subject (a court file or patient),
+//! newest first.
 
 use docferry_cli::Client;
 use docferry_cli::display::make_printable;

@@ -1,4 +1,4 @@
-//! Input files of the operators' commands.
+//! Input files of the operators' commands, such as `docferry documents import`.
 
 use std::fs::File;
 use std::io::{self, Read, Seek as _, SeekFrom};
@@ -27,24 +27,23 @@ impl Input {
     /// Opens the file, or standard input if the path is `-`.
     ///
     /// # Errors
-    /// [`CliError::Input`] when it cannot be read.
+    /// [`CliError::Input`] when the file or standard input cannot be read.
     pub(crate) fn open(path: &Path) -> Result<Self, CliError> {
         if path == Path::new("-") {
             return Self::buffer("standard input".to_owned(), io::stdin().lock());
         }
         let name = format!("the file {}", path.display());
-        let open = || {
-            let file = File::open(path)?;
-            let is_seekable = file.metadata()?.is_file();
-            Ok((file, is_seekable))
-        };
-        match open() {
-            Ok((file, true)) => Ok(Self { name, content: Content::File(file) }),
-            Ok((pipe, false)) => Self::buffer(name, pipe),
-            Err(source) => Err(CliError::Input { name, source }),
+        let input_error = |source| CliError::Input { name: name.clone(), source };
+        let file = File::open(path).map_err(input_error)?;
+        let is_seekable = file.metadata().map_err(input_error)?.is_file();
+        if is_seekable {
+            Ok(Self { name, content: Content::File(file) })
+        } else {
+            Self::buffer(name, file)
         }
     }
 
+    /// Reads a pipe into memory.
     fn buffer(name: String, mut reader: impl Read) -> Result<Self, CliError> {
         let mut bytes = Vec::new();
         match reader.read_to_end(&mut bytes) {
@@ -66,7 +65,7 @@ impl Input {
         Ok(bytes)
     }
 
-    /// Starts to read from the beginning.
+    /// Starts to read the input from the beginning.
     ///
     /// # Errors
     /// [`CliError::Input`] when the file cannot be read.
@@ -84,7 +83,7 @@ impl Input {
     }
 }
 
-/// Chunks of an input.
+/// Chunks of an input, in the order of the input.
 pub(crate) struct Chunks<'a> {
     name: &'a str,
     reader: Box<dyn Read + 'a>,
@@ -92,7 +91,7 @@ pub(crate) struct Chunks<'a> {
 }
 
 impl Chunks<'_> {
-    /// Returns the next chunk; `None` at the end.
+    /// Returns the next chunk, or `None` at the end of the input.
     ///
     /// # Errors
     /// [`CliError::Input`] when the file cannot be read.
@@ -100,7 +99,7 @@ impl Chunks<'_> {
         loop {
             match self.reader.read(&mut self.buffer) {
                 Ok(0) => return Ok(None),
-                Ok(len) => return Ok(self.buffer.get(..len)),
+                Ok(length) => return Ok(self.buffer.get(..length)),
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
                 Err(source) => {
                     return Err(CliError::Input { name: self.name.to_owned(), source });

@@ -11,7 +11,8 @@ use serde::Serialize;
 
 use crate::error::CliError;
 
-/// Prints a result: `document` as a JSON line for programs, or `line` for people.
+/// Prints a result: `document` as a JSON line for programs if `json` is set, and `line` for people
+/// otherwise.
 ///
 /// # Errors
 /// [`CliError::Output`] when standard output cannot be written.
@@ -40,7 +41,8 @@ fn write_json_line<T: Serialize>(document: &T) -> io::Result<()> {
     writeln!(out)
 }
 
-/// Prints an error that concerns one of several items. `about` names the item.
+/// Prints an error that concerns one of several transfers, jobs or documents. `about` says which
+/// one.
 ///
 /// # Errors
 /// [`CliError::Output`] when standard error is closed.
@@ -60,8 +62,8 @@ pub(crate) fn print_note(line: &str) -> Result<(), CliError> {
     writeln!(io::stderr(), "{}", make_printable(line)).map_err(CliError::Output)
 }
 
-/// Prints that a call failed and is retried, to explain the delay. Write errors are ignored,
-/// because the message is not a result.
+/// Prints that a call failed and is retried after `pause`, to explain the delay. Write errors are
+/// ignored, because the message is not a result.
 pub(crate) fn print_retry(error: &ClientError, pause: Duration) {
     let pause = short_duration(pause.max(Duration::from_secs(1)));
     let _ = print_note(&format!("{error}; retrying in {pause}"));

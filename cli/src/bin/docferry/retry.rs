@@ -1,4 +1,5 @@
-//! The `docferry retry` command, which starts another run of jobs that have ended.
+//! The `docferry retry` command, which starts another run of jobs that have ended. Such a retry of
+//! a job is not the same as the repetition of a call to the service after a failure.
 
 use docferry_cli::watch::retry_while;
 use docferry_cli::{Client, ClientError, Problem};
@@ -22,11 +23,12 @@ pub(crate) async fn run(client: &Client, args: &Retry, json: bool) -> Result<Exi
     let mut exit = Exit::Completed;
     let mut retried_ids = Vec::new();
     for job_id in &args.job_ids {
-        // The call is not idempotent. If it took effect, repeating it starts another run or is
-        // refused. Therefore it is repeated only when it certainly had no effect.
-        let is_transient = |error: &ClientError| error.had_no_effect() || error.is_not_cleaned_up();
+        // The call is not idempotent: if it took effect, the same call would start one more run or
+        // be refused. Therefore a call is repeated only if it certainly had no effect.
+        let should_repeat =
+            |error: &ClientError| error.had_no_effect() || error.is_not_cleaned_up();
         let call = || client.retry_job(job_id);
-        match retry_while(is_transient, &options, call, output::print_retry).await {
+        match retry_while(should_repeat, &options, call, output::print_retry).await {
             Ok(accepted) => {
                 let attempt_note = accepted
                     .attempts
@@ -42,7 +44,8 @@ pub(crate) async fn run(client: &Client, args: &Retry, json: bool) -> Result<Exi
                     let problem = error.to_problem();
                     output::print_json(&RetryFailed { job_id, problem })?;
                 }
-                // Tries before this failure certainly had no effect, so a refusal is final.
+                // All earlier calls certainly had no effect, so after a refusal the job was not
+                // retried.
                 let is_refused = matches!(error, ClientError::Rejected { .. });
                 if error.may_have_taken_effect() && !is_refused {
                     output::print_error(
@@ -55,7 +58,7 @@ pub(crate) async fn run(client: &Client, args: &Retry, json: bool) -> Result<Exi
                 } else {
                     output::print_error(&format!("job {job_id} was not retried"), error)?;
                 }
-                // A request for the next job would fail for the same reason.
+                // The call for the next job would fail for the same reason.
                 if is_fatal {
                     break;
                 }

@@ -1,11 +1,15 @@
-//! Options of the operators' commands that name subjects.
+//! Options of the operators' commands that name subjects (court files or patients) and entitlement
+//! groups.
+//!
+//! A subject is a system and a value. The deployment knows some systems, with a pattern of their
+//! values. A subject without a system belongs to the default system.
 
-use clap::Args as Group;
+use clap::Args;
 use docferry_domain::document::{Coverage, Subject, SubjectPatterns};
 
 use crate::admin::AdminError;
 
-#[derive(Debug, Group)]
+#[derive(Debug, Args)]
 pub(crate) struct SubjectArgs {
     /// Systems of subject identifiers that the deployment knows, as JSON
     /// [default: [{"system": "urn:docferry:court-file", "pattern": "court-file"}]]
@@ -35,7 +39,7 @@ impl SubjectArgs {
 }
 
 /// Documents that a grant covers.
-#[derive(Debug, Group)]
+#[derive(Debug, Args)]
 #[group(required = true, multiple = false)]
 pub(crate) struct CoverageArgs {
     /// Subject whose documents the grant covers
@@ -50,6 +54,7 @@ pub(crate) struct CoverageArgs {
 impl CoverageArgs {
     /// Returns the coverage that the arguments name.
     pub(crate) fn coverage(&self, subject_args: &SubjectArgs) -> Result<Coverage, AdminError> {
+        // clap requires one of the two arguments.
         match (&self.subject, &self.group) {
             (Some(subject), _) => subject_args.subject(subject).map(Coverage::Subject),
             (None, group) => {

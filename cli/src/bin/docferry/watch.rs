@@ -1,5 +1,5 @@
-//! The `docferry watch` command, which waits for the end of transfers and jobs. Other commands use
-//! it for their `--watch` option.
+//! The `docferry watch` command, which waits for the end of transfers and jobs. Other commands call
+//! [`run`] for their `--watch` option.
 
 use std::cell::RefCell;
 use std::io::{IsTerminal, Stderr, stderr};
@@ -58,7 +58,8 @@ pub(crate) enum WatchResult {
     Job(Result<Outcome<JobStatus>, ClientError>),
 }
 
-/// Functions that map the result of watching a transfer or a job to an exit code.
+/// Functions that map the outcome of a transfer or a job to an exit code. Commands differ in the
+/// outcomes that count as success.
 pub(crate) struct ExitRules {
     pub(crate) transfer: fn(&Outcome) -> Exit,
     pub(crate) job: fn(&Outcome<JobStatus>) -> Exit,
@@ -77,6 +78,7 @@ pub(crate) enum ProgressDisplay {
 }
 
 impl ProgressDisplay {
+    /// Returns bars if standard error is a terminal, and lines otherwise.
     pub(crate) fn new() -> Self {
         if stderr().is_terminal() {
             Self::Bars(MultiProgress::new())
@@ -85,7 +87,8 @@ impl ProgressDisplay {
         }
     }
 
-    /// Returns an observer that displays the progress of one transfer, job or download.
+    /// Returns an observer that displays the progress of one transfer, job or download. Its label
+    /// is `name`, or the id if `name` is `None`.
     pub(crate) fn observer(&self, id: &str, name: Option<&str>) -> Box<dyn Observer> {
         match self {
             Self::Bars(bars) => Box::new(bar(bars, id, name)),
@@ -108,7 +111,7 @@ pub(crate) async fn run(
         let is_job =
             match retry_transient(&options, || client.is_job(id), output::print_retry).await {
                 Ok(is_job) => is_job,
-                // The kind of the id is not known. The error is reported as that of a transfer.
+                // Transfer or job is not known, so the error is reported as that of a transfer.
                 Err(error) => return WatchResult::Transfer(Err(error)),
             };
         let observer = display.observer(id, None);
@@ -148,14 +151,15 @@ fn report(id: &str, result: WatchResult, json: bool) -> Result<(), CliError> {
         let problem = error.to_problem();
         output::print_json(&UnknownStatus { id: watched_id, problem })?;
     }
-    let subject = match watched_id {
+    let kind = match watched_id {
         TransferOrJobId::Transfer(_) => "transfer",
         TransferOrJobId::Job(_) => "job",
     };
-    output::print_error(&format!("{subject} {id} cannot be watched"), error)
+    output::print_error(&format!("{kind} {id} cannot be watched"), error)
 }
 
-/// Prints how watching a transfer or job ended: its status, or that there was no response.
+/// Prints the last status of a transfer or job, or `no_response` if the service sent no status.
+/// `format_line` formats the status for people.
 fn report_outcome<S: StatusDocument + serde::Serialize>(
     id: &str,
     outcome: &Outcome<S>,
@@ -185,8 +189,8 @@ fn transfer_line(status: &TransferStatus, end: &str) -> String {
 /// Formats the end of a job for people.
 fn job_line(status: &JobStatus, end: &str) -> String {
     let is_completed = |item: &&JobItem| item.status == JobState::Completed;
-    let completed = status.items.iter().filter(is_completed).count();
-    let all = status.items.len();
+    let completed_count = status.items.iter().filter(is_completed).count();
+    let document_count = status.items.len();
     let bytes: u64 = status.items.iter().map(|item| item.bytes_done).sum();
     let missing_note = match status.undelivered_documents() {
         missing if missing > 0 && status.status == JobState::Completed => {
@@ -194,5 +198,9 @@ fn job_line(status: &JobStatus, end: &str) -> String {
         }
         _ => String::new(),
     };
-    format!("{}  {completed} of {all} documents  {bytes} bytes  {end}{missing_note}", status.job_id)
+    let job_id = &status.job_id;
+    format!(
+        "{job_id}  {completed_count} of {document_count} documents  {bytes} bytes  \
+         {end}{missing_note}"
+    )
 }

@@ -1,12 +1,15 @@
-//! Finds the AWS resources of a docferry deployment for the operators' commands: its tables and its
-//! state machine, from arguments or from the outputs of its CloudFormation stack.
+//! Finds the AWS resources of a docferry deployment for the operators' commands. Their names come
+//! from arguments or from the outputs of the deployment's CloudFormation stack.
+//!
+//! [`DeploymentArgs`] select the table of transfers and their state machine, [`RegistryArgs`] the
+//! document registry, and [`AuditArgs`] the archive of the audit trail.
 
 use aws_config::environment::EnvironmentVariableRegionProvider;
 use aws_config::meta::region::RegionProviderChain;
 use aws_config::profile::ProfileFileRegionProvider;
 use aws_config::{BehaviorVersion, SdkConfig};
 use aws_sdk_sfn::config::ProvideCredentials as _;
-use clap::Args as Group;
+use clap::Args;
 use docferry_aws::{
     DynamoNumberIndex, DynamoRegistry, DynamoTransferStore, Fault, S3AuditArchive,
     StepFunctionsWorkflow,
@@ -14,7 +17,7 @@ use docferry_aws::{
 
 use super::AdminError;
 
-#[derive(Debug, Group)]
+#[derive(Debug, Args)]
 #[command(next_help_heading = "Deployment")]
 pub(crate) struct DeploymentArgs {
     /// CloudFormation stack, whose outputs name the table and the state machine
@@ -30,7 +33,7 @@ pub(crate) struct DeploymentArgs {
     state_machine: Option<String>,
 }
 
-#[derive(Debug, Group)]
+#[derive(Debug, Args)]
 #[command(next_help_heading = "Deployment")]
 pub(crate) struct RegistryArgs {
     /// CloudFormation stack, whose outputs name the document registry
@@ -46,16 +49,16 @@ impl RegistryArgs {
     /// Opens the registry with the operator's credentials.
     pub(crate) async fn open(&self) -> Result<DynamoRegistry, AdminError> {
         let config = load_config().await?;
-        let table = self.table(&config, self.table.as_ref(), "DocumentsTable").await?;
+        let table = self.table_name(&config, self.table.as_ref(), "DocumentsTable").await?;
         Ok(DynamoRegistry::new(aws_sdk_dynamodb::Client::new(&config), table))
     }
 
     /// Opens the registry for changes that the audit trail records with the operator's identity:
-    /// the ARN of the AWS credentials. If AWS does not tell it, the operator is `unknown`, because
-    /// a withdrawal must not fail for that reason.
+    /// the ARN of the AWS credentials. If AWS does not return the ARN, the operator is `unknown`,
+    /// because a withdrawal must not fail for that reason.
     pub(crate) async fn open_as_operator(&self) -> Result<DynamoRegistry, AdminError> {
         let config = load_config().await?;
-        let table = self.table(&config, self.table.as_ref(), "DocumentsTable").await?;
+        let table = self.table_name(&config, self.table.as_ref(), "DocumentsTable").await?;
         let request = aws_sdk_sts::Client::new(&config).get_caller_identity();
         let operator = Box::pin(request.send()).await.ok().and_then(|identity| identity.arn);
         let registry = DynamoRegistry::new(aws_sdk_dynamodb::Client::new(&config), table);
@@ -69,15 +72,15 @@ impl RegistryArgs {
         index_table: Option<&String>,
     ) -> Result<(DynamoRegistry, DynamoNumberIndex), AdminError> {
         let config = load_config().await?;
-        let table = self.table(&config, self.table.as_ref(), "DocumentsTable").await?;
-        let index_table = self.table(&config, index_table, "NumberIndexTable").await?;
+        let table = self.table_name(&config, self.table.as_ref(), "DocumentsTable").await?;
+        let index_table = self.table_name(&config, index_table, "NumberIndexTable").await?;
         let client = aws_sdk_dynamodb::Client::new(&config);
         let index = DynamoNumberIndex::new(client.clone(), index_table);
         Ok((DynamoRegistry::new(client, table), index))
     }
 
-    /// Returns the name of a table: the argument, or the output of the stack.
-    async fn table(
+    /// Returns the name of a table: the argument, or else the output of the stack.
+    async fn table_name(
         &self,
         config: &SdkConfig,
         argument: Option<&String>,
@@ -91,7 +94,7 @@ impl RegistryArgs {
     }
 }
 
-#[derive(Debug, Group)]
+#[derive(Debug, Args)]
 #[command(next_help_heading = "Deployment")]
 pub(crate) struct AuditArgs {
     /// CloudFormation stack, whose outputs name the archive and the document registry
@@ -119,7 +122,7 @@ impl AuditArgs {
         Ok(S3AuditArchive::new(aws_sdk_s3::Client::from_conf(client), bucket))
     }
 
-    /// Opens the document registry of the stack; `None` if no stack is named.
+    /// Opens the document registry of the stack. Returns `None` if the arguments name no stack.
     pub(crate) async fn registry(&self) -> Result<Option<DynamoRegistry>, AdminError> {
         let Some(stack) = &self.stack else { return Ok(None) };
         let config = load_config().await?;
@@ -184,11 +187,11 @@ impl Deployment {
 
 /// Loads the AWS configuration from the environment and the profile.
 ///
-/// A missing region and missing credentials have errors of their own, because the SDK would
-/// only report that a request could not be sent.
+/// A missing region and missing credentials have errors of their own. Without this check, the SDK
+/// would only report that a request could not be sent.
 async fn load_config() -> Result<SdkConfig, AdminError> {
-    // The instance metadata service is not used for the region: on an operator's machine it
-    // does not exist, and the timeout takes seconds.
+    // The instance metadata service is not asked for the region. It does not exist on an operator's
+    // machine, and waiting for its timeout would take seconds.
     let region = RegionProviderChain::first_try(EnvironmentVariableRegionProvider::new())
         .or_else(ProfileFileRegionProvider::new());
     let config = aws_config::defaults(BehaviorVersion::latest()).region(region).load().await;
@@ -196,8 +199,8 @@ async fn load_config() -> Result<SdkConfig, AdminError> {
         return Err(AdminError::NoRegion);
     }
     if let Some(credentials) = config.credentials_provider() {
-        let found = credentials.provide_credentials().await;
-        found.map_err(|error| AdminError::NoCredentials(Box::new(error)))?;
+        let result = credentials.provide_credentials().await;
+        result.map_err(|error| AdminError::NoCredentials(Box::new(error)))?;
     }
     Ok(config)
 }
@@ -205,7 +208,7 @@ async fn load_config() -> Result<SdkConfig, AdminError> {
 /// Outputs of a CloudFormation stack.
 struct Outputs<'a> {
     stack: &'a str,
-    /// Names and values.
+    /// Names and values of the outputs.
     values: Vec<(String, String)>,
 }
 
@@ -225,7 +228,7 @@ impl<'a> Outputs<'a> {
         Ok(Self { stack, values: values.collect() })
     }
 
-    /// Returns the value of an output.
+    /// Returns the value of the output with this name.
     fn get(&self, output: &'static str) -> Result<String, AdminError> {
         self.values
             .iter()

@@ -1,4 +1,4 @@
-//! Errors of the `docferry admin` commands.
+//! Errors of the operators' commands: `docferry admin`, `audit`, `documents` and `grants`.
 
 use docferry_app::ports::{ArchiveError, Cause, StoreError, WorkflowError};
 use docferry_app::recovery::requeue::RequeueError;

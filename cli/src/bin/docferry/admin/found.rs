@@ -1,5 +1,8 @@
-//! Sorts the DynamoDB items that are stored under a transfer's id, and derives advice for the
-//! operator from them.
+//! The DynamoDB items that are stored under a transfer's id: classifies them by their sort keys,
+//! and derives advice for the operator from them.
+//!
+//! `gather.rs` reads the items. The documents of a batch share the batch's id, and their sort keys
+//! contain their number in the batch.
 
 use docferry_domain::ids::TransferId;
 use docferry_domain::phase::Phase;
@@ -13,6 +16,8 @@ use super::item::{Item, milliseconds, number, text};
 
 /// Sort key of the item with the record of a batch.
 const BATCH_SORT_KEY: &str = "BUNDLE";
+/// Sort keys with these prefixes continue with the number of a document in its batch.
+const DOCUMENT_PREFIXES: [&str; 3] = ["DOC#", "SESSION#", "OUTBOX#"];
 
 /// Items found under a transfer's id.
 #[derive(Debug)]
@@ -29,11 +34,15 @@ pub(super) struct TransferItems {
 
 impl TransferItems {
     /// Classifies the items by their sort keys.
+    ///
+    /// # Errors
+    /// [`AdminError::NotFound`] if there are no items, or if the transfer is a document of a batch
+    /// and has no record. [`AdminError::Unreadable`] if the record cannot be parsed.
     pub(super) fn read(id: &TransferId, items: Vec<Item>) -> Result<Self, AdminError> {
         if items.is_empty() {
             return Err(AdminError::NotFound);
         }
-        let mut found = Self {
+        let mut classified = Self {
             id: id.clone(),
             transfer: None,
             next_look_at: None,
@@ -44,29 +53,29 @@ impl TransferItems {
         for item in items {
             match text(&item, "sk").as_deref() {
                 Some(key) if key == record_key => {
-                    found.next_look_at = milliseconds(&item, "dueAt");
+                    classified.next_look_at = milliseconds(&item, "dueAt");
                     let transfer = serde_dynamo::aws_sdk_dynamodb_1::from_item(item);
-                    found.transfer = Some(transfer.map_err(|_| AdminError::Unreadable)?);
+                    classified.transfer = Some(transfer.map_err(|_| AdminError::Unreadable)?);
                 }
                 Some(key) if key == session_key => {
                     let expires_at = text(&item, "sessionExpiresAt");
-                    found.session = Some(Session {
+                    classified.session = Some(Session {
                         epoch: number(&item, "epoch"),
-                        expires_at: expires_at.and_then(|at| at.parse().ok()),
+                        expires_at: expires_at.and_then(|text| text.parse().ok()),
                     });
                 }
                 // Items of another document of the same batch are not shown.
                 Some(key) if belongs_to_other_document(id, key) => {}
-                key => found.other_items.push(key.unwrap_or("(no sort key)").to_owned()),
+                key => classified.other_items.push(key.unwrap_or("(no sort key)").to_owned()),
             }
         }
-        if found.transfer.is_none() && id.batch_and_number().is_some() {
+        if classified.transfer.is_none() && id.batch_and_number().is_some() {
             return Err(AdminError::NotFound);
         }
-        Ok(found)
+        Ok(classified)
     }
 
-    /// Key of the transfer's object in the exchange bucket, once known.
+    /// Key of the transfer's object in the exchange bucket, once the key is known.
     pub(super) fn exchange_key(&self) -> Option<&str> {
         Some(&self.transfer.as_ref()?.source.as_ref()?.key)
     }
@@ -76,7 +85,8 @@ impl TransferItems {
         self.transfer.as_ref().map_or(0, |transfer| transfer.execution_number)
     }
 
-    /// Combines these items with data from other places to the output of the command.
+    /// Combines these items with the references to the exchange key and the executions. Returns the
+    /// output of the command.
     pub(super) fn into_inspection(
         self,
         references: Option<Item>,
@@ -166,11 +176,10 @@ impl SortKeys {
     }
 }
 
-/// Whether `id` is a document of a batch, and the item with this sort key belongs to another
-/// document of that batch.
+/// Returns whether `id` is a document of a batch, and an item with this sort key belongs to another
+/// document of the same batch.
 fn belongs_to_other_document(id: &TransferId, sort_key: &str) -> bool {
     let Some((_, number)) = id.batch_and_number() else { return false };
-    let prefixes = ["DOC#", "SESSION#", "OUTBOX#"];
-    let suffix = prefixes.iter().find_map(|prefix| sort_key.strip_prefix(prefix));
+    let suffix = DOCUMENT_PREFIXES.iter().find_map(|prefix| sort_key.strip_prefix(prefix));
     suffix.is_some_and(|suffix| !suffix.starts_with(&format!("{number:04}")))
 }

@@ -1,6 +1,9 @@
 //! Reads the stored state of a transfer for `docferry admin inspect`: all items under its id, the
-//! references to its object in the exchange bucket, and its Step Functions executions. Each
-//! document is copied to the exchange bucket before it is delivered.
+//! references to its object in the exchange bucket, and its Step Functions executions.
+//!
+//! The document source puts each document into the exchange bucket, from which it is delivered.
+//! Several transfers may refer to the same object. An execution runs the steps of a transfer, and
+//! the next execution replaces one that has died.
 
 use aws_sdk_dynamodb::types::AttributeValue;
 use aws_sdk_sfn::operation::describe_execution::DescribeExecutionOutput;
@@ -15,7 +18,7 @@ use super::found::TransferItems;
 use super::inspection::{Execution, Inspection};
 use super::item::Item;
 
-/// Maximum number of executions that are shown. Earlier executions are left out.
+/// Maximum number of executions that are shown. Earlier executions are not read.
 const MAX_EXECUTIONS: u32 = 10;
 
 /// Reads everything that the command shows about a transfer.
@@ -25,20 +28,21 @@ pub(super) async fn gather(
     show_names: bool,
 ) -> Result<Inspection, AdminError> {
     let items = read_items(deployment, id).await?;
-    let found = TransferItems::read(id, items)?;
-    let references = match found.exchange_key() {
+    let transfer_items = TransferItems::read(id, items)?;
+    let references = match transfer_items.exchange_key() {
         Some(key) => read_references(deployment, key).await?,
         None => None,
     };
-    let latest = found.execution_number();
+    let latest_number = transfer_items.execution_number();
+    let first_number = latest_number.saturating_sub(MAX_EXECUTIONS) + 1;
     let mut executions = Vec::new();
-    for execution_number in latest.saturating_sub(MAX_EXECUTIONS) + 1..=latest {
+    for execution_number in first_number..=latest_number {
         let name = format!("{id}-{execution_number}");
         executions.push(describe_execution(deployment, &name).await?);
     }
     #[expect(clippy::disallowed_methods, reason = "ages are shown relative to the current time")]
     let now = Timestamp::now();
-    Ok(found.into_inspection(references, executions, show_names, now))
+    Ok(transfer_items.into_inspection(references, executions, show_names, now))
 }
 
 /// Reads all items under the transfer's id, or under the batch's id for a document of a
@@ -100,17 +104,17 @@ async fn describe_execution(deployment: &Deployment, name: &str) -> Result<Execu
     }
 }
 
-/// Converts the description of an execution. It contains the error name, which comes from a fixed
-/// list, but not the cause, which is free text and may contain personal data.
+/// Converts the description of an execution. The result contains the error name, which comes from a
+/// fixed list. It does not contain the cause, which is free text and may contain personal data.
 fn to_execution(name: &str, response: &DescribeExecutionOutput) -> Execution {
-    let time = |at: Option<&aws_sdk_sfn::primitives::DateTime>| {
-        at.and_then(|at| Timestamp::from_second(at.secs()).ok())
+    let to_timestamp = |time: Option<&aws_sdk_sfn::primitives::DateTime>| {
+        time.and_then(|time| Timestamp::from_second(time.secs()).ok())
     };
     Execution {
         name: name.to_owned(),
         state: response.status().as_str().to_lowercase(),
-        started_at: time(Some(response.start_date())),
-        stopped_at: time(response.stop_date()),
+        started_at: to_timestamp(Some(response.start_date())),
+        stopped_at: to_timestamp(response.stop_date()),
         error: response.error().map(str::to_owned),
     }
 }

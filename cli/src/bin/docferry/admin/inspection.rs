@@ -1,8 +1,8 @@
-//! Output of `docferry admin inspect`: the stored state of a transfer, without secrets. The JSON
-//! output is these types serialized.
+//! Output of `docferry admin inspect`: the stored state of a transfer, without secrets. `text.rs`
+//! formats these types for people, and `--json` serializes them.
 //!
-//! The types are an allow list: only the attributes named here are shown. Of any other kind of
-//! item, only the sort key is shown.
+//! The types are an allow list: an attribute without a field here is not shown. For an item of any
+//! other kind, only its sort key is shown.
 
 use docferry_domain::failure::FailureCode;
 use docferry_domain::ids::TransferId;
@@ -30,7 +30,7 @@ pub(super) struct Inspection {
     pub(super) executions: Vec<Execution>,
     /// Explanation of the state, and what an operator can do.
     pub(super) advice: String,
-    /// Current time, to show ages.
+    /// Current time, from which the text computes ages.
     #[serde(skip)]
     pub(super) now: Timestamp,
 }
@@ -40,20 +40,20 @@ pub(super) struct Inspection {
 #[serde(rename_all = "camelCase")]
 pub(super) struct Record {
     pub(super) phase: &'static str,
-    /// Number of the current execution.
+    /// Number of the current Step Functions execution.
     #[serde(rename = "attempt")]
     pub(super) execution_number: u32,
-    /// Fencing epoch. It grows with each invocation that takes over the upload. Writes of an
-    /// invocation with an older epoch fail.
+    /// Fencing token of the upload. Each call of the function that uploads increments it, so that
+    /// writes of an earlier call fail.
     pub(super) epoch: u64,
-    /// Slot pool that the transfer uses.
+    /// Pool of slots that the transfer uses. A slot is the right to move bytes.
     pub(super) pool: Pool,
     pub(super) priority: Priority,
-    /// Whether the transfer holds a slot (the right to move bytes) or waits for one.
+    /// Whether the transfer holds a slot or waits for a slot.
     #[serde(rename = "turn")]
     pub(super) slot_state: SlotState,
     pub(super) cancel_requested: bool,
-    /// Code of an end that is decided but not yet recorded.
+    /// Code of a failure that is decided but not yet recorded as the end of the transfer.
     pub(super) ending: Option<FailureCode>,
     pub(super) failure: Option<FailureCode>,
     pub(super) obj_guid: String,
@@ -67,7 +67,7 @@ pub(super) struct Record {
     pub(super) pushed_at: Option<Timestamp>,
     /// Time at which the document arrived in the exchange bucket.
     pub(super) arrived_at: Option<Timestamp>,
-    /// End of a pause that the drive asked for.
+    /// End of a pause for which Microsoft Graph asked.
     pub(super) resume_at: Option<Timestamp>,
     pub(super) ended_at: Option<Timestamp>,
     pub(super) deadline: Timestamp,
@@ -78,7 +78,7 @@ pub(super) struct Record {
     pub(super) names: Option<PersonalData>,
 }
 
-/// Checkpoint of the upload. Sizes and offsets are in bytes.
+/// Checkpoint, from which the next call of the function resumes the upload. All sizes are in bytes.
 #[derive(Debug, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub(super) struct Checkpoint {
@@ -106,7 +106,7 @@ pub(super) struct Delivery {
 }
 
 impl Delivery {
-    fn of(delivery: &docferry_domain::transfer::Delivery) -> Self {
+    fn from_domain(delivery: &docferry_domain::transfer::Delivery) -> Self {
         match delivery {
             docferry_domain::transfer::Delivery::Onedrive(item) => Self {
                 size: item.size,
@@ -137,7 +137,7 @@ pub(super) struct PersonalData {
 #[derive(Debug, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub(super) struct Session {
-    /// Epoch of the invocation that opened the session.
+    /// The `epoch` of the transfer's record when the session was opened.
     pub(super) epoch: Option<u64>,
     /// Expiry of the session according to the drive.
     pub(super) expires_at: Option<Timestamp>,
@@ -153,7 +153,7 @@ pub(super) struct References {
     pub(super) this_transfer: bool,
     /// The transfer that holds the lease for deleting the object.
     pub(super) deleting_by: Option<String>,
-    /// End of that lease.
+    /// End of the lease.
     pub(super) deleting_until: Option<Timestamp>,
     /// Time at which the object was deleted, by the exchange store's clock.
     pub(super) deleted_at: Option<Timestamp>,
@@ -172,7 +172,7 @@ pub(super) struct Execution {
 }
 
 impl Execution {
-    /// Describes an execution that does not exist.
+    /// Describes an execution that Step Functions does not know.
     pub(super) fn missing(name: &str) -> Self {
         Self {
             name: name.to_owned(),
@@ -185,7 +185,7 @@ impl Execution {
 }
 
 impl Record {
-    /// Converts a transfer. `next_look_at` and `names` stay empty.
+    /// Converts a transfer. The caller sets `next_look_at` and `names`.
     pub(super) fn of(transfer: &Transfer) -> Self {
         let source = transfer.source.as_ref();
         Self {
@@ -207,7 +207,7 @@ impl Record {
                 fragment_bytes: checkpoint.fragment_bytes,
                 sessions: checkpoint.sessions,
             }),
-            delivery: transfer.delivery.as_ref().map(Delivery::of),
+            delivery: transfer.delivery.as_ref().map(Delivery::from_domain),
             created_at: transfer.created_at,
             started_at: transfer.started_at,
             pushed_at: source.map(|source| source.pushed_at),

@@ -1,7 +1,7 @@
 //! The `docferry admin` commands, for operators with their own AWS credentials.
 //!
-//! They inspect and restart transfers through DynamoDB and Step Functions instead of the
-//! public API. They read no secret, and show personal data on request only.
+//! The commands inspect and restart transfers. They use DynamoDB and Step Functions directly, and
+//! not the public API. They read no secret, and show personal data on request only.
 
 mod deployment;
 mod error;
@@ -12,7 +12,7 @@ mod item;
 mod requeue;
 mod text;
 
-use clap::{Args as Group, Subcommand};
+use clap::{Args, Subcommand};
 use docferry_domain::ids::TransferId;
 
 pub(crate) use error::AdminError;
@@ -45,7 +45,7 @@ pub(crate) enum Admin {
     Requeue(Requeue),
 }
 
-#[derive(Debug, Group)]
+#[derive(Debug, Args)]
 pub(crate) struct Inspect {
     /// Id of the transfer
     #[arg(value_name = "TRANSFER_ID")]
@@ -59,7 +59,7 @@ pub(crate) struct Inspect {
     deployment_args: DeploymentArgs,
 }
 
-#[derive(Debug, Group)]
+#[derive(Debug, Args)]
 pub(crate) struct Requeue {
     /// Id of the transfer
     #[arg(value_name = "TRANSFER_ID")]

@@ -1,4 +1,5 @@
-//! The `docferry admin requeue` command, which restarts a transfer whose execution has died.
+//! The `docferry admin requeue` command, which restarts a transfer whose Step Functions execution
+//! has died. The output calls the number of an execution `attempt`.
 
 use std::fmt;
 
@@ -17,8 +18,8 @@ pub(super) struct Restarted<'a> {
     #[serde(rename = "attempt")]
     execution_number: u32,
     execution: String,
-    /// Whether the next execution was started, because the previous one had ended. If this is
-    /// false, the current execution was started, because it had never been started before.
+    /// Whether the next execution was started, because the previous execution had ended. If this is
+    /// `false`, the current execution was started, because it had never been started before.
     #[serde(rename = "nextAttempt")]
     is_next_execution: bool,
 }

@@ -1,4 +1,5 @@
-//! Formats the output of `docferry admin inspect` for people, as lines of a label and a value.
+//! Formats the output of `docferry admin inspect` for people. Each line is a label and a value, and
+//! the last paragraph is the advice for the operator.
 
 use docferry_cli::display::{short_duration, size};
 use docferry_domain::document::Evidence;
@@ -51,20 +52,20 @@ impl Lines {
     }
 
     /// Adds a line with a time, unless the time is `None`.
-    fn add_time(&mut self, label: &str, at: Option<Timestamp>) {
-        if let Some(at) = at {
-            self.add(label, &self.time_with_age(at));
+    fn add_time(&mut self, label: &str, time: Option<Timestamp>) {
+        if let Some(time) = time {
+            self.add(label, &self.time_with_age(time));
         }
     }
 
     /// Formats a time with its age: `2026-11-23T09:00:00Z, 12 m 05 s ago`.
-    fn time_with_age(&self, at: Timestamp) -> String {
-        let distance = short_duration(self.now.duration_since(at).unsigned_abs());
-        let time = at.strftime("%Y-%m-%dT%H:%M:%SZ");
-        if at > self.now {
-            format!("{time}, in {distance}")
+    fn time_with_age(&self, time: Timestamp) -> String {
+        let distance = short_duration(self.now.duration_since(time).unsigned_abs());
+        let time_text = time.strftime("%Y-%m-%dT%H:%M:%SZ");
+        if time > self.now {
+            format!("{time_text}, in {distance}")
         } else {
-            format!("{time}, {distance} ago")
+            format!("{time_text}, {distance} ago")
         }
     }
 
@@ -117,17 +118,16 @@ impl Lines {
     }
 
     fn add_session(&mut self, session: Option<&Session>) {
-        let text = session.map_or_else(
-            || "none".to_owned(),
-            |session| {
-                let epoch =
-                    session.epoch.map_or_else(String::new, |epoch| format!(", epoch {epoch}"));
-                let expiry = session.expires_at;
-                let expiry = expiry
-                    .map_or_else(String::new, |at| format!("; expires {}", self.time_with_age(at)));
-                format!("stored encrypted{epoch}{expiry}")
-            },
-        );
+        let Some(session) = session else {
+            return self.add("session", "none");
+        };
+        let mut text = "stored encrypted".to_owned();
+        if let Some(epoch) = session.epoch {
+            text.push_str(&format!(", epoch {epoch}"));
+        }
+        if let Some(expires_at) = session.expires_at {
+            text.push_str(&format!("; expires {}", self.time_with_age(expires_at)));
+        }
         self.add("session", &text);
     }
 
@@ -144,14 +144,14 @@ impl Lines {
             });
         }
         if let Some(transfer_id) = &references.deleting_by {
-            let until =
-                references.deleting_until.map(|at| self.time_with_age(at)).unwrap_or_default();
+            let lease_end = references.deleting_until.map(|time| self.time_with_age(time));
+            let lease_end = lease_end.unwrap_or_default();
             text.push_str(&format!(
-                "; {transfer_id} is deleting the object; its lease ends {until}"
+                "; {transfer_id} is deleting the object; its lease ends {lease_end}"
             ));
         }
-        if let Some(at) = references.deleted_at {
-            text.push_str(&format!("; object deleted {}", self.time_with_age(at)));
+        if let Some(deleted_at) = references.deleted_at {
+            text.push_str(&format!("; object deleted {}", self.time_with_age(deleted_at)));
         }
         self.add("references", &text);
     }
@@ -162,46 +162,47 @@ impl Lines {
         if let Some(error) = error {
             text.push_str(&format!(" with {error}"));
         }
-        if let Some(at) = stopped_at.or(*started_at) {
-            let event = if stopped_at.is_some() { "stopped" } else { "started" };
-            text.push_str(&format!(", {event} {}", self.time_with_age(at)));
+        if let Some(stopped_at) = stopped_at {
+            text.push_str(&format!(", stopped {}", self.time_with_age(*stopped_at)));
+        } else if let Some(started_at) = started_at {
+            text.push_str(&format!(", started {}", self.time_with_age(*started_at)));
         }
         self.add("execution", &text);
     }
 }
 
-/// Formats a size with its exact number of bytes, which operators compare:
+/// Formats a size with its exact number of bytes, so that operators can compare sizes:
 /// `5000000 B (5.00 MB)`.
 fn exact_size(bytes: u64) -> String {
     if bytes < 1000 { format!("{bytes} B") } else { format!("{bytes} B ({})", size(bytes)) }
 }
 
-/// Returns the phase of a transfer, followed by its failure or decided end, a cancel request, and
+/// Formats the phase of a transfer, followed by its failure or decided end, a cancel request, and
 /// the state of its slot.
 fn phase_text(record: &Record) -> String {
     let failure = record.failure.map(|code| code.to_string());
-    let ending = record.ending.filter(|_| record.failure.is_none());
-    let ending = ending.map(|code| format!("ending: {code}"));
+    let decided_end = record.ending.filter(|_| record.failure.is_none());
+    let decided_end = decided_end.map(|code| format!("ending: {code}"));
     let cancel_request = record.cancel_requested.then(|| "cancel requested".to_owned());
-    let slot_state = Some(record.slot_state).filter(|state| *state != SlotState::Idle);
-    let slot_state = slot_state.map(|state| format!("slot: {}", state.as_str()));
+    let is_queued_or_holding = record.slot_state != SlotState::Idle;
+    let slot_state = is_queued_or_holding.then(|| format!("slot: {}", record.slot_state.as_str()));
     let mut text = record.phase.to_owned();
-    for addition in [failure, ending, cancel_request, slot_state].into_iter().flatten() {
+    for addition in [failure, decided_end, cancel_request, slot_state].into_iter().flatten() {
         text.push_str(", ");
         text.push_str(&addition);
     }
     text
 }
 
-/// Returns the size and hash of a delivered document, and whether the drive has rewritten it.
+/// Formats the size and hash of a delivered document, and whether the drive has rewritten its file.
 fn delivery_text(delivery: &Delivery) -> String {
-    let rewritten = match delivery.evidence {
+    let rewritten_note = match delivery.evidence {
         _ if !delivery.rewritten => "",
         Some(Evidence::ContentParts) => ", rewritten by the drive with equal content parts",
         Some(Evidence::LastByteSent) => ", rewritten by the drive in response to the last byte",
         Some(Evidence::Hash) | None => ", rewritten by the drive",
     };
     let hash = delivery.quick_xor_hash.as_ref();
-    let hash = hash.map(|hash| format!(", {hash}")).unwrap_or_default();
-    format!("{}{hash}{rewritten}", exact_size(delivery.size))
+    let hash_note = hash.map(|hash| format!(", {hash}")).unwrap_or_default();
+    format!("{}{hash_note}{rewritten_note}", exact_size(delivery.size))
 }

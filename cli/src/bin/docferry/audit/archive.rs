@@ -1,4 +1,8 @@
-//! Reading of the archive: lists the objects of some days and reads their records.
+//! Reader of the archive of the audit trail, an S3 bucket. It lists the objects of some days and
+//! reads their records.
+//!
+//! Each object has one record in each line, as JSON. The key of an object contains the day and time
+//! of its archiving, so the order of keys is the order of time.
 
 use std::collections::HashSet;
 
@@ -12,25 +16,26 @@ use serde_json::Value;
 use crate::admin::AdminError;
 
 /// Number of keys in one page of a list.
-const PAGE: usize = 1_000;
+const PAGE_SIZE: usize = 1_000;
 /// Number of objects that are read at the same time.
 const PARALLEL_READS: usize = 8;
 /// Length of a day.
 pub(super) const DAY: SignedDuration = SignedDuration::from_hours(24);
 
-/// Archive of the audit trail. It returns each record once.
+/// Archive of the audit trail. Some records are archived twice; the reader returns each of them
+/// once.
 pub(super) struct Archive {
     bucket: S3AuditArchive,
     /// Message ids of the records that were returned.
-    seen: HashSet<String>,
-    /// Number of lines that are not JSON.
+    seen_message_ids: HashSet<String>,
+    /// Number of lines that were skipped because they are not JSON.
     unreadable_lines: u64,
 }
 
 impl Archive {
     /// Creates a reader of the bucket.
     pub(super) fn new(bucket: S3AuditArchive) -> Self {
-        Self { bucket, seen: HashSet::new(), unreadable_lines: 0 }
+        Self { bucket, seen_message_ids: HashSet::new(), unreadable_lines: 0 }
     }
 
     /// Returns the number of lines that were skipped because they are not JSON.
@@ -42,17 +47,18 @@ impl Archive {
     pub(super) async fn keys(&self, prefix: &str, after: &str) -> Result<Vec<String>, AdminError> {
         let (mut keys, mut after) = (Vec::new(), after.to_owned());
         loop {
-            let page = self.bucket.list(prefix, &after, PAGE).await?;
-            let is_last = page.len() < PAGE;
+            let page = self.bucket.list(prefix, &after, PAGE_SIZE).await?;
+            let is_last_page = page.len() < PAGE_SIZE;
             keys.extend(page);
             match keys.last() {
-                Some(last) if !is_last => after.clone_from(last),
+                Some(last_key) if !is_last_page => after.clone_from(last_key),
                 _ => return Ok(keys),
             }
         }
     }
 
-    /// Reads objects and passes their new records to `visit`, in the order of the keys.
+    /// Reads objects and passes their records to `visit`, in the order of the keys. Records that
+    /// were passed before are skipped.
     pub(super) async fn read<E: From<AdminError>>(
         &mut self,
         keys: Vec<String>,
@@ -69,8 +75,9 @@ impl Archive {
                     self.unreadable_lines += 1;
                     continue;
                 };
-                let id = record.get("messageId").and_then(Value::as_str);
-                if id.is_none_or(|id| self.seen.insert(id.to_owned())) {
+                let message_id = record.get("messageId").and_then(Value::as_str);
+                // A record without an id is always passed on.
+                if message_id.is_none_or(|id| self.seen_message_ids.insert(id.to_owned())) {
                     visit(record)?;
                 }
             }
@@ -79,16 +86,16 @@ impl Archive {
     }
 }
 
-/// Returns a time of each day from the day of `from` to the day of `to`.
+/// Returns one time in each day, from the day of `from` to the day of `to`.
 pub(super) fn days(from: Timestamp, to: Timestamp) -> Vec<Timestamp> {
-    let mut days = vec![from];
-    let mut day = from;
-    while archive_day(day) < archive_day(to) {
-        let Ok(next) = day.checked_add(DAY) else { break };
-        day = next;
-        days.push(day);
+    let mut times = vec![from];
+    let mut time = from;
+    while archive_day(time) < archive_day(to) {
+        let Ok(next_time) = time.checked_add(DAY) else { break };
+        time = next_time;
+        times.push(time);
     }
-    days
+    times
 }
 
 #[cfg(test)]

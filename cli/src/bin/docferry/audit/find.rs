@@ -1,6 +1,8 @@
-//! `docferry audit find`: prints the records that meet some conditions.
+//! `docferry audit find`: prints the records of the audit trail that meet all conditions of the
+//! options. It reads the objects of the archive from the first relevant day on, and filters their
+//! records.
 
-use clap::Args as Group;
+use clap::Args;
 use docferry_app::audit::{ARCHIVE_PREFIX, archive_day};
 use docferry_app::ports::Registry as _;
 use docferry_domain::audit::AuditAction;
@@ -10,7 +12,7 @@ use jiff::{SignedDuration, Timestamp};
 
 use super::archive::Archive;
 use super::filter::{Filter, NamedDocument};
-use super::record::line;
+use super::record::describe_record;
 use crate::admin::{AdminError, AuditArgs};
 use crate::clock::now;
 use crate::documents::document_keys;
@@ -18,10 +20,12 @@ use crate::error::CliError;
 use crate::exit::Exit;
 use crate::output;
 
-/// Start of the search without `--since`.
+/// Age of the oldest objects that are read without `--since`.
 const DEFAULT_PERIOD: SignedDuration = SignedDuration::from_hours(30 * 24);
+/// Maximum number of hours or days in an age.
+const MAX_AGE: i64 = 100_000;
 
-#[derive(Debug, Group)]
+#[derive(Debug, Args)]
 pub(crate) struct Find {
     /// Only records that name this document: its id, number or GUID
     #[arg(long, value_name = "DOCUMENT")]
@@ -73,15 +77,15 @@ pub(super) async fn run(find: &Find, json: bool) -> Result<Exit, CliError> {
         action: find.action.map(|action| action.as_str().to_owned()),
     };
     let mut archive = Archive::new(find.audit_args.open().await?);
-    let mut matches = 0_u64;
-    // A record is archived after its action, so the objects of earlier days cannot contain it.
+    let mut match_count = 0_u64;
+    // A record is archived after its action, so objects of days before `since` cannot contain it.
     let first_day = archive_day(find.since.unwrap_or_else(|| now() - DEFAULT_PERIOD));
     let keys = archive.keys(ARCHIVE_PREFIX, &first_day).await?;
     archive
         .read::<CliError>(keys, |record| {
             if filter.matches(&record) {
-                matches += 1;
-                output::print_result(json, &record, &line(&record))?;
+                match_count += 1;
+                output::print_result(json, &record, &describe_record(&record))?;
             }
             Ok(())
         })
@@ -90,20 +94,22 @@ pub(super) async fn run(find: &Find, json: bool) -> Result<Exit, CliError> {
         let count = archive.unreadable_lines();
         output::print_note(&format!("{count} lines of the archive are damaged and were skipped"))?;
     }
-    if matches == 0 {
+    if match_count == 0 {
         output::print_note("no record matches; most records are archived within two minutes")?;
     }
     Ok(Exit::Completed)
 }
 
 impl Find {
-    /// Returns the document as records name it.
+    /// Returns the names by which records may name the document of `--document`. The document
+    /// registry knows all of them. Without the registry, only the argument is known.
     async fn document(&self) -> Result<Option<NamedDocument>, AdminError> {
         let Some(document) = &self.document else { return Ok(None) };
         let Some(registry) = self.audit_args.registry().await? else {
             return Ok(Some(NamedDocument::unregistered(document)));
         };
         let found = registry.documents(&document_keys(document)).await?;
+        // The argument has at most two possible keys. Both may belong to the same document.
         let mut records = found.values();
         match (records.next(), records.next()) {
             (None, _) => Ok(Some(NamedDocument::unregistered(document))),
@@ -113,7 +119,7 @@ impl Find {
     }
 }
 
-/// Parses the name of an action, in any case.
+/// Parses the name of an action, in upper or lower case.
 fn parse_action(text: &str) -> Result<AuditAction, String> {
     let is_named = |action: &AuditAction| action.as_str().eq_ignore_ascii_case(text);
     AuditAction::ALL.into_iter().find(is_named).ok_or_else(|| {
@@ -122,23 +128,25 @@ fn parse_action(text: &str) -> Result<AuditAction, String> {
     })
 }
 
-/// Parses a time, a date (UTC) or an age.
+/// Parses a time, a date (its start in UTC), or an age such as `7d` (the time so long ago).
 fn parse_time(text: &str) -> Result<Timestamp, String> {
     if let Ok(time) = text.parse() {
         return Ok(time);
     }
     if let Ok(date) = text.parse::<Date>() {
-        return date.to_zoned(TimeZone::UTC).map(|day| day.timestamp()).map_err(|e| e.to_string());
+        let start = date.to_zoned(TimeZone::UTC).map(|zoned| zoned.timestamp());
+        return start.map_err(|error| error.to_string());
     }
     let unit = text.chars().last().unwrap_or_default();
-    let hours = match unit {
-        'h' => 1,
-        'd' => 24,
-        _ => 0,
+    let hours_per_unit = match unit {
+        'h' => Some(1),
+        'd' => Some(24),
+        _ => None,
     };
     let count = text.strip_suffix(unit).and_then(|count| count.parse::<i64>().ok());
-    match count.filter(|count| hours > 0 && (0..=100_000).contains(count)) {
-        Some(count) => Ok(now() - SignedDuration::from_hours(count * hours)),
+    let count = count.filter(|count| (0..=MAX_AGE).contains(count));
+    match count.zip(hours_per_unit) {
+        Some((count, hours)) => Ok(now() - SignedDuration::from_hours(count * hours)),
         None => Err("use 2026-11-30, 2026-11-30T09:00:00Z, or an age such as 12h or 7d".to_owned()),
     }
 }

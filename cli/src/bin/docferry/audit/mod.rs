@@ -1,5 +1,7 @@
-//! The `docferry audit` commands, for operators with their own AWS credentials. They read the archive
-//! of the audit trail.
+//! The `docferry audit` commands, for operators with their own AWS credentials. They read the audit
+//! trail: the records of deliveries, issued URLs, lists of documents, denials and withdrawals.
+//!
+//! The records are in the archive, an S3 bucket. The key of each object contains its day and time.
 
 mod archive;
 mod filter;

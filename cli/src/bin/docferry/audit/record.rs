@@ -1,11 +1,12 @@
-//! A record of the audit trail as a line for people.
+//! Formats a record of the audit trail as a line for people.
 //!
-//! Records are read as JSON values, so that the command also shows records of newer versions.
+//! Records are read as JSON values and not as typed structs, so that the commands also show records
+//! that a newer version of docferry has written.
 
 use serde_json::Value;
 
-/// Formats a record: time, action, outcome, actor, receiver and documents.
-pub(super) fn line(record: &Value) -> String {
+/// Formats a record: time, action, outcome, actor, recipient and documents.
+pub(super) fn describe_record(record: &Value) -> String {
     let text = |name: &str| record.get(name).and_then(Value::as_str);
     let mut line = format!(
         "{}  {}",
@@ -30,7 +31,7 @@ pub(super) fn line(record: &Value) -> String {
         let plural = if count == 1 { "" } else { "s" };
         line += &format!("  {count} {unit}{plural}");
     }
-    let documents: Vec<_> = files(record).map(file).chain(requested(record)).collect();
+    let documents: Vec<_> = files(record).map(describe_file).chain(requested(record)).collect();
     if !documents.is_empty() {
         line += &format!("  {}", documents.join(", "));
     }
@@ -42,17 +43,18 @@ pub(super) fn files(record: &Value) -> impl Iterator<Item = &Value> {
     record.get("files").and_then(Value::as_array).into_iter().flatten()
 }
 
-/// Returns what the denied requests of a record named, such as `fileId=10042`.
+/// Returns the names that the denied requests of a record used, such as `fileId=10042`.
 pub(super) fn requested(record: &Value) -> impl Iterator<Item = String> + '_ {
-    let requested = record.get("requested").and_then(Value::as_array).into_iter().flatten();
-    requested.filter_map(Value::as_str).map(str::to_owned)
+    let names = record.get("requested").and_then(Value::as_array).into_iter().flatten();
+    names.filter_map(Value::as_str).map(str::to_owned)
 }
 
-fn file(file: &Value) -> String {
+/// Formats a file: its name and GUID, as far as the record has them.
+fn describe_file(file: &Value) -> String {
     let text = |name: &str| file.get(name).and_then(Value::as_str).filter(|text| !text.is_empty());
     match (text("fileName"), text("id")) {
-        (Some(name), Some(id)) => format!("{name} ({id})"),
-        (name, id) => name.or(id).unwrap_or("-").to_owned(),
+        (Some(name), Some(guid)) => format!("{name} ({guid})"),
+        (name, guid) => name.or(guid).unwrap_or("-").to_owned(),
     }
 }
 
@@ -71,7 +73,7 @@ mod tests {
             "files": [{ "id": "AAAA", "fileName": "order.pdf", "contentType": null }],
         });
         assert_eq!(
-            line(&record),
+            describe_record(&record),
             "2026-11-30T10:00:00Z  Delivered to OneDrive  by scv for Judge A to a@b.example  \
              T-1/26  order.pdf (AAAA)"
         );
@@ -84,12 +86,12 @@ mod tests {
             "actor": "sub:ada", "count": 3, "requested": ["fileId=10042"], "files": [],
         });
         assert_eq!(
-            line(&denied),
+            describe_record(&denied),
             "t  Access denied (denied)  by sub:ada  3 requests  fileId=10042"
         );
         let counted =
             json!({ "timestamp": "t", "action": "Viewed list", "actor": "scv", "count": 12 });
-        assert_eq!(line(&counted), "t  Viewed list  by scv  12 documents");
-        assert_eq!(line(&json!({ "unreadable": "x" })), "-  unreadable record  by -");
+        assert_eq!(describe_record(&counted), "t  Viewed list  by scv  12 documents");
+        assert_eq!(describe_record(&json!({ "unreadable": "x" })), "-  unreadable record  by -");
     }
 }

@@ -1,7 +1,10 @@
 //! `docferry documents migrate`: copies the index by number of docferry 0.1.0 into the document
 //! registry.
+//!
+//! The index maps the number of a document to its GUID. Each entry becomes a record of the
+//! registry. The records of the system of record are newer and later replace the migrated ones.
 
-use clap::Args as Group;
+use clap::Args;
 use docferry_app::ports::{Registry as _, RegistryWriter as _, StoreError, UpsertResult};
 use docferry_aws::{DynamoRegistry, NumberedDocument};
 use docferry_domain::document::{
@@ -20,7 +23,7 @@ use crate::exit::Exit;
 use crate::output;
 use crate::subject_args::SubjectArgs;
 
-#[derive(Debug, Group)]
+#[derive(Debug, Args)]
 pub(crate) struct Migrate {
     /// Subject of all migrated documents
     #[arg(long, value_name = "[SYSTEM|]VALUE")]
@@ -53,8 +56,9 @@ pub(super) async fn run(migrate: &Migrate, json: bool) -> Result<Exit, CliError>
     let subject = migrate.subject_args.subject(&migrate.subject)?;
     let tables = migrate.registry_args.open_with_index(migrate.index_table.as_ref());
     let (registry, index) = tables.await?;
-    let (entries, invalid) = index.entries().await.map_err(AdminError::from)?;
-    let mut migrated = Migrated { summary: Summary::default(), invalid, without_size: 0 };
+    let (entries, invalid_entries) = index.entries().await.map_err(AdminError::from)?;
+    let mut migrated =
+        Migrated { summary: Summary::default(), invalid: invalid_entries, without_size: 0 };
     if let Err(error) = copy(&entries, &subject, &registry, &mut migrated).await {
         output::print_note("some entries may be copied; repeat the command")?;
         return Err(error);
@@ -70,21 +74,22 @@ pub(super) async fn run(migrate: &Migrate, json: bool) -> Result<Exit, CliError>
     Ok(migrated.summary.exit())
 }
 
+/// Copies the entries into the registry, and counts them in `migrated`.
 async fn copy(
     entries: &[NumberedDocument],
     subject: &Subject,
     registry: &DynamoRegistry,
     migrated: &mut Migrated,
 ) -> Result<(), CliError> {
-    let copy = |entry: &NumberedDocument| {
-        let (record, has_size) = (record_of(entry, subject), entry.size.is_some());
+    let copy_entry = |entry: &NumberedDocument| {
+        let (record, has_size) = (to_record(entry, subject), entry.size.is_some());
         async move {
             let record = record?;
-            let result = insert(registry, &record).await?;
+            let result = insert_if_new(registry, &record).await?;
             Ok::<_, AdminError>((record.id, has_size, result))
         }
     };
-    let mut results = stream::iter(entries).map(copy).buffered(PARALLEL_WRITES);
+    let mut results = stream::iter(entries).map(copy_entry).buffered(PARALLEL_WRITES);
     while let Some((id, has_size, result)) = results.try_next().await? {
         migrated.summary.count("entry", &id, result)?;
         if result == UpsertResult::Stored && !has_size {
@@ -94,25 +99,27 @@ async fn copy(
     Ok(())
 }
 
-/// Writes a record, unless its number or id is registered.
-async fn insert(
+/// Writes a record, unless its number or id is registered. A registered GUID does not prevent the
+/// write: the registry reports a GUID of another document as a conflict.
+async fn insert_if_new(
     registry: &DynamoRegistry,
     record: &DocumentRecord,
 ) -> Result<UpsertResult, StoreError> {
-    let known = registry.documents(&DocumentKey::all_of(record)).await?;
-    let is_known = |key: &DocumentKey| !matches!(key, DocumentKey::Object(_));
-    if known.keys().any(is_known) {
+    let registered = registry.documents(&DocumentKey::all_of(record)).await?;
+    let is_number_or_id =
+        |key: &DocumentKey| matches!(key, DocumentKey::File(_) | DocumentKey::Id(_));
+    if registered.keys().any(is_number_or_id) {
         return Ok(UpsertResult::Unchanged);
     }
     registry.upsert(record).await
 }
 
-/// Builds the record of an entry.
-fn record_of(entry: &NumberedDocument, subject: &Subject) -> Result<DocumentRecord, AdminError> {
-    let number = entry.file_id;
-    let invalid = |name| AdminError::InvalidArgument { name, problem: format!("number {number}") };
-    let id: DocumentId = format!("file-{number}").parse().map_err(|_| invalid("id"))?;
-    let default_name = || format!("document-{number}").parse::<FileName>();
+/// Converts an entry of the index to a record of the registry.
+fn to_record(entry: &NumberedDocument, subject: &Subject) -> Result<DocumentRecord, AdminError> {
+    let file_id = entry.file_id;
+    let invalid = |name| AdminError::InvalidArgument { name, problem: format!("number {file_id}") };
+    let id: DocumentId = format!("file-{file_id}").parse().map_err(|_| invalid("id"))?;
+    let default_name = || format!("document-{file_id}").parse::<FileName>();
     let file_name = match entry.name.as_deref().and_then(valid_name) {
         Some(name) => name,
         None => default_name().map_err(|_| invalid("file name"))?,
@@ -122,7 +129,7 @@ fn record_of(entry: &NumberedDocument, subject: &Subject) -> Result<DocumentReco
     Ok(DocumentRecord {
         id,
         subject: subject.clone(),
-        file_id: Some(number),
+        file_id: Some(file_id),
         obj_guid: entry.object_guid.clone(),
         file_name,
         content_type,
@@ -140,10 +147,11 @@ fn record_of(entry: &NumberedDocument, subject: &Subject) -> Result<DocumentReco
     })
 }
 
-/// Returns the name as it is, or adapted to the rules of file names; `None` if that is impossible.
+/// Returns the name unchanged if it is valid, and otherwise adapted to the rules of file names.
+/// Returns `None` if the name cannot be adapted.
 fn valid_name(name: &str) -> Option<FileName> {
-    let adapted = || DocumentName::adapted_from(name).ok()?.as_str().parse().ok();
-    name.parse().ok().or_else(adapted)
+    let adapted_name = || DocumentName::adapted_from(name).ok()?.as_str().parse().ok();
+    name.parse().ok().or_else(adapted_name)
 }
 
 #[cfg(test)]
@@ -168,7 +176,7 @@ mod tests {
             (Some(""), "document-10001"),
             (None, "document-10001"),
         ] {
-            let record = record_of(&entry(name), &subject).unwrap();
+            let record = to_record(&entry(name), &subject).unwrap();
             assert_eq!(record.file_name.as_str(), expected);
             assert_eq!(record.id.as_str(), "file-10001");
             assert_eq!((record.size, record.scan_result), (0, ScanResult::Unscanned));

@@ -1,5 +1,5 @@
 //! The `docferry get` command. It creates a job for the requested documents, waits until the job
-//! has ended, and downloads the documents into files.
+//! has ended, and downloads the documents into files. With `--job`, it uses an existing job.
 
 mod report;
 mod request;
@@ -11,7 +11,7 @@ use docferry_cli::job::{JobItem, JobState, JobStatus};
 use docferry_cli::watch::{Outcome, watch_job};
 
 use self::report::{report_fetched, report_not_fetched};
-use self::request::{check_before_request, request_job};
+use self::request::{check_existing_files, request_job};
 use self::target::{DownloadTarget, download_target, existing_file_policy};
 use crate::args::Get;
 use crate::error::CliError;
@@ -28,14 +28,14 @@ pub(crate) async fn run(client: &Client, args: &Get, json: bool) -> Result<Exit,
         result = create_and_download => return result,
         interrupt = tokio::signal::ctrl_c() => interrupt.map_err(CliError::Signal)?,
     }
-    // The partial file stays, so that this command can resume the download.
+    // The partial file stays, so that the command in this advice can resume the download.
     let advice = job_id.map(|id| format!("; resume with:\n  {}", resume_command(&id, args)));
     output::print_note(&format!("\ninterrupted{}", advice.unwrap_or_default()))?;
     Ok(Exit::Interrupted)
 }
 
-/// Creates the job if needed, waits for its end and downloads its documents. Stores the
-/// job's id in `job_id`, so that it is known after an interrupt.
+/// Creates a job if `job_id` is `None`, waits for its end and downloads its documents. Stores the
+/// id of the new job in `job_id`, so that the id is known after an interrupt.
 async fn create_and_download(
     client: &Client,
     args: &Get,
@@ -43,17 +43,16 @@ async fn create_and_download(
     job_id: &mut Option<String>,
     json: bool,
 ) -> Result<Exit, CliError> {
-    // Exit code for the documents whose files already exist.
-    let mut existing_exit = Exit::Completed;
+    let mut exit = Exit::Completed;
     let id = match job_id {
         Some(id) => id.clone(),
         None => {
-            let wanted_file_ids =
-                check_before_request(client, args, target, &mut existing_exit, json).await?;
-            let Some(wanted_file_ids) = wanted_file_ids else {
-                return Ok(existing_exit);
-            };
-            let id = request_job(client, args, &wanted_file_ids).await?;
+            let check = check_existing_files(client, args, target, json).await?;
+            exit = check.exit;
+            if check.missing_file_ids.is_empty() {
+                return Ok(exit);
+            }
+            let id = request_job(client, args, &check.missing_file_ids).await?;
             output::print_note(&format!("job {id}"))?;
             job_id.insert(id).clone()
         }
@@ -61,7 +60,7 @@ async fn create_and_download(
     let options = args.wait.options();
     let display = ProgressDisplay::new();
     let outcome = watch_job(client, &id, &options, &*display.observer(&id, None)).await?;
-    let mut exit = existing_exit.max(Exit::of(&outcome));
+    exit = exit.max(Exit::of(&outcome));
     let (Outcome::Completed(status) | Outcome::Failed(status)) = &outcome else {
         report_not_fetched(json, Some(&id), None, &format!("job {id}"), FetchError::NotReady)?;
         return Ok(exit);
@@ -92,10 +91,11 @@ struct Downloads<'a> {
 }
 
 impl Downloads<'_> {
-    /// Downloads one document, or reports why it cannot be downloaded.
+    /// Downloads one document and reports the result. Returns the exit code for the document.
     async fn download(&mut self, status: &JobStatus, item: &JobItem) -> Result<Exit, CliError> {
         let job_id = item.job_id.as_deref().unwrap_or(&status.job_id);
-        let label = item.file_id.map_or_else(|| job_id.to_owned(), |id| format!("document {id}"));
+        let file_id = item.file_id;
+        let label = file_id.map_or_else(|| job_id.to_owned(), |id| format!("document {id}"));
         let result = if item.status == JobState::Completed {
             let wanted = WantedDocument {
                 job_id: job_id.to_owned(),
@@ -111,7 +111,6 @@ impl Downloads<'_> {
         } else {
             Err(failure_of(status, Some(item)))
         };
-        let file_id = item.file_id;
         match result {
             Ok(fetched) => {
                 report_fetched(self.json, Some(job_id), file_id, &fetched)?;
@@ -127,8 +126,8 @@ impl Downloads<'_> {
     }
 }
 
-/// Returns the error for a document that was not delivered. Its reason is the failure of the
-/// document or, if the document has none, the failure of the job.
+/// Returns the error for a document that the job did not make available. The reason is the failure
+/// of the document, or the failure of the job if the document has no failure of its own.
 fn failure_of(status: &JobStatus, item: Option<&JobItem>) -> FetchError {
     let state = item.map_or(status.status, |item| item.status);
     let error = item.and_then(|item| item.error.as_ref()).or(status.error.as_ref());

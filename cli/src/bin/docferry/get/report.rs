@@ -46,7 +46,8 @@ pub(super) fn report_fetched(
     output::print_result(json, &document, &line)
 }
 
-/// Reports a document or job of which nothing was downloaded.
+/// Reports a document or job of which nothing was downloaded. `about` is the first line of the
+/// error for people.
 pub(super) fn report_not_fetched(
     json: bool,
     job_id: Option<&str>,

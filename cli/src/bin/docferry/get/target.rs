@@ -12,7 +12,7 @@ use crate::error::CliError;
 /// Target of the downloaded documents.
 pub(super) struct DownloadTarget {
     pub(super) folder: PathBuf,
-    /// File name for a single document; `None` uses the document's own name.
+    /// File name for a single document. `None` stands for the document's own name.
     pub(super) name: Option<String>,
 }
 
@@ -45,7 +45,7 @@ pub(super) fn download_target(args: &Get) -> Result<DownloadTarget, CliError> {
     if let Err(source) = fs::create_dir_all(&folder) {
         return Err(FetchError::File { path: folder, source }.into());
     }
-    // This check precedes the creation of a job, because the job's work would be useless.
+    // If the download would be refused, no job is created, because its work would be useless.
     if name.is_some()
         && existing_file_policy(args) == ExistingFilePolicy::Refuse
         && output.symlink_metadata().is_ok()

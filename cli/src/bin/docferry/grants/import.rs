@@ -1,9 +1,10 @@
-//! `docferry grants import`: loads grants.
+//! `docferry grants import`: loads grants from a file into the document registry. A grant lets a
+//! person see documents.
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 
-use clap::Args as Group;
+use clap::Args;
 use docferry_app::ports::{GrantResult, MAX_GRANTS_PER_PERSON, RegistryWriter as _, StoreError};
 use docferry_aws::DynamoRegistry;
 use docferry_domain::document::Grant;
@@ -22,7 +23,7 @@ use crate::subject_args::SubjectArgs;
 /// Number of persons whose grants are written at the same time.
 const PARALLEL_PERSONS: usize = 8;
 
-#[derive(Debug, Group)]
+#[derive(Debug, Args)]
 pub(crate) struct Import {
     /// Path of the file, or - for standard input
     #[arg(value_name = "NDJSON")]
@@ -39,7 +40,7 @@ pub(crate) struct Import {
 #[derive(Debug, Default, Serialize)]
 struct Imported {
     stored: usize,
-    /// Grants that were not stored, because their person has too many.
+    /// Grants that were not stored, because their person would have too many.
     refused: usize,
 }
 
@@ -68,17 +69,17 @@ pub(super) async fn run(import: &Import, json: bool) -> Result<Exit, CliError> {
     Ok(if imported.refused > 0 { Exit::Other } else { Exit::Completed })
 }
 
-/// Writes all grants. Those of one person are written one after the other, so that the maximum
-/// holds.
+/// Writes all grants. The grants of different persons are written at the same time. The grants of
+/// one person are written one after the other, so that the registry can enforce the maximum number.
 async fn write(
     grants: Vec<(Person, Grant)>,
     registry: &DynamoRegistry,
 ) -> Result<Imported, StoreError> {
-    let mut by_person: BTreeMap<Person, Vec<Grant>> = BTreeMap::new();
+    let mut grants_by_person: BTreeMap<Person, Vec<Grant>> = BTreeMap::new();
     for (person, grant) in grants {
-        by_person.entry(person).or_default().push(grant);
+        grants_by_person.entry(person).or_default().push(grant);
     }
-    let write = async |(person, grants): (Person, Vec<Grant>)| {
+    let write_grants = async |(person, grants): (Person, Vec<Grant>)| {
         let mut imported = Imported::default();
         for grant in &grants {
             match registry.grant(&person, grant).await? {
@@ -88,9 +89,12 @@ async fn write(
         }
         Ok(imported)
     };
-    let sum = async |total: Imported, part: Imported| {
-        Ok(Imported { stored: total.stored + part.stored, refused: total.refused + part.refused })
+    let add = async |total: Imported, imported: Imported| {
+        Ok(Imported {
+            stored: total.stored + imported.stored,
+            refused: total.refused + imported.refused,
+        })
     };
-    let parts = stream::iter(by_person).map(write).buffer_unordered(PARALLEL_PERSONS);
-    parts.try_fold(Imported::default(), sum).await
+    let results = stream::iter(grants_by_person).map(write_grants);
+    results.buffer_unordered(PARALLEL_PERSONS).try_fold(Imported::default(), add).await
 }

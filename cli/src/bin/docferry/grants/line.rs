@@ -1,4 +1,7 @@
-//! Reads grants from NDJSON. No error contains a value.
+//! Parser of the file of `docferry grants import`, which has one JSON object in each line (NDJSON).
+//!
+//! Each line grants a person the documents of a subject or of an entitlement group. The file may
+//! contain personal data, so no error contains a value of the file.
 
 use std::collections::BTreeMap;
 
@@ -8,10 +11,11 @@ use docferry_domain::text::is_printable;
 use jiff::Timestamp;
 use serde::Deserialize;
 
-/// Maximum length of a token subject, in bytes. It is part of a key of DynamoDB.
-const MAX_PERSON_LEN: usize = 512;
+/// Maximum length in bytes of the subject of a token, which names a person. The subject is a part
+/// of a key of DynamoDB.
+const MAX_PERSON_BYTES: usize = 512;
 
-/// One line of the file.
+/// One line of the file. It has either a `subject`, written as `[system|]value`, or a `group`.
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 struct Line {
@@ -29,7 +33,9 @@ pub(super) fn parse(
     text: &str,
     patterns: &SubjectPatterns,
 ) -> Result<Vec<(Person, Grant)>, String> {
-    let (mut grants, mut errors, mut seen) = (Vec::new(), Vec::new(), BTreeMap::new());
+    let (mut grants, mut errors) = (Vec::new(), Vec::new());
+    // Number of the first line with each person and coverage.
+    let mut first_lines = BTreeMap::new();
     // Editors may write a byte order mark before the first line.
     let text = text.strip_prefix('\u{feff}').unwrap_or(text);
     for (number, line) in (1_u64..).zip(text.lines()).filter(|(_, line)| !line.trim().is_empty()) {
@@ -40,34 +46,39 @@ pub(super) fn parse(
                 continue;
             }
         };
-        let first = *seen.entry((person.clone(), grant.coverage.clone())).or_insert(number);
-        if first == number {
+        let key = (person.clone(), grant.coverage.clone());
+        let first_number = *first_lines.entry(key).or_insert(number);
+        if first_number == number {
             grants.push((person, grant));
         } else {
-            errors.push(format!("line {number}: the grant occurs in line {first} already"));
+            errors.push(format!("line {number}: the grant occurs in line {first_number} already"));
         }
     }
     if errors.is_empty() {
         return Ok(grants);
     }
-    let omitted = errors.len().saturating_sub(MAX_ERRORS);
+    let omitted_errors = errors.len().saturating_sub(MAX_ERRORS);
     errors.truncate(MAX_ERRORS);
-    if omitted > 0 {
-        errors.push(format!("{omitted} more errors"));
+    if omitted_errors > 0 {
+        errors.push(format!("{omitted_errors} more errors"));
     }
     Err(errors.join("\n"))
 }
 
+/// Parses one line. The error continues a sentence that begins with the number of the line.
 fn parse_line(line: &str, patterns: &SubjectPatterns) -> Result<(Person, Grant), String> {
     if line.len() > MAX_LINE_BYTES {
         return Err(format!("is longer than {MAX_LINE_BYTES} bytes"));
     }
-    // The message of serde would contain values.
-    let line: Line = serde_json::from_str(line).map_err(|error| match error.is_data() {
-        true => "must be an object with the texts person, subject or group, and expiresAt, each \
-                 at most once"
-            .to_owned(),
-        false => format!("is not JSON (column {})", error.column()),
+    // The message of serde is not used, because it would contain values.
+    let line: Line = serde_json::from_str(line).map_err(|error| {
+        if error.is_data() {
+            "must be an object with the texts person, subject or group, and expiresAt, each at \
+             most once"
+                .to_owned()
+        } else {
+            format!("is not JSON (column {})", error.column())
+        }
     })?;
     let coverage = match (&line.subject, &line.group) {
         (Some(subject), None) => {
@@ -79,13 +90,13 @@ fn parse_line(line: &str, patterns: &SubjectPatterns) -> Result<(Person, Grant),
         }
         _ => return Err("must have either subject or group".to_owned()),
     };
-    let expires_at = line.expires_at.as_deref().map(read_time).transpose()?;
-    let person = read_person(&line.person).map_err(|problem| format!("person: {problem}"))?;
+    let expires_at = line.expires_at.as_deref().map(parse_time).transpose()?;
+    let person = parse_person(&line.person).map_err(|problem| format!("person: {problem}"))?;
     Ok((person, Grant { coverage, expires_at }))
 }
 
-/// Reads a time, and cuts it to whole milliseconds.
-fn read_time(text: &str) -> Result<Timestamp, String> {
+/// Parses a time, and cuts it to whole milliseconds, as the registry stores times.
+fn parse_time(text: &str) -> Result<Timestamp, String> {
     let time = text.parse().ok();
     time.and_then(|time: Timestamp| Timestamp::from_millisecond(time.as_millisecond()).ok())
         .ok_or_else(|| {
@@ -93,10 +104,12 @@ fn read_time(text: &str) -> Result<Timestamp, String> {
         })
 }
 
-/// Reads a token subject (`ada`). A principal id (`sub:ada`) means the same person.
-pub(super) fn read_person(text: &str) -> Result<Person, &'static str> {
+/// Parses the name of a person: the subject of the person's access tokens, such as `ada`. The
+/// principal `sub:ada`, by which records name the caller with this subject, stands for the same
+/// person.
+pub(super) fn parse_person(text: &str) -> Result<Person, &'static str> {
     let subject = text.strip_prefix("sub:").unwrap_or(text);
-    let is_valid = (1..=MAX_PERSON_LEN).contains(&subject.len()) && is_printable(subject);
+    let is_valid = (1..=MAX_PERSON_BYTES).contains(&subject.len()) && is_printable(subject);
     is_valid
         .then(|| Person::new(subject))
         .ok_or("must be the subject of a token, of at most 512 printable characters")

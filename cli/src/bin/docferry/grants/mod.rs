@@ -1,10 +1,11 @@
 //! The `docferry grants` commands, for operators with their own AWS credentials. A grant lets a
-//! person see the documents of a subject or of an entitlement group.
+//! person see the documents of a subject (a court file or patient) or of an entitlement group,
+//! until an optional expiry.
 
 mod import;
 mod line;
 
-use clap::{Args as Group, Subcommand};
+use clap::{Args, Subcommand};
 use docferry_app::ports::{Registry as _, RegistryWriter as _};
 use docferry_domain::document::{Coverage, Grant};
 use docferry_domain::person::Person;
@@ -58,7 +59,7 @@ pub(crate) enum Grants {
     Revoke(Revoke),
 }
 
-#[derive(Debug, Group)]
+#[derive(Debug, Args)]
 pub(crate) struct List {
     /// The person: the subject of the access tokens
     #[arg(value_name = "PERSON")]
@@ -68,7 +69,7 @@ pub(crate) struct List {
     registry_args: RegistryArgs,
 }
 
-#[derive(Debug, Group)]
+#[derive(Debug, Args)]
 pub(crate) struct Revoke {
     /// The person: the subject of the access tokens
     #[arg(value_name = "PERSON")]
@@ -118,13 +119,15 @@ async fn run_revoke(revoke: &Revoke, json: bool) -> Result<Exit, CliError> {
     Ok(Exit::Completed)
 }
 
+/// Reads the argument that names a person.
 fn read_person(text: &str) -> Result<Person, AdminError> {
-    let invalid =
-        |problem: &str| AdminError::InvalidArgument { name: "person", problem: problem.to_owned() };
-    line::read_person(text).map_err(invalid)
+    line::parse_person(text).map_err(|problem| AdminError::InvalidArgument {
+        name: "person",
+        problem: problem.to_owned(),
+    })
 }
 
-/// Describes a grant to people.
+/// Describes a grant for people.
 fn describe(grant: &Grant, now: Timestamp) -> String {
     let coverage = match &grant.coverage {
         Coverage::Subject(subject) => format!("subject {}", subject.key()),
