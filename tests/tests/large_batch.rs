@@ -15,8 +15,8 @@ use docferry_app::ports::{Adapters, BatchStore as _, Clock, SlotAdapters, SlotSt
 use docferry_app::slots::scheduler::SlotScheduler;
 use docferry_app::transfer::create::{InitiateSettings, new_id};
 use docferry_aws::{DynamoTransferStore, StepFunctionsWorkflow};
-use docferry_domain::document::CaseReference;
 use docferry_domain::job::OnItemError;
+use docferry_domain::job_spec::JobSpec;
 use docferry_domain::phase::Phase;
 use docferry_domain::slots::{Pool, PoolLimits, Priority};
 use docferry_domain::transfer::{DriveTarget, Target};
@@ -78,13 +78,9 @@ async fn two_hundred_documents_of_a_batch_respect_slot_limits() {
         record_ttl: SignedDuration::from_hours(168),
     };
     let new_batch = NewBatch {
-        owner: "scv".into(),
-        on_behalf_of: None,
+        spec: JobSpec::of_owner("scv"),
         origin: None,
         documents,
-        case: CaseReference::default(),
-        retain_until: None,
-        callback: None,
         target: Target::Onedrive(DriveTarget {
             recipient: sandbox.email.parse().unwrap(),
             file_path: Some(sandbox.folder.clone()),

@@ -157,7 +157,7 @@ pub(crate) async fn load(
     task: &TaskInput,
 ) -> Result<Transfer, TaskError> {
     let transfer = store.get(&task.transfer_id).await?.ok_or(WriteError::NotFound)?;
-    set_current(transfer.trace.as_ref());
+    set_current(transfer.spec.trace.as_ref());
     Ok(transfer)
 }
 

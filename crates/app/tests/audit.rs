@@ -16,6 +16,7 @@ use docferry_app::transfer::create::initiate;
 use docferry_domain::audit::{AuditAction, AuditEvent, RequestOrigin, RequestSource};
 use docferry_domain::document::{DocumentKey, DocumentRecord};
 use docferry_domain::ids::TransferId;
+use docferry_domain::job_spec::JobSpec;
 use docferry_domain::person::Person;
 use docferry_domain::phase::Phase;
 use docferry_domain::transfer::{Delivery, DownloadTarget, NewTransfer, Target, Transfer};
@@ -192,7 +193,8 @@ async fn three_hundred_outcomes_leave_as_many_true_records_despite_faults() {
         let target = if is_download { download } else { to_drive.target.clone() };
         let retain_until = is_download.then(|| world.now() + SignedDuration::from_hours(24));
         let object_guid = guid.parse().unwrap();
-        let new = NewTransfer { object_guid, target, retain_until, ..to_drive };
+        let spec = JobSpec { retain_until, ..to_drive.spec };
+        let new = NewTransfer { object_guid, target, spec, ..to_drive };
         let transfer = initiate(&runner.scheduler(), SETTINGS, new).await.unwrap();
         transfers.push(transfer.transfer_id);
         if number % 4 == 0 {

@@ -14,7 +14,6 @@ use docferry_app::batch::{BatchDocument, NewBatch, cancel_batch, initiate_batch}
 use docferry_app::job::retry::{RetryResult, retry_job};
 use docferry_app::job::terminate;
 use docferry_app::ports::BatchStore as _;
-use docferry_domain::document::CaseReference;
 use docferry_domain::failure::FailureCode;
 use docferry_domain::ids::{ObjectGuid, TransferId};
 use docferry_domain::job::{Batch, BatchCounts, OnItemError};
@@ -41,13 +40,9 @@ fn world_with(count: u32) -> (World, Vec<ObjectGuid>) {
 fn batch_request(documents: &[ObjectGuid], on_item_error: OnItemError) -> NewBatch {
     let single = request_to("judge@court.example");
     NewBatch {
-        owner: single.owner,
-        on_behalf_of: None,
+        spec: single.spec,
         origin: None,
         documents: documents.iter().cloned().map(BatchDocument::of_guid).collect(),
-        case: CaseReference::default(),
-        retain_until: None,
-        callback: None,
         target: single.target,
         priority: single.priority,
         on_item_error,

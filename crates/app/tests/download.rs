@@ -20,13 +20,12 @@ use jiff::SignedDuration;
 
 /// Requests a download for `person`. Returns the input of its first execution.
 async fn request_download(world: &World, person: &str) -> TaskInput {
-    let new = NewTransfer {
-        on_behalf_of: None,
+    let mut new = NewTransfer {
         object_guid: GUID.parse().unwrap(),
         target: Target::Download(DownloadTarget { person: Person::new(person) }),
-        retain_until: Some(world.now() + SignedDuration::from_hours(24)),
         ..new_transfer()
     };
+    new.spec.retain_until = Some(world.now() + SignedDuration::from_hours(24));
     let transfer = initiate(&Runner::new(world).scheduler(), SETTINGS, new).await.unwrap();
     TaskInput { transfer_id: transfer.transfer_id, execution_number: 1 }
 }
@@ -380,7 +379,7 @@ async fn repeated_step_never_shortens_the_retention_of_another_job() {
     // The first job, requested an hour before the second, has expired. The second has not.
     world.advance(SignedDuration::from_hours(23) + SignedDuration::from_mins(1));
     runner(&world).recover(3).await;
-    let retain_until = record(&world, &second).await.retain_until.unwrap();
+    let retain_until = record(&world, &second).await.spec.retain_until.unwrap();
     assert!(world.now() < retain_until, "the second job has not expired");
     assert!(
         world.state().delivery.objects.contains_key(&key),

@@ -18,10 +18,10 @@ use docferry_app::batch::{BatchDocument, NewBatch, initiate_batch};
 use docferry_app::job;
 use docferry_app::ports::{BatchStore as _, ConflictPolicy, PushStore as _, TransferStore as _};
 use docferry_app::transfer::create::initiate;
-use docferry_domain::document::CaseReference;
 use docferry_domain::failure::FailureCode;
 use docferry_domain::ids::{ObjectGuid, TransferId};
 use docferry_domain::job::OnItemError;
+use docferry_domain::job_spec::JobSpec;
 use docferry_domain::person::Person;
 use docferry_domain::phase::Phase;
 use docferry_domain::slots::PoolLimits;
@@ -68,7 +68,8 @@ fn request(document: usize, download: bool) -> NewTransfer {
     }
     let person = Person::new(address(document));
     let retain_until = Some(docferry_testkit::builders::epoch() + SignedDuration::from_hours(9999));
-    NewTransfer { target: Target::Download(DownloadTarget { person }), retain_until, ..new }
+    let spec = JobSpec { retain_until, ..new.spec };
+    NewTransfer { target: Target::Download(DownloadTarget { person }), spec, ..new }
 }
 
 /// Requests a document for its recipient. Returns the input of its first execution.
@@ -221,13 +222,9 @@ async fn documents_of_one_batch_with_equal_names_are_numbered() {
             runner.limits = PoolLimits::new(50, slots_per_person).into();
             let first = request(0, false);
             let new = NewBatch {
-                owner: first.owner,
-                on_behalf_of: None,
+                spec: first.spec,
                 origin: None,
                 documents: (0..3).map(|n| BatchDocument::of_guid(guid(n))).collect(),
-                case: CaseReference::default(),
-                retain_until: None,
-                callback: None,
                 target: first.target,
                 priority: first.priority,
                 on_item_error: OnItemError::Fail,

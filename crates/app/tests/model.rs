@@ -110,7 +110,8 @@ impl Model {
                 let email = format!("person{person}@court.example");
                 // Person 0 gets a webhook notification.
                 let callback = (person == 0).then(callback);
-                let new = NewTransfer { object_guid: guid, callback, ..request_to(&email) };
+                let mut new = NewTransfer { object_guid: guid, ..request_to(&email) };
+                new.spec.callback = callback;
                 self.spawn(async move |runner| {
                     let scheduler = runner.scheduler();
                     runner.survive(initiate(&scheduler, SETTINGS, new)).await;

@@ -16,9 +16,10 @@ use docferry_app::job::{CancelResult, NewJob, cancel_job, initiate_job};
 use docferry_app::ports::{
     BatchRetry, BatchStore as _, JobStore as _, SlotStore as _, TransferStore as _,
 };
-use docferry_domain::document::{CaseReference, DocumentKey, DocumentRecord};
+use docferry_domain::document::{DocumentKey, DocumentRecord};
 use docferry_domain::ids::{FileId, TransferId};
 use docferry_domain::job::{JobState, OnItemError};
+use docferry_domain::job_spec::JobSpec;
 use docferry_domain::person::Person;
 use docferry_domain::phase::Phase;
 use docferry_domain::slots::{PoolLimits, Priority};
@@ -73,17 +74,14 @@ async fn expire_deliveries(world: &World, runner: &Runner) {
 /// Requests a job of the first `documents` documents.
 async fn start_job(runner: &Runner, world: &World, documents: u64, target: &Target) -> TransferId {
     let new = NewJob {
-        owner: OWNER.into(),
-        on_behalf_of: None,
+        spec: JobSpec::of_owner(OWNER),
         origin: None,
         documents: (0..documents).map(|number| DocumentKey::File(FileId::new(number))).collect(),
-        case: CaseReference::default(),
         requester: unrestricted_caller(),
         is_single: documents == 1,
         target: target.clone(),
         priority: Priority::Normal,
         on_item_error: OnItemError::Skip,
-        callback: None,
         name: None,
     };
     initiate_job(&runner.scheduler(), world, JOBS, new).await.unwrap().job_id
@@ -255,7 +253,7 @@ async fn late_cleanup_does_not_affect_the_next_run() {
 
         let ended = world.store().get(&id).await.unwrap().unwrap();
         assert_eq!(
-            JobState::of(ended.phase, ended.retain_until, ended.created_at),
+            JobState::of(ended.phase, ended.spec.retain_until, ended.created_at),
             JobState::Canceled
         );
         assert!(matches!(retry(&runner, &id).await.unwrap(), RetryResult::Accepted { .. }));

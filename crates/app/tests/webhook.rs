@@ -17,9 +17,10 @@ use docferry_app::ports::{
 };
 use docferry_app::recovery::{OutboxQueues, SweepSettings, sweep};
 use docferry_domain::audit::AuditRecord;
-use docferry_domain::document::{CaseReference, DocumentKey, DocumentRecord};
+use docferry_domain::document::{DocumentKey, DocumentRecord};
 use docferry_domain::ids::{FileId, TransferId};
 use docferry_domain::job::{OnItemError, WebhookNotification};
+use docferry_domain::job_spec::JobSpec;
 use docferry_domain::person::Person;
 use docferry_domain::phase::Phase;
 use docferry_domain::slots::Priority;
@@ -52,19 +53,16 @@ fn world() -> World {
 async fn start_job(runner: &Runner, world: &World, document_count: u64) -> TransferId {
     let person = Person::new("p");
     let new = NewJob {
-        owner: OWNER.into(),
-        on_behalf_of: None,
+        spec: JobSpec { callback: Some(callback()), ..JobSpec::of_owner(OWNER) },
         origin: None,
         documents: (0..document_count)
             .map(|number| DocumentKey::File(FileId::new(number)))
             .collect(),
-        case: CaseReference::default(),
         requester: unrestricted_caller(),
         is_single: document_count == 1,
         target: Target::Download(DownloadTarget { person }),
         priority: Priority::Normal,
         on_item_error: OnItemError::Fail,
-        callback: Some(callback()),
         name: None,
     };
     initiate_job(&runner.scheduler(), world, JOBS, new).await.unwrap().job_id

@@ -12,6 +12,7 @@ use docferry_app::ports::{Clock as _, RegistryWork as _, RegistryWriter as _};
 use docferry_app::transfer::create::initiate;
 use docferry_domain::document::{DocumentKey, DocumentRecord};
 use docferry_domain::failure::FailureCode;
+use docferry_domain::job_spec::JobSpec;
 use docferry_domain::person::Person;
 use docferry_domain::phase::Phase;
 use docferry_domain::transfer::{DownloadTarget, NewTransfer, Target, Transfer};
@@ -45,7 +46,8 @@ async fn request(world: &World, is_download: bool) -> TaskInput {
     let to_drive = request_to("judge@court.example");
     let target = if is_download { download } else { to_drive.target.clone() };
     let retain_until = is_download.then(|| world.now() + SignedDuration::from_hours(24));
-    let new = NewTransfer { target, retain_until, ..to_drive };
+    let spec = JobSpec { retain_until, ..to_drive.spec };
+    let new = NewTransfer { target, spec, ..to_drive };
     let transfer = initiate(&Runner::new(world).scheduler(), SETTINGS, new).await.unwrap();
     TaskInput { transfer_id: transfer.transfer_id, execution_number: 1 }
 }

@@ -11,9 +11,10 @@ use docferry_app::ports::{Adapters, Clock as _, SlotAdapters};
 use docferry_app::slots::scheduler::SlotScheduler;
 use docferry_app::transfer::create::InitiateSettings;
 use docferry_aws::{DynamoTransferStore, StepFunctionsWorkflow};
-use docferry_domain::document::{CaseReference, DocumentKey};
+use docferry_domain::document::DocumentKey;
 use docferry_domain::ids::FileId;
 use docferry_domain::job::OnItemError;
+use docferry_domain::job_spec::JobSpec;
 use docferry_domain::person::Person;
 use docferry_domain::slots::Priority;
 use docferry_domain::transfer::{DownloadTarget, Target};
@@ -26,17 +27,14 @@ use support::{TestTable, config, emulator, machine};
 
 fn job_request(count: u64) -> NewJob {
     NewJob {
-        owner: "sub:ada".into(),
-        on_behalf_of: None,
+        spec: JobSpec::of_owner("sub:ada"),
         origin: None,
         documents: (0..count).map(|number| DocumentKey::File(FileId::new(number))).collect(),
-        case: CaseReference::default(),
         requester: unrestricted_caller(),
         is_single: count == 1,
         target: Target::Download(DownloadTarget { person: Person::new("sub:ada") }),
         priority: Priority::Normal,
         on_item_error: OnItemError::Fail,
-        callback: None,
         name: None,
     }
 }

@@ -80,7 +80,7 @@ async fn different_transfer_with_the_same_id_is_rejected() {
     let stored = transfer();
     store.create(&stored).await.unwrap();
     let mut other_request = stored.clone();
-    other_request.owner = "another-owner".into();
+    other_request.spec.owner = "another-owner".into();
     let result = store.create(&other_request).await;
     assert!(matches!(result, Err(StoreError::Corrupt(_))), "{result:?}");
     assert_eq!(store.get(&stored.transfer_id).await.unwrap(), Some(stored));

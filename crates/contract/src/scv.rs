@@ -155,28 +155,25 @@ fn with_offset(time: Timestamp) -> String {
 mod tests {
     use super::*;
     use docferry_domain::audit::AuditContext;
-    use docferry_domain::document::{CaseReference, DriveFolder};
+    use docferry_domain::document::DriveFolder;
     use docferry_domain::failure::FailureCode;
+    use docferry_domain::job_spec::JobSpec;
     use docferry_domain::slots::Priority;
     use docferry_domain::transfer::{Failure, NewTransfer, PushedSource, Target};
     use serde_json::json;
 
     fn new_transfer() -> Transfer {
         let new = NewTransfer {
-            on_behalf_of: None,
-            owner: "scv".into(),
+            spec: JobSpec::of_owner("scv"),
             audit: AuditContext::default(),
             object_guid: "AAAA".parse().unwrap(),
             file_id: None,
-            case: CaseReference::default(),
             target: Target::Onedrive(DriveTarget {
                 recipient: "a@b.example".parse().unwrap(),
                 file_path: Some("Court".into()),
                 folder: "Court".parse().unwrap(),
             }),
             priority: Priority::Normal,
-            retain_until: None,
-            callback: None,
         };
         let start = Timestamp::UNIX_EPOCH;
         Transfer::new(TransferId::from_u128(7), new, start, start)

@@ -12,6 +12,7 @@ pub mod failure;
 pub mod ids;
 pub mod jitter;
 pub mod job;
+pub mod job_spec;
 pub mod person;
 pub mod phase;
 pub mod settings;

@@ -13,7 +13,7 @@ use docferry_app::transfer::create::initiate;
 use docferry_contract::download::DocumentsMember;
 use docferry_contract::scv::{UploadAccepted, UploadRequest};
 use docferry_domain::audit::AuditContext;
-use docferry_domain::document::CaseReference;
+use docferry_domain::job_spec::JobSpec;
 use docferry_domain::slots::Priority;
 use docferry_domain::transfer::NewTransfer;
 use http::StatusCode;
@@ -61,16 +61,12 @@ async fn upload<P: InitiateAdapters>(
     }
     let subject = subject_of(&api.registry, &upload_request.object_guid).await?;
     let transfer = NewTransfer {
-        owner: caller.id,
+        spec: JobSpec::of_owner(caller.id),
         audit: AuditContext { origin: Some(audited.origin), subject },
-        on_behalf_of: None,
         object_guid: upload_request.object_guid,
         file_id: None,
-        case: CaseReference::default(),
         target: upload_request.target.into(),
         priority: Priority::Normal,
-        retain_until: None,
-        callback: None,
     };
     let settings = api.settings.initiate;
     let transfer_id = match idempotency_key {

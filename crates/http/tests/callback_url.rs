@@ -66,15 +66,18 @@ async fn callback_url_is_stored_with_the_job_and_not_with_its_documents() {
         let (code, accepted) = post_job(&world, path, &body).await;
         assert_eq!(code, StatusCode::ACCEPTED, "{accepted}");
         let id = accepted["jobId"].as_str().unwrap().parse().unwrap();
-        assert!(is_retained(world.store().get(&id).await.unwrap().unwrap().callback), "{path}");
+        assert!(
+            is_retained(world.store().get(&id).await.unwrap().unwrap().spec.callback),
+            "{path}"
+        );
     }
 
     let body = json!({ "file_ids": [FILE_ID], "callbackUrl": CALLBACK_URL });
     let (_, accepted) = post_job(&world, "initiate", &body).await;
     let id = accepted["jobId"].as_str().unwrap().parse().unwrap();
     let (batch, _, documents) = world.store().batch_with_documents(&id, 10).await.unwrap().unwrap();
-    assert!(is_retained(batch.callback));
-    assert!(documents.iter().all(|document| document.callback.is_none()));
+    assert!(is_retained(batch.spec.callback));
+    assert!(documents.iter().all(|document| document.spec.callback.is_none()));
 }
 
 #[tokio::test]

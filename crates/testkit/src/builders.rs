@@ -5,10 +5,11 @@ use docferry_app::ports::{PushRecord, PushStore, WriteError};
 use docferry_domain::audit::AuditContext;
 use docferry_domain::callback::{CallbackRule, CallbackUrl};
 use docferry_domain::document::{
-    CaseReference, DocStatus, DocumentRecord, HashState, QuickXorHash, RecordStatus, ScanResult,
-    Subject, SubjectPatterns, SystemSetting, Viewer,
+    DocStatus, DocumentRecord, HashState, QuickXorHash, RecordStatus, ScanResult, Subject,
+    SubjectPatterns, SystemSetting, Viewer,
 };
 use docferry_domain::ids::{FileId, ObjectGuid, TransferId};
+use docferry_domain::job_spec::JobSpec;
 use docferry_domain::person::Person;
 use docferry_domain::slots::Priority;
 use docferry_domain::transfer::{
@@ -34,16 +35,12 @@ pub fn transfer() -> Transfer {
 #[must_use]
 pub fn new_transfer() -> NewTransfer {
     NewTransfer {
-        owner: "scv".into(),
+        spec: JobSpec::of_owner("scv"),
         audit: AuditContext::default(),
-        on_behalf_of: None,
         object_guid: "3q2+7wAAAAAAAAAAAAAAAA==".parse().unwrap(),
         file_id: None,
-        case: CaseReference::default(),
         target: drive_target("judge@court.example", "").into(),
         priority: Priority::Normal,
-        retain_until: None,
-        callback: None,
     }
 }
 

@@ -8,6 +8,7 @@ mod support;
 use std::time::Duration;
 
 use docferry_domain::document::Artifact;
+use docferry_domain::job_spec::JobSpec;
 use docferry_domain::person::Person;
 use docferry_domain::phase::Phase;
 use docferry_domain::transfer::{DownloadTarget, Target, Transfer};
@@ -33,8 +34,10 @@ fn queued_transfer() -> Transfer {
         target: Target::Download(DownloadTarget { person }),
         created_at: now,
         deadline: now + SignedDuration::from_hours(4),
-        retain_until: Some(now + SignedDuration::from_hours(24)),
-        owner: builders::new_transfer().owner,
+        spec: JobSpec {
+            retain_until: Some(now + SignedDuration::from_hours(24)),
+            ..builders::new_transfer().spec
+        },
         ..builders::transfer()
     }
 }

@@ -68,7 +68,7 @@ async fn court_list_is_one_job_with_a_result_for_each_document() {
     let (store, id): (_, TransferId) = (sandbox.cloud.store(), job_id.parse().unwrap());
     let (batch, _) = store.batch(&id).await.unwrap().unwrap();
     let document = store.get(&id.document(1)).await.unwrap().unwrap();
-    for case in [batch.case, document.case] {
+    for case in [batch.spec.case, document.spec.case] {
         assert_eq!(case.court_file.unwrap().as_str(), "VLC-S-S-123456");
         assert_eq!(case.class, Some(CaseClass::Criminal));
     }

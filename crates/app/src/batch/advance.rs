@@ -92,7 +92,7 @@ async fn stop_documents<P: SlotAdapters<Store: Store>>(
                 let id = &document.transfer_id;
                 // The request is limited to this run, so that a slow call cannot cancel documents
                 // of the next run.
-                let stopped = scheduler.store.request_cancel(id, &batch.owner, batch.retries);
+                let stopped = scheduler.store.request_cancel(id, &batch.spec.owner, batch.retries);
                 match stopped.await? {
                     Some(document) => withdraw(scheduler, record_ttl, document).await.map(drop),
                     None => Ok(()),

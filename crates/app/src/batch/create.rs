@@ -1,16 +1,15 @@
 //! Creation of batches. A batch is a job that delivers many documents, each of which is a transfer.
 
 use docferry_domain::audit::{AuditContext, RequestOrigin};
-use docferry_domain::callback::CallbackUrl;
-use docferry_domain::document::{CaseReference, Subject};
+use docferry_domain::document::Subject;
 use docferry_domain::failure::FailureCode;
 use docferry_domain::ids::{FileId, ObjectGuid, TransferId};
 use docferry_domain::job::{Batch, IdempotencyRecord, MAX_DOCUMENTS, OnItemError};
-use docferry_domain::person::Person;
+use docferry_domain::job_spec::JobSpec;
 use docferry_domain::phase::Phase;
 use docferry_domain::slots::{Priority, SlotState};
 use docferry_domain::transfer::{NewTransfer, Target, Transfer};
-use jiff::{SignedDuration, Timestamp};
+use jiff::SignedDuration;
 
 use crate::batch::advance::advance_batch;
 use crate::batch::documents::{PAGE, enqueue};
@@ -23,24 +22,16 @@ use crate::{TaskError, trace};
 /// A validated request for a batch.
 #[derive(Debug, Clone)]
 pub struct NewBatch {
-    /// The principal that requests the batch.
-    pub owner: String,
-    /// The person on whose behalf it is requested, if that is not the owner.
-    pub on_behalf_of: Option<Person>,
+    /// Specification of the batch. [`initiate_batch`] sets the trace.
+    pub spec: JobSpec,
     /// Circumstances of the request, for the audit trail.
     pub origin: Option<RequestOrigin>,
     /// The documents, 1 to [`MAX_DOCUMENTS`].
     pub documents: Vec<BatchDocument>,
-    /// Court case that the caller named, for the audit trail.
-    pub case: CaseReference,
     /// Where the documents are delivered.
     pub target: Target,
     /// Priority of the documents in the queue.
     pub priority: Priority,
-    /// Retention of the delivery; `None` when docferry does not decide it.
-    pub retain_until: Option<Timestamp>,
-    /// URL that is notified of the end of the batch.
-    pub callback: Option<CallbackUrl>,
     /// Policy for the other documents when one fails.
     pub on_item_error: OnItemError,
 }
@@ -89,23 +80,11 @@ pub async fn initiate_batch<P: SlotAdapters<Store: Store>>(
     request: Option<&IdempotencyRecord>,
 ) -> Result<CreateBatchResult, TaskError> {
     let (store, now) = (scheduler.store, scheduler.clock.now());
-    let trace = trace::current();
     let document_count =
         u16::try_from(new.documents.len()).ok().filter(|count| (1..=MAX_DOCUMENTS).contains(count));
-    let batch = Batch {
-        on_behalf_of: new.on_behalf_of.clone(),
-        case: new.case.clone(),
-        retain_until: new.retain_until,
-        callback: new.callback.clone(),
-        trace: trace.clone(),
-        ..Batch::new(
-            batch_id,
-            new.owner.clone(),
-            document_count.ok_or(FailureCode::Internal)?,
-            new.on_item_error,
-            now,
-        )
-    };
+    let document_count = document_count.ok_or(FailureCode::Internal)?;
+    let spec = JobSpec { trace: trace::current(), ..new.spec };
+    let batch = Batch::new(batch_id, spec, document_count, new.on_item_error, now);
     let id = &batch.batch_id;
     let deadline = saturating_add(now, settings.transfer_deadline);
     let purge_at = saturating_add(deadline, settings.record_ttl);
@@ -114,20 +93,15 @@ pub async fn initiate_batch<P: SlotAdapters<Store: Store>>(
     }
     let document = |(number, document): (u16, &BatchDocument)| {
         let new_transfer = NewTransfer {
-            owner: new.owner.clone(),
+            spec: batch.spec.for_document(),
             audit: AuditContext { origin: new.origin.clone(), subject: document.subject.clone() },
-            on_behalf_of: new.on_behalf_of.clone(),
             object_guid: document.object_guid.clone(),
             file_id: document.file_id,
-            case: new.case.clone(),
             target: new.target.clone(),
             priority: new.priority,
-            retain_until: new.retain_until,
-            // Receivers are notified of the end of the whole batch only.
-            callback: None,
         };
         let transfer = Transfer::new(id.document(number), new_transfer, now, deadline);
-        Transfer { slot_state: SlotState::Idle, trace: trace.clone(), ..transfer }
+        Transfer { slot_state: SlotState::Idle, ..transfer }
     };
     let documents: Vec<Transfer> = (0..).zip(&new.documents).map(document).collect();
     for page in documents.chunks(PAGE) {

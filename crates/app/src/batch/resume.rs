@@ -33,7 +33,7 @@ pub(crate) async fn resume_documents<P: SlotAdapters<Store: Store>>(
     batch: &Batch,
 ) -> Result<StepOutcome<()>, TaskError> {
     let (store, now) = (scheduler.store, scheduler.clock.now());
-    let purge_at = saturating_add(batch.retain_until.unwrap_or(now), record_ttl);
+    let purge_at = saturating_add(batch.spec.retain_until.unwrap_or(now), record_ttl);
     let mut unsettled_documents = 0_usize;
     let mut pages = std::pin::pin!(pages(store, batch));
     while let Some(page) = pages.try_next().await? {
@@ -80,7 +80,7 @@ async fn restart<S: Store>(
     purge_at: Timestamp,
     now: Timestamp,
 ) -> Result<ResumeResult, TaskError> {
-    let retain_until = batch.retain_until.unwrap_or(now);
+    let retain_until = batch.spec.retain_until.unwrap_or(now);
     if document.retries >= batch.retries || !document.phase.is_terminal() {
         return Ok(ResumeResult::Unchanged);
     }

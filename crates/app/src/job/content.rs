@@ -1,9 +1,10 @@
 //! Download job of one document, found again by document and caller instead of by job id.
 
 use docferry_domain::audit::RequestOrigin;
-use docferry_domain::document::{CaseReference, DocumentKey};
+use docferry_domain::document::DocumentKey;
 use docferry_domain::ids::TransferId;
 use docferry_domain::job::{IdempotencyRecord, JobState, OnItemError};
+use docferry_domain::job_spec::JobSpec;
 use docferry_domain::person::Person;
 use docferry_domain::slots::Priority;
 use docferry_domain::transfer::{DownloadTarget, Target};
@@ -82,17 +83,14 @@ pub async fn content_job<P: SlotAdapters<Store: Store>>(
         return Ok(None);
     }
     let new = NewJob {
-        owner,
-        on_behalf_of: None,
+        spec: JobSpec::of_owner(owner),
         origin,
         documents: vec![document],
-        case: CaseReference::default(),
         requester,
         is_single: true,
         target: Target::Download(DownloadTarget { person }),
         priority: Priority::Normal,
         on_item_error: OnItemError::default(),
-        callback: None,
         name: Some(key),
     };
     let accepted = initiate_job(scheduler, registry, settings, new).await?;

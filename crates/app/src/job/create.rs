@@ -1,10 +1,9 @@
 //! Creation of jobs. A job delivers one document (a transfer) or many documents (a batch).
 
 use docferry_domain::audit::{AuditContext, RequestOrigin};
-use docferry_domain::callback::CallbackUrl;
-use docferry_domain::document::{CaseReference, DocumentKey};
+use docferry_domain::document::DocumentKey;
 use docferry_domain::job::OnItemError;
-use docferry_domain::person::Person;
+use docferry_domain::job_spec::JobSpec;
 use docferry_domain::slots::Priority;
 use docferry_domain::transfer::{NewTransfer, Target};
 use jiff::Timestamp;
@@ -22,16 +21,12 @@ use crate::transfer::create::{InitiateSettings, new_batch_id, new_id, new_transf
 /// A request for a job, validated except that its documents have not been looked up.
 #[derive(Debug, Clone)]
 pub struct NewJob {
-    /// The principal that requests the job.
-    pub owner: String,
-    /// The person on whose behalf it is requested, if that is not the owner.
-    pub on_behalf_of: Option<Person>,
+    /// Specification of the job. [`initiate_job`] sets the end of the retention and the trace.
+    pub spec: JobSpec,
     /// Circumstances of the request, for the audit trail.
     pub origin: Option<RequestOrigin>,
     /// Keys of the documents, 1 to 1000 of them.
     pub documents: Vec<DocumentKey>,
-    /// Court case that the caller named, for the audit trail.
-    pub case: CaseReference,
     /// The caller, who has to be entitled to see all documents.
     pub requester: DocumentCaller,
     /// Whether a single document was requested, rather than a list.
@@ -42,8 +37,6 @@ pub struct NewJob {
     pub priority: Priority,
     /// Policy for the other documents when one fails.
     pub on_item_error: OnItemError,
-    /// URL that is notified of the end of the job.
-    pub callback: Option<CallbackUrl>,
     /// The request's idempotency key, if the caller sent one.
     pub name: Option<IdempotencyKey>,
 }
@@ -82,38 +75,22 @@ fn build_record(
     job: &AcceptedJob,
     now: Timestamp,
 ) -> NewRecord {
-    let NewJob { owner, on_behalf_of, origin, case, target, priority, .. } = new;
-    let NewJob { on_item_error, callback, .. } = new;
-    let retain_until = Some(job.retain_until);
+    let NewJob { origin, target, priority, on_item_error, .. } = new;
+    let spec = JobSpec { retain_until: Some(job.retain_until), ..new.spec };
     if new.is_single
         && let Some(BatchDocument { object_guid, file_id, subject }) = documents.pop()
     {
         let request = NewTransfer {
-            owner,
+            spec,
             audit: AuditContext { origin, subject },
-            on_behalf_of,
             object_guid,
             file_id,
-            case,
             target,
             priority,
-            retain_until,
-            callback,
         };
         return NewRecord::One(Box::new(new_transfer(settings, job.job_id.clone(), request, now)));
     }
-    NewRecord::Many(Box::new(NewBatch {
-        owner,
-        on_behalf_of,
-        origin,
-        documents,
-        case,
-        target,
-        priority,
-        retain_until,
-        callback,
-        on_item_error,
-    }))
+    NewRecord::Many(Box::new(NewBatch { spec, origin, documents, target, priority, on_item_error }))
 }
 
 /// Looks up the documents of a request. Returns them in the same order.

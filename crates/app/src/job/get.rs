@@ -40,8 +40,8 @@ impl Job {
     #[must_use]
     pub fn state(&self, now: Timestamp) -> JobState {
         match self {
-            Self::One(transfer) => JobState::of(transfer.phase, transfer.retain_until, now),
-            Self::Many { batch, .. } => JobState::of(batch.phase, batch.retain_until, now),
+            Self::One(transfer) => JobState::of(transfer.phase, transfer.spec.retain_until, now),
+            Self::Many { batch, .. } => JobState::of(batch.phase, batch.spec.retain_until, now),
         }
     }
 
@@ -78,8 +78,8 @@ impl Job {
 
     fn owner(&self) -> &str {
         match self {
-            Self::One(transfer) => &transfer.owner,
-            Self::Many { batch, .. } => &batch.owner,
+            Self::One(transfer) => &transfer.spec.owner,
+            Self::Many { batch, .. } => &batch.spec.owner,
         }
     }
 

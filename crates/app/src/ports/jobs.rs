@@ -72,8 +72,8 @@ impl HistoryEntry {
     #[must_use]
     pub fn state(&self, now: Timestamp) -> JobState {
         match self {
-            Self::One(transfer) => JobState::of(transfer.phase, transfer.retain_until, now),
-            Self::Many(batch) => JobState::of(batch.phase, batch.retain_until, now),
+            Self::One(transfer) => JobState::of(transfer.phase, transfer.spec.retain_until, now),
+            Self::Many(batch) => JobState::of(batch.phase, batch.spec.retain_until, now),
         }
     }
 
@@ -90,8 +90,8 @@ impl HistoryEntry {
     #[must_use]
     pub const fn person(&self) -> Option<&Person> {
         match self {
-            Self::One(transfer) => transfer.on_behalf_of.as_ref(),
-            Self::Many(batch) => batch.on_behalf_of.as_ref(),
+            Self::One(transfer) => transfer.spec.on_behalf_of.as_ref(),
+            Self::Many(batch) => batch.spec.on_behalf_of.as_ref(),
         }
     }
 }

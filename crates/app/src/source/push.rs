@@ -67,7 +67,7 @@ pub async fn push<P: PushAdapters>(
 ) -> Result<StepOutcome<()>, TaskError> {
     let &PushPorts { store, source, exchange, registry, clock } = ports;
     let transfer = store.begin_push(&task.transfer_id, task.execution_number, clock.now()).await?;
-    set_current(transfer.trace.as_ref());
+    set_current(transfer.spec.trace.as_ref());
     let stop_code = match ensure_active(&transfer, task.execution_number, clock.now()) {
         Err(code) => Some(code),
         Ok(()) => {

@@ -2,6 +2,7 @@
 //! it at once; the workflow of the transfer starts when the transfer has a slot.
 
 use docferry_domain::ids::TransferId;
+use docferry_domain::job_spec::JobSpec;
 use docferry_domain::transfer::{NewTransfer, Transfer};
 use jiff::{SignedDuration, Timestamp};
 
@@ -46,8 +47,9 @@ pub(crate) fn new_transfer(
     new: NewTransfer,
     now: Timestamp,
 ) -> Transfer {
-    let transfer = Transfer::new(id, new, now, saturating_add(now, settings.transfer_deadline));
-    Transfer { trace: trace::current(), ..transfer }
+    let spec = JobSpec { trace: trace::current(), ..new.spec };
+    let deadline = saturating_add(now, settings.transfer_deadline);
+    Transfer::new(id, NewTransfer { spec, ..new }, now, deadline)
 }
 
 /// Creates a time-ordered transfer id (UUID version 7), so that ids of one day sort together.

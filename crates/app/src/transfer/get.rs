@@ -22,7 +22,7 @@ pub async fn transfer_of(
 ) -> Result<Option<Transfer>, StoreError> {
     let now = clock.now();
     let is_shown = |transfer: &Transfer| {
-        transfer.owner == owner && is_retained(transfer.ended_at, record_ttl, now)
+        transfer.spec.owner == owner && is_retained(transfer.ended_at, record_ttl, now)
     };
     Ok(store.get(id).await?.filter(is_shown))
 }

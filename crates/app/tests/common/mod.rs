@@ -63,7 +63,6 @@ pub fn world_with(len: usize) -> World {
 /// A request to deliver the document into the folder `Court` of `email`.
 pub fn request_to(email: &str) -> NewTransfer {
     NewTransfer {
-        on_behalf_of: None,
         object_guid: GUID.parse().unwrap(),
         target: drive_target(email, "Court").into(),
         ..new_transfer()
@@ -199,7 +198,7 @@ pub async fn assert_final_invariants(world: &World, context: &str) {
         let sent: Vec<_> = state.notifications.iter().filter(is_of_last_run).collect();
         assert_eq!(
             sent.is_empty(),
-            transfer.callback.is_none(),
+            transfer.spec.callback.is_none(),
             "{context}: a notification is missing or was not asked for"
         );
         let expected = WebhookNotification::of_transfer(transfer);

@@ -108,12 +108,12 @@ impl BatchStore for DynamoTransferStore {
         let id = &batch.batch_id;
         let item = whole_item(batch, batch_key(id), "batch")?;
         let item = indexed(item, shard(id), first_check(batch.created_at));
-        let item = match batch.retain_until {
+        let item = match batch.spec.retain_until {
             Some(_) => {
                 let created_ms = batch.created_at.as_millisecond();
                 history_index::with_history_entry(
                     item,
-                    &batch.owner,
+                    &batch.spec.owner,
                     &JobPosition { created_ms, id: id.clone() },
                 )
             }

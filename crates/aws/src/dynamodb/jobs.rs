@@ -103,7 +103,7 @@ impl JobStore for DynamoTransferStore {
             .set(SHARD, string(shard(id)))
             .set(DUE, number(due.as_millisecond()))
             .remove(&RUN_ATTRIBUTES);
-        if let Some(until) = next_run.retain_until {
+        if let Some(until) = next_run.spec.retain_until {
             restarted = restarted.set("keepUntil", attribute(&until)?);
         }
         if !next_run.late_arrival_keys.is_empty() {
@@ -170,7 +170,7 @@ impl JobStore for DynamoTransferStore {
             // The first attempt of this same write may have resumed the batch already.
             Some(ConditionResult::Failed(Some(current))) => {
                 let current = batches::read_batch(current)?;
-                Ok(current.retries == retries && current.retain_until == Some(*retain_until))
+                Ok(current.retries == retries && current.spec.retain_until == Some(*retain_until))
             }
             _ => Ok(false),
         }

@@ -334,12 +334,12 @@ fn new_item(transfer: &Transfer, due: Timestamp) -> Result<Item, StoreError> {
     }
     let created_ms = transfer.created_at.as_millisecond();
     let position = JobPosition { created_ms, id: id.clone() };
-    Ok(history_index::with_history_entry(item, &transfer.owner, &position))
+    Ok(history_index::with_history_entry(item, &transfer.spec.owner, &position))
 }
 
 /// Returns whether both records are the transfer of the same request. Their progress may differ.
 fn is_same_request(left: &Transfer, right: &Transfer) -> bool {
-    left.owner == right.owner
+    left.spec.owner == right.spec.owner
         && left.object_guid == right.object_guid
         && left.target == right.target
         && left.created_at == right.created_at

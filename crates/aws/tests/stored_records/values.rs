@@ -7,8 +7,10 @@ use docferry_domain::audit::{AuditContext, RequestOrigin, RequestSource};
 use docferry_domain::document::{CaseClass, CaseReference, Evidence, QuickXorHash};
 use docferry_domain::failure::FailureCode;
 use docferry_domain::ids::{FileId, TransferId};
+use docferry_domain::job_spec::JobSpec;
 use docferry_domain::person::Person;
 use docferry_domain::slots::Priority;
+use docferry_domain::trace::TraceParent;
 use docferry_domain::transfer::{
     ArrivedObject, DeliveredItem, Delivery, DownloadTarget, FoundObject, NewTransfer,
     ObjectVersion, OutstandingPush, PushedSource, Target, Transfer,
@@ -61,17 +63,21 @@ pub(crate) fn download_transfer(id: TransferId) -> Transfer {
 /// webhook, and only transfers into a OneDrive have a case.
 fn request(target: Target) -> NewTransfer {
     let is_download = target.drive().is_none();
-    NewTransfer {
-        owner: OWNER.into(),
-        audit: audit_context(),
+    let spec = JobSpec {
         on_behalf_of: is_download.then(|| Person::new(PERSON)),
-        object_guid: DOCUMENT_GUID.parse().unwrap(),
-        file_id: is_download.then(|| FileId::new(10_042)),
         case: if is_download { CaseReference::default() } else { case() },
-        target,
-        priority: if is_download { Priority::High } else { Priority::Normal },
         retain_until: is_download.then_some(RETENTION_END),
         callback: is_download.then(callback),
+        trace: Some(trace()),
+        ..JobSpec::of_owner(OWNER)
+    };
+    NewTransfer {
+        spec,
+        audit: audit_context(),
+        object_guid: DOCUMENT_GUID.parse().unwrap(),
+        file_id: is_download.then(|| FileId::new(10_042)),
+        target,
+        priority: if is_download { Priority::High } else { Priority::Normal },
     }
 }
 
@@ -90,10 +96,14 @@ pub(crate) fn case() -> CaseReference {
     CaseReference { court_file, class: Some(CaseClass::Criminal) }
 }
 
-/// Returns a new transfer with a trace context.
+/// Returns the trace context of all requests.
+pub(crate) fn trace() -> TraceParent {
+    "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01".parse().unwrap()
+}
+
+/// Returns a new transfer.
 fn transfer(id: TransferId, request: NewTransfer) -> Transfer {
-    let trace = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01".parse().unwrap();
-    Transfer { trace: Some(trace), ..Transfer::new(id, request, START, DEADLINE) }
+    Transfer::new(id, request, START, DEADLINE)
 }
 
 /// Returns the response of the source to a push: it will write the document under `key`.

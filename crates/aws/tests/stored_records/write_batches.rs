@@ -11,6 +11,7 @@ use docferry_domain::document::Artifact;
 use docferry_domain::failure::FailureCode;
 use docferry_domain::ids::TransferId;
 use docferry_domain::job::{Batch, OnItemError};
+use docferry_domain::job_spec::JobSpec;
 use docferry_domain::person::Person;
 use docferry_domain::slots::SlotState;
 use docferry_domain::transfer::{Outcome, Transfer};
@@ -23,7 +24,7 @@ use crate::times::{
     RETRY_DEADLINE, RETRY_RETENTION_END, START,
 };
 use crate::values::{
-    DOCUMENT_BYTES, DOCUMENT_NAME, NO_RETRIES, OWNER, PERSON, case, download_transfer,
+    DOCUMENT_BYTES, DOCUMENT_NAME, NO_RETRIES, OWNER, PERSON, case, download_transfer, trace,
 };
 use crate::writer::Writer;
 
@@ -63,10 +64,10 @@ impl Writer {
 
     /// Writes the documents, which the batch has not started yet. Returns them.
     async fn idle_documents(&mut self, id: &TransferId) -> Vec<Transfer> {
-        let new_document = |number| Transfer {
-            slot_state: SlotState::Idle,
-            callback: None,
-            ..download_transfer(id.document(number))
+        let new_document = |number| {
+            let document = download_transfer(id.document(number));
+            let spec = document.spec.for_document();
+            Transfer { slot_state: SlotState::Idle, spec, ..document }
         };
         let documents: Vec<Transfer> = (0..DOCUMENTS).map(new_document).collect();
         self.store.add_documents(&documents, DOWNLOAD_PURGE).await.unwrap();
@@ -170,12 +171,13 @@ impl Writer {
 
 /// Returns a new batch, as a request of its owner creates it.
 fn new_batch(id: &TransferId) -> Batch {
-    Batch {
+    let spec = JobSpec {
+        owner: OWNER.into(),
         on_behalf_of: Some(Person::new(PERSON)),
         case: case(),
         retain_until: Some(RETENTION_END),
         callback: Some(callback()),
-        trace: download_transfer(id.clone()).trace,
-        ..Batch::new(id.clone(), OWNER.into(), DOCUMENTS, OnItemError::Skip, START)
-    }
+        trace: Some(trace()),
+    };
+    Batch::new(id.clone(), spec, DOCUMENTS, OnItemError::Skip, START)
 }

@@ -8,14 +8,11 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use crate::audit::RequestOrigin;
-use crate::callback::CallbackUrl;
-use crate::document::CaseReference;
 use crate::failure::FailureCode;
 use crate::ids::TransferId;
 use crate::job::BatchCounts;
-use crate::person::Person;
+use crate::job_spec::JobSpec;
 use crate::phase::Phase;
-use crate::trace::TraceParent;
 use crate::transfer::SCHEMA_VERSION;
 use crate::transfer::{Failure, Outcome};
 
@@ -45,31 +42,15 @@ pub struct Batch {
     /// Id of the batch, which the caller uses for polling.
     #[serde(rename = "bundleId")]
     pub batch_id: TransferId,
-    /// Principal that made the request. Only this principal can see the batch.
-    pub owner: String,
-    /// Person on whose behalf the owner made the request, if any.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub on_behalf_of: Option<Person>,
-    /// Court case that the service named in its request, for the audit trail.
-    #[serde(default, skip_serializing_if = "CaseReference::is_empty")]
-    pub case: CaseReference,
+    /// Specification that the batch has in common with every job.
+    #[serde(flatten)]
+    pub spec: JobSpec,
     /// Number of documents, 1 to [`MAX_DOCUMENTS`].
     pub documents: u16,
     /// Policy for the batch when one of its documents fails.
     pub on_item_error: OnItemError,
     /// Time of the request.
     pub created_at: Timestamp,
-    /// End of the retention of the delivered documents; `None` when docferry does not
-    /// control the retention.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[serde(rename = "keepUntil")]
-    pub retain_until: Option<Timestamp>,
-    /// URL of the webhook that is called at the end.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub callback: Option<CallbackUrl>,
-    /// Trace context of the request.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub trace: Option<TraceParent>,
     /// Deadline of the documents of a retry; `None` in the first run.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub deadline: Option<Timestamp>,
@@ -105,12 +86,11 @@ pub struct Batch {
 }
 
 impl Batch {
-    /// Returns the record of a new batch, before its documents are recorded: without a person it
-    /// acts for, case, retention, callback and trace.
+    /// Returns the record of a new batch, before its documents are recorded.
     #[must_use]
     pub fn new(
         batch_id: TransferId,
-        owner: String,
+        spec: JobSpec,
         documents: u16,
         on_item_error: OnItemError,
         created_at: Timestamp,
@@ -118,15 +98,10 @@ impl Batch {
         Self {
             schema_version: SCHEMA_VERSION,
             batch_id,
-            owner,
-            on_behalf_of: None,
-            case: CaseReference::default(),
+            spec,
             documents,
             on_item_error,
             created_at,
-            retain_until: None,
-            callback: None,
-            trace: None,
             deadline: None,
             phase: Phase::Accepted,
             retries: 0,
@@ -212,7 +187,7 @@ mod tests {
             phase: Phase::Uploading,
             ..Batch::new(
                 TransferId::from_u128(1),
-                "scv".into(),
+                JobSpec::of_owner("scv"),
                 3,
                 on_item_error,
                 Timestamp::UNIX_EPOCH,

@@ -60,14 +60,14 @@ impl WebhookNotification {
         Some(Self {
             job_id: ended.transfer_id.clone(),
             end_number: ended.execution_number,
-            callback: ended.callback.clone()?,
+            callback: ended.spec.callback.clone()?,
             outcome: ended.phase,
             failure: ended.failure.as_ref().map(|failure| failure.code),
             runs: ended.retries.saturating_add(1),
             documents: 1,
             failed_documents: Some((ended.phase != Phase::Completed).into()),
             ended_at: ended.ended_at?,
-            trace: ended.trace.clone(),
+            trace: ended.spec.trace.clone(),
         })
     }
 
@@ -80,7 +80,7 @@ impl WebhookNotification {
         outcome: Outcome,
         ended_at: Timestamp,
     ) -> Option<Self> {
-        let callback = ending.callback.clone().filter(|_| ending.phase != Phase::Accepted)?;
+        let callback = ending.spec.callback.clone().filter(|_| ending.phase != Phase::Accepted)?;
         // A batch ends once in each of its runs.
         let runs = ending.retries.saturating_add(1);
         Some(Self {
@@ -93,7 +93,7 @@ impl WebhookNotification {
             documents: ending.documents,
             failed_documents: Some(counts.failed()),
             ended_at,
-            trace: ending.trace.clone(),
+            trace: ending.spec.trace.clone(),
         })
     }
 

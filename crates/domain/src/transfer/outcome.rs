@@ -206,15 +206,15 @@ impl OutcomeRecord {
         Some(Self {
             transfer_id: transfer.transfer_id.clone(),
             execution_number: transfer.execution_number,
-            actor: transfer.owner.clone(),
+            actor: transfer.spec.owner.clone(),
             pool: transfer.pool,
             ended_at: transfer.ended_at?,
             outcome: transfer.phase,
             failure: transfer.failure.as_ref().map(|failure| failure.code),
             files: DeliveredFile::of(transfer).into_iter().collect(),
-            on_behalf_of: transfer.on_behalf_of.clone(),
+            on_behalf_of: transfer.spec.on_behalf_of.clone(),
             audit: transfer.audit.clone(),
-            case: transfer.case.clone(),
+            case: transfer.spec.case.clone(),
             destination: Some(AuditDestination::of(transfer)),
         })
     }
@@ -230,7 +230,8 @@ impl OutcomeRecord {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::document::{Artifact, CaseReference};
+    use crate::document::Artifact;
+    use crate::job_spec::JobSpec;
     use crate::person::Person;
     use crate::slots::Priority;
     use crate::transfer::{DownloadTarget, NewTransfer, Target};
@@ -238,16 +239,12 @@ mod tests {
     /// Returns an accepted download.
     fn transfer() -> Transfer {
         let request = NewTransfer {
-            on_behalf_of: None,
-            owner: "scv".into(),
+            spec: JobSpec::of_owner("scv"),
             audit: AuditContext::default(),
             object_guid: "AAAA".parse().unwrap(),
             file_id: None,
-            case: CaseReference::default(),
             target: Target::Download(DownloadTarget { person: Person::new("p") }),
             priority: Priority::Normal,
-            retain_until: None,
-            callback: None,
         };
         let created_at = Timestamp::UNIX_EPOCH;
         let deadline = Timestamp::UNIX_EPOCH;

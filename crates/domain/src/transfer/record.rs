@@ -10,14 +10,11 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use crate::audit::AuditContext;
-use crate::callback::CallbackUrl;
-use crate::document::CaseReference;
 use crate::failure::FailureCode;
 use crate::ids::{FileId, ObjectGuid, TransferId};
-use crate::person::Person;
+use crate::job_spec::JobSpec;
 use crate::phase::Phase;
 use crate::slots::{Pool, Priority, QueueEntry, SlotState};
-use crate::trace::TraceParent;
 use crate::transfer::{
     ArrivedObject, Delivery, FailedTries, Failure, LateArrivalKey, PushedSource, Target,
     TransientError,
@@ -35,22 +32,17 @@ pub struct Transfer {
     pub schema_version: u32,
     /// Id of the transfer, which the caller uses for polling.
     pub transfer_id: TransferId,
-    /// Principal that made the request. Only this principal can see the transfer.
-    pub owner: String,
+    /// Specification that the transfer has in common with every job.
+    #[serde(flatten)]
+    pub spec: JobSpec,
     /// Facts for the audit trail.
     #[serde(default, skip_serializing_if = "AuditContext::is_empty")]
     pub audit: AuditContext,
-    /// Person on whose behalf the owner made the request, if any.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub on_behalf_of: Option<Person>,
     /// Id of the document in the object store.
     pub object_guid: ObjectGuid,
     /// Number of the document, if it was requested through the downloads API.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub file_id: Option<FileId>,
-    /// Court case that the service named in its request, for the audit trail.
-    #[serde(default, skip_serializing_if = "CaseReference::is_empty")]
-    pub case: CaseReference,
     /// Destination of the document.
     #[serde(flatten)]
     pub target: Target,
@@ -70,14 +62,6 @@ pub struct Transfer {
     #[serde(default)]
     #[serde(rename = "pastAttempts")]
     pub past_executions: u32,
-    /// End of the retention of the delivered document; `None` when docferry does not
-    /// control the retention.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[serde(rename = "keepUntil")]
-    pub retain_until: Option<Timestamp>,
-    /// URL of the webhook that is called at the end.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub callback: Option<CallbackUrl>,
     /// Present phase.
     pub phase: Phase,
     /// Slot pool that the transfer uses.
@@ -160,9 +144,6 @@ pub struct Transfer {
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     #[serde(rename = "settled")]
     pub closed: bool,
-    /// Trace context of the request.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub trace: Option<TraceParent>,
     /// Number of failed tries of each step in the present run.
     #[serde(flatten)]
     pub failed_tries: FailedTries,
@@ -174,28 +155,18 @@ pub struct Transfer {
 /// A validated request for a transfer.
 #[derive(Debug, Clone)]
 pub struct NewTransfer {
-    /// Principal that makes the request.
-    pub owner: String,
+    /// Specification that the transfer has in common with every job.
+    pub spec: JobSpec,
     /// Facts for the audit trail.
     pub audit: AuditContext,
-    /// Person on whose behalf the request is made, if any.
-    pub on_behalf_of: Option<Person>,
     /// Id of the document in the object store.
     pub object_guid: ObjectGuid,
     /// Number of the document, if it was requested through the downloads API.
     pub file_id: Option<FileId>,
-    /// Court case that the service named in its request, for the audit trail.
-    pub case: CaseReference,
     /// Destination of the document.
     pub target: Target,
     /// Priority in the queue for slots.
     pub priority: Priority,
-    /// End of the retention of the delivered document; `None` when docferry does not
-    /// control the retention.
-    pub retain_until: Option<Timestamp>,
-    /// URL of the webhook that is called at the end. Always `None` for a document of a
-    /// batch, because the batch has the webhook.
-    pub callback: Option<CallbackUrl>,
 }
 
 impl Transfer {
@@ -210,12 +181,10 @@ impl Transfer {
         Self {
             schema_version: SCHEMA_VERSION,
             transfer_id,
-            owner: request.owner,
+            spec: request.spec,
             audit: request.audit,
-            on_behalf_of: request.on_behalf_of,
             object_guid: request.object_guid,
             file_id: request.file_id,
-            case: request.case,
             pool: request.target.pool(),
             target: request.target,
             created_at,
@@ -223,8 +192,6 @@ impl Transfer {
             execution_number: 1,
             retries: 0,
             past_executions: 0,
-            retain_until: request.retain_until,
-            callback: request.callback,
             phase: Phase::Accepted,
             priority: request.priority,
             slot_state: SlotState::Queued,
@@ -247,7 +214,6 @@ impl Transfer {
             delivery: None,
             failure: None,
             closed: false,
-            trace: None,
             failed_tries: FailedTries::default(),
             last_transient_error: None,
         }
@@ -270,7 +236,7 @@ impl Transfer {
             push_again: false,
             queued_at: Some(now),
             deadline,
-            retain_until,
+            spec: JobSpec { retain_until, ..self.spec },
             past_executions: self.execution_number,
             execution_number: self.execution_number.saturating_add(1),
             retries: self.retries.saturating_add(1),
@@ -359,7 +325,7 @@ impl Transfer {
     /// deadline.
     #[must_use]
     pub fn retained_until(&self) -> Timestamp {
-        self.retain_until.unwrap_or(self.deadline).max(self.deadline)
+        self.spec.retain_until.unwrap_or(self.deadline).max(self.deadline)
     }
 
     /// Returns the time of the request for the present run. This is the time of the last
@@ -416,16 +382,12 @@ mod tests {
     /// Returns a delivery to OneDrive that is uploading.
     fn transfer() -> Transfer {
         let request = NewTransfer {
-            owner: "scv".into(),
+            spec: JobSpec::of_owner("scv"),
             audit: AuditContext::default(),
-            on_behalf_of: None,
             object_guid: "AAAA".parse().unwrap(),
             file_id: None,
-            case: CaseReference::default(),
             target: target().into(),
             priority: Priority::Normal,
-            retain_until: None,
-            callback: None,
         };
         let created_at = Timestamp::UNIX_EPOCH;
         let deadline = Timestamp::UNIX_EPOCH;

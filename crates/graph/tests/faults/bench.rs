@@ -13,7 +13,7 @@ use docferry_app::ports::{
 };
 use docferry_app::transfer::create::{InitiateSettings, initiate};
 use docferry_domain::audit::AuditContext;
-use docferry_domain::document::CaseReference;
+use docferry_domain::job_spec::JobSpec;
 use docferry_domain::slots::Priority;
 use docferry_domain::transfer::{NewTransfer, Transfer};
 use docferry_graph::{ClientCredentials, GraphDrive, GraphSettings};
@@ -144,16 +144,12 @@ impl Bench {
     /// Creates a transfer of the document to the recipient, and returns the input of its tasks.
     async fn create_transfer(runner: &Runner) -> TaskInput {
         let request = NewTransfer {
-            owner: "scv".into(),
+            spec: JobSpec::of_owner("scv"),
             audit: AuditContext::default(),
-            on_behalf_of: None,
             object_guid: DOCUMENT_GUID.parse().unwrap(),
             file_id: None,
-            case: CaseReference::default(),
             target: drive_target(RECIPIENT, "Court").into(),
             priority: Priority::Normal,
-            retain_until: None,
-            callback: None,
         };
         let limits = InitiateSettings {
             transfer_deadline: SignedDuration::from_hours(4),

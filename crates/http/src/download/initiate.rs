@@ -23,6 +23,7 @@ use docferry_contract::scope::Scope;
 use docferry_domain::audit::RequestOrigin;
 use docferry_domain::callback::CallbackRule;
 use docferry_domain::job::JobState;
+use docferry_domain::job_spec::JobSpec;
 use docferry_domain::person::Recipient;
 use docferry_domain::transfer::{DownloadTarget, Target};
 use http::{HeaderValue, StatusCode, header};
@@ -209,25 +210,27 @@ async fn authorize<P: InitiateAdapters>(
     let on_behalf_of = on_behalf_of.as_deref().map(person);
     let requester = caller.document_caller();
     let caller_person = caller.slot_person();
-    let owner = caller.id.clone();
     let target = match job_request.destination {
         Destination::Download => Target::Download(DownloadTarget {
             person: on_behalf_of.clone().unwrap_or(caller_person),
         }),
         Destination::Onedrive(drive) => drive.into(),
     };
-    Ok(NewJob {
-        owner,
+    let spec = JobSpec {
         on_behalf_of,
+        case: job_request.case,
+        callback: job_request.callback,
+        ..JobSpec::of_owner(&caller.id)
+    };
+    Ok(NewJob {
+        spec,
         origin: Some(origin),
         is_single: job_request.documents.member == DocumentsMember::FileId,
         documents: job_request.documents.keys,
-        case: job_request.case,
         requester,
         target,
         priority: job_request.priority,
         on_item_error: job_request.on_item_error,
-        callback: job_request.callback,
         name: idempotency_key,
     })
 }

@@ -207,7 +207,7 @@ fn documents(job: &Job) -> &[Transfer] {
 
 /// Returns the status of one document of a job.
 fn item_status(document: &Transfer, now: Timestamp) -> JobItem {
-    let state = JobState::of(document.phase, document.retain_until, now);
+    let state = JobState::of(document.phase, document.spec.retain_until, now);
     JobItem {
         file_id: document.file_id,
         obj_guid: document.file_id.is_none().then(|| document.object_guid.as_str().to_owned()),

@@ -75,7 +75,7 @@ async fn case_is_stored_with_the_job_and_with_each_transfer() {
     let (batch, _) = world.store().batch(&id.parse().unwrap()).await.unwrap().unwrap();
     let transfers = world.store().transfers();
     assert_eq!(transfers.len(), 2);
-    for case in transfers.iter().map(|transfer| &transfer.case).chain([&batch.case]) {
+    for case in transfers.iter().map(|transfer| &transfer.spec.case).chain([&batch.spec.case]) {
         assert_eq!(case.court_file.as_ref().unwrap().as_str(), "VLC-S-S-123456");
         assert_eq!(case.class, Some(CaseClass::Criminal));
     }

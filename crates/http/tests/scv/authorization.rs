@@ -12,7 +12,7 @@ use crate::common::{build_request, caller, control_routes, initiate_routes, send
 async fn foreign_unknown_and_malformed_ids_get_the_same_response() {
     let world = World::default();
     let mut foreign = docferry_testkit::builders::transfer();
-    foreign.owner = "other-owner".into();
+    foreign.spec.owner = "other-owner".into();
     let id = foreign.transfer_id.to_string();
     world.store().set(foreign);
     let mut problems = Vec::new();

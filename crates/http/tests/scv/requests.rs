@@ -80,8 +80,8 @@ async fn terminate_ignores_ids_of_other_callers() {
     let world = World::default();
     let (mut own, mut foreign) =
         (docferry_testkit::builders::transfer(), docferry_testkit::builders::transfer());
-    own.owner = "scv".into();
-    foreign.owner = "other-owner".into();
+    own.spec.owner = "scv".into();
+    foreign.spec.owner = "other-owner".into();
     let (own_id, foreign_id) = (own.transfer_id.clone(), foreign.transfer_id.clone());
     world.store().set(own);
     world.store().set(foreign);

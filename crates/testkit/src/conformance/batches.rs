@@ -25,7 +25,8 @@ pub async fn batch_store(store: &impl Store) {
 
 /// Creates a batch and its documents. The second creation of the batch changes nothing.
 async fn created(store: &impl Store, documents: u16) -> (Batch, Vec<Transfer>) {
-    let batch = Batch { retain_until: None, ..support::batch(documents) };
+    let mut batch = support::batch(documents);
+    batch.spec.retain_until = None;
     store.create_batch(&batch).await.unwrap();
     store.create_batch(&batch).await.unwrap();
     let deadline = epoch() + SignedDuration::from_hours(4);

@@ -76,7 +76,7 @@ pub(super) async fn transfer_is_unfinished_until_cleaned_up(store: &impl Store) 
     store.reschedule(&due_of(&id), after(300)).await.unwrap();
     expect_listed(after(299), false).await;
     expect_listed(after(301), true).await;
-    let owner = get(store, &id).await.owner;
+    let owner = get(store, &id).await.spec.owner;
     store.request_cancel(&id, &owner, 0).await.unwrap();
     expect_listed(seconds(0), true).await;
     store.reschedule(&due_of(&id), after(300)).await.unwrap();

@@ -2,6 +2,7 @@
 
 use docferry_app::ports::{History, HistoryEntry, JobPosition, Store};
 use docferry_domain::job::Batch;
+use docferry_domain::job_spec::JobSpec;
 use docferry_domain::transfer::Transfer;
 
 use super::support::{batch, hours};
@@ -17,14 +18,16 @@ pub(super) async fn history_lists_jobs_of_its_owner_newest_first(store: &(impl S
         let created_at = hours(hour);
         // One of the jobs is a batch.
         if hour == 2 {
-            let many = Batch { owner: owner.clone(), created_at, ..batch(1) };
+            let mut many = Batch { created_at, ..batch(1) };
+            many.spec.owner.clone_from(&owner);
             store.create_batch(&many).await.unwrap();
             created_ids.push(many.batch_id);
             continue;
         }
         // Transfers of the viewer have no retention. The list contains them too.
         let retain_until = (hour % 2 == 0).then(|| hours(24 + hour));
-        let one = Transfer { owner: owner.clone(), created_at, retain_until, ..transfer() };
+        let spec = JobSpec { retain_until, ..JobSpec::of_owner(&owner) };
+        let one = Transfer { spec, created_at, ..transfer() };
         store.create(&one).await.unwrap();
         created_ids.push(one.transfer_id);
     }

@@ -201,7 +201,7 @@ async fn resumed_batch_runs_selected_documents_again(store: &impl Store) {
     }
     let (resumed, counts) = read_batch().await;
     assert!(resumed.resuming && resumed.phase == Phase::Uploading && resumed.retries == 1);
-    assert_eq!((resumed.retain_until, resumed.deadline), (Some(hours(48)), Some(hours(8))));
+    assert_eq!((resumed.spec.retain_until, resumed.deadline), (Some(hours(48)), Some(hours(8))));
     assert_eq!((counts.ended, counts.first_failure), (1, None));
 
     // Late writes of the first run change nothing.

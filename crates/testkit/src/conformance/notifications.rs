@@ -27,10 +27,11 @@ where
 }
 
 async fn ending_stores_a_notification_beside_the_outcome(store: &impl Store) {
-    let job = Transfer { callback: Some(callback()), ..transfer() };
+    let mut job = transfer();
+    job.spec.callback = Some(callback());
     let id = &job.transfer_id;
     store.create(&job).await.unwrap();
-    assert_eq!(store.get(id).await.unwrap().and_then(|read| read.callback), Some(callback()));
+    assert_eq!(store.get(id).await.unwrap().and_then(|read| read.spec.callback), Some(callback()));
     assert_eq!(store.notification(id, 1).await.unwrap(), None);
     let outcome = Outcome::Failed(FailureCode::QuotaExceeded);
     let ended = store.finish(&job, outcome, epoch()).await.unwrap();
@@ -63,7 +64,9 @@ async fn transfer_without_callback_has_no_notification(store: &impl Store) {
 }
 
 fn batch() -> Batch {
-    Batch { on_item_error: OnItemError::Fail, callback: Some(callback()), ..support::batch(1) }
+    let mut batch = Batch { on_item_error: OnItemError::Fail, ..support::batch(1) };
+    batch.spec.callback = Some(callback());
+    batch
 }
 
 async fn batch_stores_one_notification_per_run(store: &impl Store) {
@@ -80,7 +83,7 @@ async fn batch_stores_one_notification_per_run(store: &impl Store) {
         "a document of a batch has no notification of its own"
     );
     let (read, _) = store.batch(id).await.unwrap().unwrap();
-    assert_eq!(read.callback, Some(callback()));
+    assert_eq!(read.spec.callback, Some(callback()));
     let counts = BatchCounts { ended: 1, ..BatchCounts::default() };
     for _ in 0..2 {
         store.end_batch(&read, &counts, Outcome::Canceled, epoch(), epoch()).await.unwrap();

@@ -4,6 +4,7 @@ use docferry_app::ports::{Store, WorkItem};
 use docferry_domain::document::Artifact;
 use docferry_domain::ids::TransferId;
 use docferry_domain::job::{Batch, OnItemError};
+use docferry_domain::job_spec::JobSpec;
 use docferry_domain::transfer::{Delivery, Outcome, Transfer};
 use jiff::{SignedDuration, Timestamp};
 
@@ -59,8 +60,6 @@ pub(super) fn hours(count: i64) -> Timestamp {
 
 /// Returns a new batch with a random id and this number of documents.
 pub(super) fn batch(documents: u16) -> Batch {
-    Batch {
-        retain_until: Some(hours(24)),
-        ..Batch::new(transfer().transfer_id, "scv".into(), documents, OnItemError::Skip, epoch())
-    }
+    let spec = JobSpec { retain_until: Some(hours(24)), ..JobSpec::of_owner("scv") };
+    Batch::new(transfer().transfer_id, spec, documents, OnItemError::Skip, epoch())
 }

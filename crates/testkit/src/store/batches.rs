@@ -109,7 +109,7 @@ impl BatchStore for InMemoryTransferStore {
     ) -> Result<Option<Batch>, StoreError> {
         let mut tables = self.tables();
         let Some((batch, _)) = tables.batches.get_mut(id) else { return Ok(None) };
-        if batch.owner != owner || batch.phase.is_terminal() {
+        if batch.spec.owner != owner || batch.phase.is_terminal() {
             return Ok(None);
         }
         batch.cancel_requested = true;

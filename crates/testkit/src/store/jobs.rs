@@ -97,7 +97,7 @@ impl JobStore for InMemoryTransferStore {
         let Some((batch, counts)) = tables.batches.get_mut(id) else { return Ok(false) };
         if batch.phase != read.phase || batch.retries != read.retries {
             return Ok(
-                batch.retries == read.retries + 1 && batch.retain_until == Some(retain_until)
+                batch.retries == read.retries + 1 && batch.spec.retain_until == Some(retain_until)
             );
         }
         batch.phase = Phase::Uploading;
@@ -106,7 +106,7 @@ impl JobStore for InMemoryTransferStore {
         batch.resuming = true;
         batch.documents_stopped = false;
         batch.cancel_requested = false;
-        batch.retain_until = Some(retain_until);
+        batch.spec.retain_until = Some(retain_until);
         batch.deadline = Some(deadline);
         batch.ended_at = None;
         batch.failure = None;
@@ -135,7 +135,7 @@ impl JobStore for InMemoryTransferStore {
         if let Some(ended) =
             tables.transfers.get_mut(id).filter(|transfer| transfer.phase.is_terminal())
         {
-            ended.retain_until = Some(retain_until);
+            ended.spec.retain_until = Some(retain_until);
         }
         Ok(())
     }
@@ -169,10 +169,11 @@ impl History for InMemoryTransferStore {
     ) -> Result<(Vec<HistoryEntry>, Option<JobPosition>), StoreError> {
         let tables = self.tables();
         let singles = tables.transfers.values().filter(|transfer| {
-            transfer.transfer_id.batch_and_number().is_none() && transfer.owner == owner
+            transfer.transfer_id.batch_and_number().is_none() && transfer.spec.owner == owner
         });
         let batches = tables.batches.values().map(|(batch, _)| batch);
-        let batches = batches.filter(|batch| batch.retain_until.is_some() && batch.owner == owner);
+        let batches =
+            batches.filter(|batch| batch.spec.retain_until.is_some() && batch.spec.owner == owner);
         let mut found: Vec<HistoryEntry> = singles
             .map(|transfer| HistoryEntry::One(Box::new(transfer.clone())))
             .chain(batches.map(|batch| HistoryEntry::Many(Box::new(batch.clone()))))

@@ -139,7 +139,9 @@ impl TransferStore for InMemoryTransferStore {
     ) -> Result<Option<Transfer>, StoreError> {
         let mut tables = self.tables();
         let is_cancelable = |transfer: &&mut Transfer| {
-            transfer.owner == owner && !transfer.phase.is_terminal() && transfer.retries <= last_run
+            transfer.spec.owner == owner
+                && !transfer.phase.is_terminal()
+                && transfer.retries <= last_run
         };
         let Some(running) = tables.transfers.get_mut(id).filter(is_cancelable) else {
             return Ok(None);

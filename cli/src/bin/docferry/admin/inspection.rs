@@ -225,7 +225,7 @@ impl PersonalData {
     pub(super) fn of(transfer: &Transfer) -> Self {
         let (source, drive) = (transfer.source.as_ref(), transfer.target.drive());
         Self {
-            owner: transfer.owner.clone(),
+            owner: transfer.spec.owner.clone(),
             email: drive.map(|drive| drive.recipient.as_str().to_owned()),
             file_path: drive.and_then(|drive| drive.file_path.clone()),
             file_name: source.map(|source| source.name.as_str().to_owned()),

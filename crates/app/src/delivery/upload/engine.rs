@@ -117,7 +117,7 @@ pub async fn upload<P: UploadAdapters>(
     let claim = ports.store.claim(&task.transfer_id, task.execution_number);
     let (claimed_transfer, tenant_pause) = futures::join!(claim, ports.budget.paused());
     let transfer = claimed_transfer?;
-    set_current(transfer.trace.as_ref());
+    set_current(transfer.spec.trace.as_ref());
     if transfer.delivery.is_some() {
         return Ok(Progress::Done);
     }
