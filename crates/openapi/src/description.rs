@@ -1,15 +1,26 @@
 //! The API description `openapi.yaml` as data: its operations, references and schemas.
 //!
-//! An operation is one method of one path, such as `GET /v1/download/{jobId}`.
+//! An *operation* is one method of one path, such as `GET /v1/download/{jobId}`. A *path item* is
+//! the object that describes all methods of a path. A *reference* is an object `{ "$ref": … }`,
+//! which stands for another part of the document. The tests of the API and the checks of
+//! `cargo xtask` read the description through [`Description`].
 
 use serde_json::Value;
 
 use crate::schema::Schemas;
 use crate::yaml;
 
-/// Keys of a path item that are HTTP methods. The other keys of a path item, such as `parameters`,
-/// are no operations.
-const METHODS: [&str; 7] = ["get", "put", "post", "delete", "patch", "head", "trace"];
+/// Keys of a path item that are HTTP methods, with the methods. The other keys of a path item, such
+/// as `parameters`, do not describe operations.
+const METHODS: [(&str, &str); 7] = [
+    ("get", "GET"),
+    ("put", "PUT"),
+    ("post", "POST"),
+    ("delete", "DELETE"),
+    ("patch", "PATCH"),
+    ("head", "HEAD"),
+    ("trace", "TRACE"),
+];
 
 /// Parsed API description.
 #[derive(Debug)]
@@ -18,7 +29,7 @@ pub struct Description {
     pub(crate) schemas: Schemas,
 }
 
-/// Error for a text that is no API description.
+/// Error for a text that is not an API description.
 #[derive(Debug, thiserror::Error)]
 pub enum DescriptionError {
     /// The text is not valid YAML.
@@ -80,11 +91,11 @@ impl Description {
     /// Returns all operations.
     pub fn operations(&self) -> impl Iterator<Item = Operation<'_>> {
         let paths = self.document["paths"].as_object().into_iter().flatten();
-        paths.flat_map(|(path, item)| {
-            let members = item.as_object().into_iter().flatten();
-            members.filter_map(move |(method, body)| {
-                let method = METHODS.iter().find(|known| **known == method)?;
-                Some(Operation { method: upper_case(method), path, body })
+        paths.flat_map(|(path, path_item)| {
+            let members = path_item.as_object().into_iter().flatten();
+            members.filter_map(move |(key, body)| {
+                let (_, method) = METHODS.iter().find(|(method_key, _)| *method_key == key)?;
+                Some(Operation { method, path, body })
             })
         })
     }
@@ -98,11 +109,12 @@ impl Description {
         let path = path.split('?').next().unwrap_or_default();
         let templates = self.operations().map(|operation| operation.path);
         let matching = templates.filter(|template| matches_template(template, path));
-        let chosen = matching.min_by_key(|template| template.matches('{').count())?;
+        let parameter_count = |template: &&str| template.matches('{').count();
+        let chosen = matching.min_by_key(parameter_count)?;
         self.operations().find(|operation| operation.path == chosen && operation.method == method)
     }
 
-    /// Returns the target of a reference. A value that is no reference is returned unchanged.
+    /// Returns the target of a reference. A value that is not a reference is returned unchanged.
     #[must_use]
     pub fn resolve<'a>(&'a self, value: &'a Value) -> &'a Value {
         let target = value["$ref"].as_str().and_then(|target| target.strip_prefix('#'));
@@ -120,27 +132,16 @@ impl Description {
     }
 }
 
-fn upper_case(method: &str) -> &'static str {
-    match method {
-        "get" => "GET",
-        "put" => "PUT",
-        "post" => "POST",
-        "delete" => "DELETE",
-        "patch" => "PATCH",
-        "head" => "HEAD",
-        _ => "TRACE",
-    }
-}
-
 /// Returns whether a path matches a template. A parameter such as `{jobId}` matches one segment
 /// that is not empty.
 fn matches_template(template: &str, path: &str) -> bool {
-    let (mut expected, mut actual) = (template.split('/'), path.split('/'));
+    let (mut template_segments, mut path_segments) = (template.split('/'), path.split('/'));
     loop {
-        match (expected.next(), actual.next()) {
+        match (template_segments.next(), path_segments.next()) {
             (None, None) => return true,
-            (Some(name), Some(segment)) if name.starts_with('{') && !segment.is_empty() => {}
-            (Some(name), Some(segment)) if name == segment => {}
+            (Some(parameter), Some(segment))
+                if parameter.starts_with('{') && !segment.is_empty() => {}
+            (Some(literal), Some(segment)) if literal == segment => {}
             _ => return false,
         }
     }
@@ -153,16 +154,16 @@ mod tests {
     #[test]
     fn path_without_parameters_takes_precedence() {
         let description = Description::of_project().unwrap();
-        let found = |method: &str, path: &str| {
-            description.operation(method, path).map(|found| found.route())
+        let route_of = |method: &str, path: &str| {
+            description.operation(method, path).map(|operation| operation.route())
         };
         let download = Some("GET /v1/download/{jobId}".to_owned());
-        assert_eq!(found("GET", "/v1/download/abc?x=/y"), download);
-        assert_eq!(found("POST", "/v1/download/check"), Some("POST /v1/download/check".into()));
+        assert_eq!(route_of("GET", "/v1/download/abc?x=/y"), download);
+        assert_eq!(route_of("POST", "/v1/download/check"), Some("POST /v1/download/check".into()));
         // As in API Gateway, the path without parameters wins, although it has only POST.
-        assert_eq!(found("GET", "/v1/download/check"), None);
-        assert_eq!(found("GET", "/v1/download/"), None);
-        assert_eq!(found("GET", "/v1/download/a/b"), None);
+        assert_eq!(route_of("GET", "/v1/download/check"), None);
+        assert_eq!(route_of("GET", "/v1/download/"), None);
+        assert_eq!(route_of("GET", "/v1/download/a/b"), None);
     }
 
     #[test]

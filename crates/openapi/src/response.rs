@@ -1,7 +1,8 @@
 //! Validation of HTTP responses against the API description `openapi.yaml`.
 //!
 //! Tests pass each response of the API to [`Description::violations`], which returns one message
-//! for each deviation from the description.
+//! for each deviation from the description. A deviation is, for example, a status that the
+//! description does not list, a missing header, or a member of the wrong type.
 
 use http::{HeaderMap, StatusCode, header};
 use serde_json::{Value, json};
@@ -60,41 +61,53 @@ impl Description {
         operation: Operation<'_>,
         response: &ApiResponse<'_>,
     ) -> Vec<String> {
-        let described = &operation.body["responses"][response.status.as_str()];
-        let described = self.resolve(described);
-        if described.is_null() {
+        let described_response =
+            self.resolve(&operation.body["responses"][response.status.as_str()]);
+        if described_response.is_null() {
             return vec!["the status is not described".to_owned()];
         }
-        let mut violations = self.header_violations(&described["headers"], response.headers);
-        violations.extend(self.body_violations(&described["content"], response));
+        let mut violations =
+            self.header_violations(&described_response["headers"], response.headers);
+        violations.extend(self.body_violations(&described_response["content"], response));
         violations
     }
 
-    fn header_violations(&self, described: &Value, headers: &HeaderMap) -> Vec<String> {
-        let mut found = Vec::new();
-        for (name, header) in described.as_object().into_iter().flatten() {
-            let header = self.resolve(header);
-            let Some(sent_value) = headers.get(name) else {
-                if header["required"] == true {
-                    found.push(format!("header {name} is missing"));
+    fn header_violations(&self, described_headers: &Value, sent: &HeaderMap) -> Vec<String> {
+        let mut violations = Vec::new();
+        for (name, described_header) in described_headers.as_object().into_iter().flatten() {
+            let described_header = self.resolve(described_header);
+            let Some(sent_value) = sent.get(name) else {
+                if described_header["required"] == true {
+                    violations.push(format!("header {name} is missing"));
                 }
                 continue;
             };
             let Ok(sent_text) = sent_value.to_str() else {
-                found.push(format!("header {name} is not text"));
+                violations.push(format!("header {name} is not text"));
                 continue;
             };
-            let is_number = self.resolve(&header["schema"])["type"] == "integer";
-            let number = sent_text.parse::<i64>().ok().filter(|_| is_number);
-            let value = number.map_or_else(|| json!(sent_text), |number| json!(number));
-            let violations = self.schemas.violations(&header["schema"], &value);
-            found.extend(violations.iter().map(|violation| format!("header {name}, {violation}")));
+            let schema = &described_header["schema"];
+            let is_integer = self.resolve(schema)["type"] == "integer";
+            let value = match sent_text.parse::<i64>() {
+                Ok(number) if is_integer => json!(number),
+                _ => json!(sent_text),
+            };
+            let value_violations = self.schemas.violations(schema, &value);
+            violations.extend(
+                value_violations.iter().map(|violation| format!("header {name}, {violation}")),
+            );
         }
-        found
+        violations
     }
 
-    fn body_violations(&self, described: &Value, response: &ApiResponse<'_>) -> Vec<String> {
-        let Some(contents) = described.as_object() else {
+    /// Checks the body. `described_contents` has the described content for each media type. It is
+    /// null if the description allows no body.
+    fn body_violations(
+        &self,
+        described_contents: &Value,
+        response: &ApiResponse<'_>,
+    ) -> Vec<String> {
+        let Some(contents) = described_contents.as_object() else {
             let is_empty = response.body.is_empty();
             return if is_empty { Vec::new() } else { vec!["unexpected body".to_owned()] };
         };
@@ -120,9 +133,9 @@ impl Description {
         }
         let problem = json!({ "schema": { "$ref": "#/components/schemas/Problem" } });
         let outcome = json!({ "schema": { "$ref": "#/components/schemas/OperationOutcome" } });
-        let content =
+        let allowed_contents =
             json!({ "application/problem+json": problem, "application/fhir+json": outcome });
-        let violations = self.body_violations(&content, response);
+        let violations = self.body_violations(&allowed_contents, response);
         violations
             .iter()
             .map(|violation| format!("undescribed method and path: {violation}"))
@@ -136,6 +149,13 @@ mod tests {
 
     const STATUS_PATH: &str = "/v1/download/status/0193567890abcdef0123456789abcdef";
 
+    const JSON_TYPE: (&str, &str) = ("content-type", "application/json");
+    const NO_STORE: (&str, &str) = ("cache-control", "no-store");
+    const REQUEST_ID: (&str, &str) = ("x-request-id", "12345678");
+
+    /// Headers that every JSON response has.
+    const JSON_HEADERS: [(&str, &str); 3] = [JSON_TYPE, NO_STORE, REQUEST_ID];
+
     /// Returns the deviations of a response, one per line. A `null` body stands for an empty body.
     fn violations(
         method: &str,
@@ -144,14 +164,14 @@ mod tests {
         headers: &[(&str, &str)],
         body: &Value,
     ) -> String {
-        let mut map = HeaderMap::new();
+        let mut header_map = HeaderMap::new();
         for (name, value) in headers {
             let name = header::HeaderName::from_bytes(name.as_bytes()).unwrap();
-            map.insert(name, value.parse().unwrap());
+            header_map.insert(name, value.parse().unwrap());
         }
         let body = if body.is_null() { Vec::new() } else { serde_json::to_vec(body).unwrap() };
         let status = StatusCode::from_u16(status).unwrap();
-        let response = ApiResponse { method, path, status, headers: &map, body: &body };
+        let response = ApiResponse { method, path, status, headers: &header_map, body: &body };
         Description::of_project().unwrap().violations(&response).join("\n")
     }
 
@@ -164,13 +184,6 @@ mod tests {
     fn status_violations(body: &Value) -> String {
         violations("GET", STATUS_PATH, 200, &JSON_HEADERS, body)
     }
-
-    const JSON_TYPE: (&str, &str) = ("content-type", "application/json");
-    const NO_STORE: (&str, &str) = ("cache-control", "no-store");
-    const REQUEST_ID: (&str, &str) = ("x-request-id", "12345678");
-
-    /// Headers that every JSON response has.
-    const JSON_HEADERS: [(&str, &str); 3] = [JSON_TYPE, NO_STORE, REQUEST_ID];
 
     /// Returns the first example of a response in the description.
     fn example(operation: &str, status: &str) -> Value {

@@ -1,7 +1,8 @@
 //! Validation of JSON values against the schemas of the API description.
 //!
-//! The description has schemas in the dialect of OpenAPI 3.0. They are converted into JSON Schema,
-//! for which there is a validator.
+//! The description has schemas in the dialect of OpenAPI 3.0. This module converts them into JSON
+//! Schema, so that the crate `jsonschema` can validate values against them. A *component* is a
+//! schema with a name, to which other schemas refer by `$ref`.
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -20,7 +21,7 @@ pub(crate) struct Schemas {
 
 impl Schemas {
     pub(crate) fn new(components: &Value) -> Self {
-        let components = json_schema(&json!({ "schemas": components["schemas"] }));
+        let components = to_json_schema(&json!({ "schemas": components["schemas"] }));
         Self { components, validators: Mutex::default() }
     }
 
@@ -47,10 +48,11 @@ impl Schemas {
         if let Some(validator) = validators.get(&schema_text) {
             return Ok(Arc::clone(validator));
         }
-        // The schema may be a `$ref` into `components`. A validator would ignore `components` if it
-        // stood beside the `$ref`, so the schema is wrapped in `allOf`.
-        let root = json!({ "allOf": [json_schema(schema)], "components": self.components });
+        // The schema may be a `$ref` into `components`. A validator ignores all members beside a
+        // `$ref`, so the schema is wrapped in `allOf`, and `components` stands beside `allOf`.
+        let root = json!({ "allOf": [to_json_schema(schema)], "components": self.components });
         let validator = jsonschema::options()
+            // Of all drafts of JSON Schema, OpenAPI 3.0 is closest to this one.
             .with_draft(Draft::Draft4)
             .should_validate_formats(true)
             .build(&root)
@@ -63,33 +65,32 @@ impl Schemas {
 
 /// Converts a schema of OpenAPI 3.0 into JSON Schema.
 ///
-/// - JSON Schema has no `nullable`. A nullable schema is converted into one that also allows
-///   `null`.
+/// - JSON Schema has no `nullable`. The result for a nullable schema also allows `null`.
 /// - `additionalProperties: true` becomes `false`. The description tells clients to ignore unknown
 ///   members, but the service itself must not send any member that is not described.
-fn json_schema(schema: &Value) -> Value {
+fn to_json_schema(schema: &Value) -> Value {
     let members = match schema {
-        Value::Array(members) => return members.iter().map(json_schema).collect(),
+        Value::Array(members) => return members.iter().map(to_json_schema).collect(),
         Value::Object(members) => members,
         other => return other.clone(),
     };
-    let mut object: Map<_, _> =
-        members.iter().map(|(name, member)| (name.clone(), json_schema(member))).collect();
-    if object.get("additionalProperties") == Some(&json!(true)) {
-        object.insert("additionalProperties".to_owned(), json!(false));
+    let mut converted: Map<_, _> =
+        members.iter().map(|(name, member)| (name.clone(), to_json_schema(member))).collect();
+    if converted.get("additionalProperties") == Some(&json!(true)) {
+        converted.insert("additionalProperties".to_owned(), json!(false));
     }
-    if object.get("nullable") != Some(&json!(true)) {
-        return Value::Object(object);
+    if converted.get("nullable") != Some(&json!(true)) {
+        return Value::Object(converted);
     }
-    if let Some(Value::Array(values)) = object.get_mut("enum") {
+    if let Some(Value::Array(values)) = converted.get_mut("enum") {
         values.push(Value::Null);
     }
-    match object.get("type") {
+    match converted.get("type") {
         Some(Value::String(type_name)) => {
-            object.insert("type".to_owned(), json!([type_name, "null"]));
-            Value::Object(object)
+            converted.insert("type".to_owned(), json!([type_name, "null"]));
+            Value::Object(converted)
         }
-        _ => json!({ "anyOf": [object, { "type": "null" }] }),
+        _ => json!({ "anyOf": [converted, { "type": "null" }] }),
     }
 }
 

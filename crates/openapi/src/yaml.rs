@@ -1,7 +1,8 @@
 //! Reader of YAML documents that returns them as JSON values.
 //!
-//! The API description and the CloudFormation template are YAML. With JSON values, their readers
-//! need to handle only one data model.
+//! The API description and the CloudFormation template are YAML. The checks compare both with JSON
+//! data, so they handle only one data model. A *tag* is the name in a tagged value such as `!Ref X`,
+//! where it is `Ref`.
 
 use saphyr::{LoadableYamlNode as _, Scalar, Yaml};
 use serde_json::{Map, Value, json};
@@ -12,15 +13,15 @@ pub enum YamlError {
     /// Syntax error, with its position.
     #[error("invalid YAML: {0}")]
     Malformed(String),
-    /// The text has no document, or it has several documents.
+    /// The text has no document or several documents. The number is the number of documents.
     #[error("expected one document, found {0}")]
-    Documents(usize),
+    DocumentCount(usize),
     /// A key is not a string.
     #[error("a key is not a string")]
-    Name,
+    NonStringKey,
     /// The text has a value that JSON does not have.
     #[error("not representable as JSON: {0}")]
-    Foreign(String),
+    Unrepresentable(String),
 }
 
 /// Reads a text with one document.
@@ -35,7 +36,7 @@ pub fn read(text: &str, convert_tagged: &dyn Fn(&str, Value) -> Value) -> Result
         Yaml::load_from_str(text).map_err(|error| YamlError::Malformed(error.to_string()))?;
     match documents.as_slice() {
         [document] => json_value(document, convert_tagged),
-        _ => Err(YamlError::Documents(documents.len())),
+        _ => Err(YamlError::DocumentCount(documents.len())),
     }
 }
 
@@ -56,13 +57,13 @@ fn json_value(
         Yaml::Mapping(members) => {
             let mut object = Map::new();
             for (name, member) in members {
-                let name = name.as_str().ok_or(YamlError::Name)?;
+                let name = name.as_str().ok_or(YamlError::NonStringKey)?;
                 object.insert(name.to_owned(), json_value(member, convert_tagged)?);
             }
             Value::Object(object)
         }
         Yaml::Tagged(tag, node) => convert_tagged(&tag.suffix, json_value(node, convert_tagged)?),
-        other => return Err(YamlError::Foreign(format!("{other:?}"))),
+        other => return Err(YamlError::Unrepresentable(format!("{other:?}"))),
     })
 }
 
@@ -85,7 +86,7 @@ mod tests {
     #[test]
     fn invalid_yaml_and_non_json_values_are_reported() {
         assert!(matches!(read_yaml("a: ["), Err(YamlError::Malformed(_))));
-        assert!(matches!(read_yaml("a: 1\n---\nb: 2\n"), Err(YamlError::Documents(2))));
-        assert!(matches!(read_yaml("[a, b]: 1\n"), Err(YamlError::Name)));
+        assert!(matches!(read_yaml("a: 1\n---\nb: 2\n"), Err(YamlError::DocumentCount(2))));
+        assert!(matches!(read_yaml("[a, b]: 1\n"), Err(YamlError::NonStringKey)));
     }
 }
