@@ -1,4 +1,7 @@
-//! Reads the modules of crates into a [`Workspace`], following the `mod` declarations.
+//! Reads the modules of crates into a [`Workspace`].
+//!
+//! The reader starts with the root file of a crate. Each `mod` declaration leads to the file of a
+//! child module, as in the compiler.
 
 use std::fs;
 use std::path::{Component, Path, PathBuf};
@@ -16,7 +19,8 @@ use super::walk::{self, is_test_only};
 pub(crate) type ReadFile<'a> = &'a dyn Fn(&Path) -> Option<String>;
 
 impl Workspace {
-    /// Reads the libraries and programs of packages. `root` is the folder of the project.
+    /// Reads the libraries and programs of packages, without their integration tests. `root` is the
+    /// folder of the project.
     pub(crate) fn of_packages(root: &Path, packages: &[Package]) -> Result<Self> {
         let mut workspace = Self::default();
         let read = |path: &Path| fs::read_to_string(root.join(path)).ok();
@@ -34,7 +38,7 @@ impl Workspace {
         Ok(workspace)
     }
 
-    /// Reads the library and all programs of a package, including its integration tests.
+    /// Reads the library and all programs of one package, with its integration tests.
     pub(crate) fn of_package_with_tests(root: &Path, package: Package) -> Result<Self> {
         let mut workspace = Self::of_packages(root, slice::from_ref(&package))?;
         let read = |path: &Path| fs::read_to_string(root.join(path)).ok();
@@ -60,18 +64,18 @@ impl Workspace {
 
     /// Adds the root module of a crate with all modules below it.
     fn add_crate(&mut self, file: &Path, read: ReadFile) -> Result<ModuleId> {
-        let folder = file.parent().unwrap_or(Path::new("")).to_owned();
-        let items = parse(file, read)?;
-        self.add_module(None, file, &folder, items, read)
+        let child_folder = file.parent().unwrap_or(Path::new("")).to_owned();
+        let items = parse_file(file, read)?;
+        self.add_module(None, file, &child_folder, items, read)
     }
 
-    /// Adds a module with all modules below it. `folder` is where the files of its child modules
-    /// are.
+    /// Adds a module with all modules below it. `child_folder` is the folder that contains the
+    /// files of the child modules.
     fn add_module(
         &mut self,
         parent: Option<ModuleId>,
         file: &Path,
-        folder: &Path,
+        child_folder: &Path,
         items: Vec<Item>,
         read: ReadFile,
     ) -> Result<ModuleId> {
@@ -84,15 +88,18 @@ impl Workspace {
                 continue;
             };
             let name = child.ident.to_string();
-            let child = if let Some((_, items)) = child.content {
-                self.add_module(Some(id), file, &folder.join(&name), items, read)?
+            let child_id = if let Some((_, items)) = child.content {
+                // The declaration is a block `mod name { … }`.
+                self.add_module(Some(id), file, &child_folder.join(&name), items, read)?
             } else {
-                let (file, folder) = file_of(&child, file, folder, read).with_context(|| {
-                    format!("{}: the module {name} has no file", file.display())
-                })?;
-                self.add_module(Some(id), &file, &folder, parse(&file, read)?, read)?
+                let ModuleFile { file, child_folder } = find_file(&child, file, child_folder, read)
+                    .with_context(|| {
+                        format!("{}: the module {name} has no file", file.display())
+                    })?;
+                let items = parse_file(&file, read)?;
+                self.add_module(Some(id), &file, &child_folder, items, read)?
             };
-            self.modules[id].children.insert(name, child);
+            self.modules[id].children.insert(name, child_id);
         }
         Ok(id)
     }
@@ -125,8 +132,9 @@ impl Module {
     }
 }
 
-/// Adds the imports of a `use` declaration. `path` is the part of the path before `tree`.
-fn add_imports(found: &mut Vec<Import>, path: Vec<String>, tree: &UseTree) {
+/// Adds the imports of a `use` declaration to `imports`. `path` has the names before `tree`: for
+/// `use a::{b, c}`, it is `a` when `tree` is `b`.
+fn add_imports(imports: &mut Vec<Import>, path: Vec<String>, tree: &UseTree) {
     let path_with = |name: &syn::Ident| {
         let mut path = path.clone();
         // `a::{self}` imports `a`.
@@ -136,10 +144,10 @@ fn add_imports(found: &mut Vec<Import>, path: Vec<String>, tree: &UseTree) {
         path
     };
     let mut add = |path: Vec<String>, name: Option<String>, span: Span| {
-        found.push(Import { path, name, line: span.start().line });
+        imports.push(Import { path, name, line: span.start().line });
     };
     match tree {
-        UseTree::Path(tree) => add_imports(found, path_with(&tree.ident), &tree.tree),
+        UseTree::Path(tree) => add_imports(imports, path_with(&tree.ident), &tree.tree),
         UseTree::Name(tree) => {
             let path = path_with(&tree.ident);
             let name = path.last().cloned();
@@ -151,35 +159,43 @@ fn add_imports(found: &mut Vec<Import>, path: Vec<String>, tree: &UseTree) {
         UseTree::Glob(tree) => add(path, None, tree.star_token.span),
         UseTree::Group(group) => {
             for tree in &group.items {
-                add_imports(found, path.clone(), tree);
+                add_imports(imports, path.clone(), tree);
             }
         }
     }
 }
 
-fn parse(file: &Path, read: ReadFile) -> Result<Vec<Item>> {
+fn parse_file(file: &Path, read: ReadFile) -> Result<Vec<Item>> {
     let text = read(file).with_context(|| format!("{} cannot be read", file.display()))?;
     let parsed = syn::parse_file(&text).with_context(|| format!("{}", file.display()))?;
     Ok(parsed.items)
 }
 
-/// Returns the file of a child module, and the folder where the files of its own child modules are.
-/// `folder` is where the files of the child modules of `parent` are.
-fn file_of(
-    child: &ItemMod,
-    parent: &Path,
+/// File of a module.
+struct ModuleFile {
+    file: PathBuf,
+    /// Folder that contains the files of the child modules.
+    child_folder: PathBuf,
+}
+
+/// Finds the file of the module `declared` in the file `declaring_file`. `folder` is the folder
+/// that contains the files of the modules that this file declares.
+fn find_file(
+    declared: &ItemMod,
+    declaring_file: &Path,
     folder: &Path,
     read: ReadFile,
-) -> Option<(PathBuf, PathBuf)> {
-    if let Some(path) = child.attrs.iter().find_map(path_attribute) {
-        let file = joined(parent.parent()?, Path::new(&path));
-        let folder = file.parent()?.to_owned();
-        return Some((file, folder));
+) -> Option<ModuleFile> {
+    if let Some(path) = declared.attrs.iter().find_map(path_attribute) {
+        let file = join_normalized(declaring_file.parent()?, Path::new(&path));
+        let child_folder = file.parent()?.to_owned();
+        return Some(ModuleFile { file, child_folder });
     }
-    let name = child.ident.to_string();
+    let name = declared.ident.to_string();
     let child_folder = folder.join(&name);
-    let files = [folder.join(format!("{name}.rs")), child_folder.join("mod.rs")];
-    Some((files.into_iter().find(|path| read(path).is_some())?, child_folder))
+    let candidates = [folder.join(format!("{name}.rs")), child_folder.join("mod.rs")];
+    let file = candidates.into_iter().find(|path| read(path).is_some())?;
+    Some(ModuleFile { file, child_folder })
 }
 
 /// Returns the path in an attribute `#[path = "…"]`.
@@ -194,7 +210,7 @@ fn path_attribute(attribute: &Attribute) -> Option<String> {
 }
 
 /// Joins paths and resolves `..`, so that a file always has the same path.
-fn joined(folder: &Path, path: &Path) -> PathBuf {
+fn join_normalized(folder: &Path, path: &Path) -> PathBuf {
     let mut joined = folder.to_owned();
     for component in path.components() {
         match component {
@@ -226,11 +242,11 @@ mod tests {
         };
         let mut workspace = Workspace::default();
         workspace.add_program(Path::new("tests/a/main.rs"), &read).unwrap();
-        let mut found: Vec<_> = workspace.modules.iter().map(|module| &module.file).collect();
-        found.sort();
+        let mut read_files: Vec<_> = workspace.modules.iter().map(|module| &module.file).collect();
+        read_files.sort();
         let mut expected = files.map(|(name, _)| Path::new(name));
         expected.sort();
-        assert_eq!(found, expected);
+        assert_eq!(read_files, expected);
     }
 
     #[test]

@@ -1,4 +1,7 @@
-//! Finds the packages of the workspace and their targets, from `cargo metadata`.
+//! Finds the packages of the workspace and their targets with `cargo metadata`.
+//!
+//! A *target* is a library or program that cargo builds from a package. The checks of the code read
+//! the source files of these targets.
 
 use std::path::{Path, PathBuf};
 
@@ -13,7 +16,7 @@ use crate::paths::Paths;
 pub(crate) struct Package {
     /// Folder, such as `crates/app`.
     pub(crate) folder: PathBuf,
-    /// Name of the package in paths, such as `docferry_app`.
+    /// Name of the package in Rust paths, such as `docferry_app`.
     pub(crate) library: String,
     pub(super) targets: Vec<PackageTarget>,
 }
@@ -26,6 +29,7 @@ pub(super) struct PackageTarget {
     pub(super) file: PathBuf,
 }
 
+/// Kind of a target.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Kind {
     Library,
@@ -75,7 +79,9 @@ impl MetadataPackage {
             let kind = match target.kind.first().map(String::as_str) {
                 Some("bin") => Kind::Program,
                 Some("test" | "example" | "bench") => Kind::TestProgram,
+                // Build scripts are not analysed.
                 Some("custom-build") | None => continue,
+                // `lib`, `proc-macro` and other kinds of libraries.
                 Some(_) => Kind::Library,
             };
             targets.push(PackageTarget { kind, file: relative(&target.src_path)? });

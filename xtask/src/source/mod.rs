@@ -1,7 +1,7 @@
 //! Parser of the source code of the workspace, for the checks that analyse the code.
 //!
-//! The code becomes a tree of modules. A path in the code can be resolved to the definition of the
-//! item that it names.
+//! [`Workspace`] is the parsed code: a tree of modules for each crate. It resolves a path in the
+//! code, such as `super::x::f`, to the item that the path names.
 
 mod load;
 mod members;
@@ -12,5 +12,5 @@ mod walk;
 pub(crate) use members::packages;
 pub(crate) use module::{ModuleId, Target, Workspace};
 pub(crate) use walk::{
-    expressions_of, references, references_in, references_in_trait, segments_of,
+    expressions_of, references, references_in_macro, references_in_trait, segments_of,
 };

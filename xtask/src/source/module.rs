@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 /// Position of a module in [`Workspace::modules`].
 pub(crate) type ModuleId = usize;
 
-/// Modules of several crates, without code under `#[cfg(test)]`.
+/// Parsed modules of several crates. Code under `#[cfg(test)]` is omitted.
 #[derive(Default)]
 pub(crate) struct Workspace {
     pub(crate) modules: Vec<Module>,
@@ -46,7 +46,8 @@ pub(super) struct Import {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Target {
     Module(ModuleId),
-    /// An item of a module, followed by the rest of the path: a variant or an associated function.
+    /// An item of a module. The first name in `path` is the item. Further names are inside the
+    /// item, such as a variant or an associated function.
     Item {
         module: ModuleId,
         path: Vec<String>,

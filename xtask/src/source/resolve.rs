@@ -1,12 +1,28 @@
 //! Resolves a path in the code, such as `super::x::f`, to the module that defines the named item.
 //!
-//! The resolution follows imports and re-exports through all crates of the workspace.
+//! The resolution follows imports and re-exports through all crates of the workspace. An *import*
+//! is one name of a `use` declaration. A *glob import* is `use module::*`. An item is *foreign* if a
+//! crate outside the workspace defines it.
 
 use super::module::{Import, ModuleId, Target, Workspace};
 
-/// Longest chain of imports that is followed. The limit ends the search in imports that form a
-/// cycle.
+/// Maximum length of a chain of imports, each of which leads to the next. The limit ends the search
+/// if the imports form a cycle.
 const MAX_CHAIN: usize = 16;
+
+/// Position of a name in a path.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Position {
+    Last,
+    BeforeLast,
+}
+
+impl Position {
+    /// Returns the position of the name that stands directly before these names.
+    fn before(later_names: &[String]) -> Self {
+        if later_names.is_empty() { Self::Last } else { Self::BeforeLast }
+    }
+}
 
 impl Workspace {
     /// Returns the item or module that a path in a module names. Returns `None` if the item is
@@ -17,39 +33,40 @@ impl Workspace {
 
     /// Resolves a path. `remaining` is the number of imports that may still be followed.
     fn resolve_path(&self, from: ModuleId, path: &[String], remaining: usize) -> Option<Target> {
-        let (first, rest) = path.split_first()?;
+        let (first, later_names) = path.split_first()?;
         let module = &self.modules[from];
         let start = match first.as_str() {
             "crate" => Target::Module(module.crate_root),
             "self" => Target::Module(from),
             "super" => Target::Module(module.parent?),
-            name => match self.lookup(from, name, rest.is_empty(), remaining) {
+            name => match self.lookup(from, name, Position::before(later_names), remaining) {
                 Some(target) => target,
                 None => Target::Module(*self.libraries.get(name)?),
             },
         };
-        self.descend(start, rest, remaining)
+        self.descend(start, later_names, remaining)
     }
 
-    /// Follows the names in `rest`, beginning at `start`.
-    fn descend(&self, start: Target, rest: &[String], remaining: usize) -> Option<Target> {
-        match (start, rest) {
+    /// Looks up each of the `names` in the target of the name before it, beginning with `start`.
+    fn descend(&self, start: Target, names: &[String], remaining: usize) -> Option<Target> {
+        match (start, names) {
             (target, []) => Some(target),
-            (Target::Module(module), [name, rest @ ..]) => {
+            (Target::Module(module), [name, later_names @ ..]) => {
                 let next = match name.as_str() {
                     "super" => Target::Module(self.modules[module].parent?),
                     name => {
-                        self.lookup(module, name, rest.is_empty(), remaining).or_else(|| {
+                        let position = Position::before(later_names);
+                        self.lookup(module, name, position, remaining).or_else(|| {
                             // A macro call outside of functions may define the name.
                             let item = || Target::Item { module, path: vec![name.to_owned()] };
                             self.modules[module].has_unexpanded_macro.then(item)
                         })?
                     }
                 };
-                self.descend(next, rest, remaining)
+                self.descend(next, later_names, remaining)
             }
-            (Target::Item { module, mut path }, rest) => {
-                path.extend_from_slice(rest);
+            (Target::Item { module, mut path }, names) => {
+                path.extend_from_slice(names);
                 Some(Target::Item { module, path })
             }
         }
@@ -59,7 +76,13 @@ impl Workspace {
     ///
     /// A module may contain an item and a child module with the same name. The last name of a path
     /// then means the item, and any other name of a path means the child module.
-    fn lookup(&self, id: ModuleId, name: &str, is_last: bool, remaining: usize) -> Option<Target> {
+    fn lookup(
+        &self,
+        id: ModuleId,
+        name: &str,
+        position: Position,
+        remaining: usize,
+    ) -> Option<Target> {
         let module = &self.modules[id];
         let remaining = remaining.checked_sub(1)?;
         let child = || module.children.get(name).copied().map(Target::Module);
@@ -71,45 +94,47 @@ impl Workspace {
             let named = module.imports.iter().filter(|import| import.name.as_deref() == Some(name));
             named.filter_map(|import| self.resolve_import(id, import, remaining)).next()
         };
-        let found = if is_last {
-            item().or_else(imported).or_else(child)
-        } else {
-            child().or_else(item).or_else(imported)
+        let target = match position {
+            Position::Last => item().or_else(imported).or_else(child),
+            Position::BeforeLast => child().or_else(item).or_else(imported),
         };
-        found.or_else(|| self.lookup_in_globs(id, name, is_last, remaining))
+        target.or_else(|| self.lookup_in_globs(id, name, position, remaining))
     }
 
+    /// Returns the target of an import of the module `id`.
     fn resolve_import(&self, id: ModuleId, import: &Import, remaining: usize) -> Option<Target> {
         // In `use name::name`, the first name is a child module or a crate, not the imported item.
-        let (first, rest) = import.path.split_first()?;
+        let (first, later_names) = import.path.split_first()?;
         if import.name.as_ref() == Some(first) && !is_keyword(first) {
             let child = self.modules[id].children.get(first);
             let start = *child.or_else(|| self.libraries.get(first))?;
-            return self.descend(Target::Module(start), rest, remaining);
+            return self.descend(Target::Module(start), later_names, remaining);
         }
         self.resolve_path(id, &import.path, remaining)
     }
 
+    /// Looks up a name in the modules that a module imports with `*`.
     fn lookup_in_globs(
         &self,
         id: ModuleId,
         name: &str,
-        is_last: bool,
+        position: Position,
         remaining: usize,
     ) -> Option<Target> {
         let globs = self.modules[id].imports.iter().filter(|import| import.name.is_none());
         globs.filter_map(|import| self.resolve_path(id, &import.path, remaining)).find_map(
             |target| match target {
                 Target::Module(module) if module != id => {
-                    self.lookup(module, name, is_last, remaining)
+                    self.lookup(module, name, position, remaining)
                 }
                 _ => None,
             },
         )
     }
 
-    /// Returns the full path of an item that is defined outside the workspace. The full path has
-    /// the paths of imports in place of imported names.
+    /// Returns the full path of a foreign item: each imported name in `path` is replaced by the path
+    /// of its import. After `use aws_sdk_s3::Client`, the full path of `Client` is
+    /// `aws_sdk_s3::Client`.
     pub(crate) fn foreign_path(&self, module: ModuleId, path: &[String]) -> Vec<String> {
         self.foreign_path_within(module, path, MAX_CHAIN)
     }
@@ -129,7 +154,7 @@ impl Workspace {
             let full = [&import.path, path.get(1..).unwrap_or_default()].concat();
             return self.foreign_path_within(module, &full, remaining);
         }
-        // The path may be `super::Name`, and the parent module imports `Name`.
+        // The path may name an import of another module of the workspace, such as `super::Name`.
         for length in (1..path.len()).rev() {
             if let Some(Target::Module(inner)) = self.resolve(module, &path[..length]) {
                 return self.foreign_path_within(inner, &path[length..], remaining);
@@ -138,7 +163,7 @@ impl Workspace {
         path.to_vec()
     }
 
-    /// Returns the items that a module imports or re-exports, with the lines of the imports.
+    /// Returns the items that a module imports or re-exports, each after the line of its import.
     pub(crate) fn imports(&self, id: ModuleId) -> impl Iterator<Item = (usize, Target)> + '_ {
         self.modules[id].imports.iter().filter_map(move |import| {
             let target = self.resolve_import(id, import, MAX_CHAIN)?;

@@ -1,4 +1,7 @@
 //! Walks through parsed Rust code and finds the paths that it names, such as `super::x::f`.
+//!
+//! A *path* in this file is a path of Rust, not the path of a file. The other modules of `source`
+//! use these functions to build the module tree, and the checks use them to analyse the code.
 
 use proc_macro2::{TokenStream, TokenTree};
 use syn::visit::{self, Visit};
@@ -53,7 +56,7 @@ impl Visit<'_> for References {
     }
 
     fn visit_macro(&mut self, call: &syn::Macro) {
-        self.found.extend(references_in(call));
+        self.found.extend(references_in_macro(call));
         visit::visit_macro(self, call);
     }
 
@@ -67,43 +70,44 @@ pub(crate) fn segments_of(path: &Path) -> Vec<String> {
     path.segments.iter().map(|segment| segment.ident.to_string()).collect()
 }
 
-/// Returns the paths in tokens, with their lines.
-fn paths_in_tokens(tokens: TokenStream) -> Vec<(Vec<String>, usize)> {
-    let mut found: Vec<(Vec<String>, usize)> = Vec::new();
-    // Number of colons after the last name. `None` if another token follows the name.
+/// Returns the paths in tokens. A path is a sequence of names with two colons between them.
+fn references_in_tokens(tokens: TokenStream) -> Vec<Reference> {
+    let mut references: Vec<Reference> = Vec::new();
+    // Number of colons after the last name. `None` if another token stands after the name.
     let mut colons = None;
     for token in tokens {
         match token {
             TokenTree::Ident(name) if colons == Some(2) => {
-                if let Some((path, _)) = found.last_mut() {
-                    path.push(name.to_string());
+                if let Some(reference) = references.last_mut() {
+                    reference.path.push(name.to_string());
                 }
                 colons = Some(0);
             }
             TokenTree::Ident(name) => {
-                found.push((vec![name.to_string()], name.span().start().line));
+                let line = name.span().start().line;
+                references.push(Reference { path: vec![name.to_string()], line });
                 colons = Some(0);
             }
             TokenTree::Punct(punct) if punct.as_char() == ':' => {
                 colons = colons.map(|count| count + 1);
             }
             TokenTree::Group(group) => {
-                found.extend(paths_in_tokens(group.stream()));
+                references.extend(references_in_tokens(group.stream()));
                 colons = None;
             }
             _ => colons = None,
         }
     }
-    found
+    references
 }
 
 /// Returns the paths in the arguments of a macro call.
-pub(crate) fn references_in(call: &syn::Macro) -> Vec<Reference> {
-    let paths = paths_in_tokens(call.tokens.clone()).into_iter();
-    paths.map(|(path, line)| Reference { path, line }).collect()
+pub(crate) fn references_in_macro(call: &syn::Macro) -> Vec<Reference> {
+    references_in_tokens(call.tokens.clone())
 }
 
-/// Returns the arguments of a macro, if they are a comma-separated list of expressions.
+/// Returns the arguments of a macro call as expressions. Returns `None` if the arguments are not a
+/// comma-separated list of expressions.
 pub(crate) fn expressions_of(call: &syn::Macro) -> Option<Vec<syn::Expr>> {
     let list = syn::punctuated::Punctuated::<syn::Expr, syn::Token![,]>::parse_terminated;
     Some(call.parse_body_with(list).ok()?.into_iter().collect())

@@ -25,7 +25,7 @@ use syn::{Expr, ExprMethodCall};
 
 use super::index::{Function, FunctionId, ItemKey};
 use super::types::{Types, ValueType};
-use crate::source::{ModuleId, Target, expressions_of, references_in, segments_of};
+use crate::source::{ModuleId, Target, expressions_of, references_in_macro, segments_of};
 
 /// Functions and operations of the AWS SDK that a program can reach.
 #[derive(Debug, Default)]
@@ -253,7 +253,7 @@ impl Visit<'_> for CallVisitor<'_> {
                 expressions.iter().for_each(|expression: &Expr| self.visit_expr(expression));
             }
             None => {
-                for reference in references_in(call) {
+                for reference in references_in_macro(call) {
                     self.add_path(&reference.path);
                     if let [name] = reference.path.as_slice() {
                         self.add_operations_named(name);
