@@ -1,5 +1,7 @@
-//! Finds the traits that the bounds of a declaration require: `T: Store`, `impl Store`, `dyn
-//! Store`.
+//! Finds the traits that the bounds of a declaration require.
+//!
+//! The declarations `T: Store`, `impl Store` and `dyn Store` have the bound `Store`: their values
+//! implement this trait.
 
 use syn::{GenericParam, Type, TypeParamBound, WherePredicate};
 
@@ -9,20 +11,20 @@ use crate::source::ModuleId;
 
 impl Types<'_> {
     /// Returns whether a name is a type parameter.
-    pub(super) fn is_parameter(&self, scope: Scope<'_>, name: &str) -> bool {
+    pub(super) fn is_type_parameter(&self, scope: Scope<'_>, name: &str) -> bool {
         let mut parameters = scope.generics.iter().flat_map(|generics| generics.type_params());
         parameters.any(|parameter| parameter.ident == name)
     }
 
-    /// Returns the traits that a type parameter must implement.
-    pub(super) fn bounds_of_parameter(&self, scope: Scope<'_>, name: &str) -> Vec<ItemKey> {
-        let mut found = Vec::new();
+    /// Returns the traits that the declaration of a type parameter requires, without supertraits.
+    pub(super) fn bounds_of_type_parameter(&self, scope: Scope<'_>, name: &str) -> Vec<ItemKey> {
+        let mut traits = Vec::new();
         for generics in scope.generics {
             for parameter in &generics.params {
                 if let GenericParam::Type(parameter) = parameter
                     && parameter.ident == name
                 {
-                    found.extend(self.traits(scope.module, parameter.bounds.iter()));
+                    traits.extend(self.traits_of_bounds(scope.module, parameter.bounds.iter()));
                 }
             }
             let predicates = generics.where_clause.iter().flat_map(|clause| &clause.predicates);
@@ -31,23 +33,24 @@ impl Types<'_> {
                     && let Type::Path(path) = &predicate.bounded_ty
                     && path.path.is_ident(name)
                 {
-                    found.extend(self.traits(scope.module, predicate.bounds.iter()));
+                    traits.extend(self.traits_of_bounds(scope.module, predicate.bounds.iter()));
                 }
             }
         }
-        found
+        traits
     }
 
     /// Returns the type of a value of which only the implemented traits are known.
-    pub(super) fn of_bounds<'b>(
+    pub(super) fn type_of_bounds<'b>(
         &self,
         module: ModuleId,
         bounds: impl Iterator<Item = &'b TypeParamBound>,
     ) -> ValueType {
-        ValueType::Bounds(self.traits(module, bounds))
+        ValueType::Bounds(self.traits_of_bounds(module, bounds))
     }
 
-    fn traits<'b>(
+    /// Returns the traits of the workspace that the bounds name.
+    fn traits_of_bounds<'b>(
         &self,
         module: ModuleId,
         bounds: impl Iterator<Item = &'b TypeParamBound>,
@@ -64,9 +67,9 @@ impl Types<'_> {
         let mut next_trait = 0;
         while let Some(key) = traits.get(next_trait).cloned() {
             if let Some(item) = self.index.traits.get(&key) {
-                for found in self.traits(key.module, item.supertraits.iter()) {
-                    if !traits.contains(&found) {
-                        traits.push(found);
+                for supertrait in self.traits_of_bounds(key.module, item.supertraits.iter()) {
+                    if !traits.contains(&supertrait) {
+                        traits.push(supertrait);
                     }
                 }
             }
@@ -75,8 +78,12 @@ impl Types<'_> {
         traits
     }
 
-    /// Returns the traits that a type parameter of a function must implement.
-    pub(super) fn parameter_traits(&self, function: &Function<'_>, name: &str) -> Vec<ItemKey> {
-        self.with_supertraits(self.bounds_of_parameter(Scope::of(function), name))
+    /// Returns the traits that a type parameter of a function must implement, with supertraits.
+    pub(super) fn traits_of_type_parameter(
+        &self,
+        function: &Function<'_>,
+        name: &str,
+    ) -> Vec<ItemKey> {
+        self.with_supertraits(self.bounds_of_type_parameter(Scope::of_function(function), name))
     }
 }

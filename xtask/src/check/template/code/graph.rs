@@ -1,12 +1,12 @@
 //! Determines which functions and AWS operations a program can call, from its source code.
 //!
-//! The analysis does not infer types, so the result is an approximation. In doubt, it contains too
-//! many calls:
+//! The analysis starts at `main` and visits the body of each called function. It does not infer
+//! types, so the result is an approximation. In doubt, the result contains too many calls:
 //!
 //! - A method call on a value of an unknown type counts as a call of every method with that name
 //!   that is visible to the calling module.
-//! - If its name is an operation of an AWS service and it has no arguments, it also counts as a
-//!   call of this operation, provided that the crate names the SDK of the service.
+//! - Such a call also counts as a call of an operation of an AWS service, if the method has the name
+//!   of the operation and no arguments, and if the crate names the SDK of the service.
 //! - A call of a trait's method counts as a call of each implementation by a type that the program
 //!   names. All implementations of traits outside the workspace by such a type count as called.
 //!
@@ -23,33 +23,44 @@ use std::collections::BTreeSet;
 use syn::visit::{self, Visit};
 use syn::{Expr, ExprMethodCall};
 
-use super::index::{Function, FunctionId, ItemKey};
+use super::index::{Function, FunctionId, Implementation, ItemKey};
 use super::types::{Types, ValueType};
 use crate::source::{ModuleId, Target, expressions_of, references_in_macro, segments_of};
 
-/// Functions and operations of the AWS SDK that a program can reach.
+/// An operation of an AWS service that a program can call.
+///
+/// A part of a request that the program builds counts as an operation with the name of the part's
+/// type, such as `Put` of `dynamodb`.
+#[derive(Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) struct SdkOperation {
+    /// Name of the service in the SDK, such as `kms`.
+    pub(super) service: String,
+    /// Name of the operation in the SDK, such as `encrypt`.
+    pub(super) name: String,
+}
+
+/// Functions and AWS operations that a program can reach: its `main` calls them, directly or through
+/// other functions.
 #[derive(Debug, Default)]
 pub(super) struct Reached {
     pub(super) functions: BTreeSet<FunctionId>,
-    /// Pairs of an AWS service and an operation, such as `kms` and `encrypt`. A part of a request
-    /// that the program builds counts as an operation with the name of the part's type, such as
-    /// `dynamodb` and `Put`.
-    pub(super) operations: BTreeSet<(String, String)>,
+    pub(super) operations: BTreeSet<SdkOperation>,
     /// Types that the program names.
     types: BTreeSet<ItemKey>,
-    /// Methods of traits that the program calls.
+    /// Methods of traits that the program calls, by the trait and the name.
     trait_methods: BTreeSet<(ItemKey, String)>,
     /// Methods that a call on a value of an unknown type may reach, with the types that have them.
     /// They count as called if the program names the type.
     candidates: BTreeSet<(ItemKey, FunctionId)>,
 }
 
-/// Returns the functions and operations that `main` reaches, except through the methods of types
-/// with the names in `excluded`.
-pub(super) fn reach(types: &Types<'_>, main: ModuleId, excluded: &[&str]) -> Reached {
+/// Returns the functions and operations that the `main` of a program reaches. Calls in the methods
+/// of the `excluded` types do not count.
+pub(super) fn reach(types: &Types<'_>, main_module: ModuleId, excluded: &[&str]) -> Reached {
     let index = types.index;
     let mut reached = Reached::default();
-    let main = index.free_functions.get(&ItemKey { module: main, name: "main".to_owned() });
+    let main_key = ItemKey { module: main_module, name: "main".to_owned() };
+    let main = index.free_functions.get(&main_key);
     let mut to_visit: Vec<_> = main.copied().into_iter().collect();
     while let Some(id) = to_visit.pop() {
         let function = &index.functions[id];
@@ -76,9 +87,9 @@ pub(super) fn reach(types: &Types<'_>, main: ModuleId, excluded: &[&str]) -> Rea
         // The same holds for the implementations of the called methods of traits.
         for method in &reached.trait_methods {
             let implementations = index.implementations.get(method).into_iter().flatten();
-            to_visit.extend(implementations.filter_map(|(owner, id)| {
+            to_visit.extend(implementations.filter_map(|Implementation { owner, method }| {
                 let is_used = owner.as_ref().is_none_or(|owner| reached.types.contains(owner));
-                (is_used && !reached.functions.contains(id)).then_some(*id)
+                (is_used && !reached.functions.contains(method)).then_some(*method)
             }));
         }
     }
@@ -117,7 +128,7 @@ impl CallVisitor<'_> {
                 self.add_method(owner, method);
                 return;
             }
-            for key in self.types.parameter_traits(self.function, first) {
+            for key in self.types.traits_of_type_parameter(self.function, first) {
                 self.add_method(&key, method);
             }
         }
@@ -133,25 +144,30 @@ impl CallVisitor<'_> {
                 }
             }
             Some(Target::Module(_)) => {}
-            None => {
-                let full = self.types.workspace.foreign_path(module, path);
-                if let [sdk, .., part, builder] = full.as_slice()
-                    && let Some(service) = sdk.strip_prefix("aws_sdk_")
-                    && builder == "builder"
-                {
-                    self.reached.operations.insert((service.to_owned(), part.clone()));
-                }
-                // `Client::get_item` may be called later.
-                if let [sdk, .., client, operation] = full.as_slice()
-                    && let Some(service) = sdk.strip_prefix("aws_sdk_")
-                    && client == "Client"
-                    && let Some(operations) = self.types.sdk_operations.get(service)
-                    && operations.contains(operation)
-                {
-                    self.reached.operations.insert((service.to_owned(), operation.clone()));
-                }
-            }
+            None => self.add_sdk_path(&self.types.workspace.foreign_path(module, path)),
         }
+    }
+
+    /// Adds the operation of the AWS SDK that the full path of a foreign item names.
+    fn add_sdk_path(&mut self, full_path: &[String]) {
+        let [sdk, .., type_name, function] = full_path else { return };
+        let Some(service) = sdk.strip_prefix("aws_sdk_") else { return };
+        // The code names `Put::builder` and builds a part of a request.
+        if function == "builder" {
+            self.add_operation(service, type_name);
+        }
+        // The code names `Client::get_item` and may call it later.
+        if type_name == "Client"
+            && let Some(operations) = self.types.sdk_operations.get(service)
+            && operations.contains(function)
+        {
+            self.add_operation(service, function);
+        }
+    }
+
+    fn add_operation(&mut self, service: &str, name: &str) {
+        let (service, name) = (service.to_owned(), name.to_owned());
+        self.reached.operations.insert(SdkOperation { service, name });
     }
 
     /// Adds a method of a type or trait. Returns whether the type or trait has such a method.
@@ -159,36 +175,38 @@ impl CallVisitor<'_> {
         let index = self.types.index;
         let key = (owner.clone(), name.to_owned());
         let methods = index.methods.get(&key).into_iter().flatten();
-        let found = methods.chain(index.trait_methods.get(&key)).copied().collect::<Vec<_>>();
-        self.called.extend(&found);
+        let methods: Vec<_> = methods.chain(index.trait_methods.get(&key)).copied().collect();
+        self.called.extend(&methods);
         if index.trait_methods.contains_key(&key) {
             self.reached.trait_methods.insert(key);
         }
-        !found.is_empty()
+        !methods.is_empty()
     }
 
     /// Adds the methods that a call on a receiver of this type can reach.
-    fn add_method_call(&mut self, receiver: &ValueType, name: &str, arguments: usize) {
+    fn add_method_call(&mut self, receiver: &ValueType, name: &str, argument_count: usize) {
         let owners = match receiver {
-            ValueType::Own(key) => vec![key.clone()],
+            ValueType::InWorkspace(key) => vec![key.clone()],
             ValueType::Bounds(traits) => self.types.with_supertraits(traits.clone()),
-            ValueType::Client(service) if arguments == 0 => {
-                self.reached.operations.insert((service.clone(), name.to_owned()));
+            ValueType::Client(service) if argument_count == 0 => {
+                self.add_operation(service, name);
                 return;
             }
+            // An operation has no arguments, so this method of a client sends no request.
             ValueType::Client(_) => return,
             ValueType::Foreign | ValueType::Unknown => Vec::new(),
         };
-        let was_found: Vec<_> = owners.iter().map(|owner| self.add_method(owner, name)).collect();
-        if was_found.contains(&true) {
+        // All owners are visited, because several traits may have a method with this name.
+        let has_method: Vec<_> = owners.iter().map(|owner| self.add_method(owner, name)).collect();
+        if has_method.contains(&true) {
             return;
         }
         // The receiver may be a client, or contain one.
-        if arguments == 0 {
+        if argument_count == 0 {
             self.add_operations_named(name);
         }
         if *receiver != ValueType::Foreign {
-            self.add_methods_named(name, Some(arguments));
+            self.add_methods_named(name, Some(argument_count));
         }
     }
 
@@ -198,18 +216,18 @@ impl CallVisitor<'_> {
         for service in visible.services(workspace, self.function.module) {
             let operations = sdk_operations.get(service);
             if operations.is_some_and(|operations| operations.contains(name)) {
-                self.reached.operations.insert((service.clone(), name.to_owned()));
+                self.add_operation(service, name);
             }
         }
     }
 
-    /// Adds every method with this name that the function can call on any type. `arguments` is the
-    /// number of arguments, if it is known.
-    fn add_methods_named(&mut self, name: &str, arguments: Option<usize>) {
+    /// Adds every method with this name that the function can call on any type. If the number of
+    /// arguments is known, only methods with this number of arguments are added.
+    fn add_methods_named(&mut self, name: &str, argument_count: Option<usize>) {
         let index = self.types.index;
         let has_matching_arguments = |id: &FunctionId| {
             let function = &index.functions[*id];
-            arguments.is_none_or(|count| count == function.argument_count())
+            argument_count.is_none_or(|count| count == function.argument_count())
                 && function.signature.receiver().is_some()
         };
         for ((key, method), id) in &index.trait_methods {
@@ -242,7 +260,7 @@ impl Visit<'_> for CallVisitor<'_> {
     }
 
     fn visit_expr_method_call(&mut self, call: &ExprMethodCall) {
-        let receiver = self.types.of_expression(self.function, &call.receiver);
+        let receiver = self.types.type_of_expression(self.function, &call.receiver);
         self.add_method_call(&receiver, &call.method.to_string(), call.args.len());
         visit::visit_expr_method_call(self, call);
     }

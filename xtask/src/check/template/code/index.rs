@@ -1,6 +1,8 @@
 //! Index of the functions, types and traits in the source code that runs in Lambda.
 //!
-//! The analysis of the call graph looks up definitions in this index by their module and name.
+//! The analysis of the call graph looks up definitions in this index by their module and name. The
+//! *owner* of a method is the type or trait that has the method. A trait is *foreign* if a crate
+//! outside the workspace defines it.
 
 use std::collections::BTreeMap;
 
@@ -27,9 +29,23 @@ impl ItemKey {
 /// Position of a function in [`Index::functions`].
 pub(super) type FunctionId = usize;
 
-/// The type that implements a trait, and one method of the implementation. `None` in place of the
-/// type stands for all types or for a type outside the workspace.
-pub(super) type Implementation = (Option<ItemKey>, FunctionId);
+/// One method in the implementation of a trait.
+pub(super) struct Implementation {
+    /// The type that implements the trait. `None` stands for all types or for a type outside the
+    /// workspace.
+    pub(super) owner: Option<ItemKey>,
+    pub(super) method: FunctionId,
+}
+
+/// Kind of an `impl` block.
+enum ImplKind {
+    /// Inherent methods of a type.
+    Inherent,
+    /// Implementation of this trait of the workspace.
+    OfTrait(ItemKey),
+    /// Implementation of a trait outside the workspace.
+    OfForeignTrait,
+}
 
 /// A function or method.
 pub(super) struct Function<'a> {
@@ -40,8 +56,8 @@ pub(super) struct Function<'a> {
     pub(super) visible_in: Option<ModuleId>,
     pub(super) signature: &'a Signature,
     pub(super) body: Option<&'a Block>,
-    /// Names that the body binds, with their values if the value is known. They may hide
-    /// parameters.
+    /// Local variables of the body, with their values. The value is `None` if it is unknown. A
+    /// local variable may have the name of a parameter and so hide it.
     pub(super) locals: BTreeMap<String, Option<&'a Expr>>,
     /// Generics of the function and of the `impl` block or trait around it.
     pub(super) generics: Vec<&'a Generics>,
@@ -53,7 +69,7 @@ pub(super) struct Definition<'a> {
     pub(super) generics: &'a Generics,
 }
 
-/// Everything that the code defines.
+/// Index of all definitions in the code.
 #[derive(Default)]
 pub(super) struct Index<'a> {
     pub(super) functions: Vec<Function<'a>>,
@@ -73,7 +89,7 @@ pub(super) struct Index<'a> {
 }
 
 impl<'a> Index<'a> {
-    pub(super) fn of(workspace: &'a Workspace) -> Self {
+    pub(super) fn of_workspace(workspace: &'a Workspace) -> Self {
         let mut index = Self::default();
         for (module, content) in workspace.modules.iter().enumerate() {
             for item in &content.items {
@@ -126,10 +142,12 @@ impl<'a> Index<'a> {
             Type::Path(path) => key_of(workspace, module, &path.path),
             _ => None,
         };
-        // `None` stands for an inherent `impl` block, and `Some(None)` for the implementation of a
-        // trait outside the workspace.
-        let implemented_trait =
-            item.trait_.as_ref().map(|(_, path, _)| key_of(workspace, module, path));
+        let kind = match &item.trait_ {
+            None => ImplKind::Inherent,
+            Some((_, path, _)) => {
+                key_of(workspace, module, path).map_or(ImplKind::OfForeignTrait, ImplKind::OfTrait)
+            }
+        };
         for method in &item.items {
             let ImplItem::Fn(method) = method else { continue };
             let name = method.sig.ident.to_string();
@@ -139,18 +157,21 @@ impl<'a> Index<'a> {
             if let Some(owner) = &owner {
                 self.methods.entry((owner.clone(), name.clone())).or_default().push(id);
             }
-            if implemented_trait.is_none() {
-                self.functions[id].visible_in = Some(scope_of(workspace, module, &method.vis));
-            }
-            match (&implemented_trait, &owner) {
-                (Some(Some(trait_key)), owner) => {
+            match &kind {
+                ImplKind::Inherent => {
+                    let scope = visibility_scope(workspace, module, &method.vis);
+                    self.functions[id].visible_in = Some(scope);
+                }
+                ImplKind::OfTrait(trait_key) => {
+                    let implementation = Implementation { owner: owner.clone(), method: id };
                     let key = (trait_key.clone(), name);
-                    self.implementations.entry(key).or_default().push((owner.clone(), id));
+                    self.implementations.entry(key).or_default().push(implementation);
                 }
-                (Some(None), Some(owner)) => {
-                    self.foreign_implementations.entry(owner.clone()).or_default().push(id);
+                ImplKind::OfForeignTrait => {
+                    if let Some(owner) = &owner {
+                        self.foreign_implementations.entry(owner.clone()).or_default().push(id);
+                    }
                 }
-                _ => {}
             }
         }
     }
@@ -180,7 +201,7 @@ impl<'a> Index<'a> {
     }
 }
 
-/// Visitor of the names that a body binds.
+/// Visitor of the local variables of a body. The map has the value of each variable.
 #[derive(Default)]
 struct Locals<'a>(BTreeMap<String, Option<&'a Expr>>);
 
@@ -198,7 +219,7 @@ impl<'a> Visit<'a> for Locals<'a> {
 }
 
 /// Returns the module within which an item of `module` is visible.
-fn scope_of(workspace: &Workspace, module: ModuleId, visibility: &Visibility) -> ModuleId {
+fn visibility_scope(workspace: &Workspace, module: ModuleId, visibility: &Visibility) -> ModuleId {
     match visibility {
         Visibility::Inherited => module,
         Visibility::Restricted(restricted) => {

@@ -2,7 +2,11 @@
 //! variables it reads.
 //!
 //! The analysis parses the source code and follows the calls from the `main` of each Lambda
-//! function through all crates of the workspace.
+//! function through all crates of the workspace. The checks of the template compare its result, a
+//! [`Code`], with the permissions and the environment variables of each function.
+//!
+//! An *operation* is a request of the AWS SDK, such as `get_item`. An *action* is the name of the
+//! operation in an IAM policy, such as `dynamodb:GetItem`.
 
 mod bounds;
 mod graph;
@@ -18,7 +22,7 @@ use anyhow::{Context as _, Result};
 
 use crate::paths::Paths;
 use crate::source::{Workspace, packages};
-use graph::Reached;
+use graph::{Reached, SdkOperation};
 use index::Index;
 use scope::Visible;
 use types::Types;
@@ -43,7 +47,7 @@ const RENAMED_ACTIONS: [(&str, Option<&str>); 10] = [
     ("upload_part", Some("PutObject")),
 ];
 
-/// Types that build a part of a transaction, and the IAM action of this part.
+/// Types of the SDK that are parts of a DynamoDB transaction, and the IAM action of each part.
 const TRANSACTION_PARTS: [(&str, &str); 5] = [
     ("ConditionCheck", "ConditionCheckItem"),
     ("Delete", "DeleteItem"),
@@ -87,11 +91,11 @@ impl Code {
                 && !TEST_ONLY.contains(&package.library.as_str())
         });
         let workspace = Workspace::of_packages(&paths.root, &packages)?;
-        let index = Index::of(&workspace);
+        let index = Index::of_workspace(&workspace);
         let types = Types {
             workspace: &workspace,
             index: &index,
-            visible: Visible::of(&workspace, &index),
+            visible: Visible::of_workspace(&workspace, &index),
             sdk_operations: sdk::operations(paths)?,
         };
         let mut functions = BTreeMap::new();
@@ -121,19 +125,19 @@ impl Code {
 /// Returns the IAM actions of the reached operations.
 fn actions(reached: &Reached) -> BTreeSet<String> {
     let mut actions = BTreeSet::new();
-    for (sdk, operation) in &reached.operations {
-        let prefix = IAM_PREFIXES.iter().find(|(name, _)| name == sdk).map(|(_, prefix)| *prefix);
-        let prefix = prefix.unwrap_or(sdk.as_str());
-        let part = TRANSACTION_PARTS.iter().find(|(part, _)| part == operation);
-        let renamed = RENAMED_ACTIONS.iter().find(|(name, _)| name == operation);
+    for SdkOperation { service, name } in &reached.operations {
+        let other_prefix = IAM_PREFIXES.iter().find(|(sdk, _)| sdk == service);
+        let prefix = other_prefix.map_or(service.as_str(), |(_, prefix)| *prefix);
+        let part = TRANSACTION_PARTS.iter().find(|(part_type, _)| part_type == name);
+        let renamed = RENAMED_ACTIONS.iter().find(|(operation, _)| operation == name);
         let action = match (part, renamed) {
             (Some((_, action)), _) => Some((*action).to_owned()),
             (None, Some((_, action))) => action.map(str::to_owned),
             // The code also builds types that are not parts of a transaction. They need no
             // permission.
-            _ if operation.starts_with(char::is_uppercase) => None,
-            _ if LOCAL_METHODS.contains(&operation.as_str()) => None,
-            _ => Some(pascal_case(operation)),
+            _ if name.starts_with(char::is_uppercase) => None,
+            _ if LOCAL_METHODS.contains(&name.as_str()) => None,
+            _ => Some(pascal_case(name)),
         };
         actions.extend(action.map(|action| format!("{prefix}:{action}")));
     }
@@ -144,8 +148,8 @@ fn actions(reached: &Reached) -> BTreeSet<String> {
 fn pascal_case(name: &str) -> String {
     name.split('_')
         .map(|word| {
-            let (first, rest) = word.split_at(word.len().min(1));
-            first.to_uppercase() + rest
+            let (initial, ending) = word.split_at(word.len().min(1));
+            initial.to_uppercase() + ending
         })
         .collect()
 }

@@ -1,5 +1,8 @@
-//! Determines which methods the code of a module can call: those of the traits that the module
-//! names, the inherent methods that are visible to it, and those of the AWS SDK.
+//! Determines which methods the code of a module can call.
+//!
+//! A module can call the methods of the traits that it names, the inherent methods that are visible
+//! to it, and the operations of the AWS SDK that its crate names. The call graph uses this for calls
+//! on a value of an unknown type.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -17,15 +20,15 @@ pub(super) struct Visible {
 }
 
 impl Visible {
-    pub(super) fn of(workspace: &Workspace, index: &Index<'_>) -> Self {
+    pub(super) fn of_workspace(workspace: &Workspace, index: &Index<'_>) -> Self {
         let mut visible =
             Self { traits: Vec::new(), crates: BTreeMap::new(), services: BTreeMap::new() };
         for (id, module) in workspace.modules.iter().enumerate() {
             let paths: Vec<_> =
-                module.items.iter().flat_map(references).map(|found| found.path).collect();
+                module.items.iter().flat_map(references).map(|reference| reference.path).collect();
             let services = paths.iter().filter_map(|path| {
-                let full = workspace.foreign_path(id, path);
-                Some(full.first()?.strip_prefix("aws_sdk_")?.to_owned())
+                let full_path = workspace.foreign_path(id, path);
+                Some(full_path.first()?.strip_prefix("aws_sdk_")?.to_owned())
             });
             visible.services.entry(module.crate_root()).or_default().extend(services);
             let named = paths.iter().filter_map(|path| workspace.resolve(id, path));
@@ -53,7 +56,9 @@ impl Visible {
         &self.services[&workspace.modules[module].crate_root()]
     }
 
-    /// Returns whether a module can call an inherent method.
+    /// Returns whether a module can call an inherent method. The module must be inside the scope of
+    /// the method. A method that is visible in its whole crate may also be public, so that the
+    /// crates that use this crate can call it.
     pub(super) fn has_method(
         &self,
         workspace: &Workspace,
@@ -82,8 +87,8 @@ impl Visible {
     }
 }
 
-/// Returns the traits among the items, and those that their definitions name as supertraits or
-/// bounds.
+/// Returns the traits among the items. Also returns the traits that their definitions name as
+/// supertraits or bounds.
 fn with_named_traits(
     workspace: &Workspace,
     index: &Index<'_>,
@@ -95,13 +100,15 @@ fn with_named_traits(
         let Some(item) = index.traits.get(&key) else { continue };
         if traits.insert(key.clone()) {
             let paths = references_in_trait(item).into_iter();
-            let named = paths.filter_map(|found| workspace.resolve(key.module, &found.path));
+            let named =
+                paths.filter_map(|reference| workspace.resolve(key.module, &reference.path));
             to_visit.extend(named.filter_map(item_key));
         }
     }
     traits
 }
 
+/// Returns the key of the item that a path leads to. Returns `None` for a module.
 fn item_key(target: Target) -> Option<ItemKey> {
     match target {
         Target::Item { module, path } => Some(ItemKey { module, name: path.first()?.clone() }),

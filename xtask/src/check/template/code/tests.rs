@@ -90,11 +90,11 @@ fn actions_of(case_files: &[(&str, &str)], main: &str) -> Vec<String> {
         workspace.add_library(name, Path::new(file), &read).unwrap();
     }
     workspace.add_program(Path::new("main.rs"), &read).unwrap();
-    let index = Index::of(&workspace);
+    let index = Index::of_workspace(&workspace);
     let types = Types {
         workspace: &workspace,
         index: &index,
-        visible: Visible::of(&workspace, &index),
+        visible: Visible::of_workspace(&workspace, &index),
         sdk_operations: sdk::operations(&Paths::of_workspace().unwrap()).unwrap(),
     };
     let main = workspace.program(Path::new("main.rs")).unwrap();

@@ -1,7 +1,8 @@
 //! Determines the type of the value on which a method is called.
 //!
-//! The analysis knows a type only if a declaration in the source code states it: of a parameter, a
-//! field, an alias or a local variable with a simple value.
+//! The call graph needs this type to find the called method. The analysis knows the type only if
+//! the source code declares it for a parameter, a field or an alias, or if a local variable has a
+//! simple value such as `&self.client`.
 
 use syn::{Expr, FnArg, GenericArgument, Generics, Pat, PathArguments, Type};
 
@@ -14,18 +15,19 @@ use crate::source::{ModuleId, Workspace, segments_of};
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum ValueType {
     /// A type of the workspace.
-    Own(ItemKey),
+    InWorkspace(ItemKey),
     /// An unknown type that implements these traits.
     Bounds(Vec<ItemKey>),
     /// Client of an AWS service in the AWS SDK, such as `kms`.
     Client(String),
-    /// A type of another crate. Its methods return no values of types of the workspace.
+    /// A type from outside the workspace. The analysis assumes that its methods never return a
+    /// value of a type of the workspace.
     Foreign,
     /// The declarations do not state the type.
     Unknown,
 }
 
-/// Declarations with which the type of an expression is determined.
+/// Determines the types of expressions from the declarations in the source code.
 pub(super) struct Types<'a> {
     pub(super) workspace: &'a Workspace,
     pub(super) index: &'a Index<'a>,
@@ -42,7 +44,7 @@ pub(super) struct Scope<'s> {
 }
 
 impl<'s> Scope<'s> {
-    pub(super) fn of(function: &'s Function<'_>) -> Self {
+    pub(super) fn of_function(function: &'s Function<'_>) -> Self {
         let Function { module, generics, owner, .. } = function;
         Self { module: *module, generics, owner: owner.as_ref() }
     }
@@ -51,13 +53,19 @@ impl<'s> Scope<'s> {
 impl Types<'_> {
     /// Returns the type of an expression in a function, such as `self`, a parameter, or a field of
     /// one of them.
-    pub(super) fn of_expression(&self, function: &Function<'_>, expression: &Expr) -> ValueType {
+    pub(super) fn type_of_expression(
+        &self,
+        function: &Function<'_>,
+        expression: &Expr,
+    ) -> ValueType {
         match expression {
             Expr::Path(path) => match path.path.get_ident().map(ToString::to_string) {
                 Some(name) => match function.locals.get(&name) {
-                    Some(Some(value)) if !is_computed(value) => self.of_expression(function, value),
+                    Some(Some(value)) if !is_computed(value) => {
+                        self.type_of_expression(function, value)
+                    }
                     Some(_) => ValueType::Unknown,
-                    None => self.of_parameter(function, &name),
+                    None => self.type_of_parameter(function, &name),
                 },
                 None => ValueType::Unknown,
             },
@@ -66,15 +74,14 @@ impl Types<'_> {
                     syn::Member::Named(name) => name.to_string(),
                     syn::Member::Unnamed(index) => index.index.to_string(),
                 };
-                self.of_field(&self.of_expression(function, &field.base), &name)
+                self.type_of_field(&self.type_of_expression(function, &field.base), &name)
             }
-            Expr::Reference(inner) => self.of_expression(function, &inner.expr),
-            Expr::Paren(inner) => self.of_expression(function, &inner.expr),
-            Expr::Unary(inner) => self.of_expression(function, &inner.expr),
+            Expr::Reference(inner) => self.type_of_expression(function, &inner.expr),
+            Expr::Paren(inner) => self.type_of_expression(function, &inner.expr),
+            Expr::Unary(inner) => self.type_of_expression(function, &inner.expr),
             Expr::Lit(_) => ValueType::Foreign,
-            // Functions of the AWS SDK return no values of types of this workspace.
-            Expr::Call(call) => self.of_sdk_call(function, &call.func),
-            Expr::MethodCall(call) => match self.of_expression(function, &call.receiver) {
+            Expr::Call(call) => self.type_of_sdk_call(function, &call.func),
+            Expr::MethodCall(call) => match self.type_of_expression(function, &call.receiver) {
                 ValueType::Client(_) | ValueType::Foreign => ValueType::Foreign,
                 _ => ValueType::Unknown,
             },
@@ -82,11 +89,12 @@ impl Types<'_> {
         }
     }
 
-    /// Returns the type of the result of a call, if the called function is one of the AWS SDK.
-    fn of_sdk_call(&self, function: &Function<'_>, called: &Expr) -> ValueType {
+    /// Returns the type of the result of a call. The result is unknown unless the called function
+    /// belongs to the AWS SDK, which never returns a value of a type of the workspace.
+    fn type_of_sdk_call(&self, function: &Function<'_>, called: &Expr) -> ValueType {
         let Expr::Path(path) = called else { return ValueType::Unknown };
-        let full = self.workspace.foreign_path(function.module, &segments_of(&path.path));
-        match full.as_slice() {
+        let full_path = self.workspace.foreign_path(function.module, &segments_of(&path.path));
+        match full_path.as_slice() {
             [sdk, .., name, _] if sdk.starts_with("aws_sdk_") => {
                 client_of(sdk, name).unwrap_or(ValueType::Foreign)
             }
@@ -94,13 +102,14 @@ impl Types<'_> {
         }
     }
 
-    fn of_parameter(&self, function: &Function<'_>, name: &str) -> ValueType {
-        let scope = Scope::of(function);
+    /// Returns the type of a function's parameter.
+    fn type_of_parameter(&self, function: &Function<'_>, name: &str) -> ValueType {
+        let scope = Scope::of_function(function);
         for parameter in &function.signature.inputs {
             match parameter {
-                FnArg::Receiver(_) if name == "self" => return self.of_self(scope.owner),
+                FnArg::Receiver(_) if name == "self" => return self.type_of_self(scope.owner),
                 FnArg::Typed(parameter) if binds(&parameter.pat, name) => {
-                    return self.of_type(scope, &parameter.ty);
+                    return self.type_of_declaration(scope, &parameter.ty);
                 }
                 _ => {}
             }
@@ -108,86 +117,94 @@ impl Types<'_> {
         ValueType::Unknown
     }
 
-    fn of_self(&self, owner: Option<&ItemKey>) -> ValueType {
+    /// Returns the type of `self` in a method of `owner`.
+    fn type_of_self(&self, owner: Option<&ItemKey>) -> ValueType {
         match owner {
             Some(owner) if self.index.traits.contains_key(owner) => {
                 ValueType::Bounds(vec![owner.clone()])
             }
-            Some(owner) => ValueType::Own(owner.clone()),
+            Some(owner) => ValueType::InWorkspace(owner.clone()),
             None => ValueType::Unknown,
         }
     }
 
-    fn of_field(&self, base: &ValueType, name: &str) -> ValueType {
+    /// Returns the type of a field of a value of the type `base`.
+    fn type_of_field(&self, base: &ValueType, name: &str) -> ValueType {
         if *base == ValueType::Foreign {
             return ValueType::Foreign;
         }
-        let ValueType::Own(key) = base else { return ValueType::Unknown };
+        let ValueType::InWorkspace(key) = base else { return ValueType::Unknown };
         let Some(definition) = self.index.types.get(key) else { return ValueType::Unknown };
         let Some(field) = definition.fields.get(name) else { return ValueType::Unknown };
         let scope =
             Scope { module: key.module, generics: &[definition.generics], owner: Some(key) };
-        self.of_type(scope, field)
+        self.type_of_declaration(scope, field)
     }
 
-    fn of_type(&self, scope: Scope<'_>, declared: &Type) -> ValueType {
+    /// Returns the type of a value that is declared with this type.
+    fn type_of_declaration(&self, scope: Scope<'_>, declared: &Type) -> ValueType {
         match declared {
-            Type::Reference(inner) => self.of_type(scope, &inner.elem),
-            Type::Paren(inner) => self.of_type(scope, &inner.elem),
-            Type::Slice(inner) => self.of_type(scope, &inner.elem),
-            Type::ImplTrait(inner) => self.of_bounds(scope.module, inner.bounds.iter()),
-            Type::TraitObject(inner) => self.of_bounds(scope.module, inner.bounds.iter()),
-            Type::Path(path) => self.of_path(scope, &path.path),
+            Type::Reference(inner) => self.type_of_declaration(scope, &inner.elem),
+            Type::Paren(inner) => self.type_of_declaration(scope, &inner.elem),
+            Type::Slice(inner) => self.type_of_declaration(scope, &inner.elem),
+            Type::ImplTrait(inner) => self.type_of_bounds(scope.module, inner.bounds.iter()),
+            Type::TraitObject(inner) => self.type_of_bounds(scope.module, inner.bounds.iter()),
+            Type::Path(path) => self.type_of_path(scope, &path.path),
             _ => ValueType::Unknown,
         }
     }
 
-    fn of_path(&self, scope: Scope<'_>, path: &syn::Path) -> ValueType {
+    /// Returns the type of a value that is declared with the type at this path.
+    fn type_of_path(&self, scope: Scope<'_>, path: &syn::Path) -> ValueType {
         let segments = segments_of(path);
         let names: Vec<_> = segments.iter().map(String::as_str).collect();
         match names.as_slice() {
-            ["Self"] => return self.of_self(scope.owner),
-            [name] if self.is_parameter(scope, name) => {
-                return ValueType::Bounds(self.bounds_of_parameter(scope, name));
+            ["Self"] => return self.type_of_self(scope.owner),
+            [name] if self.is_type_parameter(scope, name) => {
+                return ValueType::Bounds(self.bounds_of_type_parameter(scope, name));
             }
-            // The type of `P::Store` is unknown, so the methods of all traits in scope count.
-            [name, _] if self.is_parameter(scope, name) => return ValueType::Unknown,
+            // The type of `P::Store` is unknown, so a call on it counts as a call of every visible
+            // method with that name.
+            [name, _] if self.is_type_parameter(scope, name) => return ValueType::Unknown,
             _ => {}
         }
         if let Some(key) = key_of(self.workspace, scope.module, path) {
             return match self.index.aliases.get(&key) {
-                Some(alias) => {
-                    self.of_type(Scope { module: key.module, generics: &[], owner: None }, alias)
-                }
-                None => ValueType::Own(key),
+                Some(alias) => self.type_of_declaration(
+                    Scope { module: key.module, generics: &[], owner: None },
+                    alias,
+                ),
+                None => ValueType::InWorkspace(key),
             };
         }
-        let full = self.workspace.foreign_path(scope.module, &segments);
-        if let [sdk, .., name] = full.as_slice()
+        let full_path = self.workspace.foreign_path(scope.module, &segments);
+        if let [sdk, .., name] = full_path.as_slice()
             && let Some(client) = client_of(sdk, name)
         {
             return client;
         }
+        // A wrapper such as `Arc<T>` counts as its first type argument.
         let arguments = path.segments.last().map(|segment| &segment.arguments);
         if let Some(PathArguments::AngleBracketed(arguments)) = arguments {
             let inner = arguments.args.iter().find_map(|argument| match argument {
                 GenericArgument::Type(inner) => Some(inner),
                 _ => None,
             });
-            return inner.map_or(ValueType::Foreign, |inner| self.of_type(scope, inner));
+            return inner
+                .map_or(ValueType::Foreign, |inner| self.type_of_declaration(scope, inner));
         }
         ValueType::Foreign
     }
 }
 
-/// Returns the type of a client, if the named type of the SDK is a client.
+/// Returns the type of a client, if the type `name` of the SDK crate `sdk` is a client.
 fn client_of(sdk: &str, name: &str) -> Option<ValueType> {
     let service = sdk.strip_prefix("aws_sdk_").filter(|_| name == "Client")?;
     Some(ValueType::Client(service.to_owned()))
 }
 
-/// Returns whether a value is neither a field of `self` nor the result of a function. The type of
-/// such a value may depend on other local values.
+/// Returns whether the value of a local variable is neither a field of `self` nor the result of a
+/// function. The type of such a value may depend on other local variables, so it is not analysed.
 fn is_computed(value: &Expr) -> bool {
     match value {
         Expr::Reference(inner) => is_computed(&inner.expr),

@@ -1,4 +1,7 @@
 //! Finds the environment variables that the code of a Lambda function reads.
+//!
+//! A function reads a variable by calling a method with its name as a literal:
+//! `reader.required("TABLE_NAME")`.
 
 use std::collections::BTreeSet;
 
@@ -9,12 +12,14 @@ use super::graph::Reached;
 use super::index::Index;
 use crate::source::{ModuleId, Workspace};
 
-/// Names of the functions that read a required variable. The program does not start without it.
-const REQUIRING: [&str; 3] = ["required", "required_url", "secret"];
+/// Names of the functions that read a required variable. A program does not start without its
+/// required variables.
+const REQUIRED_READERS: [&str; 3] = ["required", "required_url", "secret"];
 
 /// Environment variables of one function.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(crate) struct Variables {
+    /// All variables that the function reads.
     pub(crate) read: BTreeSet<String>,
     /// Variables without which the function does not start.
     pub(crate) required: BTreeSet<String>,
@@ -42,7 +47,7 @@ pub(super) fn read_by(
     variables
 }
 
-/// Returns whether a parameter has the type `&Reader`, which reads the environment.
+/// Returns whether a parameter has the type `&Reader`. A `Reader` reads the environment.
 fn is_reader(parameter: &syn::FnArg) -> bool {
     let syn::FnArg::Typed(parameter) = parameter else { return false };
     let syn::Type::Reference(reference) = &*parameter.ty else { return false };
@@ -54,7 +59,7 @@ impl Variables {
     /// Adds the variables that a call of the function `called` reads.
     fn add(&mut self, called: &str, arguments: &syn::punctuated::Punctuated<Expr, syn::Token![,]>) {
         for name in arguments.iter().filter_map(variable_name) {
-            if REQUIRING.contains(&called) {
+            if REQUIRED_READERS.contains(&called) {
                 self.required.insert(name.clone());
             }
             self.read.insert(name);
