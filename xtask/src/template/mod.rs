@@ -1,6 +1,9 @@
 //! The parsed `template.yaml`, the AWS SAM template of the project, for the checks and the
 //! deployment.
 //!
+//! A *resource* has a *logical id*, which is its name in the template. A *parameter* is a value that
+//! each deployment sets. *Globals* are properties that all functions share.
+//!
 //! [`localized`] makes a copy of the template that can be deployed to the AWS emulator.
 
 mod localized;
@@ -15,7 +18,7 @@ use serde_json::Value;
 
 pub(crate) use localized::localized;
 
-/// The parsed template, with intrinsic functions in their long form.
+/// The parsed template. Intrinsic functions have their long form: `!Ref X` is `{ "Ref": "X" }`.
 #[derive(Debug)]
 pub(crate) struct Template(Value);
 
@@ -76,33 +79,33 @@ impl Template {
         parameters.map(|(name, _)| name.clone()).collect()
     }
 
-    /// Returns the definition of a parameter, or null if there is none of that name.
+    /// Returns the definition of a parameter, or null if the template has no such parameter.
     pub(crate) fn parameter(&self, name: &str) -> &Value {
         &self.0["Parameters"][name]
     }
 
-    /// Returns a mapping of constants, or null if there is none of that name.
+    /// Returns a mapping of constants, or null if the template has no such mapping.
     pub(crate) fn mapping(&self, name: &str) -> &Value {
         &self.0["Mappings"][name]
     }
 
-    /// Returns the expression of a condition, or null if there is none of that name.
+    /// Returns the expression of a condition, or null if the template has no such condition.
     pub(crate) fn condition(&self, name: &str) -> &Value {
         &self.0["Conditions"][name]
     }
 
     /// Returns the names of the environment variables of all functions together.
     pub(crate) fn variables(&self) -> BTreeSet<String> {
-        let shared = self.0["Globals"]["Function"]["Environment"]["Variables"].as_object();
-        let shared = shared.into_iter().flatten().map(|(name, _)| name.as_str());
+        let globals = self.0["Globals"]["Function"]["Environment"]["Variables"].as_object();
+        let global_names = globals.into_iter().flatten().map(|(name, _)| name.as_str());
         let functions: Vec<_> = self.functions().collect();
-        let own = functions.iter().flat_map(|function| function.variables().into_keys());
-        shared.chain(own).map(str::to_owned).collect()
+        let own_names = functions.iter().flat_map(|function| function.variables().into_keys());
+        global_names.chain(own_names).map(str::to_owned).collect()
     }
 
     /// Returns each route that the API passes to a function, as `METHOD /path`. The template
-    /// declares a route as an event of the function, or in the definition body of the API if an
-    /// event cannot express it.
+    /// declares most routes as events of a function. It declares a route that an event cannot
+    /// express in the definition body of the API.
     pub(crate) fn routes(&self) -> BTreeSet<String> {
         let functions: Vec<_> = self.functions().collect();
         let event_routes = functions.iter().flat_map(Resource::events).filter_map(|event| {
@@ -112,8 +115,8 @@ impl Template {
         let apis: Vec<_> = self.of_type("AWS::Serverless::Api").collect();
         let paths =
             apis.iter().filter_map(|api| api.property("DefinitionBody")["paths"].as_object());
-        let body_routes = paths.flatten().flat_map(|(path, item)| {
-            let methods = item.as_object().into_iter().flatten();
+        let body_routes = paths.flatten().flat_map(|(path, path_item)| {
+            let methods = path_item.as_object().into_iter().flatten();
             methods.map(move |(method, _)| (method.to_uppercase(), path.as_str()))
         });
         // A CORS preflight request is not a route of its own.
@@ -121,8 +124,9 @@ impl Template {
         routes.map(|(method, path)| format!("{method} {path}")).collect()
     }
 
-    /// Returns the logical id of the resource that a value names. The value is a reference, or the
-    /// ARN of a state machine that is built from its name, where a reference would be circular.
+    /// Returns the logical id of the resource that a value names. The value is a reference or the
+    /// ARN of a state machine. The template builds such an ARN from the name of the state machine
+    /// where a reference would be circular.
     pub(crate) fn referenced_resource<'a>(&'a self, value: &'a Value) -> Option<&'a str> {
         let named_machine = || {
             let (_, name) = value["Fn::Sub"].as_str()?.rsplit_once(":stateMachine:")?;
@@ -179,8 +183,8 @@ impl<'a> Resource<'a> {
     /// Returns the values that replace the placeholders `${name}` in a state machine's definition,
     /// by name.
     pub(crate) fn substitutions(&self) -> BTreeMap<&'a str, &'a Value> {
-        let all = self.property("DefinitionSubstitutions").as_object().into_iter().flatten();
-        all.map(|(name, value)| (name.as_str(), value)).collect()
+        let members = self.property("DefinitionSubstitutions").as_object().into_iter().flatten();
+        members.map(|(name, value)| (name.as_str(), value)).collect()
     }
 }
 
@@ -209,13 +213,13 @@ pub(crate) fn referenced_id(value: &Value) -> Option<&str> {
     Reference::parse(value).map(|reference| reference.id)
 }
 
-/// Returns the members of a list. A single value counts as a list with one member, and null as an
-/// empty list.
-pub(crate) fn each(value: &Value) -> &[Value] {
+/// Returns the members of a list. In IAM policies, a single value stands for a list with one member.
+/// An absent value, which is null, stands for an empty list.
+pub(crate) fn as_list(value: &Value) -> &[Value] {
     match value {
         Value::Null => &[],
         Value::Array(members) => members,
-        value => std::slice::from_ref(value),
+        single => std::slice::from_ref(single),
     }
 }
 

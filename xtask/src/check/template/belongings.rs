@@ -1,5 +1,7 @@
 //! Checks that every resource of `template.yaml` has the project's tags, and that every Lambda
 //! function has its own log group.
+//!
+//! Operators use the tags `project` and `environment` to find the resources of a stack.
 
 use std::collections::BTreeSet;
 
@@ -35,33 +37,33 @@ const UNTAGGED: [&str; 6] = [
 
 /// Returns the violations, one sentence each.
 pub(super) fn violations(template: &Template) -> Vec<String> {
-    let mut found = tag_violations(template);
-    found.extend(log_group_violations(template));
-    found
+    let mut violations = tag_violations(template);
+    violations.extend(log_group_violations(template));
+    violations
 }
 
 /// Checks that every resource that supports tags has the tags `project` and `environment`.
 fn tag_violations(template: &Template) -> Vec<String> {
-    let mut found = Vec::new();
+    let mut violations = Vec::new();
     for resource in template.resources() {
         if TAGGED.contains(&resource.resource_type) {
-            let tags = tags(resource);
-            for (name, value) in
+            let tag_value = tag_lookup(resource);
+            for (name, expected) in
                 [("project", json!("docferry")), ("environment", json!({ "Ref": "Environment" }))]
             {
-                if tags(name) != Some(&value) {
-                    found.push(format!("{} lacks the tag {name}", resource.id));
+                if tag_value(name) != Some(&expected) {
+                    violations.push(format!("{} lacks the tag {name}", resource.id));
                 }
             }
         } else if !UNTAGGED.contains(&resource.resource_type) {
-            let text = format!(
+            let violation = format!(
                 "{} is neither in TAGGED nor in UNTAGGED: {}",
                 resource.resource_type, resource.id
             );
-            found.push(text);
+            violations.push(violation);
         }
     }
-    found
+    violations
 }
 
 /// Checks that every function has a log group with the expected name and a retention, and that
@@ -70,37 +72,38 @@ fn tag_violations(template: &Template) -> Vec<String> {
 /// State machines have no log group. Their logs would contain inputs and outputs, and writing them
 /// needs permissions that can only be granted with a wildcard.
 fn log_group_violations(template: &Template) -> Vec<String> {
-    let mut found = Vec::new();
+    let mut violations = Vec::new();
     let mut used_groups = BTreeSet::new();
     for function in template.functions() {
         let group = referenced_id(&function.property("LoggingConfig")["LogGroup"])
             .and_then(|id| template.resource(id))
             .filter(|group| group.resource_type == "AWS::Logs::LogGroup");
         let Some(group) = group else {
-            found.push(format!("{} has no log group of its own", function.id));
+            violations.push(format!("{} has no log group of its own", function.id));
             continue;
         };
         used_groups.insert(group.id);
         if group.property("RetentionInDays").is_null() {
-            found.push(format!("{} retains logs forever", group.id));
+            violations.push(format!("{} retains logs forever", group.id));
         }
-        let name_in = |value: &Value| value["Fn::Sub"].as_str().unwrap_or_default().to_owned();
-        let expected = format!("/aws/lambda/{}", name_in(function.property("FunctionName")));
-        if name_in(group.property("LogGroupName")) != expected {
-            found.push(format!("{} must be named {expected}", group.id));
+        let substituted_name =
+            |value: &Value| value["Fn::Sub"].as_str().unwrap_or_default().to_owned();
+        let expected =
+            format!("/aws/lambda/{}", substituted_name(function.property("FunctionName")));
+        if substituted_name(group.property("LogGroupName")) != expected {
+            violations.push(format!("{} must be named {expected}", group.id));
         }
     }
-    for group in
-        template.of_type("AWS::Logs::LogGroup").filter(|group| !used_groups.contains(group.id))
-    {
-        found.push(format!("{} is the log group of no function", group.id));
+    let groups = template.of_type("AWS::Logs::LogGroup");
+    for group in groups.filter(|group| !used_groups.contains(group.id)) {
+        violations.push(format!("{} is the log group of no function", group.id));
     }
-    found
+    violations
 }
 
 /// Returns a function that looks up a tag of a resource by name. Depending on the resource's type,
 /// the template states the tags as an object or as a list.
-fn tags<'a>(resource: Resource<'a>) -> impl Fn(&str) -> Option<&'a Value> {
+fn tag_lookup<'a>(resource: Resource<'a>) -> impl Fn(&str) -> Option<&'a Value> {
     let is_function = resource.resource_type == "AWS::Serverless::Function";
     let tags =
         if is_function { resource.property_or_global("Tags") } else { resource.property("Tags") };

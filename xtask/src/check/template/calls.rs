@@ -41,19 +41,20 @@ pub(super) fn violations(
     calls: &Calls<'_>,
     code: &Code,
 ) -> Vec<String> {
-    let mut found = Vec::new();
+    let mut violations = Vec::new();
     let no_permissions = BTreeSet::new();
     for function in template.functions() {
         let declared = calls.get(function.binary()).unwrap_or(&no_permissions);
-        found.extend(compare_with_code(function.binary(), declared, code));
-        found.extend(compare_with_variables(template, function, declared, code));
-        found.extend(function_roles::violations(template, roles, function, declared));
+        violations.extend(compare_with_code(function.binary(), declared, code));
+        violations.extend(compare_with_variables(template, function, declared, code));
+        violations.extend(function_roles::violations(template, roles, function, declared));
     }
     let binaries: BTreeSet<_> = template.functions().map(|function| function.binary()).collect();
     for function in calls.keys().filter(|function| !binaries.contains(**function)) {
-        found.push(format!("calls.txt lists {function}, which is not a function of the template"));
+        violations
+            .push(format!("calls.txt lists {function}, which is not a function of the template"));
     }
-    found
+    violations
 }
 
 /// Compares the table with the AWS actions that the function's code can call.
@@ -79,17 +80,18 @@ fn compare_with_variables(
     declared: &BTreeSet<Permission>,
     code: &Code,
 ) -> Vec<String> {
-    let mut found = Vec::new();
+    let mut violations = Vec::new();
     let name = function.binary();
     let environment = function.variables();
     let variables = code.variables(name);
     for variable in environment.keys().filter(|variable| !variables.read.contains(**variable)) {
-        found.push(format!("{name} has the variable {variable}, which its code does not read"));
+        violations
+            .push(format!("{name} has the variable {variable}, which its code does not read"));
     }
     for variable in
         variables.required.iter().filter(|variable| !environment.contains_key(variable.as_str()))
     {
-        found.push(format!("{name} needs the variable {variable}, which is not set"));
+        violations.push(format!("{name} needs the variable {variable}, which is not set"));
     }
     let called_resources: BTreeSet<_> = declared
         .iter()
@@ -100,11 +102,11 @@ fn compare_with_variables(
         let Some(id) = template.referenced_resource(value) else { continue };
         resources_in_variables.insert(id);
         if !called_resources.contains(id) {
-            found.push(format!("{name} gets {id} by {variable}, but calls nothing on it"));
+            violations.push(format!("{name} gets {id} by {variable}, but calls nothing on it"));
         }
     }
     for id in called_resources.difference(&resources_in_variables) {
-        found.push(format!("{name} calls {id}, but no variable names it"));
+        violations.push(format!("{name} calls {id}, but no variable names it"));
     }
-    found
+    violations
 }

@@ -1,18 +1,18 @@
 //! Checks the IAM roles of the Lambda functions.
 //!
-//! The role of a function must allow exactly the calls of the function that `calls.txt` declares,
-//! and the calls that Lambda makes for it. Exactly one function or state machine must use each
-//! role.
+//! The role of a function must allow exactly two kinds of calls: those that `calls.txt` declares for
+//! the function, and those that Lambda makes with the role to write the log and to read the event
+//! sources. Exactly one function or state machine must use each role.
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::Value;
 
 use super::policies::{Permission, RolePermissions, permission_differences};
-use crate::template::{Resource, Template, each, referenced_id};
+use crate::template::{Resource, Template, as_list, referenced_id};
 
-/// Compares the permissions of a function's role with the permissions that the function needs. It
-/// needs the permissions in `declared`, and those to write its log and to read its event sources.
+/// Compares the permissions of a function's role with the permissions that the function needs. The
+/// calls of its code need the permissions in `declared`.
 pub(super) fn violations(
     template: &Template,
     roles: &BTreeMap<&str, RolePermissions>,
@@ -36,13 +36,14 @@ fn log_permissions(function: Resource<'_>) -> BTreeSet<Permission> {
     group.into_iter().flat_map(|id| actions.map(|action| Permission::new(action, id))).collect()
 }
 
-/// Returns the permissions that Lambda uses, with the function's role, to read its event sources
-/// and to send failed events to their destination.
+/// Returns the permissions with which Lambda reads the event sources of a function and sends failed
+/// events to their destination. Lambda uses the function's role for this.
 fn event_source_permissions(template: &Template, function: Resource<'_>) -> BTreeSet<Permission> {
     let mut needed = BTreeSet::new();
     for event in function.events() {
         let properties = &event["Properties"];
-        let (source, suffix, read_actions): (_, _, &[&str]) = match event["Type"].as_str() {
+        // The suffix stands after the logical id in the name of the resource.
+        let (source, source_suffix, read_actions): (_, _, &[&str]) = match event["Type"].as_str() {
             Some("SQS") => (
                 &properties["Queue"],
                 "",
@@ -62,7 +63,7 @@ fn event_source_permissions(template: &Template, function: Resource<'_>) -> BTre
         };
         let on_failure = &properties["DestinationConfig"]["OnFailure"]["Destination"];
         for (target, suffix, actions) in
-            [(source, suffix, read_actions), (on_failure, "", &["sqs:SendMessage"])]
+            [(source, source_suffix, read_actions), (on_failure, "", &["sqs:SendMessage"])]
         {
             if let Some(id) = referenced_id(target).filter(|id| template.resource(id).is_some()) {
                 let resource = format!("{id}{suffix}");
@@ -80,7 +81,7 @@ pub(super) fn role_use_violations(template: &Template) -> Vec<String> {
     let users = template.functions().chain(template.machines());
     let mut uses: BTreeMap<&str, usize> =
         template.of_type("AWS::IAM::Role").map(|role| (role.id, 0)).collect();
-    let mut found = Vec::new();
+    let mut violations = Vec::new();
     for user in users {
         let service = if user.binary().is_empty() { "states" } else { "lambda" };
         let role = referenced_id(user.property("Role")).and_then(|id| template.resource(id));
@@ -88,15 +89,15 @@ pub(super) fn role_use_violations(template: &Template) -> Vec<String> {
         uses.entry(role.id).and_modify(|count| *count += 1);
         let trusted = &role.property("AssumeRolePolicyDocument")["Statement"];
         let expected = Value::from(format!("{service}.amazonaws.com"));
-        if each(trusted).iter().any(|statement| statement["Principal"]["Service"] != expected) {
-            found.push(format!("{} can be assumed by other services than {service}", role.id));
+        if as_list(trusted).iter().any(|statement| statement["Principal"]["Service"] != expected) {
+            violations.push(format!("{} can be assumed by other services than {service}", role.id));
         }
     }
     for (role, count) in uses.into_iter().filter(|(_, count)| *count != 1) {
-        found
+        violations
             .push(format!("{role} is the role of {count} functions or state machines, not of one"));
     }
-    found
+    violations
 }
 
 #[cfg(test)]

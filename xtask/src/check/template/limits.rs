@@ -1,8 +1,11 @@
-//! Checks the fixed numbers of `template.yaml`, such as the lifecycle of a bucket, against the
-//! extreme values that the parameters of the template allow.
+//! Checks the fixed numbers of `template.yaml` against the extreme values that the parameters of the
+//! template allow.
+//!
+//! A fixed number is, for example, the number of days after which a bucket expires an object. It
+//! must be large enough for the largest value of the parameter for the retention.
 
 use super::machine::Definition;
-use crate::template::{Resource, Template, each, referenced_id};
+use crate::template::{Resource, Template, as_list, referenced_id};
 
 /// Hours during which a download is reused for later requests for the same document
 /// (`docferry_app::source::push`).
@@ -10,7 +13,7 @@ const REUSE_HOURS: u64 = 12;
 
 /// Longest pause between two tries of a webhook request, in seconds
 /// (`docferry_app::notification::webhook`).
-const LONGEST_PAUSE_SECONDS: u64 = 3 * 3600;
+const LONGEST_PAUSE_SECONDS: u64 = 3 * SECONDS_PER_HOUR;
 
 /// Time before its timeout at which the function `publish` stops and returns, in seconds (`main` of
 /// `publish`).
@@ -34,42 +37,72 @@ const DEFAULT_VISIBILITY_SECONDS: u64 = 30;
 /// `MessageRetentionPeriod` of a queue whose template entry does not set it: 4 days.
 const DEFAULT_RETENTION_SECONDS: u64 = 345_600;
 
+/// Factor by which the visibility timeout of a queue must exceed the timeout of its function, as AWS
+/// recommends.
+const VISIBILITY_FACTOR: u64 = 6;
+
 const HOURS_PER_DAY: u64 = 24;
+const SECONDS_PER_HOUR: u64 = 3600;
 
 /// Returns the violations, one sentence each.
 pub(super) fn violations(template: &Template, definitions: &[Definition]) -> Vec<String> {
-    let mut found = Vec::new();
-    let maximum = |name: &str| template.parameter(name)["MaxValue"].as_u64().unwrap_or(u64::MAX);
-    let minimum = |name: &str| template.parameter(name)["MinValue"].as_u64().unwrap_or(0);
-    let longest_run_seconds = maximum("TransferDeadlineSeconds");
-    found.extend(bucket_violations(
-        template,
-        maximum("JobTtlHours"),
-        longest_run_seconds.div_ceil(3600),
-    ));
+    let mut violations = Vec::new();
+    let longest_run_seconds = maximum(template, "TransferDeadlineSeconds");
+    let longest_run_hours = longest_run_seconds.div_ceil(SECONDS_PER_HOUR);
+    let longest_job_hours = maximum(template, "JobTtlHours");
+    violations.extend(bucket_violations(template, longest_job_hours, longest_run_hours));
     // When a state machine reaches its own timeout, none of its `Catch` fields applies. The
     // deadline of the transfer must therefore come first.
     for Definition { path, machine, .. } in definitions {
         if machine.timeout_seconds.is_some_and(|limit| limit <= longest_run_seconds) {
-            found.push(format!("{path} may end before TransferDeadlineSeconds"));
+            violations.push(format!("{path} may end before TransferDeadlineSeconds"));
         }
     }
-    found.extend(queue_violations(template, maximum("WebhookMaxTries")));
+    violations.extend(queue_violations(template, maximum(template, "WebhookMaxTries")));
     // The dead-letter queue has no limit of its own, so that it accepts a record with its reason.
-    let limits = ["RegistryQueue", "RegistryDeadLetterQueue"].map(|id| {
+    let size_limits = ["RegistryQueue", "RegistryDeadLetterQueue"].map(|id| {
         template.resource(id).and_then(|queue| queue.property("MaximumMessageSize").as_u64())
     });
-    if limits != [Some(RECORD_BYTES), None] {
-        found.push(format!("RegistryQueue does not limit its messages to {RECORD_BYTES} bytes"));
+    if size_limits != [Some(RECORD_BYTES), None] {
+        violations
+            .push(format!("RegistryQueue does not limit its messages to {RECORD_BYTES} bytes"));
     }
-    if minimum("PublishTimeoutSeconds") <= PUBLISH_MARGIN_SECONDS {
-        found.push("PublishTimeoutSeconds does not always exceed the margin of publish".to_owned());
+    violations.extend(timeout_violations(template));
+    let most_runs = maximum(template, "MaxRetries").saturating_add(1);
+    if most_runs.saturating_mul(EXECUTIONS_OF_A_RUN) > LAST_EXECUTION {
+        violations.push("MaxRetries allows more executions than roles may describe".to_owned());
+    }
+    let streams = template.parameter("MaxStreams")["Default"].as_u64();
+    if streams.is_none_or(|count| count == 0) {
+        violations.push("MaxStreams sets no limit by default".to_owned());
+    }
+    violations
+}
+
+/// Returns the largest value of a parameter.
+fn maximum(template: &Template, parameter: &str) -> u64 {
+    template.parameter(parameter)["MaxValue"].as_u64().unwrap_or(u64::MAX)
+}
+
+/// Returns the smallest value of a parameter.
+fn minimum(template: &Template, parameter: &str) -> u64 {
+    template.parameter(parameter)["MinValue"].as_u64().unwrap_or(0)
+}
+
+/// Checks that the timeout of each function is long enough for its calls, and short enough for API
+/// Gateway if the function responds to requests.
+fn timeout_violations(template: &Template) -> Vec<String> {
+    let mut violations = Vec::new();
+    if minimum(template, "PublishTimeoutSeconds") <= PUBLISH_MARGIN_SECONDS {
+        violations
+            .push("PublishTimeoutSeconds does not always exceed the margin of publish".to_owned());
     }
     // `push` calls ORDS a second time when its credentials have changed.
     for (id, calls) in [("PushFunction", 2), ("PingFunction", 1)] {
         let limit = template.resource(id).and_then(|function| timeout(template, function));
-        if limit.is_none_or(|limit| limit <= maximum("OrdsTimeoutSeconds").saturating_mul(calls)) {
-            found.push(format!("{id} may time out before {calls} calls of ORDS"));
+        let calls_seconds = maximum(template, "OrdsTimeoutSeconds").saturating_mul(calls);
+        if limit.is_none_or(|limit| limit <= calls_seconds) {
+            violations.push(format!("{id} may time out before {calls} calls of ORDS"));
         }
     }
     for function in template.functions() {
@@ -77,55 +110,48 @@ pub(super) fn violations(template: &Template, definitions: &[Definition]) -> Vec
             .events()
             .any(|event| event["Type"] == "Api" && event["Properties"]["Method"] != "options");
         if behind_api && timeout(template, function) > Some(GATEWAY_SECONDS) {
-            found.push(format!("{} may take longer than API Gateway waits", function.id));
+            violations.push(format!("{} may take longer than API Gateway waits", function.id));
         }
     }
-    if (maximum("MaxRetries").saturating_add(1)).saturating_mul(EXECUTIONS_OF_A_RUN)
-        > LAST_EXECUTION
-    {
-        found.push("MaxRetries allows more executions than roles may describe".to_owned());
-    }
-    let streams = template.parameter("MaxStreams")["Default"].as_u64();
-    if streams.is_none_or(|count| count == 0) {
-        found.push("MaxStreams sets no limit by default".to_owned());
-    }
-    found
+    violations
 }
 
 /// Checks that the lifecycle rules of the delivery bucket expire an object only after its
 /// retention, and abort a multipart upload only after the longest run.
 fn bucket_violations(template: &Template, job_hours: u64, run_hours: u64) -> Vec<String> {
-    let mut found = Vec::new();
+    let mut violations = Vec::new();
     let retention_hours = REUSE_HOURS.saturating_add(job_hours.max(run_hours));
-    let Some(bucket) = template.resource("DeliveryBucket") else { return found };
-    for rule in each(&bucket.property("LifecycleConfiguration")["Rules"]) {
+    let Some(bucket) = template.resource("DeliveryBucket") else { return violations };
+    for rule in as_list(&bucket.property("LifecycleConfiguration")["Rules"]) {
         let hours = |days: &serde_json::Value| days.as_u64().map(|days| days * HOURS_PER_DAY);
         if hours(&rule["ExpirationInDays"]).is_some_and(|hours| hours <= retention_hours) {
-            found.push(format!(
+            violations.push(format!(
                 "DeliveryBucket expires objects that may be retained for {retention_hours} h"
             ));
         }
         let upload_days = &rule["AbortIncompleteMultipartUpload"]["DaysAfterInitiation"];
         if hours(upload_days).is_some_and(|hours| hours <= run_hours) {
-            found.push(format!("DeliveryBucket aborts uploads that may take {run_hours} h"));
+            violations.push(format!("DeliveryBucket aborts uploads that may take {run_hours} h"));
         }
     }
-    found
+    violations
 }
 
 /// Checks that a queue hides a received message for as long as its function may need, and that the
 /// webhook queue retains a message until its last try.
 fn queue_violations(template: &Template, webhook_tries: u64) -> Vec<String> {
-    let mut found = Vec::new();
+    let mut violations = Vec::new();
     for function in template.functions() {
         for event in function.events().filter(|event| event["Type"] == "SQS") {
             let queue = referenced_id(&event["Properties"]["Queue"]);
             let Some(queue) = queue.and_then(|id| template.resource(id)) else { continue };
             let hidden_seconds =
                 queue.property("VisibilityTimeout").as_u64().unwrap_or(DEFAULT_VISIBILITY_SECONDS);
-            // AWS recommends six times the function's timeout.
-            if timeout(template, function).is_none_or(|limit| hidden_seconds < 6 * limit) {
-                found.push(format!("{} hides a message for only {hidden_seconds} s", queue.id));
+            if timeout(template, function)
+                .is_none_or(|limit| hidden_seconds < VISIBILITY_FACTOR * limit)
+            {
+                violations
+                    .push(format!("{} hides a message for only {hidden_seconds} s", queue.id));
             }
             let retention_seconds = queue
                 .property("MessageRetentionPeriod")
@@ -133,14 +159,14 @@ fn queue_violations(template: &Template, webhook_tries: u64) -> Vec<String> {
                 .unwrap_or(DEFAULT_RETENTION_SECONDS);
             let tries_seconds = webhook_tries.saturating_mul(LONGEST_PAUSE_SECONDS);
             if queue.id == "WebhookQueue" && retention_seconds <= tries_seconds {
-                found.push(format!(
+                violations.push(format!(
                     "{} retains a message for {retention_seconds} s, but its tries take {tries_seconds} s",
                     queue.id
                 ));
             }
         }
     }
-    found
+    violations
 }
 
 /// Returns the largest timeout that a function can have, in seconds.

@@ -1,7 +1,8 @@
 //! Parser of the Step Functions state machines in `statemachine/*.asl.json`.
 //!
 //! The files contain placeholders `${name}`, which `template.yaml` substitutes at deployment. A
-//! placeholder outside a JSON string stands for a number.
+//! placeholder outside a JSON string stands for a number. The fields of the types here have the
+//! names and meanings of the Amazon States Language, in which the files are written.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -65,7 +66,8 @@ pub(super) struct Choice {
     pub(super) next: String,
 }
 
-/// A retrier or catcher: the errors that it matches and the reaction to them.
+/// A retrier or a catcher of a state. A retrier repeats the state after one of its errors, and a
+/// catcher continues with the state `next`.
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "PascalCase")]
 pub(super) struct RetryOrCatch {
@@ -105,17 +107,17 @@ pub(super) enum TaskAction<'a> {
 impl Definition {
     /// Returns all definitions of the project, sorted by path.
     pub(crate) fn all(root: &Path) -> Result<Vec<Self>> {
-        let mut found = Vec::new();
+        let mut definitions = Vec::new();
         for entry in fs::read_dir(root.join("statemachine")).context("statemachine/")? {
             let name = entry?.file_name().to_string_lossy().into_owned();
             if name.ends_with(".asl.json") {
                 let path = format!("statemachine/{name}");
                 let text = fs::read_to_string(root.join(&path)).with_context(|| path.clone())?;
-                found.push(Self::parse(path, text)?);
+                definitions.push(Self::parse(path, text)?);
             }
         }
-        found.sort_by(|a, b| a.path.cmp(&b.path));
-        Ok(found)
+        definitions.sort_by(|a, b| a.path.cmp(&b.path));
+        Ok(definitions)
     }
 
     /// Parses a definition. Placeholders outside strings are quoted first, because they are not
@@ -136,12 +138,13 @@ impl Definition {
 
     /// Returns the names of the placeholders `${name}`.
     pub(super) fn placeholders(&self) -> impl Iterator<Item = &str> {
-        self.text.split("${").skip(1).filter_map(|rest| rest.split_once('}').map(|(name, _)| name))
+        let after_openings = self.text.split("${").skip(1);
+        after_openings.filter_map(|text| text.split_once('}').map(|(name, _)| name))
     }
 }
 
 impl Machine {
-    /// Returns this machine and all machines inside its states.
+    /// Returns the levels of a machine: this machine and all machines inside its states.
     pub(super) fn levels(&self) -> Vec<&Self> {
         let mut levels = vec![self];
         for state in self.states.values() {
@@ -173,9 +176,10 @@ impl State {
             "arn:aws:states:::states:startExecution.sync:2" => {
                 TaskAction::StartMachine(placeholder_in("StateMachineArn"))
             }
-            other => match placeholder(other) {
+            // A task may also name a function as its resource.
+            resource => match placeholder(resource) {
                 Some(function) => TaskAction::InvokeFunction(Some(function)),
-                None => TaskAction::Unknown(other),
+                None => TaskAction::Unknown(resource),
             },
         }
     }
@@ -190,16 +194,18 @@ fn replace_placeholders(text: &str, replacement: impl Fn(&str) -> String) -> Str
         if index > 0 {
             result.push('"');
         }
-        let mut rest = piece;
-        while index % 2 == 0
-            && let Some(start) = rest.find("${")
-            && let Some(end) = rest[start..].find('}')
+        let is_string = index % 2 == 1;
+        let mut remaining = piece;
+        while !is_string
+            && let Some(start) = remaining.find("${")
+            && let Some(length) = remaining[start..].find('}')
         {
-            result.push_str(&rest[..start]);
-            result.push_str(&replacement(&rest[start..=start + end]));
-            rest = &rest[start + end + 1..];
+            let end = start + length;
+            result.push_str(&remaining[..start]);
+            result.push_str(&replacement(&remaining[start..=end]));
+            remaining = &remaining[end + 1..];
         }
-        result.push_str(rest);
+        result.push_str(remaining);
     }
     result
 }

@@ -1,8 +1,11 @@
 //! Checks the state machines of `template.yaml` against their definitions in `statemachine/`.
 //!
+//! A *task* is a state that calls a function or starts another state machine. A *placeholder*
+//! `${name}` in a definition stands for a value that the template substitutes.
+//!
 //! The template must substitute all placeholders of a definition. Each task must wait longer than
-//! the timeout of the function that it calls. The role of a state machine must allow exactly its
-//! calls. The AWS emulator does not enforce this role.
+//! the timeout of the function that it calls. The role of a state machine must allow exactly the
+//! calls of its tasks. The AWS emulator does not enforce this role.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -23,26 +26,26 @@ pub(super) fn violations(
     definitions: &[Definition],
     roles: &BTreeMap<&str, RolePermissions>,
 ) -> Vec<String> {
-    let mut found = Vec::new();
+    let mut violations = Vec::new();
     for machine in template.machines() {
         let uri = machine.property("DefinitionUri").as_str().unwrap_or_default();
         match definitions.iter().find(|definition| definition.path == uri) {
             Some(definition) => {
-                found.extend(machine_violations(template, machine, definition, roles));
+                violations.extend(machine_violations(template, machine, definition, roles));
             }
             None => {
-                found.push(format!("{} is defined by {uri:?}, which does not exist", machine.id));
+                violations
+                    .push(format!("{} is defined by {uri:?}, which does not exist", machine.id));
             }
         }
     }
     for Definition { path, .. } in definitions {
-        if template.machines().filter(|machine| machine.property("DefinitionUri") == path).count()
-            != 1
-        {
-            found.push(format!("{path} is not the definition of exactly one state machine"));
+        let uses = template.machines().filter(|machine| machine.property("DefinitionUri") == path);
+        if uses.count() != 1 {
+            violations.push(format!("{path} is not the definition of exactly one state machine"));
         }
     }
-    found
+    violations
 }
 
 /// Checks one state machine of the template against its definition and its role.
@@ -52,32 +55,34 @@ fn machine_violations(
     definition: &Definition,
     roles: &BTreeMap<&str, RolePermissions>,
 ) -> Vec<String> {
-    let mut found = Vec::new();
+    let mut violations = Vec::new();
     let path = &definition.path;
     let substitutions = machine.substitutions();
     let placeholders: BTreeSet<_> = definition.placeholders().collect();
     for name in placeholders.iter().filter(|name| !substitutions.contains_key(**name)) {
-        found.push(format!("{path}: {} does not substitute ${{{name}}}", machine.id));
+        violations.push(format!("{path}: {} does not substitute ${{{name}}}", machine.id));
     }
     for name in substitutions.keys().filter(|name| !placeholders.contains(**name)) {
-        found.push(format!("{path}: {} substitutes {name}, which is not used", machine.id));
+        violations.push(format!("{path}: {} substitutes {name}, which is not used", machine.id));
     }
-    found.extend(retriers::machine_violations(template, machine, definition));
+    violations.extend(retriers::machine_violations(template, machine, definition));
     let mut needed = BTreeSet::new();
     for (name, task) in definition.machine.tasks() {
         let prefix = format!("{path}: {name}");
-        found.extend(task_violation(template, &substitutions, &prefix, task, &mut needed));
+        violations.extend(task_violation(template, &substitutions, &prefix, task, &mut needed));
     }
     let role = referenced_id(machine.property("Role")).unwrap_or_default();
     match roles.get(role) {
-        Some(granted) => found.extend(permission_differences(role, &granted.permissions, &needed)),
-        None => found.push(format!("{} has no role of its own", machine.id)),
+        Some(granted) => {
+            violations.extend(permission_differences(role, &granted.permissions, &needed))
+        }
+        None => violations.push(format!("{} has no role of its own", machine.id)),
     }
-    found
+    violations
 }
 
-/// Returns the violation in a task, if there is one. Adds the permissions that the task needs to
-/// `needed`. The prefix of a violation names the task.
+/// Returns the violation in a task, if there is one. The violation begins with `prefix`, which names
+/// the task. The permissions that the task needs are added to `needed`.
 fn task_violation(
     template: &Template,
     substitutions: &BTreeMap<&str, &Value>,

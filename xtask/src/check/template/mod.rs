@@ -1,8 +1,8 @@
 //! `cargo xtask check template`: checks that `template.yaml`, the state machines and the code
 //! agree.
 //!
-//! The checks cover only points that neither the AWS emulator nor a linter verifies. Each check
-//! compares two or more of the [`Sources`] and returns its violations, one sentence each.
+//! The checks cover only points that neither the AWS emulator nor a linter verifies. Each module
+//! below compares two or more of the [`Sources`] and returns its violations, one sentence each.
 
 mod belongings;
 mod calls;

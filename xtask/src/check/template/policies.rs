@@ -1,13 +1,21 @@
 //! Reads the IAM permissions of the template's roles, and checks the policies of the template.
 //!
-//! A permission names its resource by the logical id in `template.yaml`, not by an ARN.
+//! A *statement* of a policy lists actions and the resources on which it allows them. A *permission*
+//! is one action on one resource. It names the resource by the logical id in `template.yaml`, not by
+//! an ARN.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 
 use serde_json::{Value, json};
 
-use crate::template::{Reference, Resource, Template, each};
+use crate::template::{Reference, Resource, Template, as_list};
+
+/// Members of a policy statement that these checks support.
+const STATEMENT_MEMBERS: [&str; 5] = ["Sid", "Effect", "Action", "Resource", "Condition"];
+
+/// Number of hexadecimal digits of a transfer id.
+const TRANSFER_ID_DIGITS: usize = 32;
 
 /// Permission for one action on one resource.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
@@ -34,6 +42,7 @@ impl fmt::Display for Permission {
 /// Permissions of a role, and the violations in the policies that grant them.
 #[derive(Debug, Default)]
 pub(super) struct RolePermissions {
+    /// Permissions that the policies grant.
     pub(super) permissions: BTreeSet<Permission>,
     pub(super) violations: Vec<String>,
 }
@@ -54,8 +63,8 @@ fn role_permissions(template: &Template, role: Resource<'_>) -> RolePermissions 
     if role.property("AssumeRolePolicyDocument").to_string().contains('*') {
         permissions.violations.push(format!("{} can be assumed by anyone", role.id));
     }
-    for policy in each(role.property("Policies")) {
-        for statement in each(&policy["PolicyDocument"]["Statement"]) {
+    for policy in as_list(role.property("Policies")) {
+        for statement in as_list(&policy["PolicyDocument"]["Statement"]) {
             permissions.add_statement(template, role.id, statement);
         }
     }
@@ -65,28 +74,27 @@ fn role_permissions(template: &Template, role: Resource<'_>) -> RolePermissions 
 impl RolePermissions {
     /// Adds the permissions of a policy statement, or the reasons why it is not allowed.
     fn add_statement(&mut self, template: &Template, role: &str, statement: &Value) {
-        let supported = ["Sid", "Effect", "Action", "Resource", "Condition"];
-        let members = statement.as_object().into_iter().flatten();
-        for (member, _) in members.filter(|(member, _)| !supported.contains(&member.as_str())) {
+        let members = statement.as_object().into_iter().flatten().map(|(member, _)| member);
+        for member in members.filter(|member| !STATEMENT_MEMBERS.contains(&member.as_str())) {
             self.violations.push(format!("{role} has the unsupported statement member {member}"));
         }
         if statement["Effect"] != "Allow" {
             self.violations.push(format!("{role} has an Effect other than Allow"));
         }
         let mut resources = BTreeSet::new();
-        for resource in each(&statement["Resource"]) {
+        for resource in as_list(&statement["Resource"]) {
             match resource_name(template, resource) {
                 Ok(name) => resources.extend([name]),
                 Err(UnnamedResource::Wildcard(text)) => {
                     self.violations.push(format!("{role} contains a wildcard: {text}"));
                 }
                 Err(UnnamedResource::Unknown) => {
-                    let text = format!("{role} refers to an unknown resource: {resource}");
-                    self.violations.push(text);
+                    self.violations
+                        .push(format!("{role} refers to an unknown resource: {resource}"));
                 }
             }
         }
-        for action in each(&statement["Action"]).iter().filter_map(Value::as_str) {
+        for action in as_list(&statement["Action"]).iter().filter_map(Value::as_str) {
             if action.contains(['*', '?']) {
                 self.violations.push(format!("{role} contains a wildcard: {action}"));
                 continue;
@@ -105,8 +113,10 @@ impl RolePermissions {
 }
 
 /// Returns whether a policy condition requires that the encryption context of a KMS call contains
-/// the key `transferId` and no other key. This needs two conditions: `ForAllValues` is also true
-/// for a call without any context, and `Null` is also true for a context with additional keys.
+/// the key `transferId` and no other key.
+///
+/// This needs two operators. `ForAllValues` alone also allows a call without any context. `Null`
+/// alone also allows a context with additional keys.
 fn requires_transfer_context(template: &Template, condition: &Value) -> bool {
     let allowed_keys = &condition["ForAllValues:StringEquals"]["kms:EncryptionContextKeys"];
     let requires_transfer_id = json!({ "kms:EncryptionContext:transferId": "false" });
@@ -143,33 +153,16 @@ fn resource_name(template: &Template, value: &Value) -> Result<String, UnnamedRe
         return Ok(machine.to_owned());
     }
     let text = value.as_str().or(value["Fn::Sub"].as_str()).ok_or(UnnamedResource::Unknown)?;
-    // An execution ARN is the only ARN that may be a pattern, because the name of an execution
-    // contains the id of its transfer. The pattern must have one of the forms below.
-    if let Some((machine, name)) =
-        text.split_once(":execution:").and_then(|(_, rest)| rest.rsplit_once(':'))
+    if let Some((machine_name, execution)) =
+        text.split_once(":execution:").and_then(|(_, name)| name.rsplit_once(':'))
     {
-        // A transfer id has 32 hexadecimal digits.
-        let transfer_id = "?".repeat(32);
-        let execution_patterns = [1, 2].map(|digits| "?".repeat(digits)).map(|number| {
-            // The transfer is of a single document, or of a document in a batch.
-            [format!("{transfer_id}-{number}"), format!("{transfer_id}_????-{number}")]
-        });
-        let state_machine =
-            template.machines().find(|candidate| candidate.property("Name")["Fn::Sub"] == machine);
-        return match state_machine {
-            Some(state_machine)
-                if execution_patterns.as_flattened().iter().any(|pattern| pattern == name) =>
-            {
-                Ok(format!("{}/executions", state_machine.id))
-            }
-            Some(_) if name.contains(['*', '?']) => Err(UnnamedResource::Wildcard(text.to_owned())),
-            _ => Err(UnnamedResource::Unknown),
-        };
+        return executions_name(template, text, machine_name, execution);
     }
-    // Objects have no logical ids, so a policy names them by a prefix in their bucket.
+    // Objects have no logical ids, so a policy names them by a prefix in their bucket:
+    // `${Bucket.Arn}/prefix/*`
     if let Some((id, prefix)) = text
         .strip_prefix("${")
-        .and_then(|rest| rest.strip_suffix("/*")?.split_once(".Arn}/"))
+        .and_then(|pattern| pattern.strip_suffix("/*")?.split_once(".Arn}/"))
         .filter(|(_, prefix)| !prefix.is_empty() && !prefix.contains(['*', '?', '/']))
     {
         return match template.resource(id) {
@@ -189,34 +182,63 @@ fn resource_name(template: &Template, value: &Value) -> Result<String, UnnamedRe
     // `${Table.Arn}/index/name`
     let (id, part) = text
         .strip_prefix("${")
-        .and_then(|rest| rest.split_once(".Arn}"))
+        .and_then(|name| name.split_once(".Arn}"))
         .ok_or(UnnamedResource::Unknown)?;
     template.resource(id).map(|_| format!("{id}{part}")).ok_or(UnnamedResource::Unknown)
+}
+
+/// Returns the name of the executions of a state machine. `text` is their ARN in a policy, in which
+/// `machine_name` and `execution` are the last two parts.
+///
+/// An execution ARN is the only ARN that may be a pattern, because the name of an execution contains
+/// the id of its transfer.
+fn executions_name(
+    template: &Template,
+    text: &str,
+    machine_name: &str,
+    execution: &str,
+) -> Result<String, UnnamedResource> {
+    let transfer_id = "?".repeat(TRANSFER_ID_DIGITS);
+    // An execution number has one or two digits.
+    let allowed_patterns = [1, 2].map(|digits| "?".repeat(digits)).map(|number| {
+        // The transfer is of a single document, or of a document in a batch.
+        [format!("{transfer_id}-{number}"), format!("{transfer_id}_????-{number}")]
+    });
+    let is_allowed = allowed_patterns.as_flattened().iter().any(|pattern| pattern == execution);
+    let machine =
+        template.machines().find(|machine| machine.property("Name")["Fn::Sub"] == machine_name);
+    match machine {
+        Some(machine) if is_allowed => Ok(format!("{}/executions", machine.id)),
+        Some(_) if execution.contains(['*', '?']) => {
+            Err(UnnamedResource::Wildcard(text.to_owned()))
+        }
+        _ => Err(UnnamedResource::Unknown),
+    }
 }
 
 /// Checks the policies outside the roles. A resource policy may allow an action to everyone only
 /// under a condition. Only roles and resource policies may grant permissions.
 pub(super) fn violations(template: &Template) -> Vec<String> {
-    let mut found = Vec::new();
+    let mut violations = Vec::new();
     for resource in template.resources() {
         if ["AWS::IAM::Policy", "AWS::IAM::ManagedPolicy"].contains(&resource.resource_type) {
-            found.push(format!("{} grants permissions outside the roles", resource.id));
+            violations.push(format!("{} grants permissions outside the roles", resource.id));
         }
         for document in ["KeyPolicy", "PolicyDocument", "ResourcePolicy"] {
-            for statement in each(&resource.property(document)["Statement"]) {
+            for statement in as_list(&resource.property(document)["Statement"]) {
                 let allows_everyone = statement["Principal"].to_string().contains("\"*\"");
                 if allows_everyone && statement["Condition"].is_null() {
-                    found.push(format!("{} is open to everyone", resource.id));
+                    violations.push(format!("{} is open to everyone", resource.id));
                 }
             }
         }
     }
     for function in template.functions() {
         if !function.property_or_global("Policies").is_null() {
-            found.push(format!("{} has policies outside its role", function.id));
+            violations.push(format!("{} has policies outside its role", function.id));
         }
     }
-    found
+    violations
 }
 
 /// Returns one violation for each permission that a role lacks, and one for each permission that it

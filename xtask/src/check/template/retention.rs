@@ -1,7 +1,8 @@
 //! Checks the deletion policies of the resources in `template.yaml`.
 //!
-//! Resources with production data must outlive their CloudFormation stack. A resource with a fixed
-//! name must not remain after a failed creation, because it would make the next creation fail.
+//! A *deletion policy* states whether CloudFormation deletes a resource together with its stack.
+//! Resources with production data must outlive their stack. A resource with a fixed name must not
+//! remain after the creation of a stack has failed, because it would make the next creation fail.
 
 use serde_json::{Value, json};
 
@@ -24,34 +25,32 @@ const EMULATOR_ONLY: &str = "MakesExchangeBucket";
 
 /// Returns the violations, one sentence each.
 pub(super) fn violations(template: &Template) -> Vec<String> {
-    let mut found = Vec::new();
+    let mut violations = Vec::new();
     let disposable =
         DISPOSABLE.map(|name| json!({ "Fn::Equals": [{ "Ref": "Environment" }, name] }));
     if *template.condition("IsProduction") != json!({ "Fn::Not": [{ "Fn::Or": disposable }] }) {
-        found.push("IsProduction must hold in every environment except local and dev".to_owned());
+        violations
+            .push("IsProduction must hold in every environment except local and dev".to_owned());
     }
-    for resource in
-        template.resources().filter(|resource| DURABLE_TYPES.contains(&resource.resource_type))
-    {
+    let is_durable = |resource: &Resource<'_>| DURABLE_TYPES.contains(&resource.resource_type);
+    for resource in template.resources().filter(is_durable) {
         if resource.attribute("Condition") == EMULATOR_ONLY {
             continue;
         }
-        // When the creation of a stack fails, its resources are deleted. A retained resource with a
-        // fixed name would make the next creation fail.
         let deletion_policy =
             if has_fixed_name(resource) { "RetainExceptOnCreate" } else { "Retain" };
         for (attribute, policy) in
             [("DeletionPolicy", deletion_policy), ("UpdateReplacePolicy", "Retain")]
         {
             if *resource.attribute(attribute) != in_production(policy) {
-                found.push(format!(
+                violations.push(format!(
                     "{} must have the {attribute} {policy} in production only",
                     resource.id
                 ));
             }
         }
     }
-    found
+    violations
 }
 
 /// Returns the expression for a policy that applies in production only.

@@ -1,7 +1,10 @@
 //! Checks the retriers of the tasks in the state machines.
 //!
-//! The checks cover the errors that a task retries and the number of its tries, which must come
-//! from a parameter of the template.
+//! A *retrier* is an entry in the `Retry` list of a task. It names errors, and how often Step
+//! Functions repeats the task after one of them. A task with two retries has three *tries*, because
+//! the first try is not a retry. The number of tries must come from a parameter of the template.
+
+use std::collections::BTreeSet;
 
 use docferry_domain::failure::FailureCode;
 use serde_json::{Value, json};
@@ -12,7 +15,9 @@ use crate::template::{Resource, Template};
 /// Error that Step Functions reports when Lambda has no concurrency left. The condition is
 /// temporary, so a task retries for 50 minutes. The transfer's deadline may end this time earlier.
 const THROTTLING: &str = "Lambda.TooManyRequestsException";
+/// Number of retries after [`THROTTLING`].
 const THROTTLING_RETRIES: u64 = 100;
+/// Seconds between two retries after [`THROTTLING`].
 const THROTTLING_INTERVAL_SECONDS: u64 = 30;
 
 /// Errors reported when the process of a function dies or times out.
@@ -24,9 +29,11 @@ const PROCESS_FAILURES: [&str; 6] = [
     "Sandbox.Timedout",
     "States.Timeout",
 ];
+/// Number of retries after each of the [`PROCESS_FAILURES`].
 const PROCESS_FAILURE_RETRIES: u64 = 5;
 
-/// Failure with a retrier of its own. Its retries do not count as tries of the step.
+/// Failure that has its own retrier with a fixed number of retries. These retries do not count as
+/// tries of the step.
 const LOCKED: FailureCode = FailureCode::DestinationLocked;
 
 /// Number of tries of a workflow step in the contract of the downloads API. The template must have
@@ -35,12 +42,12 @@ const STEP_TRIES: u64 = 3;
 
 /// Returns the violations in the retriers of a task that calls a function.
 pub(super) fn task_violations(task: &State) -> Vec<String> {
-    let mut found = Vec::new();
-    let mut seen_errors = std::collections::BTreeSet::new();
+    let mut violations = Vec::new();
+    let mut seen_errors = BTreeSet::new();
     for retrier in &task.retry {
         // Step Functions applies only the first retrier that names an error.
         for name in retrier.error_equals.iter().filter(|name| !seen_errors.insert(name.as_str())) {
-            found.push(format!("names {name} in two retriers"));
+            violations.push(format!("names {name} in two retriers"));
         }
     }
     let retrier_of = |name: &str| task.retry.iter().find(|retrier| retrier.names(name));
@@ -51,7 +58,7 @@ pub(super) fn task_violations(task: &State) -> Vec<String> {
             && retrier.backoff_rate == Some(1.0)
     };
     if !retrier_of(THROTTLING).is_some_and(waits_for_concurrency) {
-        found.push(format!(
+        violations.push(format!(
             "does not retry {THROTTLING} in a retrier of its own, {THROTTLING_RETRIES} times, \
              {THROTTLING_INTERVAL_SECONDS} s apart"
         ));
@@ -60,7 +67,7 @@ pub(super) fn task_violations(task: &State) -> Vec<String> {
         if !retrier_of(name)
             .is_some_and(|retrier| retrier.max_attempts == json!(PROCESS_FAILURE_RETRIES))
         {
-            found.push(format!("does not retry {name} {PROCESS_FAILURE_RETRIES} times"));
+            violations.push(format!("does not retry {name} {PROCESS_FAILURE_RETRIES} times"));
         }
     }
     for retrier in &task.retry {
@@ -68,10 +75,10 @@ pub(super) fn task_violations(task: &State) -> Vec<String> {
         let has_parameter = retrier.placeholder().is_some();
         if !has_parameter && failure_codes.any(|code: FailureCode| code != LOCKED) {
             let names = retrier.error_equals.join(", ");
-            found.push(format!("retries {names} without a parameter for the number of tries"));
+            violations.push(format!("retries {names} without a parameter for the number of tries"));
         }
     }
-    found
+    violations
 }
 
 /// Checks the numbers of retries that the template substitutes for placeholders in a definition.
@@ -80,7 +87,7 @@ pub(super) fn machine_violations(
     machine: Resource<'_>,
     definition: &Definition,
 ) -> Vec<String> {
-    let mut found = Vec::new();
+    let mut violations = Vec::new();
     let substitutions = machine.substitutions();
     let (mut step_retries, mut finalize_retries) = (0, None);
     for (name, task) in definition.machine.tasks() {
@@ -93,25 +100,28 @@ pub(super) fn machine_violations(
                     finalize_retries = Some(count);
                 }
                 Ok(count) => step_retries = step_retries.max(count),
-                Err(violation) => found.push(format!("{}: {name}: {violation}", definition.path)),
+                Err(violation) => {
+                    violations.push(format!("{}: {name}: {violation}", definition.path));
+                }
             }
         }
     }
     if step_retries > 0 && step_retries + 1 != STEP_TRIES {
-        found.push(format!(
+        violations.push(format!(
             "{}: steps have {} tries, not {STEP_TRIES}",
             definition.path,
             step_retries + 1
         ));
     }
     if finalize_retries.is_some_and(|count| count <= step_retries) {
-        found.push(format!(
+        violations.push(format!(
             "{}: finalize must have more tries than the other steps",
             definition.path
         ));
     }
-    found.dedup();
-    found
+    // The same violation may occur for several retriers of a task.
+    violations.dedup();
+    violations
 }
 
 /// Returns the default number of retries that a substitution sets.
@@ -119,21 +129,21 @@ pub(super) fn machine_violations(
 /// The substitution must look up the number in a mapping, by a parameter with the number of tries.
 /// Each number of tries must map to one retry less, because the first try is not a retry.
 fn default_retries(template: &Template, value: &Value) -> Result<u64, String> {
-    let unclear = || format!("{value} is not a parameter's number of tries");
-    let path = value["Fn::FindInMap"].as_array().ok_or_else(unclear)?;
-    let [map, key, member] = path.as_slice() else { return Err(unclear()) };
-    let parameter = key["Ref"].as_str().ok_or_else(unclear)?;
-    let retries_by = |tries: &Value| {
-        let (map, member) = (map.as_str()?, member.as_str()?);
-        template.mapping(map)[tries.to_string()][member].as_u64()
+    let invalid = || format!("{value} is not a parameter's number of tries");
+    let path = value["Fn::FindInMap"].as_array().ok_or_else(invalid)?;
+    let [mapping, key, member] = path.as_slice() else { return Err(invalid()) };
+    let parameter = key["Ref"].as_str().ok_or_else(invalid)?;
+    let retries_for = |tries: &Value| {
+        let (mapping, member) = (mapping.as_str()?, member.as_str()?);
+        template.mapping(mapping)[tries.to_string()][member].as_u64()
     };
     let definition = template.parameter(parameter);
-    for tries in definition["AllowedValues"].as_array().ok_or_else(unclear)? {
-        if retries_by(tries).map(|retries| retries + 1) != tries.as_u64() {
+    for tries in definition["AllowedValues"].as_array().ok_or_else(invalid)? {
+        if retries_for(tries).map(|retries| retries + 1) != tries.as_u64() {
             return Err(format!("{parameter} of {tries} does not map to one retry less"));
         }
     }
-    retries_by(&definition["Default"]).ok_or_else(unclear)
+    retries_for(&definition["Default"]).ok_or_else(invalid)
 }
 
 #[cfg(test)]

@@ -1,8 +1,9 @@
 //! Checks that the definition of a Step Functions state machine is complete.
 //!
-//! Every state needs a comment and valid transitions. Every state that can fail needs a catcher,
-//! and every task needs retriers for exactly the temporary errors. The AWS emulator verifies none
-//! of these.
+//! Every state needs a comment and valid transitions. Every state that can fail needs a *catcher*,
+//! which names the next state after an error. Every *task*, which is a state that calls a function
+//! or starts a state machine, needs *retriers* for exactly the temporary errors. The AWS emulator
+//! verifies none of these.
 
 use std::collections::BTreeSet;
 
@@ -43,10 +44,10 @@ pub(super) fn violations(definition: &Definition) -> Vec<String> {
 
 /// Checks the states of one machine. Transitions may lead only to states of the same machine.
 fn level_violations(machine: &Machine) -> Vec<String> {
-    let mut found = Vec::new();
+    let mut violations = Vec::new();
     let mut reached = BTreeSet::from([machine.start_at.as_str()]);
     if !machine.states.contains_key(&machine.start_at) {
-        found.push(format!("StartAt is {}, which does not exist", machine.start_at));
+        violations.push(format!("StartAt is {}, which does not exist", machine.start_at));
     }
     for (name, state) in &machine.states {
         let next_states = next_states(state);
@@ -54,30 +55,31 @@ fn level_violations(machine: &Machine) -> Vec<String> {
             && !state.end
             && !["Fail", "Succeed"].contains(&state.r#type.as_str())
         {
-            found.push(format!("{name} has no next state and is not an end"));
+            violations.push(format!("{name} has no next state and is not an end"));
         }
         for target in next_states {
             if !machine.states.contains_key(target) {
-                found.push(format!("{name} leads to {target}, which does not exist"));
+                violations.push(format!("{name} leads to {target}, which does not exist"));
             }
             reached.insert(target);
         }
         if state.comment.is_none() {
-            found.push(format!("{name} has no Comment"));
+            violations.push(format!("{name} has no Comment"));
         }
-        let mut violations = Vec::new();
+        let mut state_violations = Vec::new();
         if FALLIBLE.contains(&state.r#type.as_str()) && !catches_all(state) {
-            violations.push("does not catch States.ALL".to_owned());
+            state_violations.push("does not catch States.ALL".to_owned());
         }
         if state.r#type == "Task" {
-            violations.extend(error_violations(state));
+            state_violations.extend(error_violations(state));
         }
-        found.extend(violations.into_iter().map(|violation| format!("{name} {violation}")));
+        violations
+            .extend(state_violations.into_iter().map(|violation| format!("{name} {violation}")));
     }
     for name in machine.states.keys().filter(|name| !reached.contains(name.as_str())) {
-        found.push(format!("{name} is unreachable"));
+        violations.push(format!("{name} is unreachable"));
     }
-    found
+    violations
 }
 
 /// Returns the names of the states to which a state can lead.
@@ -96,44 +98,46 @@ fn catches_all(state: &State) -> bool {
 /// Checks the errors that a task names. Each of them must exist, and the task must retry exactly
 /// the temporary ones.
 fn error_violations(state: &State) -> Vec<String> {
-    let mut found = Vec::new();
+    let mut violations = Vec::new();
     let named = |matchers: &[RetryOrCatch]| -> BTreeSet<String> {
         matchers.iter().flat_map(|matcher| matcher.error_equals.clone()).collect()
     };
     let retried = named(&state.retry);
     let calls_function = matches!(state.action(), TaskAction::InvokeFunction(_));
     for name in retried.union(&named(&state.catch)) {
-        let error = name.as_str();
-        let is_known = STATE_ERRORS.contains(&error)
+        let exists = STATE_ERRORS.contains(&name.as_str())
             || if calls_function {
-                LAMBDA_ERRORS.contains(&error)
-                    || error == RETRY_LATER
-                    || error.parse::<FailureCode>().is_ok()
+                is_function_error(name)
             } else {
-                error.starts_with("StepFunctions.")
+                name.starts_with("StepFunctions.")
             };
-        if !is_known {
-            found.push(format!("names the error {name}, which does not exist"));
+        if !exists {
+            violations.push(format!("names the error {name}, which does not exist"));
         }
     }
     // A task that starts another state machine cannot fail with the errors of a function.
     if !calls_function {
-        return found;
+        return violations;
     }
     for code in FailureCode::ALL {
         let name = code.as_str();
         match (code.is_retryable(), retried.contains(name)) {
-            (true, false) => found.push(format!("does not retry {name}")),
-            (false, true) => found.push(format!("retries {name}, which is permanent")),
+            (true, false) => violations.push(format!("does not retry {name}")),
+            (false, true) => violations.push(format!("retries {name}, which is permanent")),
             _ => {}
         }
     }
     let function_errors = LAMBDA_ERRORS.iter().chain([&RETRY_LATER]);
     for name in function_errors.filter(|name| !retried.contains(**name)) {
-        found.push(format!("does not retry {name}"));
+        violations.push(format!("does not retry {name}"));
     }
-    found.extend(retriers::task_violations(state));
-    found
+    violations.extend(retriers::task_violations(state));
+    violations
+}
+
+/// Returns whether the call of a function can fail with this error.
+fn is_function_error(name: &str) -> bool {
+    LAMBDA_ERRORS.contains(&name) || name == RETRY_LATER || name.parse::<FailureCode>().is_ok()
 }
 
 #[cfg(test)]
