@@ -1,6 +1,8 @@
 //! `cargo xtask check dependencies`: checks the dependencies of the workspace's packages.
 //!
-//! The rules keep the layers of the code apart. The dependency graph comes from `cargo metadata`.
+//! The rules keep the layers of the code apart: dependencies point inward, to `docferry-domain`. The
+//! dependency graph comes from `cargo metadata`. A *dev dependency* is a package that only tests
+//! need.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -10,8 +12,10 @@ use serde::Deserialize;
 use crate::binaries::{FUNCTIONS, metadata};
 use crate::paths::Paths;
 
-/// Name prefixes of packages on which `docferry-domain` and `docferry-app` must not depend, not
-/// even indirectly.
+/// Packages of the core, which know nothing of AWS or HTTP.
+const CORE: [&str; 2] = ["docferry-domain", "docferry-app"];
+
+/// Name prefixes of packages on which the core must not depend, not even indirectly.
 const FORBIDDEN_FOR_CORE: [&str; 6] = ["aws-", "axum", "hyper", "lambda_", "reqwest", "rustls"];
 
 /// Packages of the workspace on which each of these libraries may depend directly. Packages that
@@ -50,6 +54,7 @@ const ALLOWED_DEPENDENCIES: [(&str, &[&str]); 12] = [
 /// Packages that only tests and checks may use.
 const TEST_ONLY: [&str; 2] = ["docferry-openapi", "docferry-testkit"];
 
+/// Packages of the simulators, which share no code with the rest of the project.
 const SIMULATORS: [&str; 5] = [
     "docferry-sim-graph",
     "docferry-sim-identity",
@@ -101,11 +106,18 @@ pub(crate) fn violations(paths: &Paths) -> Result<Vec<String>> {
     Ok(Graph::new(&metadata).violations())
 }
 
+/// Whether a list of dependencies has the dev dependencies.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum DevDependencies {
+    Included,
+    Excluded,
+}
+
 /// Dependency on a package.
 struct DirectDependency<'a> {
     /// Id of the package.
     package: &'a str,
-    /// Whether only tests need the package.
+    /// Whether the dependency is a dev dependency.
     is_dev: bool,
 }
 
@@ -146,40 +158,40 @@ impl<'a> Graph<'a> {
 
     /// Returns the violations of all rules.
     fn violations(&self) -> Vec<String> {
-        let mut found = Vec::new();
+        let mut violations = Vec::new();
         for member in &self.members {
-            found.extend(self.member_violations(member));
-            if ["docferry-domain", "docferry-app"].contains(&member.name.as_str()) {
-                found.extend(self.forbidden_reached_by(member));
+            violations.extend(self.member_violations(member));
+            if CORE.contains(&member.name.as_str()) {
+                violations.extend(self.forbidden_reached_by(member));
             }
         }
         for package in self.packages.values() {
             if package.name == "hyper" && package.version.starts_with("0.") {
-                found.push(format!(
+                violations.push(format!(
                     "hyper {} must not be used: it brings an old TLS stack",
                     package.version
                 ));
             }
         }
-        found
+        violations
     }
 
     /// Checks the direct dependencies of a package of the workspace.
     fn member_violations(&self, member: &Package) -> Vec<String> {
-        let mut found = Vec::new();
-        let direct = self.direct_dependencies(member, false);
+        let mut violations = Vec::new();
+        let direct = self.direct_dependencies(member, DevDependencies::Excluded);
         let name = member.name.as_str();
         if let Some((_, allowed)) =
             ALLOWED_DEPENDENCIES.iter().find(|(package, _)| *package == name)
         {
             for dependency in direct.iter().filter(|dependency| !allowed.contains(dependency)) {
-                found.push(format!("{name} must not depend on {dependency}"));
+                violations.push(format!("{name} must not depend on {dependency}"));
             }
         } else if SIMULATORS.contains(&name) {
             // The rule also applies to packages that only the tests of the simulator need.
-            let with_tests = self.direct_dependencies(member, true);
+            let with_tests = self.direct_dependencies(member, DevDependencies::Included);
             for dependency in with_tests.iter().filter(|package| !SIMULATORS.contains(package)) {
-                found.push(format!(
+                violations.push(format!(
                     "{name} must not depend on {dependency}: it is written from the contracts"
                 ));
             }
@@ -188,18 +200,21 @@ impl<'a> Graph<'a> {
                 .iter()
                 .filter(|package| SIMULATORS.contains(package) || TEST_ONLY.contains(package));
             for dependency in for_tests_only {
-                found.push(format!("the function {name} must not depend on {dependency}"));
+                violations.push(format!("the function {name} must not depend on {dependency}"));
             }
         }
-        found
+        violations
     }
 
     /// Returns the names of the workspace's packages on which `package` depends directly.
-    /// `with_dev` includes the dependencies that only tests need.
-    fn direct_dependencies(&self, package: &Package, with_dev: bool) -> BTreeSet<&'a str> {
+    fn direct_dependencies(
+        &self,
+        package: &Package,
+        dev_dependencies: DevDependencies,
+    ) -> BTreeSet<&'a str> {
         let edges = self.edges.get(package.id.as_str()).into_iter().flatten();
         edges
-            .filter(|edge| with_dev || !edge.is_dev)
+            .filter(|edge| !edge.is_dev || dev_dependencies == DevDependencies::Included)
             .filter_map(|edge| self.members.iter().find(|member| member.id == edge.package))
             .map(|member| member.name.as_str())
             .collect()

@@ -20,12 +20,12 @@ pub(crate) use refusals::generate;
 
 /// Returns the violations, one sentence each.
 pub(crate) fn violations(paths: &Paths) -> Result<Vec<String>> {
-    let documents = read(&paths.root)?;
+    let documents = read_documents(&paths.root)?;
     let template = Template::of_project(&paths.root)?;
-    let mut found = Vec::new();
+    let mut violations = Vec::new();
     for document in &documents {
-        found.extend(blocks::violations(document)?);
-        found.extend(names::violations(document, &paths.root));
+        violations.extend(blocks::violations(document)?);
+        violations.extend(names::violations(document, &paths.root));
     }
     let text_of = |path: &str| {
         let document = documents.iter().find(|document| document.path == path);
@@ -33,20 +33,20 @@ pub(crate) fn violations(paths: &Paths) -> Result<Vec<String>> {
             .map(|document| document.text.as_str())
             .with_context(|| format!("{path} is missing"))
     };
-    found.extend(tables::settings(text_of("docs/CONFIGURATION.md")?, &template));
-    found.extend(tables::codes_and_routes(
+    violations.extend(tables::setting_violations(text_of("docs/CONFIGURATION.md")?, &template));
+    violations.extend(tables::code_and_route_violations(
         text_of("docs/OPERATIONS.md")?,
         text_of("docs/API.md")?,
         &template,
     ));
-    found.extend(tables::roles(text_of("docs/SECURITY.md")?));
-    found.extend(refusals::violations(text_of("docs/GRAPH.md")?));
-    found.extend(names::guarantees_without_test(text_of("docs/SEMANTICS.md")?));
-    Ok(found)
+    violations.extend(tables::role_violations(text_of("docs/SECURITY.md")?));
+    violations.extend(refusals::violations(text_of("docs/GRAPH.md")?));
+    violations.extend(names::guarantees_without_test(text_of("docs/SEMANTICS.md")?));
+    Ok(violations)
 }
 
 /// Reads every document in the project's folder, `docs/` and `docs/adr/`.
-fn read(root: &Path) -> Result<Vec<Document>> {
+fn read_documents(root: &Path) -> Result<Vec<Document>> {
     let mut documents = Vec::new();
     for folder in ["", "docs", "docs/adr"] {
         let entries = fs::read_dir(root.join(folder)).with_context(|| format!("{folder}/"))?;

@@ -6,49 +6,50 @@ use serde_json::Value;
 
 use super::values::{members, object};
 
+/// Returns the violations, one sentence each.
 pub(super) fn violations(description: &Description) -> Vec<String> {
-    let mut found = Vec::new();
+    let mut violations = Vec::new();
     for operation in description.operations() {
         for (place, content) in contents(description, &operation) {
             if place.ends_with("json") && examples(content).next().is_none() {
-                found.push(format!("{} has no example of {place}", operation.route()));
+                violations.push(format!("{} has no example of {place}", operation.route()));
             }
             for example in examples(content) {
-                let violations = description.value_violations(&content["schema"], example);
+                let example_violations = description.value_violations(&content["schema"], example);
                 let describe =
                     |violation| format!("{}, example of {place}: {violation}", operation.route());
-                found.extend(violations.into_iter().map(describe));
+                violations.extend(example_violations.into_iter().map(describe));
             }
         }
     }
-    found
+    violations
 }
 
-/// Returns the parameters, bodies and response headers of an operation, which all have a schema.
-/// The text with each of them is its place in the operation.
+/// Returns the parameters, bodies and response headers of an operation, which all have a schema. The
+/// text before each of them names its place in the operation.
 fn contents<'a>(
     description: &'a Description,
     operation: &Operation<'a>,
 ) -> Vec<(String, &'a Value)> {
-    let mut all = Vec::new();
+    let mut contents = Vec::new();
     for parameter in members(&operation.body["parameters"]) {
         let parameter = description.resolve(parameter);
-        all.push((format!("the parameter {}", parameter["name"]), parameter));
+        contents.push((format!("the parameter {}", parameter["name"]), parameter));
     }
     let request = description.resolve(&operation.body["requestBody"]);
     for (media_type, content) in object(&request["content"]) {
-        all.push((format!("the request's {media_type}"), content));
+        contents.push((format!("the request's {media_type}"), content));
     }
     for (status, response) in object(&operation.body["responses"]) {
         let response = description.resolve(response);
         for (media_type, content) in object(&response["content"]) {
-            all.push((format!("{status}, {media_type}"), content));
+            contents.push((format!("{status}, {media_type}"), content));
         }
         for (name, header) in object(&response["headers"]) {
-            all.push((format!("{status}, {name}"), description.resolve(header)));
+            contents.push((format!("{status}, {name}"), description.resolve(header)));
         }
     }
-    all
+    contents
 }
 
 /// Returns the values of all examples.

@@ -1,12 +1,15 @@
 //! Checks that client generators can generate working clients from `openapi.yaml`.
 //!
-//! Generated clients need named types, integers with a known width, responses that may get more
-//! members in a later version, and the same format for all errors.
+//! A client generator writes the code of a client for a programming language. The generated clients
+//! need named types, integers with a known width, responses that may get more members in a later
+//! version, and the same format for all errors.
 
 use std::collections::BTreeSet;
 
 use docferry_openapi::Description;
 use serde_json::Value;
+
+use super::values::{members, object};
 
 /// Media type of error responses.
 const PROBLEM_TYPE: &str = "application/problem+json";
@@ -14,38 +17,39 @@ const PROBLEM_TYPE: &str = "application/problem+json";
 /// Largest value of an integer without a format. Generators represent such an integer with 32 bits.
 const MAX_32_BIT: u64 = i32::MAX as u64;
 
+/// Returns the violations, one sentence each.
 pub(super) fn violations(description: &Description) -> Vec<String> {
     let document = description.document();
-    let mut found = Vec::new();
+    let mut violations = Vec::new();
     if !document["openapi"].as_str().is_some_and(|version| version.starts_with("3.0.")) {
-        found.push("it is not OpenAPI 3.0".to_owned());
+        violations.push("it is not OpenAPI 3.0".to_owned());
     }
     let is_word = |name: &str| name.chars().all(|letter| letter.is_ascii_alphanumeric());
     for (name, schema) in object(&document["components"]["schemas"]) {
         if !is_word(name) {
-            found.push(format!("the schema {name}: letters and digits only"));
+            violations.push(format!("the schema {name}: letters and digits only"));
         }
-        found.extend(type_violations(name, schema));
+        violations.extend(type_violations(name, schema));
     }
     for (name, parameter) in object(&document["components"]["parameters"]) {
-        found.extend(type_violations(name, &parameter["schema"]));
+        violations.extend(type_violations(name, &parameter["schema"]));
     }
     for (path, item) in object(&document["paths"]) {
         if !path.split('/').all(is_segment) {
-            found.push(format!("the path {path}: a part is a name or letters, digits, - . _"));
+            violations.push(format!("the path {path}: a part is a name or letters, digits, - . _"));
         }
         for (method, operation) in object(item) {
             let route = format!("{method} {path}");
-            found.extend(response_violations(description, &route, &operation["responses"]));
+            violations.extend(response_violations(description, &route, &operation["responses"]));
         }
     }
-    found.extend(closed_responses(description));
-    found
+    violations.extend(closed_responses(description));
+    violations
 }
 
 /// Returns whether a path segment is a word, or the name of a parameter in braces.
 fn is_segment(segment: &str) -> bool {
-    let parameter = segment.strip_prefix('{').and_then(|rest| rest.strip_suffix('}'));
+    let parameter = segment.strip_prefix('{').and_then(|name| name.strip_suffix('}'));
     let name = parameter.unwrap_or(segment);
     name.chars().all(|letter| letter.is_ascii_alphanumeric() || "-._".contains(letter))
 }
@@ -53,43 +57,44 @@ fn is_segment(segment: &str) -> bool {
 /// Returns a violation for each schema for which some generators would create no type, or an
 /// integer type that is too small for its values.
 fn type_violations(place: &str, schema: &Value) -> Vec<String> {
-    let mut found = Vec::new();
+    let mut violations = Vec::new();
     if !schema["properties"].is_null() && schema["type"] != "object" {
-        found.push(format!("{place} has properties but is not an object"));
+        violations.push(format!("{place} has properties but is not an object"));
     }
     if schema["type"] == "integer" && schema["format"].is_null() {
         let is_bounded = schema["maximum"].as_u64().is_some_and(|maximum| maximum <= MAX_32_BIT);
         if !is_bounded {
-            found.push(format!("{place} is an integer without a format or a small maximum"));
+            violations.push(format!("{place} is an integer without a format or a small maximum"));
         }
     }
-    for alternative in list(&schema["oneOf"]).filter(|schema| schema["$ref"].is_null()) {
-        found.push(format!("{place}: the alternative {alternative} has no name"));
+    for alternative in members(&schema["oneOf"]).filter(|schema| schema["$ref"].is_null()) {
+        violations.push(format!("{place}: the alternative {alternative} has no name"));
     }
     for (name, member) in object(&schema["properties"]) {
-        found.extend(type_violations(&format!("{place}.{name}"), member));
+        violations.extend(type_violations(&format!("{place}.{name}"), member));
     }
     if !schema["items"].is_null() {
-        found.extend(type_violations(&format!("{place}[]"), &schema["items"]));
+        violations.extend(type_violations(&format!("{place}[]"), &schema["items"]));
     }
-    found
+    violations
 }
 
 /// Returns a violation for each status that is not a number, and for each error response that is
 /// not a problem document.
 fn response_violations(description: &Description, route: &str, responses: &Value) -> Vec<String> {
-    let mut found = Vec::new();
+    let mut violations = Vec::new();
     for (status, response) in object(responses) {
         let Ok(status) = status.parse::<u16>() else {
-            found.push(format!("{route}: statuses must be explicit, not {status}"));
+            violations.push(format!("{route}: statuses must be explicit, not {status}"));
             continue;
         };
         let content = &description.resolve(response)["content"][PROBLEM_TYPE];
         if status >= 400 && content["schema"].is_null() {
-            found.push(format!("{route}: the error response {status} is not a problem document"));
+            violations
+                .push(format!("{route}: the error response {status} is not a problem document"));
         }
     }
-    found
+    violations
 }
 
 /// Returns a violation for each schema in a response that lacks `additionalProperties: true`.
@@ -123,20 +128,12 @@ fn collect_references(description: &Description, schema: &Value, names: &mut BTr
         return;
     }
     match schema {
-        Value::Object(members) => {
-            members.values().for_each(|member| collect_references(description, member, names));
+        Value::Object(object) => {
+            object.values().for_each(|member| collect_references(description, member, names));
         }
-        Value::Array(members) => {
-            members.iter().for_each(|member| collect_references(description, member, names));
+        Value::Array(array) => {
+            array.iter().for_each(|member| collect_references(description, member, names));
         }
         _ => {}
     }
-}
-
-fn object(value: &Value) -> impl Iterator<Item = (&String, &Value)> {
-    value.as_object().into_iter().flatten()
-}
-
-fn list(value: &Value) -> impl Iterator<Item = &Value> {
-    value.as_array().into_iter().flatten()
 }

@@ -1,5 +1,7 @@
 //! Checks that `openapi.yaml`, the description of the API, is complete and matches the routes in
 //! `template.yaml`.
+//!
+//! An *operation* is one method of one path. A *route* is its name, such as `GET /health`.
 
 mod examples;
 mod generators;
@@ -40,44 +42,44 @@ fn route_violations(description: &Description, template_routes: &BTreeSet<String
         template_routes.iter().filter(|route| !route.starts_with("OPTIONS ")).collect();
     let described_routes: BTreeSet<_> =
         description.operations().map(|operation| operation.route()).collect();
-    let mut found = Vec::new();
+    let mut violations = Vec::new();
     for route in &template_routes {
         if !described_routes.contains(*route) {
-            found.push(format!("{route} is not described"));
+            violations.push(format!("{route} is not described"));
         }
     }
     for route in &described_routes {
         if !template_routes.contains(route) {
-            found.push(format!("{route} is described but not in the template"));
+            violations.push(format!("{route} is described but not in the template"));
         }
     }
-    found
+    violations
 }
 
 /// Checks that each operation has an id, a summary, tags, security, parameters and examples, and
 /// that each reference in the description has a target.
 fn completeness_violations(description: &Description) -> Vec<String> {
-    let mut found = Vec::new();
+    let mut violations = Vec::new();
     let mut ids = BTreeSet::new();
     for operation in description.operations() {
         let route = operation.route();
         for name in ["operationId", "summary"] {
             if operation.body[name].as_str().is_none_or(str::is_empty) {
-                found.push(format!("{route} has no {name}"));
+                violations.push(format!("{route} has no {name}"));
             }
         }
         if let Some(id) = operation.body["operationId"].as_str()
             && !ids.insert(id)
         {
-            found.push(format!("{route} has a duplicate operationId: {id}"));
+            violations.push(format!("{route} has a duplicate operationId: {id}"));
         }
-        found.extend(tag_violations(description, &operation));
-        found.extend(security_violations(description, &operation));
-        found.extend(path_parameter_violations(description, &operation));
+        violations.extend(tag_violations(description, &operation));
+        violations.extend(security_violations(description, &operation));
+        violations.extend(path_parameter_violations(description, &operation));
     }
-    found.extend(examples::violations(description));
-    found.extend(broken_references(description, description.document()));
-    found
+    violations.extend(examples::violations(description));
+    violations.extend(broken_references(description, description.document()));
+    violations
 }
 
 /// Checks that an operation has tags and that the description declares them.
@@ -120,8 +122,8 @@ fn path_parameter_violations(description: &Description, operation: &Operation<'_
     let segments = operation.path.split('/');
     let in_path: BTreeSet<_> =
         segments.filter_map(|segment| segment.strip_prefix('{')?.strip_suffix('}')).collect();
-    let differing = in_path.symmetric_difference(&described);
-    differing
+    let in_only_one = in_path.symmetric_difference(&described);
+    in_only_one
         .map(|name| {
             format!(
                 "{}: {name} is in the path or the parameters, but not in both",

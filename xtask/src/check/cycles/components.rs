@@ -1,8 +1,11 @@
-//! Tarjan's algorithm for the strongly connected components of a graph. Files that import each
-//! other in a cycle form such a component.
+//! Tarjan's algorithm for the strongly connected components of a graph.
+//!
+//! A *component* is a set of nodes from each of which all others are reachable. Files that import
+//! each other in a cycle form a component of several nodes. The names of the fields are those of
+//! the algorithm.
 
-/// Returns the strongly connected components, each sorted. `edges` are the targets of each node's
-/// edges.
+/// Returns the strongly connected components, each sorted. `edges[node]` has the targets of the
+/// edges of a node.
 pub(super) fn strongly_connected(edges: &[Vec<usize>]) -> Vec<Vec<usize>> {
     let mut search = Search {
         edges,

@@ -1,5 +1,7 @@
 //! Checks that no files of a crate import each other in a cycle. Integration tests are included;
 //! unit tests are not.
+//!
+//! A file *imports* another file if its code names an item that the other file defines.
 
 mod components;
 
@@ -11,36 +13,36 @@ use anyhow::Result;
 use crate::paths::Paths;
 use crate::source::{Target, Workspace, packages, references};
 
-/// For each file, the files that it imports, and the line in which it first imports each of them.
-type Imports = BTreeMap<PathBuf, BTreeMap<PathBuf, usize>>;
+/// For each file, the imported files. With each imported file is the line of its first import.
+type FileImports = BTreeMap<PathBuf, BTreeMap<PathBuf, usize>>;
 
 /// Returns the cycles of all crates, one text for each cycle.
 pub(super) fn violations(paths: &Paths) -> Result<Vec<String>> {
-    let mut found = Vec::new();
+    let mut violations = Vec::new();
     for package in packages(paths)? {
         let workspace = Workspace::of_package_with_tests(&paths.root, package)?;
-        found.extend(cycles(&imports(&workspace)));
+        violations.extend(cycles(&file_imports(&workspace)));
     }
-    Ok(found)
+    Ok(violations)
 }
 
 /// Returns the imports of each file.
 ///
 /// A file that uses a re-exported item imports the file that defines the item, not the file that
 /// re-exports it. The re-exporting file imports the defining file too.
-fn imports(workspace: &Workspace) -> Imports {
-    let mut imports = Imports::new();
+fn file_imports(workspace: &Workspace) -> FileImports {
+    let mut imports = FileImports::new();
     for (id, module) in workspace.modules.iter().enumerate() {
         let paths = module.items.iter().flat_map(references);
         let referenced = paths
-            .filter_map(|found| Some((found.line, workspace.resolve(id, &found.path)?)))
+            .filter_map(|reference| Some((reference.line, workspace.resolve(id, &reference.path)?)))
             .chain(workspace.imports(id));
-        let file_imports = imports.entry(module.file.clone()).or_default();
+        let imported_files = imports.entry(module.file.clone()).or_default();
         for (line, target) in referenced {
-            let Target::Item { module: target, .. } = target else { continue };
-            let target = &workspace.modules[target].file;
-            if *target != module.file {
-                let first_line = file_imports.entry(target.clone()).or_insert(line);
+            let Target::Item { module: defining_module, .. } = target else { continue };
+            let imported_file = &workspace.modules[defining_module].file;
+            if *imported_file != module.file {
+                let first_line = imported_files.entry(imported_file.clone()).or_insert(line);
                 *first_line = line.min(*first_line);
             }
         }
@@ -50,28 +52,28 @@ fn imports(workspace: &Workspace) -> Imports {
 
 /// Returns one text for each group of files that import each other in a cycle. The text lists the
 /// imports in the group.
-fn cycles(imports: &Imports) -> Vec<String> {
+fn cycles(imports: &FileImports) -> Vec<String> {
     let files: Vec<&Path> = imports.keys().map(PathBuf::as_path).collect();
     let index_of = |path: &PathBuf| files.binary_search(&path.as_path()).ok();
     let edges: Vec<Vec<usize>> =
         imports.values().map(|targets| targets.keys().filter_map(index_of).collect()).collect();
-    let mut found = Vec::new();
-    for group in components::strongly_connected(&edges) {
-        if group.len() < 2 {
+    let mut cycles = Vec::new();
+    for component in components::strongly_connected(&edges) {
+        if component.len() < 2 {
             continue;
         }
-        let mut text = format!("{} files import each other:", group.len());
-        for importer in group.iter().map(|&node| files[node]) {
+        let mut text = format!("{} files import each other:", component.len());
+        for importer in component.iter().map(|&node| files[node]) {
             for (imported, line) in &imports[importer] {
-                if group.iter().any(|&node| files[node] == imported) {
+                if component.iter().any(|&node| files[node] == imported) {
                     text += "\n        ";
                     text += &format!("{}:{line} -> {}", importer.display(), imported.display());
                 }
             }
         }
-        found.push(text);
+        cycles.push(text);
     }
-    found
+    cycles
 }
 
 #[cfg(test)]
@@ -89,7 +91,7 @@ mod tests {
         if read(Path::new("main.rs")).is_some() {
             workspace.add_program(Path::new("main.rs"), &read).unwrap();
         }
-        cycles(&imports(&workspace))
+        cycles(&file_imports(&workspace))
     }
 
     #[test]

@@ -28,31 +28,31 @@ const WITHOUT_COMMANDS: [&str; 4] = ["text", "json", "mermaid", "ts"];
 
 /// Checks the code blocks of one document.
 pub(super) fn violations(document: &Document) -> Result<Vec<String>> {
-    let mut found = Vec::new();
-    for Block { line, info, body } in blocks(&document.text) {
+    let mut violations = Vec::new();
+    for Block { line, info_string, body } in blocks(&document.text) {
         let location = format!("{}:{line}", document.path);
-        if COMMANDS.contains(&info) {
+        if COMMANDS.contains(&info_string) {
             if let Some(violation) = syntax_error(&body)? {
-                found.push(format!("{location}: the shell rejects it: {violation}"));
+                violations.push(format!("{location}: the shell rejects it: {violation}"));
             }
             for task in unknown_tasks(&body) {
-                found.push(format!("{location}: there is no `cargo xtask {task}`"));
+                violations.push(format!("{location}: there is no `cargo xtask {task}`"));
             }
-        } else if !WITHOUT_COMMANDS.contains(&info) {
-            found.push(format!(
-                "{location}: unknown block type “{info}”; use one of {}",
+        } else if !WITHOUT_COMMANDS.contains(&info_string) {
+            violations.push(format!(
+                "{location}: unknown block type “{info_string}”; use one of {}",
                 [COMMANDS.join(", "), WITHOUT_COMMANDS.join(", ")].join(", ")
             ));
         }
     }
-    Ok(found)
+    Ok(violations)
 }
 
 /// A fenced code block.
 struct Block<'a> {
     /// Line of the opening backticks.
     line: usize,
-    info: &'a str,
+    info_string: &'a str,
     body: String,
 }
 
@@ -63,7 +63,8 @@ fn blocks(text: &str) -> Vec<Block<'_>> {
     for (index, line) in text.lines().enumerate() {
         match (line.trim_start().strip_prefix("```"), &mut open) {
             (Some(info), None) => {
-                open = Some(Block { line: index + 1, info: info.trim(), body: String::new() });
+                open =
+                    Some(Block { line: index + 1, info_string: info.trim(), body: String::new() });
             }
             (Some(_), Some(_)) => blocks.extend(open.take()),
             (None, Some(block)) => {
@@ -74,7 +75,7 @@ fn blocks(text: &str) -> Vec<Block<'_>> {
         }
     }
     // A block without an end gets an invalid info string, so that it is reported.
-    blocks.extend(open.map(|block| Block { info: "a block without an end", ..block }));
+    blocks.extend(open.map(|block| Block { info_string: "a block without an end", ..block }));
     blocks
 }
 
@@ -101,7 +102,7 @@ fn unknown_tasks(commands: &str) -> Vec<&str> {
     commands
         .split("cargo xtask ")
         .skip(1)
-        .filter_map(|rest| rest.split_whitespace().next())
+        .filter_map(|text| text.split_whitespace().next())
         .filter(|word| !word.starts_with('-') && !tasks.contains(word))
         .collect()
 }

@@ -1,4 +1,7 @@
 //! Checks the names in the documents: every named file, link target and test must exist.
+//!
+//! A document names a file or a test as inline code, which is text between backticks. The name of a
+//! test is `path/file.rs::function`.
 
 use std::fs;
 use std::path::Path;
@@ -22,27 +25,27 @@ const FOLDERS: [&str; 11] = [
 
 /// Checks the link targets, file names and test names in one document.
 pub(super) fn violations(document: &Document, root: &Path) -> Vec<String> {
-    let mut found = Vec::new();
+    let mut violations = Vec::new();
     let folder = root.join(&document.path);
     let folder = folder.parent().unwrap_or(root);
     for target in links(&document.text) {
         if !folder.join(target).exists() {
-            found.push(format!("{}: the link to {target} is broken", document.path));
+            violations.push(format!("{}: the link to {target} is broken", document.path));
         }
     }
     for code in inline_code(&document.text) {
         if let Some((file, test)) = code.split_once("::") {
             if file.ends_with(".rs") && !has_test(&root.join(file), test) {
-                found.push(format!("{}: there is no test {code}", document.path));
+                violations.push(format!("{}: there is no test {code}", document.path));
             }
         } else if FOLDERS.iter().any(|folder| code.starts_with(folder))
             && !code.contains(|letter: char| "<>*{}… ".contains(letter))
             && !root.join(code).exists()
         {
-            found.push(format!("{}: there is no {code}", document.path));
+            violations.push(format!("{}: there is no {code}", document.path));
         }
     }
-    found
+    violations
 }
 
 /// Returns a violation for each guarantee in `docs/SEMANTICS.md` that names no test.
@@ -55,7 +58,7 @@ pub(super) fn guarantees_without_test(semantics: &str) -> Vec<String> {
 
 /// Returns the targets of links inside the project, without their anchors.
 fn links(text: &str) -> impl Iterator<Item = &str> {
-    let targets = text.split("](").skip(1).filter_map(|rest| rest.split(')').next());
+    let targets = text.split("](").skip(1).filter_map(|text| text.split(')').next());
     targets
         .filter(|target| !target.contains("://") && !target.starts_with("mailto:"))
         .map(|target| target.split('#').next().unwrap_or_default())
@@ -69,15 +72,15 @@ fn inline_code(text: &str) -> impl Iterator<Item = &str> {
 }
 
 /// Returns whether the file has a test function of this name. One of the attributes directly above
-/// the function must be a test attribute. A test in a `proptest!` block has one, too.
+/// the function must be a test attribute, also in a `proptest!` block.
 fn has_test(file: &Path, name: &str) -> bool {
     let text = fs::read_to_string(file).unwrap_or_default();
     let lines: Vec<_> = text.lines().map(str::trim).collect();
     let Some(index) = lines.iter().position(|line| {
         let line = line.strip_prefix("async ").unwrap_or(line);
         line.strip_prefix("fn ")
-            .and_then(|rest| rest.strip_prefix(name))
-            .is_some_and(|rest| rest.starts_with('('))
+            .and_then(|declaration| declaration.strip_prefix(name))
+            .is_some_and(|parameters| parameters.starts_with('('))
     }) else {
         return false;
     };

@@ -1,5 +1,9 @@
 //! Generates and checks the tables in `docs/GRAPH.md` that say how an upload reacts to the error
-//! responses of Microsoft Graph. Their source is `docferry_domain::upload::refusal::TABLE`.
+//! responses of Microsoft Graph. The tables are generated from
+//! `docferry_domain::upload::refusal::TABLE`, with one table for each operation.
+//!
+//! An *operation* is a kind of request, such as the PUT of a fragment. An *occupant* is the item that
+//! already exists at the destination.
 
 use std::fs;
 
@@ -33,10 +37,11 @@ pub(crate) fn generate(paths: &Paths) -> Result<()> {
     fs::write(&path, current).with_context(|| DOCUMENT)
 }
 
-/// Returns the document with the current tables, or `None` if a marker is missing.
+/// Returns the document with the current tables. Returns `None` if the line [`BEGIN`] or [`END`] is
+/// missing.
 fn with_current_tables(document: &str) -> Option<String> {
-    let (before, rest) = document.split_once(BEGIN)?;
-    let (_, after) = rest.split_once(END)?;
+    let (before, tables_and_after) = document.split_once(BEGIN)?;
+    let (_, after) = tables_and_after.split_once(END)?;
     Some(format!("{before}{BEGIN}\n{}{END}{after}", render_tables()))
 }
 

@@ -9,7 +9,7 @@ use crate::binaries::FUNCTIONS;
 use crate::template::Template;
 
 /// Checks that every parameter and variable of the template has a row in `docs/CONFIGURATION.md`.
-pub(super) fn settings(configuration: &str, template: &Template) -> Vec<String> {
+pub(super) fn setting_violations(configuration: &str, template: &Template) -> Vec<String> {
     [
         ("## Template parameters", template.parameters()),
         ("## Environment variables", template.variables()),
@@ -27,16 +27,20 @@ pub(super) fn settings(configuration: &str, template: &Template) -> Vec<String> 
 }
 
 /// Checks the failure codes in `docs/OPERATIONS.md` and the routes in `docs/API.md`.
-pub(super) fn codes_and_routes(operations: &str, api: &str, template: &Template) -> Vec<String> {
+pub(super) fn code_and_route_violations(
+    operations: &str,
+    api: &str,
+    template: &Template,
+) -> Vec<String> {
     let heading = "## Failure codes";
     let codes = FailureCode::ALL.iter().map(|code| code.as_str().into()).collect();
-    let mut found =
+    let mut violations =
         differences("docs/OPERATIONS.md", heading, &names_below(operations, heading), &codes);
     for code in FailureCode::ALL {
         let row = operations.lines().find(|line| line.starts_with(&format!("| `{code}` |")));
         let expected_cell = if code.is_retryable() { "| yes |" } else { "| no |" };
         if row.is_some_and(|row| !row.contains(expected_cell)) {
-            found.push(format!(
+            violations.push(format!(
                 "docs/OPERATIONS.md: whether {code} is retried should be {expected_cell}"
             ));
         }
@@ -47,12 +51,12 @@ pub(super) fn codes_and_routes(operations: &str, api: &str, template: &Template)
         .filter(|heading| heading.contains(" /"))
         .map(str::to_owned)
         .collect();
-    found.extend(differences("docs/API.md", "the headings", &routes, &template.routes()));
-    found
+    violations.extend(differences("docs/API.md", "the headings", &routes, &template.routes()));
+    violations
 }
 
 /// Checks that every function has a row with its permissions in `docs/SECURITY.md`.
-pub(super) fn roles(security: &str) -> Vec<String> {
+pub(super) fn role_violations(security: &str) -> Vec<String> {
     let heading = "## What each function may";
     let expected = FUNCTIONS.iter().map(|name| (*name).to_owned()).collect();
     differences("docs/SECURITY.md", heading, &names_below(security, heading), &expected)

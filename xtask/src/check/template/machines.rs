@@ -74,7 +74,7 @@ fn machine_violations(
     let role = referenced_id(machine.property("Role")).unwrap_or_default();
     match roles.get(role) {
         Some(granted) => {
-            violations.extend(permission_differences(role, &granted.permissions, &needed))
+            violations.extend(permission_differences(role, &granted.permissions, &needed));
         }
         None => violations.push(format!("{} has no role of its own", machine.id)),
     }

@@ -1,5 +1,8 @@
 //! Parser of `retired.txt`, the list of retired words, and of `allowed.txt`, the list of allowed
 //! uses.
+//!
+//! A word is *retired* in certain *places*, such as function names or comments. An *allowed use* is
+//! an exception for one file or folder.
 
 use anyhow::{Context as _, Result};
 
@@ -33,9 +36,10 @@ pub(super) struct RetiredWord<'a> {
 impl RetiredWord<'_> {
     /// Returns whether the word is retired in this file and place.
     pub(super) fn applies(&self, file: &str, place: Place) -> bool {
-        let is_below = |folder: &&str| is_below(file, folder);
+        let is_retired_everywhere = self.folders.is_empty();
         self.places.contains(&place)
-            && (self.folders.is_empty() || self.folders.iter().any(is_below))
+            && (is_retired_everywhere
+                || self.folders.iter().any(|folder| is_at_or_below(file, folder)))
     }
 }
 
@@ -49,7 +53,7 @@ pub(super) struct AllowedUse<'a> {
 impl AllowedUse<'_> {
     /// Returns whether this exception allows the word in this file.
     pub(super) fn covers(&self, file: &str, word: &str) -> bool {
-        self.word == word && is_below(file, self.path)
+        self.word == word && is_at_or_below(file, self.path)
     }
 
     /// Returns the violation to report if no file uses this exception.
@@ -59,23 +63,23 @@ impl AllowedUse<'_> {
 }
 
 /// Returns whether a file is `path`, or in the folder `path`.
-fn is_below(file: &str, path: &str) -> bool {
-    file.strip_prefix(path).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
+fn is_at_or_below(file: &str, path: &str) -> bool {
+    file.strip_prefix(path).is_some_and(|suffix| suffix.is_empty() || suffix.starts_with('/'))
 }
 
 /// Parses the list of retired words.
 pub(super) fn parse_retired(text: &str) -> Result<Vec<RetiredWord<'_>>> {
     rows(text)
-        .map(|(line, row)| {
-            let [word, places, replacement, folders @ ..] = row.as_slice() else {
+        .map(|(line, columns)| {
+            let [word, place_names, replacement, folder_lists @ ..] = columns.as_slice() else {
                 anyhow::bail!("retired.txt: {line}");
             };
-            let places = places.split_whitespace().map(place).collect::<Option<_>>();
+            let places = place_names.split_whitespace().map(parse_place).collect::<Option<_>>();
             Ok(RetiredWord {
                 word,
                 places: places.with_context(|| format!("retired.txt: {line}"))?,
                 replacement,
-                folders: folders.iter().flat_map(|folders| folders.split_whitespace()).collect(),
+                folders: folder_lists.iter().flat_map(|list| list.split_whitespace()).collect(),
             })
         })
         .collect()
@@ -84,21 +88,22 @@ pub(super) fn parse_retired(text: &str) -> Result<Vec<RetiredWord<'_>>> {
 /// Parses the list of allowed uses. Each use must have a reason.
 pub(super) fn parse_allowed(text: &str) -> Result<Vec<AllowedUse<'_>>> {
     rows(text)
-        .map(|(line, row)| match row.as_slice() {
+        .map(|(line, columns)| match columns.as_slice() {
             [path, word, reason] if !reason.is_empty() => Ok(AllowedUse { path, word }),
             _ => anyhow::bail!("allowed.txt: {line}"),
         })
         .collect()
 }
 
-/// Returns the lines that are not comments, with their columns.
+/// Returns each line that is not a comment, with its columns. A `|` separates two columns.
 fn rows(text: &str) -> impl Iterator<Item = (&str, Vec<&str>)> {
     let lines =
         text.lines().map(str::trim).filter(|line| !line.is_empty() && !line.starts_with('#'));
     lines.map(|line| (line, line.split('|').map(str::trim).collect()))
 }
 
-fn place(name: &str) -> Option<Place> {
+/// Returns the place with this name in `retired.txt`.
+fn parse_place(name: &str) -> Option<Place> {
     Some(match name {
         "name" => Place::Name,
         "part" => Place::Part,

@@ -28,8 +28,15 @@ pub(super) fn violations(paths: &Paths) -> Result<Vec<String>> {
     violations_in(&files, &retired, &allowed)
 }
 
-/// Adds the Rust files below a folder, with their texts.
-fn read_sources(root: &Path, folder: &Path, files: &mut Vec<(String, String)>) -> Result<()> {
+/// A Rust file.
+struct SourceFile {
+    /// Path relative to the project's folder.
+    path: String,
+    text: String,
+}
+
+/// Adds the Rust files below a folder to `files`.
+fn read_sources(root: &Path, folder: &Path, files: &mut Vec<SourceFile>) -> Result<()> {
     let entries = fs::read_dir(root.join(folder))?.collect::<Result<Vec<_>, _>>()?;
     for entry in entries {
         let path = folder.join(entry.file_name());
@@ -37,37 +44,41 @@ fn read_sources(root: &Path, folder: &Path, files: &mut Vec<(String, String)>) -
             read_sources(root, &path, files)?;
         } else if path.extension().is_some_and(|extension| extension == "rs") {
             let text = fs::read_to_string(root.join(&path))?;
-            files.push((path.to_string_lossy().into_owned(), text));
+            files.push(SourceFile { path: path.to_string_lossy().into_owned(), text });
         }
     }
-    files.sort();
+    files.sort_by(|first, second| first.path.cmp(&second.path));
     Ok(())
 }
 
-/// Returns the violations in files, which are given by their paths and texts.
+/// Returns the violations in these files, and one violation for each allowed use that no file needs.
 fn violations_in(
-    files: &[(String, String)],
+    files: &[SourceFile],
     retired: &[RetiredWord<'_>],
     allowed: &[AllowedUse<'_>],
 ) -> Result<Vec<String>> {
     let mut violations = Vec::new();
     let mut is_used = vec![false; allowed.len()];
-    for (file, text) in files {
-        let mut occurrences = scan::scan(text).with_context(|| file.clone())?;
-        occurrences.sort_by_key(|found| found.line);
-        for found in &occurrences {
-            let applies = |rule: &&RetiredWord<'_>| rule.applies(file, found.place);
-            for rule in retired.iter().filter(applies).filter(|rule| found.contains(rule.word)) {
-                let exception =
-                    allowed.iter().position(|exception| exception.covers(file, rule.word));
-                match exception {
+    for SourceFile { path, text } in files {
+        let mut occurrences = scan::scan(text).with_context(|| path.clone())?;
+        occurrences.sort_by_key(|occurrence| occurrence.line);
+        for occurrence in &occurrences {
+            let used_words = retired.iter().filter(|retired_word| {
+                retired_word.applies(path, occurrence.place)
+                    && occurrence.contains(retired_word.word)
+            });
+            for retired_word in used_words {
+                let allows_word =
+                    |exception: &AllowedUse<'_>| exception.covers(path, retired_word.word);
+                match allowed.iter().position(allows_word) {
                     Some(index) => is_used[index] = true,
-                    None => violations.push(describe(file, found, rule)),
+                    None => violations.push(describe(path, occurrence, retired_word)),
                 }
             }
         }
     }
-    // An identifier may break a rule as a whole and by one of its parts. One violation is enough.
+    // A word may be retired both as a whole identifier and as a part of one. One violation is
+    // enough.
     violations.dedup();
     let unused = allowed.iter().zip(is_used).filter(|(_, is_used)| !is_used);
     violations.extend(unused.map(|(allowed, _)| allowed.unused_violation()));
@@ -75,12 +86,12 @@ fn violations_in(
 }
 
 /// Returns the text of a violation.
-fn describe(file: &str, found: &Occurrence, retired: &RetiredWord<'_>) -> String {
-    let text = match found.place {
+fn describe(path: &str, occurrence: &Occurrence, retired: &RetiredWord<'_>) -> String {
+    let text = match occurrence.place {
         Place::Prose | Place::Opening => retired.word,
-        _ => &found.text,
+        _ => &occurrence.text,
     };
-    format!("{file}:{}: `{text}`: use {}", found.line, retired.replacement)
+    format!("{path}:{}: `{text}`: use {}", occurrence.line, retired.replacement)
 }
 
 #[cfg(test)]
@@ -99,7 +110,8 @@ mod tests {
     fn violations_of(file: &str, text: &str, allowed: &str) -> Vec<String> {
         let retired = list::parse_retired(RETIRED).unwrap();
         let allowed = list::parse_allowed(allowed).unwrap();
-        violations_in(&[(file.to_owned(), text.to_owned())], &retired, &allowed).unwrap()
+        let file = SourceFile { path: file.to_owned(), text: text.to_owned() };
+        violations_in(&[file], &retired, &allowed).unwrap()
     }
 
     #[test]

@@ -1,5 +1,5 @@
 //! Finds the texts of a Rust source file in which a word may be retired: identifiers, comments and
-//! log messages.
+//! log messages. Each of them is an [`Occurrence`], which the check compares with the retired words.
 
 use anyhow::{Result, anyhow};
 use proc_macro2::{Delimiter, TokenStream, TokenTree};
@@ -15,26 +15,28 @@ pub(super) struct Occurrence {
     pub(super) line: usize,
     pub(super) place: Place,
     pub(super) text: String,
-    /// Words of the text in lower case, each between two spaces. Empty if only the whole text
-    /// counts.
-    words: String,
+    /// Words of the text in lower case, each between two spaces. Empty in a place where the text must
+    /// equal the retired word.
+    spaced_words: String,
 }
 
 impl Occurrence {
     fn new(line: usize, place: Place, text: &str) -> Self {
-        let words = match place {
-            Place::Part | Place::Test => parts(text),
-            Place::Prose => words(text),
+        let spaced_words = match place {
+            Place::Part | Place::Test => parts_of_identifier(text),
+            Place::Prose => words_of_prose(text),
             Place::Name | Place::Function | Place::Opening => String::new(),
         };
-        Self { line, place, text: text.to_owned(), words }
+        Self { line, place, text: text.to_owned(), spaced_words }
     }
 
-    /// Returns whether `word` occurs in the text. In some places, the whole text must be `word`.
+    /// Returns whether `word` occurs in the text. In some places, the text must equal `word`.
     pub(super) fn contains(&self, word: &str) -> bool {
         match self.place {
             Place::Name | Place::Function | Place::Opening => self.text == word,
-            Place::Part | Place::Test | Place::Prose => self.words.contains(&format!(" {word} ")),
+            Place::Part | Place::Test | Place::Prose => {
+                self.spaced_words.contains(&format!(" {word} "))
+            }
         }
     }
 }
@@ -43,22 +45,23 @@ impl Occurrence {
 /// come before the comments.
 pub(super) fn scan(text: &str) -> Result<Vec<Occurrence>> {
     let tokens: TokenStream = text.parse().map_err(|error| anyhow!("invalid Rust: {error}"))?;
-    let mut found = Vec::new();
-    scan_tokens(tokens, &mut found);
+    let mut occurrences = Vec::new();
+    scan_tokens(tokens, &mut occurrences);
     for (index, line) in text.lines().enumerate() {
         let Some(comment) = line.trim_start().strip_prefix("//") else { continue };
         let comment = comment.trim_start_matches(['/', '!']).trim_start();
         let opening =
             comment.split(|character: char| !character.is_alphabetic()).next().unwrap_or_default();
-        found.push(Occurrence::new(index + 1, Place::Prose, comment));
-        found.push(Occurrence::new(index + 1, Place::Opening, opening));
+        occurrences.push(Occurrence::new(index + 1, Place::Prose, comment));
+        occurrences.push(Occurrence::new(index + 1, Place::Opening, opening));
     }
-    Ok(found)
+    Ok(occurrences)
 }
 
 /// Adds the identifiers and log messages in tokens.
-fn scan_tokens(tokens: TokenStream, found: &mut Vec<Occurrence>) {
+fn scan_tokens(tokens: TokenStream, occurrences: &mut Vec<Occurrence>) {
     let tokens: Vec<_> = tokens.into_iter().collect();
+    // Whether a test attribute stands before the next function.
     let mut is_test = false;
     for (index, token) in tokens.iter().enumerate() {
         let previous = index.checked_sub(1).map(|index| &tokens[index]);
@@ -67,7 +70,7 @@ fn scan_tokens(tokens: TokenStream, found: &mut Vec<Occurrence>) {
                 let text = name.to_string();
                 let text = text.trim_start_matches("r#");
                 let line = name.span().start().line;
-                let mut add = |place| found.push(Occurrence::new(line, place, text));
+                let mut add = |place| occurrences.push(Occurrence::new(line, place, text));
                 add(Place::Name);
                 add(Place::Part);
                 if matches!(previous, Some(TokenTree::Ident(word)) if word == "fn") {
@@ -82,14 +85,14 @@ fn scan_tokens(tokens: TokenStream, found: &mut Vec<Occurrence>) {
                     && is_punct(&tokens[index - 1], '!')
                     && LOG_MACROS.iter().any(|name| tokens[index - 2].to_string() == *name);
                 if is_log {
-                    scan_messages(group.stream(), found);
+                    scan_messages(group.stream(), occurrences);
                 }
                 let is_attribute = group.delimiter() == Delimiter::Bracket
                     && previous.is_some_and(|token| is_punct(token, '#'));
                 // The attribute may be `#[test]` or `#[tokio::test]`.
                 is_test |= is_attribute
                     && group.stream().into_iter().any(|token| token.to_string() == "test");
-                scan_tokens(group.stream(), found);
+                scan_tokens(group.stream(), occurrences);
             }
             _ => {}
         }
@@ -97,23 +100,23 @@ fn scan_tokens(tokens: TokenStream, found: &mut Vec<Occurrence>) {
 }
 
 /// Adds the string literals in the arguments of a log macro.
-fn scan_messages(tokens: TokenStream, found: &mut Vec<Occurrence>) {
+fn scan_messages(tokens: TokenStream, occurrences: &mut Vec<Occurrence>) {
     for token in tokens {
         let line = token.span().start().line;
         let text = token.to_string();
         if matches!(token, TokenTree::Literal(_)) && text.starts_with('"') {
-            found.push(Occurrence::new(line, Place::Prose, &text));
+            occurrences.push(Occurrence::new(line, Place::Prose, &text));
         }
     }
 }
 
-fn is_punct(token: &TokenTree, sign: char) -> bool {
-    matches!(token, TokenTree::Punct(punct) if punct.as_char() == sign)
+fn is_punct(token: &TokenTree, expected: char) -> bool {
+    matches!(token, TokenTree::Punct(punct) if punct.as_char() == expected)
 }
 
 /// Returns the parts of an identifier in lower case, each between two spaces. For `free_slot` and
 /// `FreeSlot`, this is ` free slot `.
-fn parts(identifier: &str) -> String {
+fn parts_of_identifier(identifier: &str) -> String {
     let mut parts = String::from(" ");
     let mut after_lowercase = false;
     for letter in identifier.chars() {
@@ -128,7 +131,7 @@ fn parts(identifier: &str) -> String {
 
 /// Returns the words of a text in lower case, each between two spaces. For `"Sweep failed"`, this
 /// is ` sweep failed `.
-fn words(text: &str) -> String {
+fn words_of_prose(text: &str) -> String {
     let words =
         text.split(|character: char| !character.is_alphanumeric()).filter(|word| !word.is_empty());
     words.fold(String::from(" "), |words, word| words + &word.to_lowercase() + " ")
