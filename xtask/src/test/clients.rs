@@ -15,21 +15,24 @@ use crate::paths::Paths;
 use crate::process;
 use crate::tools::Tools;
 
+/// File in the folder of a client with the reason why the client could not be built.
+const FAILURE_FILE: &str = "failure.txt";
+
 /// A client that openapi-generator generates.
 struct Client {
     /// Folder in `target/clients/` and `tests/clients/`.
     folder: &'static str,
     /// Name of the generator.
     generator: &'static str,
-    /// Subfolder of `folder` for the generated files.
+    /// Subfolder of `target/clients/{folder}` for the generated files.
     output: &'static str,
     /// Additional options of the generator.
     options: &'static [&'static str],
 }
 
-/// All generated clients. The tests build and run the first three clients, and read the sources of
-/// the last three clients. The client for C# does not use the default library of the generator,
-/// because that library cannot read a number where the description has `oneOf`.
+/// All generated clients. The tests build and run the clients for Python, TypeScript and Rust, and
+/// read the sources of the other clients. The client for C# does not use the default library of the
+/// generator, because that library cannot read a number where the description has `oneOf`.
 const CLIENTS: [Client; 6] = [
     Client { folder: "python", generator: "python", output: "client", options: &[] },
     Client { folder: "typescript", generator: "typescript-fetch", output: "client", options: &[] },
@@ -77,7 +80,7 @@ fn make_clients(paths: &Paths, generator: &Tools, node: &Path) -> PathBuf {
     let start = Instant::now();
     for client in &CLIENTS {
         let client_folder = folder.join(client.folder);
-        let failure = client_folder.join("failure.txt");
+        let failure_file = client_folder.join(FAILURE_FILE);
         let result =
             generate(paths, generator, client, &client_folder).and_then(|()| match client.folder {
                 "typescript" => build_typescript(paths, node, &client_folder),
@@ -86,7 +89,7 @@ fn make_clients(paths: &Paths, generator: &Tools, node: &Path) -> PathBuf {
             });
         let write_result = match result {
             Ok(()) => Ok(()),
-            Err(error) => fs::write(failure, format!("{error:#}")),
+            Err(error) => fs::write(failure_file, format!("{error:#}")),
         };
         if let Err(error) = write_result {
             println!("{}: {error}", client.folder);
@@ -100,15 +103,16 @@ fn make_clients(paths: &Paths, generator: &Tools, node: &Path) -> PathBuf {
 /// the client's folder.
 fn generate(paths: &Paths, generator: &Tools, client: &Client, client_folder: &Path) -> Result<()> {
     let output = client_folder.join(client.output);
-    for folder in [&output, &client_folder.join("out")] {
-        if folder.exists() {
-            fs::remove_dir_all(folder)?;
+    // An earlier run may have left files in both folders.
+    for earlier_output in [&output, &client_folder.join("out")] {
+        if earlier_output.exists() {
+            fs::remove_dir_all(earlier_output)?;
         }
     }
     fs::create_dir_all(client_folder)?;
-    let failure = client_folder.join("failure.txt");
-    if failure.exists() {
-        fs::remove_file(failure)?;
+    let earlier_failure = client_folder.join(FAILURE_FILE);
+    if earlier_failure.exists() {
+        fs::remove_file(earlier_failure)?;
     }
     let mut command = generator.command("openapi-generator-cli")?;
     command.args(["generate", "--generator-name", client.generator, "--input-spec"]);

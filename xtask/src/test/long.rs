@@ -1,6 +1,7 @@
 //! `cargo xtask test long`: runs the randomized tests with many more cases than a normal test run.
 //!
-//! Each part is one randomized test. An environment variable sets its number of cases.
+//! A *part* of the run is one randomized test. An environment variable sets its number of *cases*:
+//! the number of random inputs, or of rounds, that the test tries.
 
 use std::ffi::OsString;
 use std::process::Command;
@@ -34,6 +35,7 @@ enum Place {
     System(&'static str),
 }
 
+/// All parts of the long run.
 const PARTS: [Part; 6] = [
     Part {
         name: "upload-model",
@@ -99,7 +101,7 @@ pub(crate) fn run(
         parts.into_iter().partition(|part| matches!(part.place, Place::System(_)));
     let mut results: Vec<_> =
         local_parts.into_iter().map(|part| run_part(paths, part, None)).collect();
-    // Starts at most one system for all parts, and none if no part needs it.
+    // One system serves all parts that need it. Without such a part, no system is started.
     if !system_parts.is_empty() {
         let system = System::up(paths, &tools()?)?;
         results.extend(system_parts.into_iter().map(|part| run_part(paths, part, Some(&system))));
@@ -107,6 +109,7 @@ pub(crate) fn run(
     print_summary(&results)
 }
 
+/// Runs one part. `system` is the deployed system for a part that needs it.
 fn run_part(paths: &Paths, part: &'static Part, system: Option<&System>) -> PartResult {
     let cases = std::env::var_os(part.variable).unwrap_or_else(|| part.default_cases.into());
     println!("\n--> {}: {}={}", part.name, part.variable, cases.display());

@@ -67,8 +67,8 @@ pub(crate) fn run(paths: &Paths, steps: &[Step], filter: Option<&str>) -> Result
     print_summary(&results)
 }
 
-/// Runs one step and returns the numbers of its tests. `tools` waits for the installation of the
-/// tools.
+/// Runs one step and returns the numbers of its tests. `tools` waits until the tools are installed,
+/// and returns them.
 fn run_step(
     paths: &Paths,
     step: Step,

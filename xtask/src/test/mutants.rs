@@ -1,8 +1,9 @@
 //! `cargo xtask test mutants`: checks that the tests find mistakes in the code.
 //!
-//! A mutant is a patch in `tests/mutants/` that adds one mistake. Its header states the mistake,
-//! the guarantee that it breaks, and the tests that must fail with it. The patch is applied to a
-//! copy of the project below `target/`. The project itself is not changed.
+//! A *mutant* is a patch in `tests/mutants/` that adds one mistake. The header of the patch states
+//! the mistake, the guarantee that the mistake breaks, and the tests that must fail with it. The
+//! tests *catch* the mutant if they do fail. The patch is applied to a copy of the project below
+//! `target/`. The project itself is not changed. The *baseline* is the code without any mutant.
 
 mod header;
 mod run;
@@ -24,17 +25,25 @@ use self::verdict::Verdict;
 use super::step::Counts;
 use crate::paths::Paths;
 
+/// Folder with the patches.
 const FOLDER: &str = "tests/mutants";
 
 /// Duration of each test with the correct code.
 type Durations = BTreeMap<TestName, Duration>;
 
+/// Result of testing one mutant.
+struct MutantResult<'a> {
+    mutant: &'a Mutant,
+    verdict: Verdict,
+    took: Duration,
+}
+
 /// Tests each mutant whose name contains `filter`. A mutant counts as failed if its tests do not
 /// fail or if it cannot be tested.
 pub(crate) fn run(paths: &Paths, filter: Option<&str>) -> Result<Counts> {
-    let all = read(paths)?;
-    let selected: Vec<_> =
-        all.iter().filter(|mutant| filter.is_none_or(|part| mutant.name.contains(part))).collect();
+    let all_mutants = read_mutants(paths)?;
+    let is_selected = |mutant: &&Mutant| filter.is_none_or(|filter| mutant.name.contains(filter));
+    let selected: Vec<_> = all_mutants.iter().filter(is_selected).collect();
     if selected.is_empty() {
         return Ok(Counts::default());
     }
@@ -42,7 +51,7 @@ pub(crate) fn run(paths: &Paths, filter: Option<&str>) -> Result<Counts> {
     // The compiler gets all mutants, not only the selected ones. The packages of their tests
     // determine the features of the dependencies. With other packages, cargo would compile the
     // dependencies again.
-    let compiler = TestCompiler::new(&scratch, &all)?;
+    let compiler = TestCompiler::new(&scratch, &all_mutants)?;
     let start = Instant::now();
     let tests: Vec<_> = selected.iter().flat_map(|mutant| &mutant.caught_by).collect();
     let durations = measure_baseline(&compiler, &tests)?;
@@ -55,16 +64,15 @@ pub(crate) fn run(paths: &Paths, filter: Option<&str>) -> Result<Counts> {
         if verdict != Verdict::Caught {
             println!("  mistake: {}\n  breaks: {}", mutant.mistake, mutant.breaks);
         }
-        results.push((mutant, verdict, start.elapsed()));
+        results.push(MutantResult { mutant, verdict, took: start.elapsed() });
     }
     println!("{}", result_table(&results));
-    let caught =
-        results.iter().filter(|(_, verdict, _)| *verdict == Verdict::Caught).count() as u64;
+    let caught = results.iter().filter(|result| result.verdict == Verdict::Caught).count() as u64;
     Ok(Counts { passed: caught, failed: results.len() as u64 - caught, skipped: 0 })
 }
 
 /// Reads every mutant of the project, sorted by name.
-fn read(paths: &Paths) -> Result<Vec<Mutant>> {
+fn read_mutants(paths: &Paths) -> Result<Vec<Mutant>> {
     let folder = paths.root.join(FOLDER);
     let mut mutants = Vec::new();
     for entry in fs::read_dir(&folder).with_context(|| FOLDER.to_owned())? {
@@ -124,18 +132,18 @@ fn test_mutant(
 }
 
 /// Returns the table of results: mutant, verdict, tests and duration in seconds.
-fn result_table(results: &[(&Mutant, Verdict, Duration)]) -> Table {
+fn result_table(results: &[MutantResult<'_>]) -> Table {
     let mut table = Table::new();
     table.load_preset(UTF8_FULL_CONDENSED).set_header(["mutant", "", "by", "s"]);
-    for (mutant, verdict, took) in results {
+    for MutantResult { mutant, verdict, took } in results {
         let tests: Vec<_> = mutant.caught_by.iter().map(ToString::to_string).collect();
         let word = match verdict {
             Verdict::Caught => "caught",
             Verdict::Missed(_) => "MISSED",
             Verdict::Broken(_) => "BROKEN",
         };
-        let took = took.as_secs().to_string();
-        table.add_row([mutant.name.clone(), word.to_owned(), tests.join("\n"), took]);
+        let seconds = took.as_secs().to_string();
+        table.add_row([mutant.name.clone(), word.to_owned(), tests.join("\n"), seconds]);
     }
     table
 }
@@ -151,7 +159,7 @@ mod tests {
 
     #[test]
     fn mutants_of_the_project_have_complete_headers() {
-        let mutants = read(&Paths::of_workspace().unwrap()).unwrap();
+        let mutants = read_mutants(&Paths::of_workspace().unwrap()).unwrap();
         assert!(mutants.iter().all(|mutant| !mutant.files.is_empty()));
     }
 }

@@ -1,4 +1,6 @@
-//! Runs test suites with cargo-nextest, or with `cargo test` if it is not installed.
+//! Runs test suites with cargo-nextest, or with `cargo test` if cargo-nextest is not installed.
+//!
+//! A *suite* is a selection of tests. The tests are counted from the output of the test runner.
 
 use std::ffi::OsStr;
 use std::process::{Command, Stdio};
@@ -10,7 +12,7 @@ use crate::binaries::cargo;
 use crate::paths::Paths;
 use crate::process;
 
-/// A selection of tests, for both test runners.
+/// A selection of tests, expressed for both test runners.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Suite {
     /// Filter for nextest. nextest always builds the whole workspace, so that all test steps use
@@ -58,9 +60,9 @@ pub(crate) fn run(
     environment: &[(&str, &OsStr)],
 ) -> Result<Counts> {
     let mut counts = Counts::default();
-    let nextest = has_nextest();
+    let uses_nextest = has_nextest();
     let mut command = cargo(paths);
-    if nextest {
+    if uses_nextest {
         command.args(["nextest", "run", "--workspace", "--no-fail-fast", "--no-tests", "pass"]);
         command.args(["--filterset", suite.filterset]).args(filter);
     } else {
@@ -73,7 +75,7 @@ pub(crate) fn run(
         }
     }
     command.envs(environment.iter().copied());
-    let success = if nextest {
+    let success = if uses_nextest {
         process::watch_stderr(&mut command, |line| counts.read_nextest(line))?
     } else {
         process::watch_stdout(&mut command, |line| counts.read_cargo(line))?
@@ -99,19 +101,17 @@ impl Counts {
     /// `     Summary [   0.012s] 9 tests run: 8 passed (1 slow), 1 failed, 1 timed out, 2 skipped`
     fn read_nextest(&mut self, line: &str) {
         let line = without_colors(line);
-        let Some((_, counts)) =
-            line.trim().strip_prefix("Summary").and_then(|rest| rest.split_once(':'))
-        else {
-            return;
-        };
-        self.add(counts);
+        let summary = line.trim().strip_prefix("Summary");
+        if let Some((_, counts)) = summary.and_then(|summary| summary.split_once(':')) {
+            self.add(counts);
+        }
     }
 
     /// Counts the tests in a result line of `cargo test`:
     /// `test result: FAILED. 8 passed; 1 failed; 2 ignored; 0 measured; 0 filtered out; …`
     pub(super) fn read_cargo(&mut self, line: &str) {
         if let Some((_, counts)) =
-            line.strip_prefix("test result:").and_then(|rest| rest.split_once(". "))
+            line.strip_prefix("test result:").and_then(|result| result.split_once(". "))
         {
             self.add(&counts.replace(';', ","));
         }
@@ -119,10 +119,10 @@ impl Counts {
 
     /// Adds the numbers in a text such as `8 passed (1 slow), 1 failed`.
     fn add(&mut self, counts: &str) {
-        // A number in parentheses is part of the number before it.
-        let number_and_outcome = counts.split(',').map(|part| part.trim().split_once(' '));
-        for (number, outcome) in number_and_outcome.flatten() {
+        for (number, outcome) in counts.split(',').filter_map(|count| count.trim().split_once(' '))
+        {
             let Ok(number) = number.parse::<u64>() else { continue };
+            // The number before the parentheses includes the number in parentheses.
             match outcome.split(" (").next().unwrap_or(outcome) {
                 "passed" => self.passed += number,
                 "skipped" | "ignored" => self.skipped += number,

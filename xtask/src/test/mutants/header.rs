@@ -36,6 +36,14 @@ pub(super) struct Mutant {
     pub(super) files: Vec<String>,
 }
 
+/// Where a test is compiled.
+struct TestLocation<'a> {
+    /// Folder of the test's package.
+    package: &'a str,
+    /// Integration test program that contains the test, or `None` for a unit test of the library.
+    program: Option<&'a str>,
+}
+
 /// Name of a test as in docs/SEMANTICS.md: `path/file.rs::function`.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) struct TestName {
@@ -107,27 +115,27 @@ impl TestName {
         Ok(name)
     }
 
-    /// Returns the folder of the test's package, and the integration test program that contains the
-    /// test. The program is `None` for a unit test.
-    fn location(&self) -> Option<(&str, Option<&str>)> {
+    /// Returns the location of the test. Returns `None` if the file is neither below `src/` nor below
+    /// `tests/`.
+    fn location(&self) -> Option<TestLocation<'_>> {
         if let Some((package, _)) = self.file.split_once("/src/") {
-            return Some((package, None));
+            return Some(TestLocation { package, program: None });
         }
-        let (package, test) = self.file.split_once("/tests/")?;
-        let program = test.strip_suffix(".rs")?;
+        let (package, file) = self.file.split_once("/tests/")?;
         // A test program with several files is a folder below `tests/`.
-        Some((package, program.split('/').next()))
+        let program = file.strip_suffix(".rs")?.split('/').next();
+        Some(TestLocation { package, program })
     }
 
     /// Returns the folder of the test's package.
     pub(super) fn package(&self) -> &str {
-        self.location().map_or("", |(package, _)| package)
+        self.location().map_or("", |location| location.package)
     }
 
     /// Returns the integration test program that contains the test, or `None` for a unit test of
     /// the library.
     pub(super) fn program(&self) -> Option<&str> {
-        self.location().and_then(|(_, program)| program)
+        self.location().and_then(|location| location.program)
     }
 }
 

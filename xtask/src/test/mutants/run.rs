@@ -1,4 +1,7 @@
 //! Compiles and runs the tests that must fail with a mutant, in the copy of the project.
+//!
+//! A mutant is a patch with a mistake. The *baseline* is a run of the same tests with the correct
+//! code.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs::{self, File};
@@ -22,6 +25,12 @@ const BASELINE_FACTOR: u32 = 3;
 /// Shortest timeout of a test with a mutant. A quick test may need it on a busy machine.
 const MIN_TIMEOUT: Duration = Duration::from_secs(30);
 
+/// Time between two checks whether a test has ended.
+const POLL_INTERVAL: Duration = Duration::from_millis(20);
+
+/// Maximum number of lines of a compiler error in a report.
+const ERROR_LINES: usize = 6;
+
 /// Packages that the development profile of the workspace optimizes. Here they are compiled without
 /// optimization. That is faster, because a test of a mutant takes only about a second.
 const OPTIMIZED_PACKAGES: [&str; 3] = ["docferry-app", "docferry-domain", "docferry-testkit"];
@@ -43,9 +52,16 @@ pub(super) fn timeout(baseline: Duration) -> Duration {
 #[derive(Debug)]
 pub(super) struct Executables<'a> {
     scratch: &'a Scratch,
-    /// Files of the programs, by the package's folder and the name of the integration test program.
-    /// The name is `None` for the unit tests of a library.
-    files: BTreeMap<(String, Option<String>), PathBuf>,
+    files: BTreeMap<TestProgram, PathBuf>,
+}
+
+/// A program with tests of one package.
+#[derive(Debug, PartialEq, Eq, PartialOrd, Ord)]
+struct TestProgram {
+    /// Folder of the package.
+    package: String,
+    /// Name of the integration test program, or `None` for the unit tests of the library.
+    name: Option<String>,
 }
 
 /// Message of cargo about a compiled file, with only the fields that are used here.
@@ -68,8 +84,8 @@ impl<'a> TestCompiler<'a> {
         let folders: BTreeSet<_> = tests.map(|test| test.package().to_owned()).collect();
         let package_name = |folder: String| {
             let manifest = scratch.paths.root.join(&folder).join("Cargo.toml");
-            let text = fs::read_to_string(&manifest);
-            let text = text.with_context(|| format!("{folder} is not a package"))?;
+            let text = fs::read_to_string(&manifest)
+                .with_context(|| format!("{folder} is not a package"))?;
             let name = text.lines().find_map(|line| line.strip_prefix("name = "));
             let name = name.with_context(|| format!("{folder} has no name"))?;
             Ok((folder, name.trim_matches('"').to_owned()))
@@ -119,9 +135,10 @@ impl<'a> TestCompiler<'a> {
             if is_kind("bin") {
                 return None;
             }
-            let is_test = is_kind("test");
-            let program = is_test.then_some(artifact.target.name);
-            Some(((folder.to_string_lossy().into_owned(), program), artifact.executable?))
+            let is_integration_test = is_kind("test");
+            let package = folder.to_string_lossy().into_owned();
+            let name = is_integration_test.then_some(artifact.target.name);
+            Some((TestProgram { package, name }, artifact.executable?))
         });
         Ok(Executables { scratch, files: files.collect() })
     }
@@ -130,8 +147,11 @@ impl<'a> TestCompiler<'a> {
 impl Executables<'_> {
     /// Runs one test. A test that is still running after the timeout counts as hung.
     pub(super) fn run(&self, test: &TestName, timeout: Duration) -> Result<TestResult> {
-        let key = (test.package().to_owned(), test.program().map(str::to_owned));
-        let file = self.files.get(&key);
+        let program = TestProgram {
+            package: test.package().to_owned(),
+            name: test.program().map(str::to_owned),
+        };
+        let file = self.files.get(&program);
         let file = file.with_context(|| format!("nothing was compiled for {test}"))?;
         let log = File::create(&self.scratch.log)?;
         let mut child = Command::new(file)
@@ -149,16 +169,13 @@ impl Executables<'_> {
                 let output = String::from_utf8_lossy(&fs::read(&self.scratch.log)?).into_owned();
                 return Ok(TestResult::of(&output, status.success()));
             }
-            std::thread::sleep(Duration::from_millis(20));
+            std::thread::sleep(POLL_INTERVAL);
         }
         child.kill()?;
         child.wait()?;
         Ok(TestResult::Hung)
     }
 }
-
-/// Maximum number of lines of a compiler error in a report.
-const ERROR_LINES: usize = 6;
 
 /// Returns the first error in the compiler's output, or the whole output if it contains no error.
 fn first_error(output: &str) -> String {

@@ -1,9 +1,9 @@
 //! Copy of the project's files in which mutation tests run.
 //!
-//! A mutant is a patch with a mistake. It is applied to this copy, so that the project's own files
-//! stay unchanged. The copy and its compiled files remain below `target/` between runs, so that
-//! cargo compiles only changed files again. Each run compares the copy with the project by content.
-//! It therefore restores a file that an earlier, killed run left modified.
+//! A mutant is a patch with a mistake. The patch is applied to this copy, so that the project's own
+//! files stay unchanged. The copy and its compiled files remain below `target/` between runs, so
+//! that cargo compiles only changed files again. Each run compares the contents of the copy with the
+//! project. The run therefore restores a file that an earlier, killed run left modified.
 
 use std::collections::BTreeSet;
 use std::fs::{self, File};
@@ -61,12 +61,13 @@ impl Scratch {
         )?;
         // git also lists files whose deletion is not committed.
         let files = file_list.split('\0').filter(|file| paths.root.join(file).is_file());
-        copy(&paths.root, &root, &files.map(PathBuf::from).collect())?;
+        synchronize(&paths.root, &root, &files.map(PathBuf::from).collect())?;
         let paths = Paths { root, target: folder.join("target"), tools: paths.tools.clone() };
         Ok(Self { paths, log: folder.join("test.log"), _lock: lock })
     }
 
-    /// Applies a mutant. The inner error says why its patch cannot be applied.
+    /// Applies a mutant. The inner error says why its patch cannot be applied. The outer error is a
+    /// failure of the machine, such as a missing git.
     pub(super) fn apply(&self, mutant: &Mutant) -> Result<Result<Applied, String>> {
         let mut originals = Vec::new();
         for file in &mutant.files {
@@ -105,7 +106,7 @@ impl Scratch {
 
 /// Makes the folder `target` contain exactly the `files` of the folder `source`. Unchanged files
 /// are not written, because cargo compiles a file again if its modification time changes.
-fn copy(source: &Path, target: &Path, files: &BTreeSet<PathBuf>) -> Result<()> {
+fn synchronize(source: &Path, target: &Path, files: &BTreeSet<PathBuf>) -> Result<()> {
     for file in files {
         let (original, copy) = (source.join(file), target.join(file));
         let content = fs::read(&original).with_context(|| format!("{}", original.display()))?;
@@ -149,14 +150,14 @@ mod tests {
             fs::write(from.join(file), text).unwrap();
         }
         let files = BTreeSet::from(["same".into(), "src/changed".into()]);
-        copy(&from, &to, &files).unwrap();
+        synchronize(&from, &to, &files).unwrap();
         let modified_at = || fs::metadata(to.join("same")).unwrap().modified().unwrap();
         let first_modified_at = modified_at();
         // A killed run may have left the copy in this state.
         fs::write(to.join("src/changed"), "mutated").unwrap();
         fs::write(to.join("src/unlisted"), "3").unwrap();
 
-        copy(&from, &to, &files).unwrap();
+        synchronize(&from, &to, &files).unwrap();
 
         assert_eq!(fs::read_to_string(to.join("src/changed")).unwrap(), "2");
         assert!(!to.join("src/unlisted").exists());

@@ -1,5 +1,7 @@
-//! Result of running one test, and the verdict about a mutant that follows from the results of its
-//! tests. A mutant is a patch that adds a mistake to the code.
+//! Result of running one test, and the verdict about a mutant.
+//!
+//! A mutant is a patch that adds a mistake to the code. Its header names the tests that must fail
+//! with the mistake. The verdict depends on the results of these tests.
 
 use std::fmt;
 
@@ -55,6 +57,7 @@ pub(super) enum Verdict {
 }
 
 impl Verdict {
+    /// Returns the verdict about a mutant whose tests have these results.
     pub(super) fn of(results: &[(TestName, TestResult)]) -> Self {
         if let Some((test, _)) = results.iter().find(|(_, result)| *result == TestResult::Missing) {
             return Self::Broken(format!("there is no test {test}"));
