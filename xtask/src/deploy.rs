@@ -1,5 +1,5 @@
-//! Deploys the CloudFormation stack to the local cloud, which is the AWS emulator, and creates the
-//! resources that `template.yaml` does not contain.
+//! Deploys the CloudFormation stack to the local cloud, and creates the resources that
+//! `template.yaml` does not contain. The *local cloud* is the AWS emulator.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -50,16 +50,16 @@ impl Cloud<'_> {
         self.provision("prepare", &json!({ "artifacts": ARTIFACTS, "exchange": exchange_bucket }))
     }
 
-    /// Deploys the template with the binaries in the folder `staged`. Returns the outputs of the
-    /// stack.
+    /// Deploys the template with the binaries in the folder `staged_functions`. Returns the outputs of
+    /// the stack.
     pub(crate) fn deploy(
         &self,
-        staged: &Path,
+        staged_functions: &Path,
         parameters: &[(&str, String)],
     ) -> Result<BTreeMap<String, String>> {
         let template = fs::read_to_string(self.paths.root.join("template.yaml"))?;
         let copy = self.folder.join("template.yaml");
-        fs::write(&copy, localized(&template, &self.paths.root, staged)?)?;
+        fs::write(&copy, localized(&template, &self.paths.root, staged_functions)?)?;
         let mut sam = self.with_cloud_environment(self.tools.command("sam")?);
         sam.args(["deploy", "--stack-name", STACK_NAME, "--region", REGION])
             .args(["--s3-bucket", ARTIFACTS, "--no-confirm-changeset", "--no-progressbar"])
@@ -84,10 +84,11 @@ impl Cloud<'_> {
         Ok(())
     }
 
-    /// Makes searches link to the API at `url`, which ends with the stage.
+    /// Sets the base URL of the API that the function `search` puts into the links of its results.
     ///
-    /// The emulator serves an API below a path, which a function cannot derive from its requests as
-    /// it does on AWS. The path contains the id of the API, so it is known only after the deployment.
+    /// On AWS, the function derives this URL from its requests. The emulator serves an API below a
+    /// path that is not part of the requests. The path contains the id of the API, so it is known
+    /// only after the deployment.
     pub(crate) fn set_public_url(&self, url: &str) -> Result<()> {
         let function = format!("{STACK_NAME}-search");
         let input = json!({ "function": function, "variables": { "PUBLIC_BASE_URL": url } });

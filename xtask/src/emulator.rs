@@ -18,6 +18,10 @@ use crate::tools::Tools;
 pub(crate) const REGION: &str = "ca-central-1";
 /// Maximum start-up time. A start takes one or two seconds, and up to 20 seconds on a busy machine.
 const START_TIMEOUT: Duration = Duration::from_secs(60);
+/// Time between two health checks during the start-up.
+const HEALTH_INTERVAL: Duration = Duration::from_millis(50);
+/// Timeout of one health check.
+const HEALTH_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// A running emulator. Dropping it stops the emulator and all functions that it runs.
 #[derive(Debug)]
@@ -28,8 +32,9 @@ pub(crate) struct Emulator {
 }
 
 impl Emulator {
-    /// Starts the emulator on a free port. `folder` receives its log and temporary files.
-    /// `wait_scale` is the factor by which it multiplies the waiting times of state machines.
+    /// Starts the emulator on a free port. `folder` receives the log and temporary files of the
+    /// emulator. `wait_scale` is the factor by which the emulator multiplies the waiting times of
+    /// state machines.
     ///
     /// The emulator enforces IAM: it denies a call for which the role lacks the permission, as AWS
     /// does.
@@ -94,7 +99,7 @@ impl Emulator {
             if is_healthy(address).unwrap_or(false) {
                 return Ok(());
             }
-            std::thread::sleep(Duration::from_millis(50));
+            std::thread::sleep(HEALTH_INTERVAL);
         }
         bail!("the emulator did not answer within {START_TIMEOUT:?}; see {}", self.log.display())
     }
@@ -103,14 +108,13 @@ impl Emulator {
 /// Returns whether the emulator's health check succeeds. The HTTP request is minimal and is written
 /// by hand, so that this synchronous code needs no HTTP client.
 fn is_healthy(address: SocketAddr) -> std::io::Result<bool> {
-    let timeout = Duration::from_secs(5);
-    let mut stream = TcpStream::connect_timeout(&address, timeout)?;
-    stream.set_read_timeout(Some(timeout))?;
+    let mut stream = TcpStream::connect_timeout(&address, HEALTH_TIMEOUT)?;
+    stream.set_read_timeout(Some(HEALTH_TIMEOUT))?;
     stream.write_all(b"GET /_ministack/health HTTP/1.0\r\nHost: localhost\r\n\r\n")?;
     // The response begins with 12 bytes such as `HTTP/1.0 200`.
-    let mut status = [0; 12];
-    stream.read_exact(&mut status)?;
-    Ok(status.ends_with(b" 200"))
+    let mut status_line_start = [0; 12];
+    stream.read_exact(&mut status_line_start)?;
+    Ok(status_line_start.ends_with(b" 200"))
 }
 
 /// Returns environment variables with the emulator's root credentials. They override the AWS
@@ -124,8 +128,8 @@ pub(crate) fn credentials() -> [(&'static str, &'static str); 4] {
     ]
 }
 
-/// Returns a free port. If another program takes it before the emulator does, the emulator reports
-/// this and exits.
+/// Returns a free port. Another program may take the port before the emulator does. The emulator
+/// then reports this and exits.
 fn free_port() -> Result<u16> {
     let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).context("no port is free")?;
     Ok(listener.local_addr()?.port())

@@ -1,5 +1,7 @@
-//! Runs other programs. A program that runs in the background is stopped by its process id, so that
-//! no other program can be stopped by mistake.
+//! Runs other programs.
+//!
+//! The functions wait until the program has ended. [`Background`] is a program that runs beside this
+//! process. It is stopped by its process id, so that no other program can be stopped by mistake.
 
 use std::ffi::OsStr;
 use std::fs::File;
@@ -9,6 +11,15 @@ use std::process::{Child, ChildStdin, Command, Stdio};
 use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, Result, bail};
+
+/// Maximum time for a background program to exit after its input has closed.
+const STOP_TIMEOUT: Duration = Duration::from_secs(5);
+
+/// Time between two checks whether a background program has exited.
+const POLL_INTERVAL: Duration = Duration::from_millis(20);
+
+/// Number of words of a command line that are enough to identify it in an error message.
+const DESCRIPTION_WORDS: usize = 4;
 
 /// Runs a program that writes to the output of this process. Returns an error if the program fails.
 pub(crate) fn run(command: &mut Command) -> Result<()> {
@@ -75,6 +86,7 @@ pub(crate) fn watch_stdout(command: &mut Command, on_line: impl FnMut(&str)) -> 
     Ok(child.wait()?.success())
 }
 
+/// Copies each line of `source` to `target` and passes the line to `on_line`.
 fn copy_lines(
     source: Option<impl Read>,
     mut target: impl Write,
@@ -91,8 +103,8 @@ fn copy_lines(
 /// A background program that exits when its standard input closes.
 ///
 /// The program also exits when this process is killed, because the operating system then closes the
-/// pipe. Dropping this value closes the pipe and waits for the program to exit. If it does not exit
-/// in time, it is killed.
+/// pipe. Dropping this value closes the pipe and waits for the program to exit. A program that does
+/// not exit within [`STOP_TIMEOUT`] is killed.
 #[derive(Debug)]
 pub(crate) struct Background {
     child: Child,
@@ -100,9 +112,6 @@ pub(crate) struct Background {
 }
 
 impl Background {
-    /// Maximum time for the program to exit after its input has closed.
-    const STOP_TIMEOUT: Duration = Duration::from_secs(5);
-
     /// Starts the program. The caller configures standard output and error.
     pub(crate) fn start(command: &mut Command) -> Result<Self> {
         let mut child =
@@ -131,11 +140,11 @@ impl Drop for Background {
     fn drop(&mut self) {
         drop(self.stdin.take());
         let start = Instant::now();
-        while start.elapsed() < Self::STOP_TIMEOUT {
+        while start.elapsed() < STOP_TIMEOUT {
             if self.has_ended() {
                 return;
             }
-            std::thread::sleep(Duration::from_millis(20));
+            std::thread::sleep(POLL_INTERVAL);
         }
         // This destructor cannot handle an error of either call.
         let _killed = self.child.kill();
@@ -146,10 +155,10 @@ impl Drop for Background {
 /// Returns the beginning of the command line, for error messages.
 fn description(command: &Command) -> String {
     let words = [command.get_program()].into_iter().chain(command.get_args());
-    // The first words are enough to identify the command.
-    words.take(4).map(OsStr::to_string_lossy).collect::<Vec<_>>().join(" ")
+    words.take(DESCRIPTION_WORDS).map(OsStr::to_string_lossy).collect::<Vec<_>>().join(" ")
 }
 
+/// Returns the error message for a program that could not be started.
 fn cannot_start(command: &Command) -> String {
     format!("cannot start {}", command.get_program().to_string_lossy())
 }

@@ -1,4 +1,7 @@
 //! Starts the simulators of ORDS, Microsoft Graph and the identity provider.
+//!
+//! A *simulator* is a program of this project that implements one outside system. In all functions,
+//! `folder` is the folder for the log of the simulator.
 
 use std::fs::File;
 use std::io::{BufRead as _, BufReader};
@@ -8,11 +11,10 @@ use std::process::{Command, Stdio};
 use anyhow::{Context as _, Result};
 
 use crate::binaries::program;
-use crate::deploy::KeyPair;
 use crate::emulator::REGION;
 use crate::paths::Paths;
 use crate::process::Background;
-use crate::stack::{Secrets, Service};
+use crate::stack::{Exchange, Secrets, Service};
 
 /// Time after which the simulated ORDS moves a file from its file share into the exchange bucket.
 const MOVER_DELAY_MILLISECONDS: u32 = 1500;
@@ -53,26 +55,24 @@ pub(crate) fn graph_from_command(
     start(command, "graph", folder)
 }
 
-/// Starts the simulated ORDS, which moves files into the exchange bucket. `exchange` is the
-/// endpoint, the bucket and the access key.
+/// Starts the simulated ORDS, which moves files into the exchange bucket.
 pub(crate) fn ords(
     paths: &Paths,
     folder: &Path,
     secrets: &Secrets,
-    exchange: (&str, &str, &KeyPair),
+    exchange: &Exchange,
 ) -> Result<Simulator> {
-    let (endpoint, bucket, key) = exchange;
     let mut command = Command::new(program(paths, "docferry-sim-ords"));
     command
         .env("SIM_ORDS_USER", &secrets.ords_username)
         .env("SIM_ORDS_PASSWORD", &secrets.ords_password)
         .env("SIM_ORDS_APPLICATION_ID", &secrets.ords_application_id)
         .env("SIM_ORDS_APP_PASSWORD", &secrets.ords_application_password)
-        .env("SIM_ORDS_S3_ENDPOINT", endpoint)
-        .env("SIM_ORDS_S3_BUCKET", bucket)
+        .env("SIM_ORDS_S3_ENDPOINT", &exchange.endpoint)
+        .env("SIM_ORDS_S3_BUCKET", &exchange.bucket)
         .env("SIM_ORDS_S3_REGION", REGION)
-        .env("SIM_ORDS_S3_ACCESS_KEY", &key.access_key_id)
-        .env("SIM_ORDS_S3_SECRET_KEY", &key.secret_access_key)
+        .env("SIM_ORDS_S3_ACCESS_KEY", &exchange.key.access_key_id)
+        .env("SIM_ORDS_S3_SECRET_KEY", &exchange.key.secret_access_key)
         .arg("--mover-delay-ms")
         .arg(MOVER_DELAY_MILLISECONDS.to_string());
     start(command, "ords", folder)
@@ -108,11 +108,11 @@ pub(crate) fn start(mut command: Command, name: &str, folder: &Path) -> Result<S
         .stdout(Stdio::piped())
         .stderr(File::create(&log)?);
     let mut process = Background::start(&mut command)?;
-    let mut line = String::new();
+    let mut address_line = String::new();
     if let Some(stdout) = process.stdout() {
-        BufReader::new(stdout).read_line(&mut line)?;
+        BufReader::new(stdout).read_line(&mut address_line)?;
     }
-    let service = serde_json::from_str(&line)
+    let service = serde_json::from_str(&address_line)
         .with_context(|| format!("the {name} simulator did not start; see {}", log.display()))?;
     Ok(Simulator { service, _process: process })
 }

@@ -40,7 +40,8 @@ const TOOLS: Environment = Environment {
     constraints: "constraints.txt",
 };
 
-/// Schemathesis. It is separate, because it needs other versions of packages than [`TOOLS`].
+/// Schemathesis, which tests the API with generated requests. This environment is separate, because
+/// it needs other versions of packages than [`TOOLS`].
 const SCHEMATHESIS: Environment = Environment {
     venv: "schemathesis",
     stamp: "schemathesis.stamp",
@@ -49,8 +50,8 @@ const SCHEMATHESIS: Environment = Environment {
     constraints: "constraints-schemathesis.txt",
 };
 
-/// Generator of API clients. It is separate, because it needs Java as a Python package, which does
-/// not exist for every platform.
+/// Generator of API clients. This environment is separate, because the generator needs Java as a
+/// Python package, which does not exist for every platform.
 const CLIENTS: Environment = Environment {
     venv: "clients",
     stamp: "clients.stamp",
@@ -59,8 +60,8 @@ const CLIENTS: Environment = Environment {
     constraints: "constraints-clients.txt",
 };
 
-/// Validators of FHIR resources, and a public FHIR client. They are separate, because they need other
-/// versions of packages than [`TOOLS`].
+/// Validators of FHIR resources, and a public FHIR client. This environment is separate, because it
+/// needs other versions of packages than [`TOOLS`].
 const FHIR: Environment = Environment {
     venv: "fhir",
     stamp: "fhir.stamp",
@@ -73,6 +74,7 @@ const FHIR: Environment = Environment {
 /// mostly waits for the network, so it does not slow the compiler down.
 #[derive(Debug)]
 pub(crate) enum PendingTools {
+    /// The thread that installs the tools. `None` if the installation has failed.
     Installing(Option<JoinHandle<Result<Tools>>>),
     Ready(Tools),
 }
@@ -88,7 +90,7 @@ impl PendingTools {
     /// Waits until the tools are installed, and returns them.
     pub(crate) fn get(&mut self) -> Result<&Tools> {
         if let Self::Installing(handle) = self {
-            // An earlier call has taken the handle, and has returned the error of the installation.
+            // Without a handle, an earlier call has already returned the error of the installation.
             let handle = handle.take().context("the tools could not be installed")?;
             let installed = handle.join().map_err(|_| anyhow!("installing the tools panicked"))?;
             *self = Self::Ready(installed?);
@@ -101,8 +103,8 @@ impl PendingTools {
 }
 
 impl Tools {
-    /// Returns the environment. Creates it first if it does not exist, or if the requirements or
-    /// the Python of this machine have changed since it was created.
+    /// Returns the environment that most commands need. Creates the environment first if it does not
+    /// exist, or if the requirements or the Python of this machine have changed since its creation.
     pub(crate) fn ensure(paths: &Paths) -> Result<Self> {
         Self::ensure_environment(paths, &TOOLS)
     }
@@ -123,6 +125,7 @@ impl Tools {
         Self::ensure_environment(paths, &FHIR)
     }
 
+    /// Returns an environment. Creates it first if it is missing or outdated.
     fn ensure_environment(paths: &Paths, environment: &Environment) -> Result<Self> {
         fs::create_dir_all(&paths.tools)?;
         // The lock prevents concurrent installations.
@@ -168,8 +171,8 @@ impl Tools {
     }
 }
 
-/// Returns the version of `python3`. If it is missing, too old or unable to create virtual
-/// environments, the error says what to install.
+/// Returns the version of `python3`. Returns an error that says what to install if Python is
+/// missing, too old or unable to create virtual environments.
 fn python_version() -> Result<String> {
     let probe = "import sys, venv, ensurepip\n\
                  print(sys.version.replace(chr(10), ' '), sys.prefix)\n\

@@ -22,6 +22,15 @@ const STOP_AT_PERCENT: u8 = 20;
 /// Polling interval for a transfer that will be stopped.
 const POLL_INTERVAL: Duration = Duration::from_millis(300);
 
+/// A transfer that the service has accepted.
+struct AcceptedTransfer {
+    /// Index of the transfer's item in the list of items.
+    item_index: usize,
+    id: String,
+    /// Label of the item, for the progress display.
+    label: &'static str,
+}
+
 /// Outcome of sending one document.
 #[derive(Debug)]
 pub(crate) struct Delivery {
@@ -47,7 +56,8 @@ pub(crate) async fn deliver(
         };
         let (transfer_id, result) = match client.upload(&transfer).await {
             Ok(response) => {
-                accepted.push((index, response.transfer_id.clone(), item.label));
+                let id = response.transfer_id.clone();
+                accepted.push(AcceptedTransfer { item_index: index, id, label: item.label });
                 // The result of watching the transfer replaces this outcome below.
                 (Some(response.transfer_id), Ok(Outcome::TimedOut(None)))
             }
@@ -55,29 +65,32 @@ pub(crate) async fn deliver(
         };
         deliveries.push(Delivery { transfer_id, result });
     }
-    let to_stop =
-        accepted.iter().filter(|(index, ..)| items[*index].expected_end == ExpectedEnd::Terminated);
-    let stopping = try_join_all(to_stop.map(|(_, id, _)| stop(client, id)));
+    let is_to_be_stopped = |transfer: &&AcceptedTransfer| {
+        items[transfer.item_index].expected_end == ExpectedEnd::Terminated
+    };
+    let to_stop = accepted.iter().filter(is_to_be_stopped);
+    let stopping = try_join_all(to_stop.map(|transfer| stop(client, &transfer.id)));
     let watching = async {
         if stderr().is_terminal() {
             let bars = MultiProgress::new();
-            watch(client, &accepted, |id, name| bar(&bars, id, Some(name))).await
+            watch(client, &accepted, |id, label| bar(&bars, id, Some(label))).await
         } else {
             let out = Rc::new(RefCell::new(stderr()));
-            watch(client, &accepted, |id, name| Lines::new(Rc::clone(&out), id, Some(name))).await
+            watch(client, &accepted, |id, label| Lines::new(Rc::clone(&out), id, Some(label))).await
         }
     };
     let (results, stopped) = join(watching, stopping).await;
     stopped.context("a transfer could not be stopped")?;
-    for ((index, ..), result) in accepted.iter().zip(results) {
-        deliveries[*index].result = result;
+    for (transfer, result) in accepted.iter().zip(results) {
+        deliveries[transfer.item_index].result = result;
     }
     Ok(deliveries)
 }
 
-/// Stops a transfer as soon as a part of its bytes is uploaded. If the transfer ends earlier or
-/// does not get that far in time, it is not stopped, and the check of its result reports this.
+/// Stops a transfer as soon as a part of its bytes is uploaded. A transfer that ends earlier, or
+/// that is too slow, is not stopped. The check of its result then reports this.
 async fn stop(client: &Client, transfer_id: &str) -> Result<(), ClientError> {
+    // Returns false if the transfer ends before it reaches the percentage.
     let has_reached_percentage = async {
         loop {
             match client.status(transfer_id).await {
@@ -95,14 +108,16 @@ async fn stop(client: &Client, transfer_id: &str) -> Result<(), ClientError> {
     }
 }
 
-/// Watches the accepted transfers. Each one is its item's index, its id and its label.
+/// Watches the accepted transfers until all have ended. `observer` makes the progress display of a
+/// transfer from its id and its label. The results have the order of the transfers.
 async fn watch<O: Observer>(
     client: &Client,
-    accepted: &[(usize, String, &str)],
+    accepted: &[AcceptedTransfer],
     observer: impl Fn(&str, &str) -> O,
 ) -> Vec<Result<Outcome, ClientError>> {
-    let watched: Vec<_> =
-        accepted.iter().map(|(_, id, name)| (id.clone(), observer(id, name))).collect();
+    let observed =
+        |transfer: &AcceptedTransfer| (transfer.id.clone(), observer(&transfer.id, transfer.label));
+    let watched: Vec<_> = accepted.iter().map(observed).collect();
     let options = Options { timeout: TIMEOUT, ..Options::default() };
     watch_all(client, &watched, &options).await
 }

@@ -16,7 +16,7 @@ use crate::stack::Stack;
 /// Maximum number of polls. The demo needs much fewer.
 const MAX_POLLS: u32 = 600;
 
-/// Observations during the download.
+/// Observations during the download, which [`print_and_check`] compares with the expected ones.
 #[derive(Debug)]
 pub(crate) struct Download {
     /// Status of a request before the job was completed.
@@ -36,23 +36,25 @@ pub(crate) async fn download(stack: &Stack) -> Result<Download> {
         .post(&oidc.token_url)
         .basic_auth(&oidc.client_id, Some(&oidc.client_secret))
         .form(&[("grant_type", "client_credentials")]);
-    let token = read(token_request, StatusCode::OK).await?["access_token"].take();
+    let token = send_and_parse(token_request, StatusCode::OK).await?["access_token"].take();
     let token = token.as_str().context("the identity provider returned no token")?;
     let get = |path: String| http.get(format!("{}{path}", stack.api)).bearer_auth(token);
 
     let request = http.post(format!("{}/v1/download/initiate", stack.api)).bearer_auth(token);
-    let accepted = read(request.json(&json!({ "file_id": FILE_ID })), StatusCode::ACCEPTED).await?;
+    let accepted =
+        send_and_parse(request.json(&json!({ "file_id": FILE_ID })), StatusCode::ACCEPTED).await?;
     let job_id = accepted["jobId"].as_str().context("the job has no id")?.to_owned();
     let status_before = get(format!("/v1/download/{job_id}")).send().await?.status();
     println!("Download: requested too early, status {status_before}.");
 
     for _ in 0..MAX_POLLS {
-        let status = read(get(format!("/v1/download/status/{job_id}")), StatusCode::OK).await?;
+        let status =
+            send_and_parse(get(format!("/v1/download/status/{job_id}")), StatusCode::OK).await?;
         match (status["status"].as_str(), status["nextPollInMs"].as_u64()) {
             (Some("completed"), _) => {
                 return fetch(&http, get(format!("/v1/download/{job_id}")), status_before).await;
             }
-            (_, Some(pause)) => tokio::time::sleep(Duration::from_millis(pause)).await,
+            (_, Some(pause_ms)) => tokio::time::sleep(Duration::from_millis(pause_ms)).await,
             (state, None) => bail!("the download ended as {state:?}: {}", status["error"]),
         }
     }
@@ -80,7 +82,7 @@ async fn fetch(
 }
 
 /// Sends a request and parses the body of the response, which must have the expected status.
-async fn read(request: RequestBuilder, expected: StatusCode) -> Result<Value> {
+async fn send_and_parse(request: RequestBuilder, expected: StatusCode) -> Result<Value> {
     let response: Response = request.send().await?;
     let (status, text) = (response.status(), response.text().await?);
     ensure!(status == expected, "status {status}, expected {expected}: {text}");

@@ -1,5 +1,5 @@
-//! The option `--keep` of the demo: keeps the stack running and prints commands that a user can
-//! copy.
+//! The option `--keep` of the demo: keeps the stack running after the scenario, and prints commands
+//! with which a user can try the service.
 
 use std::fmt::Write as _;
 

@@ -1,5 +1,8 @@
 //! `cargo xtask demo`: delivers documents from a simulated ORDS to a simulated OneDrive and shows
 //! the results. The service itself runs on the AWS emulator.
+//!
+//! The *scenario* is the list of documents that the demo sends. Each *item* of the scenario is one
+//! document for one recipient.
 
 mod audit;
 mod deliver;

@@ -1,26 +1,33 @@
 //! Generator of valid PDF files with a given size, for the demo.
 //!
 //! Each page has a text and a picture of random noise. Noise cannot be compressed, so a compression
-//! on the way cannot make the delivery look faster. A seed makes the noise reproducible.
+//! on the way cannot make the delivery look faster. A seed makes the noise reproducible. A PDF file
+//! is a sequence of numbered *objects*, and a table (`xref`) with the offset of each object.
 
+/// Title of the document, printed on each page.
 const TITLE: &str = "Court list";
 /// Width and height of a page's picture in pixels of 3 bytes.
 const PICTURE_SIDE: usize = 500;
 const PICTURE_BYTES: usize = PICTURE_SIDE * PICTURE_SIDE * 3;
+/// Number of objects before the first page: catalog, page tree, font and title.
+const GENERAL_OBJECTS: usize = 4;
+/// Number of objects of a page: the page itself, its contents and its picture.
+const OBJECTS_PER_PAGE: usize = 3;
 
 /// Returns a PDF that is slightly larger than `bytes`. It has at least one page.
 pub(crate) fn pdf(bytes: usize, seed: u64) -> Vec<u8> {
-    let pages = bytes.div_ceil(PICTURE_BYTES).max(1);
+    let page_count = bytes.div_ceil(PICTURE_BYTES).max(1);
     let mut noise = fastrand::Rng::with_seed(seed);
     let mut file = Writer::begin();
     let page_references: Vec<String> =
-        (0..pages).map(|page| format!("{} 0 R", page_id(page))).collect();
+        (0..page_count).map(|page| format!("{} 0 R", page_id(page))).collect();
     file.object(1, b"<< /Type /Catalog /Pages 2 0 R >>");
-    let tree = format!("<< /Type /Pages /Count {pages} /Kids [{}] >>", page_references.join(" "));
+    let tree =
+        format!("<< /Type /Pages /Count {page_count} /Kids [{}] >>", page_references.join(" "));
     file.object(2, tree.as_bytes());
     file.object(3, b"<< /Type /Font /Subtype /Type1 /BaseFont /Helvetica >>");
     file.object(4, format!("<< /Title ({TITLE}) /Producer (docferry demo) >>").as_bytes());
-    for page in 0..pages {
+    for page in 0..page_count {
         let (id, contents, picture) = (page_id(page), page_id(page) + 1, page_id(page) + 2);
         let body = format!(
             "<< /Type /Page /Parent 2 0 R /MediaBox [0 0 612 792] /Contents {contents} 0 R \
@@ -29,7 +36,7 @@ pub(crate) fn pdf(bytes: usize, seed: u64) -> Vec<u8> {
         file.object(id, body.as_bytes());
         let number = page + 1;
         let drawing = format!(
-            "BT /F1 20 Tf 72 720 Td ({TITLE}, page {number} of {pages}) Tj ET\n\
+            "BT /F1 20 Tf 72 720 Td ({TITLE}, page {number} of {page_count}) Tj ET\n\
              q 468 0 0 468 72 200 cm /Im1 Do Q\n"
         );
         file.stream(contents, "", drawing.as_bytes());
@@ -44,10 +51,9 @@ pub(crate) fn pdf(bytes: usize, seed: u64) -> Vec<u8> {
     file.finish()
 }
 
-/// Returns the object id of a page. The file begins with four other objects, and each page consists
-/// of three objects.
+/// Returns the object id of a page. The ids of a PDF file begin with 1.
 fn page_id(page: usize) -> usize {
-    5 + 3 * page
+    1 + GENERAL_OBJECTS + OBJECTS_PER_PAGE * page
 }
 
 /// Writer of a PDF file. Objects must be written in the order of their ids.

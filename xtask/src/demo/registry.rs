@@ -1,5 +1,8 @@
 //! Shows the document registry in the demo: an operator imports a few records, a person searches for
 //! the documents of a court file, and a document is withdrawn.
+//!
+//! The *document registry* is the table with a record of each document. A *withdrawal* makes a
+//! document unavailable for good.
 
 use std::process::Command;
 
@@ -17,6 +20,8 @@ use crate::stack::Stack;
 pub(super) const FILE_ID: u64 = 20_260_001;
 /// Number of the document that the demo withdraws.
 const WITHDRAWN_FILE_ID: u64 = 20_260_002;
+/// Number of the document of the other court file.
+const OTHER_FILE_ID: u64 = 20_260_003;
 /// Court file that the person of the demo may see.
 const COURT_FILE: &str = "VLC-S-S-123456";
 /// Court file that the person may not see.
@@ -36,11 +41,11 @@ pub(super) fn import(paths: &Paths, stack: &Stack, item: &Item) -> Result<()> {
     let records = [
         record(FILE_ID, COURT_FILE, &item.guid, item.filename, item.size()),
         record(WITHDRAWN_FILE_ID, COURT_FILE, "ZGVtbyBvZiBhIHJlY29yZA==", "draft.pdf", 1_000),
-        record(20_260_003, OTHER_COURT_FILE, "b3RoZXIgY291cnQgZmlsZQ==", "other.pdf", 1_000),
+        record(OTHER_FILE_ID, OTHER_COURT_FILE, "b3RoZXIgY291cnQgZmlsZQ==", "other.pdf", 1_000),
     ];
     let file = paths.target.join("demo").join("documents.ndjson");
     std::fs::write(&file, records.map(|record| format!("{record}\n")).concat())?;
-    operate(paths, stack, &["documents", "import", &file.to_string_lossy()], "import.log")
+    run_as_operator(paths, stack, &["documents", "import", &file.to_string_lossy()], "import.log")
 }
 
 /// Searches as a person whose token names one court file, and withdraws a document between two
@@ -50,14 +55,15 @@ pub(super) async fn search_and_withdraw(paths: &Paths, stack: &Stack) -> Result<
     let claims = json!({
         "sub": "ada", "scope": "docferry.read", "docferry_subjects": [COURT_FILE],
     });
-    let minted = http.post(format!("{}/mint", stack.identity.admin));
-    let minted = minted.json(&json!({ "claims": claims })).send().await?.error_for_status()?;
-    let token = minted.json::<Value>().await?["token"].take();
+    let token_request = http.post(format!("{}/mint", stack.identity.admin));
+    let token_request = token_request.json(&json!({ "claims": claims }));
+    let response = token_request.send().await?.error_for_status()?;
+    let token = response.json::<Value>().await?["token"].take();
     let token = token.as_str().context("the identity provider returned no token")?;
 
-    let found = search(&http, stack, token, COURT_FILE).await?;
-    println!("Search for {COURT_FILE} as a person: {}.", found.join(", "));
-    ensure!(found.len() == 2, "the search found {} documents, not 2", found.len());
+    let visible = search(&http, stack, token, COURT_FILE).await?;
+    println!("Search for {COURT_FILE} as a person: {}.", visible.join(", "));
+    ensure!(visible.len() == 2, "the search found {} documents, not 2", visible.len());
     let hidden = search(&http, stack, token, OTHER_COURT_FILE).await?;
     println!(
         "Search for {OTHER_COURT_FILE}, which the person may not see: {} found.",
@@ -66,10 +72,10 @@ pub(super) async fn search_and_withdraw(paths: &Paths, stack: &Stack) -> Result<
     ensure!(hidden.is_empty(), "the search found documents that the person may not see");
 
     let number = WITHDRAWN_FILE_ID.to_string();
-    operate(paths, stack, &["documents", "withdraw", &number], "withdraw.log")?;
-    let found = search(&http, stack, token, COURT_FILE).await?;
-    println!("The same search after a withdrawal: {}.\n", found.join(", "));
-    ensure!(found.len() == 1, "the search found {} documents, not 1", found.len());
+    run_as_operator(paths, stack, &["documents", "withdraw", &number], "withdraw.log")?;
+    let remaining = search(&http, stack, token, COURT_FILE).await?;
+    println!("The same search after a withdrawal: {}.\n", remaining.join(", "));
+    ensure!(remaining.len() == 1, "the search found {} documents, not 1", remaining.len());
     Ok(())
 }
 
@@ -89,7 +95,7 @@ async fn search(
 }
 
 /// Runs a command of the command line with the credentials of an operator.
-fn operate(paths: &Paths, stack: &Stack, arguments: &[&str], log: &str) -> Result<()> {
+fn run_as_operator(paths: &Paths, stack: &Stack, arguments: &[&str], log: &str) -> Result<()> {
     let mut command = Command::new(binaries::program(paths, "docferry"));
     command.args(arguments).args(["--table", &stack.documents_table]);
     run_quietly(as_operator(&mut command, stack), &paths.target.join("demo").join(log))

@@ -1,4 +1,6 @@
 //! The documents that the demo sends, with the expected end of each transfer.
+//!
+//! An [`Item`] is one document for one recipient. The same document may be in several items.
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
@@ -54,7 +56,7 @@ impl Item {
         self.expected_end != ExpectedEnd::NotFound
     }
 
-    /// Returns the size of the document; 0 if this item does not know it.
+    /// Returns the size of the document, or 0 if the item does not contain the size.
     pub(crate) fn size(&self) -> u64 {
         match &self.content {
             Content::Bytes(bytes) => bytes.len() as u64,

@@ -1,4 +1,7 @@
 //! Client of the admin interfaces of the simulated ORDS and Microsoft Graph, for the demo.
+//!
+//! Through an *admin interface*, the demo adds source documents, limits the bandwidth, and reads the
+//! files that have arrived. The real systems have no such interface.
 
 use std::time::Duration;
 
@@ -81,17 +84,17 @@ impl Simulators {
 
     /// Returns all documents of the object store.
     pub(crate) async fn documents(&self) -> Result<Vec<SourceDocument>> {
-        read(self.http.get(join_path(&self.ords, &["documents"])?)).await
+        send_and_parse(self.http.get(join_path(&self.ords, &["documents"])?)).await
     }
 
     /// Returns the files of all OneDrives.
     pub(crate) async fn files(&self) -> Result<Vec<DeliveredFile>> {
-        read(self.http.get(join_path(&self.graph, &["files"])?)).await
+        send_and_parse(self.http.get(join_path(&self.graph, &["files"])?)).await
     }
 
     /// Returns all upload sessions, including closed ones.
     pub(crate) async fn sessions(&self) -> Result<Vec<Session>> {
-        read(self.http.get(join_path(&self.graph, &["sessions"])?)).await
+        send_and_parse(self.http.get(join_path(&self.graph, &["sessions"])?)).await
     }
 
     /// Limits the bandwidth of each request to Graph. `None` removes the limit.
@@ -128,7 +131,7 @@ async fn send(request: RequestBuilder) -> Result<reqwest::Response> {
 }
 
 /// Sends a request and parses the body of the response.
-async fn read<T: DeserializeOwned>(request: RequestBuilder) -> Result<T> {
+async fn send_and_parse<T: DeserializeOwned>(request: RequestBuilder) -> Result<T> {
     let url = request.try_clone().and_then(|copy| copy.build().ok()).map(|copy| copy.url().clone());
     let context = || format!("reading {}", url.map(|url| url.to_string()).unwrap_or_default());
     send(request).await?.json().await.with_context(context)

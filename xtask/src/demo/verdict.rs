@@ -1,4 +1,8 @@
 //! Compares the result of each transfer of the demo with its expected end.
+//!
+//! The status of the service is not enough for this. The *observed state* is read from the
+//! simulators and the exchange bucket, so that a wrong status is found, too. A *verdict* is the
+//! result of the comparison for one document.
 
 use std::collections::BTreeSet;
 
@@ -86,7 +90,8 @@ pub(crate) fn check_item(
     }
 }
 
-/// Compares the outcome of a transfer with its expected end. Returns the outcome as a text.
+/// Compares the outcome of a transfer with its expected end, and adds the differences to
+/// `violations`. Returns the outcome as a text.
 fn check_outcome(
     result: &Result<Outcome, ClientError>,
     expected_end: ExpectedEnd,

@@ -6,6 +6,6 @@ mod addresses;
 mod settings;
 mod up;
 
-pub(crate) use addresses::{Service, Stack};
+pub(crate) use addresses::{Exchange, Service, Stack};
 pub(crate) use settings::{Secrets, Settings, secret_values_by_name};
 pub(crate) use up::{FileGuard, Folder, RunningStack, up};

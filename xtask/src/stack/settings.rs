@@ -1,7 +1,7 @@
 //! Settings of a local stack, its secrets, and the template parameters that follow from them.
 //!
-//! A local stack is the deployed project on the AWS emulator together with the simulators. The demo
-//! and the system tests each start one.
+//! A *local stack* is the deployed project on the AWS emulator together with the simulators. The
+//! demo and the system tests each start a local stack, with different settings.
 
 use std::collections::BTreeMap;
 
@@ -34,8 +34,8 @@ pub(crate) struct Settings {
 }
 
 impl Settings {
-    /// Returns the settings of the demo: those of production, but with shorter timeouts where a
-    /// spectator would have to wait.
+    /// Returns the settings of the demo. They are those of production, except for timeouts that would
+    /// make a spectator wait.
     pub(crate) fn demo() -> Self {
         Self {
             name: "demo",

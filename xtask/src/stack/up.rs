@@ -1,5 +1,6 @@
-//! Starts and stops a local stack: the AWS emulator, the simulators, and the project deployed to
-//! them.
+//! Starts and stops a local stack: the AWS emulator, the simulators of the other services, and the
+//! project, which is deployed to the emulator. The demo, the system tests and `cargo xtask stack`
+//! call [`up`].
 
 use std::collections::BTreeMap;
 use std::fs::{self, File};
@@ -24,7 +25,12 @@ use crate::tools::PendingTools;
 /// Maximum time for a running emulator to accept a connection.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
 
-/// Folder of a run. A lock prevents that two runs use it at the same time.
+/// Users of the simulated services. The name of the third user needs correct URL encoding.
+const USERS: [&str; 3] =
+    ["ada@docferry.example", "grace@docferry.example", "o'neil+files@docferry.example"];
+
+/// Folder with the logs and generated files of a run. A lock prevents that two runs use the folder
+/// at the same time.
 #[derive(Debug)]
 pub(crate) struct Folder {
     path: PathBuf,
@@ -95,7 +101,7 @@ pub(crate) fn up(paths: &Paths, settings: &Settings) -> Result<RunningStack> {
     let mut tools = PendingTools::begin(paths)?;
     log_step("building functions and simulators …");
     binaries::build(paths)?;
-    let staged = binaries::stage(paths)?;
+    let staged_functions = binaries::stage(paths)?;
     let tools = tools.get()?;
     let emulator = match &settings.endpoint {
         Some(_) => None,
@@ -105,16 +111,16 @@ pub(crate) fn up(paths: &Paths, settings: &Settings) -> Result<RunningStack> {
         }
     };
     let endpoint = match (&emulator, &settings.endpoint) {
-        (Some(started), _) => started.url.clone(),
-        (None, running) => running.clone().context("there is no emulator")?,
+        (Some(started_emulator), _) => started_emulator.url.clone(),
+        (None, running_emulator_url) => {
+            running_emulator_url.clone().context("there is no emulator")?
+        }
     };
     let endpoint = endpoint.trim_end_matches('/');
     let cloud = Cloud { paths, tools, folder: &folder.path, endpoint };
     let key = cloud.prepare(EXCHANGE_BUCKET).context("the emulator could not be prepared")?;
     let secrets = Secrets::random();
-    let users = ["ada@docferry.example", "grace@docferry.example", "o'neil+files@docferry.example"]
-        .map(str::to_owned)
-        .to_vec();
+    let users = USERS.map(str::to_owned).to_vec();
     let exchange = Exchange {
         endpoint: endpoint.to_owned(),
         bucket: EXCHANGE_BUCKET.to_owned(),
@@ -125,7 +131,7 @@ pub(crate) fn up(paths: &Paths, settings: &Settings) -> Result<RunningStack> {
     let services =
         [&simulators.ords.service, &simulators.graph.service, &simulators.identity.service];
     let template_parameters = parameters(settings, &secrets, endpoint, services);
-    let outputs = cloud.deploy(&staged, &template_parameters)?;
+    let outputs = cloud.deploy(&staged_functions, &template_parameters)?;
     cloud.put_secrets(&secret_values_by_arn(&outputs, &secrets, &key)?)?;
     let api = format!("{endpoint}/_aws/execute-api/{}/{ENVIRONMENT}", output(&outputs, "ApiId")?);
     cloud.set_public_url(&api)?;
@@ -162,7 +168,6 @@ impl Simulators {
         settings: &Settings,
     ) -> Result<Self> {
         let session_lifetime = settings.session_lifetime_seconds;
-        let exchange = (exchange.endpoint.as_str(), exchange.bucket.as_str(), &exchange.key);
         Ok(Self {
             graph: simulators::graph(paths, folder, secrets, users, session_lifetime)?,
             ords: simulators::ords(paths, folder, secrets, exchange)?,

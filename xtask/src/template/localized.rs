@@ -1,4 +1,6 @@
-//! Makes a copy of `template.yaml` that can be deployed to the AWS emulator.
+//! Makes a *localized* copy of `template.yaml`, which can be deployed to the AWS emulator.
+//!
+//! The copy refers to the built binaries and the state machines by absolute paths.
 
 use std::path::Path;
 
@@ -16,6 +18,7 @@ const DEFINITION: &str = "DefinitionUri: ";
 /// build.
 pub(crate) fn localized(template: &str, root: &Path, staged: &Path) -> Result<String> {
     let mut copy = String::with_capacity(template.len());
+    // Binary that the last `BuildProperties` names, until its `CodeUri` is written.
     let mut binary = None;
     let mut function_count = 0;
     for line in template.lines() {
