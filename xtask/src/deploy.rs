@@ -50,8 +50,8 @@ impl Cloud<'_> {
         self.provision("prepare", &json!({ "artifacts": ARTIFACTS, "exchange": exchange_bucket }))
     }
 
-    /// Deploys the template with the binaries in the folder `staged_functions`. Returns the outputs of
-    /// the stack.
+    /// Deploys the template with the binaries in the folder `staged_functions`. Returns the outputs
+    /// of the stack.
     pub(crate) fn deploy(
         &self,
         staged_functions: &Path,

@@ -1,7 +1,8 @@
 //! Runs other programs.
 //!
-//! The functions wait until the program has ended. [`Background`] is a program that runs beside this
-//! process. It is stopped by its process id, so that no other program can be stopped by mistake.
+//! The functions wait until the program has ended. [`Background`] is a program that runs beside
+//! this process. It is stopped by its process id, so that no other program can be stopped by
+//! mistake.
 
 use std::ffi::OsStr;
 use std::fs::File;

@@ -103,8 +103,9 @@ impl PendingTools {
 }
 
 impl Tools {
-    /// Returns the environment that most commands need. Creates the environment first if it does not
-    /// exist, or if the requirements or the Python of this machine have changed since its creation.
+    /// Returns the environment that most commands need. Creates the environment first if it does
+    /// not exist, or if the requirements or the Python of this machine have changed since its
+    /// creation.
     pub(crate) fn ensure(paths: &Paths) -> Result<Self> {
         Self::ensure_environment(paths, &TOOLS)
     }

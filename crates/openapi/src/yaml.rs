@@ -1,8 +1,8 @@
 //! Reader of YAML documents that returns them as JSON values.
 //!
-//! The API description and the CloudFormation template are YAML. The checks compare both with JSON
-//! data, so they handle only one data model. A *tag* is the name in a tagged value such as `!Ref X`,
-//! where it is `Ref`.
+//! The API description and the CloudFormation template are YAML. As JSON values, both have the same
+//! data model as the other data that the checks read. A *tag* is the name in a tagged value, such
+//! as `Ref` in `!Ref X`.
 
 use saphyr::{LoadableYamlNode as _, Scalar, Yaml};
 use serde_json::{Map, Value, json};

@@ -1,8 +1,8 @@
 //! `cargo xtask check dependencies`: checks the dependencies of the workspace's packages.
 //!
-//! The rules keep the layers of the code apart: dependencies point inward, to `docferry-domain`. The
-//! dependency graph comes from `cargo metadata`. A *dev dependency* is a package that only tests
-//! need.
+//! The rules keep the layers of the code apart: dependencies point inward, to `docferry-domain`.
+//! The dependency graph comes from `cargo metadata`. A *dev dependency* is a package that only
+//! tests need.
 
 use std::collections::{BTreeMap, BTreeSet};
 

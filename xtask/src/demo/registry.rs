@@ -1,5 +1,5 @@
-//! Shows the document registry in the demo: an operator imports a few records, a person searches for
-//! the documents of a court file, and a document is withdrawn.
+//! Shows the document registry in the demo: an operator imports a few records, a person searches
+//! for the documents of a court file, and a document is withdrawn.
 //!
 //! The *document registry* is the table with a record of each document. A *withdrawal* makes a
 //! document unavailable for good.

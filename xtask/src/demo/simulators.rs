@@ -1,7 +1,7 @@
 //! Client of the admin interfaces of the simulated ORDS and Microsoft Graph, for the demo.
 //!
-//! Through an *admin interface*, the demo adds source documents, limits the bandwidth, and reads the
-//! files that have arrived. The real systems have no such interface.
+//! Through an *admin interface*, the demo adds source documents, limits the bandwidth, and reads
+//! the files that have arrived. The real systems have no such interface.
 
 use std::time::Duration;
 

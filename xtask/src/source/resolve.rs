@@ -1,8 +1,8 @@
 //! Resolves a path in the code, such as `super::x::f`, to the module that defines the named item.
 //!
 //! The resolution follows imports and re-exports through all crates of the workspace. An *import*
-//! is one name of a `use` declaration. A *glob import* is `use module::*`. An item is *foreign* if a
-//! crate outside the workspace defines it.
+//! is one name of a `use` declaration. A *glob import* is `use module::*`. An item is *foreign* if
+//! a crate outside the workspace defines it.
 
 use super::module::{Import, ModuleId, Target, Workspace};
 
@@ -132,8 +132,8 @@ impl Workspace {
         )
     }
 
-    /// Returns the full path of a foreign item: each imported name in `path` is replaced by the path
-    /// of its import. After `use aws_sdk_s3::Client`, the full path of `Client` is
+    /// Returns the full path of a foreign item: each imported name in `path` is replaced by the
+    /// path of its import. After `use aws_sdk_s3::Client`, the full path of `Client` is
     /// `aws_sdk_s3::Client`.
     pub(crate) fn foreign_path(&self, module: ModuleId, path: &[String]) -> Vec<String> {
         self.foreign_path_within(module, path, MAX_CHAIN)

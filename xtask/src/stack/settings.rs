@@ -34,8 +34,8 @@ pub(crate) struct Settings {
 }
 
 impl Settings {
-    /// Returns the settings of the demo. They are those of production, except for timeouts that would
-    /// make a spectator wait.
+    /// Returns the settings of the demo. They are those of production, except for timeouts that
+    /// would make a spectator wait.
     pub(crate) fn demo() -> Self {
         Self {
             name: "demo",

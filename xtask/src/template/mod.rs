@@ -1,8 +1,8 @@
 //! The parsed `template.yaml`, the AWS SAM template of the project, for the checks and the
 //! deployment.
 //!
-//! A *resource* has a *logical id*, which is its name in the template. A *parameter* is a value that
-//! each deployment sets. *Globals* are properties that all functions share.
+//! A *resource* has a *logical id*, which is its name in the template. A *parameter* is a value
+//! that each deployment sets. *Globals* are properties that all functions share.
 //!
 //! [`localized`] makes a copy of the template that can be deployed to the AWS emulator.
 
@@ -213,8 +213,8 @@ pub(crate) fn referenced_id(value: &Value) -> Option<&str> {
     Reference::parse(value).map(|reference| reference.id)
 }
 
-/// Returns the members of a list. In IAM policies, a single value stands for a list with one member.
-/// An absent value, which is null, stands for an empty list.
+/// Returns the members of a list. In IAM policies, a single value stands for a list with one
+/// member. An absent value, which is null, stands for an empty list.
 pub(crate) fn as_list(value: &Value) -> &[Value] {
     match value {
         Value::Null => &[],

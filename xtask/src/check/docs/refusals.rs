@@ -2,8 +2,8 @@
 //! responses of Microsoft Graph. The tables are generated from
 //! `docferry_domain::upload::refusal::TABLE`, with one table for each operation.
 //!
-//! An *operation* is a kind of request, such as the PUT of a fragment. An *occupant* is the item that
-//! already exists at the destination.
+//! An *operation* is a kind of request, such as the PUT of a fragment. An *occupant* is the item
+//! that already exists at the destination.
 
 use std::fs;
 

@@ -1,8 +1,8 @@
 //! Checks the IAM roles of the Lambda functions.
 //!
-//! The role of a function must allow exactly two kinds of calls: those that `calls.txt` declares for
-//! the function, and those that Lambda makes with the role to write the log and to read the event
-//! sources. Exactly one function or state machine must use each role.
+//! The role of a function must allow exactly two kinds of calls: those that `calls.txt` declares
+//! for the function, and those that Lambda makes with the role to write the log and to read the
+//! event sources. Exactly one function or state machine must use each role.
 
 use std::collections::{BTreeMap, BTreeSet};
 

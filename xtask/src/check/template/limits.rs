@@ -1,5 +1,5 @@
-//! Checks the fixed numbers of `template.yaml` against the extreme values that the parameters of the
-//! template allow.
+//! Checks the fixed numbers of `template.yaml` against the extreme values that the parameters of
+//! the template allow.
 //!
 //! A fixed number is, for example, the number of days after which a bucket expires an object. It
 //! must be large enough for the largest value of the parameter for the retention.
@@ -15,8 +15,8 @@ const REUSE_HOURS: u64 = 12;
 /// (`docferry_app::notification::webhook`).
 const LONGEST_PAUSE_SECONDS: u64 = 3 * SECONDS_PER_HOUR;
 
-/// Time before its timeout at which the function `publish` stops and returns, in seconds (`main` of
-/// `publish`).
+/// Number of seconds before its timeout at which the function `publish` stops and returns (`main`
+/// of `publish`).
 const PUBLISH_MARGIN_SECONDS: u64 = 15;
 
 /// Longest time that API Gateway waits for the response of a function, in seconds.
@@ -37,8 +37,8 @@ const DEFAULT_VISIBILITY_SECONDS: u64 = 30;
 /// `MessageRetentionPeriod` of a queue whose template entry does not set it: 4 days.
 const DEFAULT_RETENTION_SECONDS: u64 = 345_600;
 
-/// Factor by which the visibility timeout of a queue must exceed the timeout of its function, as AWS
-/// recommends.
+/// Factor by which the visibility timeout of a queue must exceed the timeout of its function, as
+/// AWS recommends.
 const VISIBILITY_FACTOR: u64 = 6;
 
 const HOURS_PER_DAY: u64 = 24;
@@ -106,10 +106,10 @@ fn timeout_violations(template: &Template) -> Vec<String> {
         }
     }
     for function in template.functions() {
-        let behind_api = function
+        let is_behind_api = function
             .events()
             .any(|event| event["Type"] == "Api" && event["Properties"]["Method"] != "options");
-        if behind_api && timeout(template, function) > Some(GATEWAY_SECONDS) {
+        if is_behind_api && timeout(template, function) > Some(GATEWAY_SECONDS) {
             violations.push(format!("{} may take longer than API Gateway waits", function.id));
         }
     }
@@ -123,14 +123,14 @@ fn bucket_violations(template: &Template, job_hours: u64, run_hours: u64) -> Vec
     let retention_hours = REUSE_HOURS.saturating_add(job_hours.max(run_hours));
     let Some(bucket) = template.resource("DeliveryBucket") else { return violations };
     for rule in as_list(&bucket.property("LifecycleConfiguration")["Rules"]) {
-        let hours = |days: &serde_json::Value| days.as_u64().map(|days| days * HOURS_PER_DAY);
-        if hours(&rule["ExpirationInDays"]).is_some_and(|hours| hours <= retention_hours) {
+        let hours_of = |days: &serde_json::Value| days.as_u64().map(|days| days * HOURS_PER_DAY);
+        if hours_of(&rule["ExpirationInDays"]).is_some_and(|hours| hours <= retention_hours) {
             violations.push(format!(
                 "DeliveryBucket expires objects that may be retained for {retention_hours} h"
             ));
         }
         let upload_days = &rule["AbortIncompleteMultipartUpload"]["DaysAfterInitiation"];
-        if hours(upload_days).is_some_and(|hours| hours <= run_hours) {
+        if hours_of(upload_days).is_some_and(|hours| hours <= run_hours) {
             violations.push(format!("DeliveryBucket aborts uploads that may take {run_hours} h"));
         }
     }

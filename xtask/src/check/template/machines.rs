@@ -81,8 +81,8 @@ fn machine_violations(
     violations
 }
 
-/// Returns the violation in a task, if there is one. The violation begins with `prefix`, which names
-/// the task. The permissions that the task needs are added to `needed`.
+/// Returns the violation in a task, if there is one. The violation begins with `prefix`, which
+/// names the task. The permissions that the task needs are added to `needed`.
 fn task_violation(
     template: &Template,
     substitutions: &BTreeMap<&str, &Value>,

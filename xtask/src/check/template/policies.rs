@@ -1,8 +1,8 @@
 //! Reads the IAM permissions of the template's roles, and checks the policies of the template.
 //!
-//! A *statement* of a policy lists actions and the resources on which it allows them. A *permission*
-//! is one action on one resource. It names the resource by the logical id in `template.yaml`, not by
-//! an ARN.
+//! A *statement* of a policy lists actions and the resources on which it allows them. A
+//! *permission* is one action on one resource. It names the resource by the logical id in
+//! `template.yaml`, not by an ARN.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
@@ -190,8 +190,8 @@ fn resource_name(template: &Template, value: &Value) -> Result<String, UnnamedRe
 /// Returns the name of the executions of a state machine. `text` is their ARN in a policy, in which
 /// `machine_name` and `execution` are the last two parts.
 ///
-/// An execution ARN is the only ARN that may be a pattern, because the name of an execution contains
-/// the id of its transfer.
+/// An execution ARN is the only ARN that may be a pattern, because the name of an execution
+/// contains the id of its transfer.
 fn executions_name(
     template: &Template,
     text: &str,

@@ -36,6 +36,10 @@ const PROCESS_FAILURE_RETRIES: u64 = 5;
 /// tries of the step.
 const LOCKED: FailureCode = FailureCode::DestinationLocked;
 
+/// Placeholder of the function `finalize` in a definition. The function must have more tries than
+/// the other steps.
+const FINALIZE: &str = "FinalizeFunctionArn";
+
 /// Number of tries of a workflow step in the contract of the downloads API. The template must have
 /// this number as its default.
 const STEP_TRIES: u64 = 3;
@@ -94,9 +98,7 @@ pub(super) fn machine_violations(
         for placeholder in task.retry.iter().filter_map(RetryOrCatch::placeholder) {
             let Some(value) = substitutions.get(placeholder) else { continue };
             match default_retries(template, value) {
-                Ok(count)
-                    if task.action() == TaskAction::InvokeFunction(Some("FinalizeFunctionArn")) =>
-                {
+                Ok(count) if task.action() == TaskAction::InvokeFunction(Some(FINALIZE)) => {
                     finalize_retries = Some(count);
                 }
                 Ok(count) => step_retries = step_retries.max(count),

@@ -13,11 +13,17 @@ pub(super) const TRANSFER: &str = include_str!("../../../../statemachine/transfe
 
 const SAMCONFIG: &str = include_str!("../../../../samconfig.toml");
 
+/// File with the definition of a state machine.
+struct DefinitionFile {
+    path: &'static str,
+    text: String,
+}
+
 /// The texts of the checked files. A test replaces parts of them.
 pub(super) struct Project {
     template: String,
-    /// Paths and texts of the state machines' definitions.
-    definitions: Vec<(&'static str, String)>,
+    /// The definition of the transfer workflow is the first one.
+    definitions: Vec<DefinitionFile>,
     calls: String,
     samconfig: String,
 }
@@ -26,7 +32,10 @@ impl Project {
     pub(super) fn unmodified() -> Self {
         Self {
             template: TEMPLATE.to_owned(),
-            definitions: vec![("statemachine/transfer.asl.json", TRANSFER.to_owned())],
+            definitions: vec![DefinitionFile {
+                path: "statemachine/transfer.asl.json",
+                text: TRANSFER.to_owned(),
+            }],
             calls: calls::DECLARED.to_owned(),
             samconfig: SAMCONFIG.to_owned(),
         }
@@ -48,8 +57,9 @@ impl Project {
 
     /// Replaces the first occurrence of `from` in the definition of the transfer workflow.
     pub(super) fn workflow(mut self, from: &str, to: &str) -> Self {
-        assert!(self.definitions[0].1.contains(from), "the workflow has no {from}");
-        self.definitions[0].1 = self.definitions[0].1.replacen(from, to, 1);
+        let transfer = &mut self.definitions[0];
+        assert!(transfer.text.contains(from), "the workflow has no {from}");
+        transfer.text = transfer.text.replacen(from, to, 1);
         self
     }
 
@@ -65,7 +75,7 @@ impl Project {
         let sources = Sources {
             template: Template::parse(&self.template).unwrap(),
             definitions: definitions
-                .map(|(path, text)| Definition::parse(*path, text).unwrap())
+                .map(|file| Definition::parse(file.path, &file.text).unwrap())
                 .collect(),
             calls: calls::read(&self.calls).unwrap(),
             code: code().clone(),

@@ -51,7 +51,8 @@ fn read_sources(root: &Path, folder: &Path, files: &mut Vec<SourceFile>) -> Resu
     Ok(())
 }
 
-/// Returns the violations in these files, and one violation for each allowed use that no file needs.
+/// Returns the violations in these files, and one violation for each allowed use that no file
+/// needs.
 fn violations_in(
     files: &[SourceFile],
     retired: &[RetiredWord<'_>],

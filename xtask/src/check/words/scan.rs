@@ -1,5 +1,6 @@
 //! Finds the texts of a Rust source file in which a word may be retired: identifiers, comments and
-//! log messages. Each of them is an [`Occurrence`], which the check compares with the retired words.
+//! log messages. Each of them is an [`Occurrence`], which the check compares with the retired
+//! words.
 
 use anyhow::{Result, anyhow};
 use proc_macro2::{Delimiter, TokenStream, TokenTree};
@@ -15,8 +16,8 @@ pub(super) struct Occurrence {
     pub(super) line: usize,
     pub(super) place: Place,
     pub(super) text: String,
-    /// Words of the text in lower case, each between two spaces. Empty in a place where the text must
-    /// equal the retired word.
+    /// Words of the text in lower case, each between two spaces. Empty in a place where the text
+    /// must equal the retired word.
     spaced_words: String,
 }
 

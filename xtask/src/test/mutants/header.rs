@@ -115,8 +115,8 @@ impl TestName {
         Ok(name)
     }
 
-    /// Returns the location of the test. Returns `None` if the file is neither below `src/` nor below
-    /// `tests/`.
+    /// Returns the location of the test. Returns `None` if the file is neither below `src/` nor
+    /// below `tests/`.
     fn location(&self) -> Option<TestLocation<'_>> {
         if let Some((package, _)) = self.file.split_once("/src/") {
             return Some(TestLocation { package, program: None });

@@ -2,8 +2,8 @@
 //!
 //! A mutant is a patch with a mistake. The patch is applied to this copy, so that the project's own
 //! files stay unchanged. The copy and its compiled files remain below `target/` between runs, so
-//! that cargo compiles only changed files again. Each run compares the contents of the copy with the
-//! project. The run therefore restores a file that an earlier, killed run left modified.
+//! that cargo compiles only changed files again. Each run compares the contents of the copy with
+//! the project. The run therefore restores a file that an earlier, killed run left modified.
 
 use std::collections::BTreeSet;
 use std::fs::{self, File};

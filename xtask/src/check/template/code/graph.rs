@@ -5,8 +5,8 @@
 //!
 //! - A method call on a value of an unknown type counts as a call of every method with that name
 //!   that is visible to the calling module.
-//! - Such a call also counts as a call of an operation of an AWS service, if the method has the name
-//!   of the operation and no arguments, and if the crate names the SDK of the service.
+//! - Such a call also counts as a call of an operation of an AWS service, if the method has the
+//!   name of the operation and no arguments, and if the crate names the SDK of the service.
 //! - A call of a trait's method counts as a call of each implementation by a type that the program
 //!   names. All implementations of traits outside the workspace by such a type count as called.
 //!
@@ -39,8 +39,8 @@ pub(super) struct SdkOperation {
     pub(super) name: String,
 }
 
-/// Functions and AWS operations that a program can reach: its `main` calls them, directly or through
-/// other functions.
+/// Functions and AWS operations that a program can reach: its `main` calls them, directly or
+/// through other functions.
 #[derive(Debug, Default)]
 pub(super) struct Reached {
     pub(super) functions: BTreeSet<FunctionId>,
@@ -55,7 +55,7 @@ pub(super) struct Reached {
 }
 
 /// Returns the functions and operations that the `main` of a program reaches. Calls in the methods
-/// of the `excluded` types do not count.
+/// of the `excluded` types do not count, except in constructors.
 pub(super) fn reach(types: &Types<'_>, main_module: ModuleId, excluded: &[&str]) -> Reached {
     let index = types.index;
     let mut reached = Reached::default();

@@ -64,7 +64,7 @@ pub(super) struct Function<'a> {
 }
 
 /// Definition of a type of the workspace.
-pub(super) struct Definition<'a> {
+pub(super) struct TypeDefinition<'a> {
     pub(super) fields: BTreeMap<String, &'a Type>,
     pub(super) generics: &'a Generics,
 }
@@ -83,7 +83,7 @@ pub(super) struct Index<'a> {
     pub(super) implementations: BTreeMap<(ItemKey, String), Vec<Implementation>>,
     /// Methods that implement traits outside the workspace, by the type.
     pub(super) foreign_implementations: BTreeMap<ItemKey, Vec<FunctionId>>,
-    pub(super) types: BTreeMap<ItemKey, Definition<'a>>,
+    pub(super) types: BTreeMap<ItemKey, TypeDefinition<'a>>,
     pub(super) aliases: BTreeMap<ItemKey, &'a Type>,
     pub(super) traits: BTreeMap<ItemKey, &'a syn::ItemTrait>,
 }
@@ -108,12 +108,13 @@ impl<'a> Index<'a> {
             }
             Item::Struct(item) => {
                 let fields = field_types(&item.fields);
-                let definition = Definition { fields, generics: &item.generics };
+                let definition = TypeDefinition { fields, generics: &item.generics };
                 self.types.insert(ItemKey::new(module, &item.ident), definition);
             }
             Item::Enum(item) => {
                 let fields = item.variants.iter().flat_map(|variant| field_types(&variant.fields));
-                let definition = Definition { fields: fields.collect(), generics: &item.generics };
+                let definition =
+                    TypeDefinition { fields: fields.collect(), generics: &item.generics };
                 self.types.insert(ItemKey::new(module, &item.ident), definition);
             }
             Item::Type(item) => {

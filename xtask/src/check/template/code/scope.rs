@@ -1,8 +1,8 @@
 //! Determines which methods the code of a module can call.
 //!
-//! A module can call the methods of the traits that it names, the inherent methods that are visible
-//! to it, and the operations of the AWS SDK that its crate names. The call graph uses this for calls
-//! on a value of an unknown type.
+//! A module can call the methods of the traits that it names, the inherent methods that are
+//! visible to it, and the operations of the AWS services whose SDK its crate names. The call graph
+//! uses this for calls on a value of an unknown type.
 
 use std::collections::{BTreeMap, BTreeSet};
 

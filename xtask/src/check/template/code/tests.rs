@@ -1,8 +1,48 @@
 //! Tests of the analysis of the code: of the project itself, and of small programs in this file.
+//!
+//! A small program consists of `main.rs` and the libraries `app`, `aws` and `cases`. `app` declares
+//! a port, `aws` implements the port with the AWS SDK, and `cases` has the use case `run`.
 
 use std::path::Path;
 
 use super::*;
+
+/// Library `app` of the small programs, which declares a port.
+const APP: &str = "
+    pub trait Store { async fn load(&self, id: u8) -> u8; async fn save(&self, id: u8); }
+    pub trait Ports { type Store: Store; }";
+
+/// Library `aws` of the small programs. Its adapters `Dynamo` and `Other` implement the port.
+const AWS: &str = "
+    use app::Store;
+    use aws_sdk_dynamodb::Client;
+    use aws_sdk_dynamodb::types::Put;
+    mod table {
+        use super::Client;
+        pub struct Table { client: Client }
+        impl Table {
+            pub fn new(client: Client) -> Self { Self { client } }
+            pub(super) async fn get(&self, id: u8) -> u8 { self.client.get_item().send().await }
+            pub(super) async fn put(&self, id: u8) {
+                super::Put::builder();
+                self.client.transact_write_items().send().await
+            }
+        }
+    }
+    pub struct Dynamo { table: table::Table }
+    impl Dynamo { pub fn new(client: Client) -> Self { Self { table: table::Table::new(client) } } }
+    impl Store for Dynamo {
+        async fn load(&self, id: u8) -> u8 { let table = &self.table; table.get(id).await }
+        async fn save(&self, id: u8) { self.table.put(id).await }
+    }
+    pub struct Other { client: aws_sdk_kms::Client }
+    impl Store for Other {
+        async fn load(&self, _: u8) -> u8 { self.client.decrypt().send().await }
+        async fn save(&self, _: u8) {}
+    }";
+
+/// A program that runs the use case with the adapter `Dynamo`.
+const MAIN: &str = "fn main() { let store = aws::Dynamo::new(client()); cases::run(&store); }";
 
 fn project_code() -> Code {
     Code::of_project(&Paths::of_workspace().unwrap()).unwrap()
@@ -42,40 +82,6 @@ fn variables_that_each_function_reads_are_found() {
     assert!(!variables.required.contains("ARRIVAL_DEADLINE_SECONDS"));
 }
 
-/// Library `app` of the small programs, which declares a port.
-const APP: &str = "
-    pub trait Store { async fn load(&self, id: u8) -> u8; async fn save(&self, id: u8); }
-    pub trait Ports { type Store: Store; }";
-
-/// Library `aws` of the small programs. Its adapters `Dynamo` and `Other` implement the port.
-const AWS: &str = "
-    use app::Store;
-    use aws_sdk_dynamodb::Client;
-    use aws_sdk_dynamodb::types::Put;
-    mod table {
-        use super::Client;
-        pub struct Table { client: Client }
-        impl Table {
-            pub fn new(client: Client) -> Self { Self { client } }
-            pub(super) async fn get(&self, id: u8) -> u8 { self.client.get_item().send().await }
-            pub(super) async fn put(&self, id: u8) {
-                super::Put::builder();
-                self.client.transact_write_items().send().await
-            }
-        }
-    }
-    pub struct Dynamo { table: table::Table }
-    impl Dynamo { pub fn new(client: Client) -> Self { Self { table: table::Table::new(client) } } }
-    impl Store for Dynamo {
-        async fn load(&self, id: u8) -> u8 { let table = &self.table; table.get(id).await }
-        async fn save(&self, id: u8) { self.table.put(id).await }
-    }
-    pub struct Other { client: aws_sdk_kms::Client }
-    impl Store for Other {
-        async fn load(&self, _: u8) -> u8 { self.client.decrypt().send().await }
-        async fn save(&self, _: u8) {}
-    }";
-
 /// Returns the AWS actions of a program with the libraries `app`, `aws` and `cases`. `case_files`
 /// are the paths and texts of the library `cases`, and `main` is the text of the program's
 /// `main.rs`.
@@ -100,9 +106,6 @@ fn actions_of(case_files: &[(&str, &str)], main: &str) -> Vec<String> {
     let main = workspace.program(Path::new("main.rs")).unwrap();
     actions(&graph::reach(&types, main, &[])).into_iter().collect()
 }
-
-/// A program that runs the use case with the adapter `Dynamo`.
-const MAIN: &str = "fn main() { let store = aws::Dynamo::new(client()); cases::run(&store); }";
 
 #[test]
 fn type_parameters_and_associated_types_reach_the_same_methods() {

@@ -1,6 +1,50 @@
 //! Tests of the checks of the Step Functions state machines against the template.
 
-use super::{Project, assert_violations};
+use super::{DefinitionFile, Project, assert_violations};
+
+/// Definition of a state machine that starts the transfer state machine for each of several
+/// documents.
+const BATCH: &str = r#"{ "StartAt": "Each", "States": { "Each": {
+    "Type": "Map", "Comment": "One execution a document.", "MaxConcurrency": 4,
+    "ItemProcessor": { "StartAt": "One", "States": { "One": {
+        "Type": "Task", "Comment": "Runs and waits.", "TimeoutSeconds": 172800,
+        "Resource": "arn:aws:states:::states:startExecution.sync:2",
+        "Arguments": { "StateMachineArn": "${TransferStateMachineArn}" },
+        "Catch": [{ "ErrorEquals": ["States.ALL"], "Next": "Recorded" }], "End": true },
+      "Recorded": { "Type": "Pass", "Comment": "The record contains the outcome.", "End": true } } },
+    "Catch": [{ "ErrorEquals": ["States.ALL"], "Next": "Ended" }], "Next": "Ended" },
+  "Ended": { "Type": "Succeed", "Comment": "All documents have ended." } } }"#;
+
+/// The state machine of [`BATCH`] and its role, as resources of the template.
+const BATCH_RESOURCES: &str = r#"
+  BatchStateMachine:
+    Type: AWS::Serverless::StateMachine
+    Properties:
+      Name: !Sub ${AWS::StackName}-batch
+      DefinitionUri: statemachine/batch.asl.json
+      DefinitionSubstitutions: { TransferStateMachineArn: !Ref TransferStateMachine }
+      Role: !GetAtt BatchStateMachineRole.Arn
+      Tags: { project: docferry, environment: !Ref Environment }
+  BatchStateMachineRole:
+    Type: AWS::IAM::Role
+    Properties:
+      AssumeRolePolicyDocument:
+        Statement:
+          - { Effect: Allow, Principal: { Service: states.amazonaws.com }, Action: sts:AssumeRole }
+      Policies:
+        - PolicyName: batch
+          PolicyDocument:
+            Statement:
+              - { Effect: Allow, Action: states:StartExecution, Resource: !Ref TransferStateMachine }
+              - Effect: Allow
+                Action: [states:DescribeExecution, states:StopExecution]
+                Resource: !Sub arn:aws:states:x:1:execution:${AWS::StackName}-transfer:????????????????????????????????-?
+              - Effect: Allow
+                Action: [events:DescribeRule, events:PutRule, events:PutTargets]
+                Resource: !Sub arn:aws:events:x:1:rule/StepFunctionsGetEventsForStepFunctionsExecutionRule
+      Tags: [{ Key: project, Value: docferry }, { Key: environment, Value: !Ref Environment }]
+
+Outputs:"#;
 
 #[test]
 fn task_timeout_not_above_the_function_timeout_is_reported() {
@@ -63,54 +107,11 @@ fn missing_and_unneeded_permissions_of_a_state_machine_are_reported() {
     );
 }
 
-/// Definition of a state machine that starts the transfer state machine for each of several
-/// documents.
-const BATCH: &str = r#"{ "StartAt": "Each", "States": { "Each": {
-    "Type": "Map", "Comment": "One execution a document.", "MaxConcurrency": 4,
-    "ItemProcessor": { "StartAt": "One", "States": { "One": {
-        "Type": "Task", "Comment": "Runs and waits.", "TimeoutSeconds": 172800,
-        "Resource": "arn:aws:states:::states:startExecution.sync:2",
-        "Arguments": { "StateMachineArn": "${TransferStateMachineArn}" },
-        "Catch": [{ "ErrorEquals": ["States.ALL"], "Next": "Recorded" }], "End": true },
-      "Recorded": { "Type": "Pass", "Comment": "The record contains the outcome.", "End": true } } },
-    "Catch": [{ "ErrorEquals": ["States.ALL"], "Next": "Ended" }], "Next": "Ended" },
-  "Ended": { "Type": "Succeed", "Comment": "All documents have ended." } } }"#;
-
-/// The state machine of [`BATCH`] and its role, as resources of the template.
-const BATCH_RESOURCES: &str = r#"
-  BatchStateMachine:
-    Type: AWS::Serverless::StateMachine
-    Properties:
-      Name: !Sub ${AWS::StackName}-batch
-      DefinitionUri: statemachine/batch.asl.json
-      DefinitionSubstitutions: { TransferStateMachineArn: !Ref TransferStateMachine }
-      Role: !GetAtt BatchStateMachineRole.Arn
-      Tags: { project: docferry, environment: !Ref Environment }
-  BatchStateMachineRole:
-    Type: AWS::IAM::Role
-    Properties:
-      AssumeRolePolicyDocument:
-        Statement:
-          - { Effect: Allow, Principal: { Service: states.amazonaws.com }, Action: sts:AssumeRole }
-      Policies:
-        - PolicyName: batch
-          PolicyDocument:
-            Statement:
-              - { Effect: Allow, Action: states:StartExecution, Resource: !Ref TransferStateMachine }
-              - Effect: Allow
-                Action: [states:DescribeExecution, states:StopExecution]
-                Resource: !Sub arn:aws:states:x:1:execution:${AWS::StackName}-transfer:????????????????????????????????-?
-              - Effect: Allow
-                Action: [events:DescribeRule, events:PutRule, events:PutTargets]
-                Resource: !Sub arn:aws:events:x:1:rule/StepFunctionsGetEventsForStepFunctionsExecutionRule
-      Tags: [{ Key: project, Value: docferry }, { Key: environment, Value: !Ref Environment }]
-
-Outputs:"#;
-
 #[test]
 fn nested_state_machine_needs_permissions_to_start_and_wait() {
     let mut project = Project::unmodified().template("\nOutputs:", BATCH_RESOURCES);
-    project.definitions.insert(0, ("statemachine/batch.asl.json", BATCH.to_owned()));
+    let batch = DefinitionFile { path: "statemachine/batch.asl.json", text: BATCH.to_owned() };
+    project.definitions.insert(0, batch);
 
     assert_violations(&project, &[]);
 
