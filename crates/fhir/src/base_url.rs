@@ -1,14 +1,14 @@
-//! Address of the API, from the deployment's configuration.
+//! Public address of the API. The configuration of the deployment contains it.
 
 use std::str::FromStr;
 
 use docferry_domain::document::DocumentId;
 
-/// Address under which the API's resources are found, without a slash at its end.
+/// Address below which clients find the resources of the API, without a slash at its end.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct BaseUrl(String);
 
-/// The text is not an address of an API.
+/// Error for a text that is not the address of an API.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("must be an http or https URL without a query")]
 pub struct InvalidBaseUrl;
@@ -35,13 +35,15 @@ impl FromStr for BaseUrl {
     type Err = InvalidBaseUrl;
 
     fn from_str(text: &str) -> Result<Self, Self::Err> {
-        let rest = text.strip_prefix("https://").or_else(|| text.strip_prefix("http://"));
-        let is_plain = |rest: &str| {
-            !rest.starts_with('/')
-                && !rest.is_empty()
-                && rest.bytes().all(|b| b.is_ascii_graphic() && !b"?#\"<>\\^`{|}".contains(&b))
+        let host_and_path = text.strip_prefix("https://").or_else(|| text.strip_prefix("http://"));
+        let is_plain = |host_and_path: &str| {
+            !host_and_path.starts_with('/')
+                && !host_and_path.is_empty()
+                && host_and_path
+                    .bytes()
+                    .all(|b| b.is_ascii_graphic() && !b"?#\"<>\\^`{|}".contains(&b))
         };
-        rest.filter(|rest| is_plain(rest)).ok_or(InvalidBaseUrl)?;
+        host_and_path.filter(|text| is_plain(text)).ok_or(InvalidBaseUrl)?;
         Ok(Self(text.trim_end_matches('/').to_owned()))
     }
 }

@@ -1,4 +1,4 @@
-//! `Bundle` of type `searchset`: the answer to a search.
+//! `Bundle` of type `searchset`: FHIR's format for the response to a search.
 
 use docferry_domain::document::DocumentRecord;
 use serde::Serialize;
@@ -6,7 +6,7 @@ use serde::Serialize;
 use crate::parameter::PAGE;
 use crate::{BaseUrl, DocumentReference, SearchQuery, form};
 
-/// Answer to a search.
+/// Body of the response to a search.
 #[derive(Serialize)]
 #[serde(tag = "resourceType")]
 pub struct Bundle {
@@ -40,8 +40,8 @@ struct EntrySearch {
 }
 
 impl Bundle {
-    /// Renders a page of documents. `next` is the token of the page after it. The total is known
-    /// only when the first page is also the last one.
+    /// Creates the response with a page of documents. `next` is the token of the next page. The
+    /// total is known only when the first page is also the last one.
     #[must_use]
     pub fn page(
         base: &BaseUrl,
@@ -64,7 +64,7 @@ impl Bundle {
         }
     }
 
-    /// Renders the number of matching documents.
+    /// Creates the response with the number of matching documents.
     #[must_use]
     pub fn count(base: &BaseUrl, query: &SearchQuery, total: u64) -> Self {
         let link = vec![link(base, query, "self", None)];
@@ -72,8 +72,8 @@ impl Bundle {
     }
 }
 
-/// Builds a link from the parameters that were understood, so that a client sees which were
-/// ignored.
+/// Returns a link that repeats the search. The link contains only the parameters that were not
+/// ignored, so that a client can see which parameters were ignored.
 fn link(base: &BaseUrl, query: &SearchQuery, relation: &'static str, token: Option<&str>) -> Link {
     let parameters = query.understood().chain(token.map(|token| (PAGE, token)));
     Link { relation, url: format!("{}?{}", base.documents(), form::encode(parameters)) }

@@ -1,11 +1,13 @@
-//! `CapabilityStatement`. Its search parameters are those of the table of parameters.
+//! `CapabilityStatement`: FHIR's description of a server. Clients read it to learn which resources
+//! and search parameters the server supports. It lists the parameters of the
+//! [table of parameters](crate::parameter::PARAMETERS), so it agrees with the parser of searches.
 
 use serde::Serialize;
 
 use crate::BaseUrl;
 use crate::parameter::{Declaration, PARAMETERS};
 
-/// Answer to `GET /metadata`.
+/// Body of the response to `GET /metadata`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[serde(tag = "resourceType", rename_all = "camelCase")]
 pub struct CapabilityStatement {
@@ -69,7 +71,8 @@ struct SearchParam {
 }
 
 impl CapabilityStatement {
-    /// Renders the capabilities of a deployment. `date` is the day of the release, `YYYY-MM-DD`.
+    /// Creates the statement of a deployment. `base` is the public address of its API, `version` is
+    /// the version of docferry, and `date` is the day of the release (`YYYY-MM-DD`).
     #[must_use]
     pub fn new(base: &BaseUrl, version: &str, date: &str) -> Self {
         let search_param = PARAMETERS.iter().flat_map(|parameter| {
@@ -123,10 +126,10 @@ mod tests {
         let statement = CapabilityStatement::new(&base, "1.0.0", "2026-03-01");
         let declared: Vec<_> =
             statement.rest[0].resource[0].search_param.iter().map(|param| param.name).collect();
-        let is_search = |parameter: &&Parameter| parameter.declaration.is_some();
+        let selects_documents = |parameter: &&Parameter| parameter.declaration.is_some();
         let expected: Vec<_> = PARAMETERS
             .iter()
-            .filter(is_search)
+            .filter(selects_documents)
             .flat_map(|parameter| parameter.names)
             .copied()
             .collect();

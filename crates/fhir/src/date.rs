@@ -1,13 +1,27 @@
-//! Dates of a search: prefixes and partial dates as ranges of time
-//! (<https://hl7.org/fhir/R4/search.html#date>).
+//! Dates in a search, such as `ge2026-01` (<https://hl7.org/fhir/R4/search.html#date>).
+//!
+//! The value of a date parameter is a date after an optional prefix, such as `ge` (greater than or
+//! equal). The date may be partial, and then it stands for an interval: `2026-01` is the whole
+//! month. The parser of a search converts each value to a [`DateRange`]. The search later compares
+//! the times of document records with this range.
 
-use jiff::civil::DateTime;
+use jiff::civil::{Date, DateTime, Time};
 use jiff::tz::Offset;
 use jiff::{SignedDuration, Span, Timestamp};
 
 use crate::value::Problem;
 
-/// Range of time. The bounds are whole milliseconds, as the times of records are.
+/// Maximum offset of a time zone from UTC, in minutes.
+const MAX_OFFSET_MINUTES: u32 = 14 * 60;
+/// Number of decimal digits after which a fraction of a second is a number of nanoseconds.
+const NANOSECOND_DIGITS: u32 = 9;
+/// Number of nanoseconds in a millisecond.
+const NANOSECONDS_PER_MILLISECOND: i128 = 1_000_000;
+/// Error for a value that is not a date with an optional prefix.
+const INVALID_DATE: Problem = "must be a date such as 2026, 2026-01, 2026-01-31 or \
+                               2026-01-31T10:00:00Z, after eq, ge, gt, le, lt or no prefix";
+
+/// Range of time. The bounds are whole milliseconds, like the times of document records.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct DateRange {
     /// First time in the range; `None` when the range has no beginning.
@@ -16,30 +30,26 @@ pub struct DateRange {
     pub until: Option<Timestamp>,
 }
 
-const FORM: Problem = "must be a date such as 2026, 2026-01, 2026-01-31 or 2026-01-31T10:00:00Z, \
-                       after eq, ge, gt, le, lt or no prefix";
-
 impl DateRange {
     /// The range of all times.
     pub const ALL: Self = Self { from: None, until: None };
 
-    /// Reads a date with an optional prefix. A partial date stands for the interval that it names,
-    /// in UTC.
+    /// Parses a date with an optional prefix. A date without a time zone is in UTC.
     pub(crate) fn parse(text: &str) -> Result<Self, Problem> {
         let (prefix, date) = match text.split_at_checked(2) {
-            Some((prefix, date)) if prefix.bytes().all(|b| b.is_ascii_lowercase()) => {
+            Some((prefix, date)) if prefix.bytes().all(|byte| byte.is_ascii_lowercase()) => {
                 (prefix, date)
             }
             _ => ("eq", text),
         };
-        let (start, end) = interval(date).ok_or(FORM)?;
+        let Interval { start, end } = Interval::parse(date).ok_or(INVALID_DATE)?;
         let (from, until) = match prefix {
             "eq" => (Some(start), Some(end)),
             "ge" => (Some(start), None),
             "gt" => (Some(end), None),
             "le" => (None, Some(end)),
             "lt" => (None, Some(start)),
-            _ => return Err(FORM),
+            _ => return Err(INVALID_DATE),
         };
         Ok(Self { from, until })
     }
@@ -50,76 +60,88 @@ impl DateRange {
         self.from.is_none_or(|from| time >= from) && self.until.is_none_or(|until| time < until)
     }
 
-    /// Returns the smallest range that contains both.
+    /// Returns the smallest range that contains both ranges.
     #[must_use]
     pub fn hull(self, other: Self) -> Self {
         Self {
-            from: self.from.zip(other.from).map(|(a, b)| a.min(b)),
-            until: self.until.zip(other.until).map(|(a, b)| a.max(b)),
+            from: self.from.zip(other.from).map(|(left, right)| left.min(right)),
+            until: self.until.zip(other.until).map(|(left, right)| left.max(right)),
         }
     }
 
-    /// Returns the times that are in both ranges. The result may be empty.
+    /// Returns the range of the times that are in both ranges. It contains no time if the ranges
+    /// do not overlap.
     #[must_use]
     pub fn intersection(self, other: Self) -> Self {
-        let earlier = |a: Timestamp, b: Timestamp| a.min(b);
-        Self {
-            from: self.from.max(other.from),
-            until: self
-                .until
-                .zip(other.until)
-                .map(|(a, b)| earlier(a, b))
-                .or(self.until)
-                .or(other.until),
+        let until = match (self.until, other.until) {
+            (Some(left), Some(right)) => Some(left.min(right)),
+            (until, None) | (None, until) => until,
+        };
+        // `None` is less than every time, so the maximum is the stricter bound.
+        Self { from: self.from.max(other.from), until }
+    }
+}
+
+/// Interval of time that a date stands for. It includes `start` and excludes `end`.
+struct Interval {
+    start: Timestamp,
+    end: Timestamp,
+}
+
+/// Smallest unit that a date without a time names.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Precision {
+    Year,
+    Month,
+    Day,
+}
+
+impl Interval {
+    /// Parses `2026`, `2026-01`, `2026-01-31`, or a day with a time.
+    fn parse(text: &str) -> Option<Self> {
+        match text.split_once('T') {
+            None => Self::of_date(text),
+            Some((date, time)) => Self::of_time(date, time),
         }
     }
-}
 
-/// Returns the beginning and the end of the interval that a partial date names.
-fn interval(text: &str) -> Option<(Timestamp, Timestamp)> {
-    let (date, time) = match text.split_once('T') {
-        Some((date, time)) => (date, Some(time)),
-        None => (text, None),
-    };
-    let mut parts = date.split('-');
-    let year = digits(parts.next()?, 4).filter(|year| *year > 0)?;
-    let month = parts.next().map(|part| digits(part, 2).ok_or(())).transpose().ok()?;
-    let day = parts.next().map(|part| digits(part, 2).ok_or(())).transpose().ok()?;
-    if parts.next().is_some() || (time.is_some() && day.is_none()) {
-        return None;
-    }
-    let date = jiff::civil::Date::new(
-        i16::try_from(year).ok()?,
-        i8::try_from(month.unwrap_or(1)).ok()?,
-        i8::try_from(day.unwrap_or(1)).ok()?,
-    )
-    .ok()?;
-    let Some(time) = time else {
-        let length = match (month, day) {
-            (None, _) => Span::new().years(1),
-            (Some(_), None) => Span::new().months(1),
-            (Some(_), Some(_)) => Span::new().days(1),
+    /// Returns the year, the month or the day that a date without a time names.
+    fn of_date(date: &str) -> Option<Self> {
+        let (first_day, precision) = parse_date(date)?;
+        let length = match precision {
+            Precision::Year => Span::new().years(1),
+            Precision::Month => Span::new().months(1),
+            Precision::Day => Span::new().days(1),
         };
-        let end = date.checked_add(length).ok().map(|end| end.at(0, 0, 0, 0));
-        let end = end.and_then(|end| instant(end, Offset::UTC)).unwrap_or(Timestamp::MAX);
-        return Some((milliseconds(instant(date.at(0, 0, 0, 0), Offset::UTC)?), milliseconds(end)));
-    };
-    let (time, offset) = time_zone(time)?;
-    let (clock, length) = clock(time)?;
-    let start = instant(date.to_datetime(clock), offset)?;
-    let end = start.checked_add(length).unwrap_or(Timestamp::MAX);
-    Some((milliseconds(start), milliseconds(end)))
+        let start = timestamp(first_day.at(0, 0, 0, 0), Offset::UTC)?;
+        let next_day = first_day.checked_add(length).ok();
+        let end = next_day.and_then(|day| timestamp(day.at(0, 0, 0, 0), Offset::UTC));
+        Some(Self { start: round_up(start), end: round_up(end.unwrap_or(Timestamp::MAX)) })
+    }
+
+    /// Returns the minute, the second or the fraction of a second that a day with a time names.
+    fn of_time(date: &str, time: &str) -> Option<Self> {
+        let (day, precision) = parse_date(date)?;
+        if precision != Precision::Day {
+            return None;
+        }
+        let (time, offset) = split_time_zone(time)?;
+        let (time, length) = parse_time(time)?;
+        let start = timestamp(day.to_datetime(time), offset)?;
+        let end = start.checked_add(length).unwrap_or(Timestamp::MAX);
+        Some(Self { start: round_up(start), end: round_up(end) })
+    }
 }
 
-fn instant(time: DateTime, offset: Offset) -> Option<Timestamp> {
+fn timestamp(time: DateTime, offset: Offset) -> Option<Timestamp> {
     offset.to_timestamp(time).ok()
 }
 
-/// Rounds up to whole milliseconds. The times of records are whole milliseconds, so the comparison
-/// with the result is that with the exact time.
-fn milliseconds(time: Timestamp) -> Timestamp {
-    let floor = Timestamp::from_millisecond(time.as_nanosecond().div_euclid(1_000_000) as i64)
-        .unwrap_or(Timestamp::MIN);
+/// Rounds a bound up to a whole millisecond. The times of document records are whole milliseconds,
+/// so the same records lie between the rounded bounds.
+fn round_up(time: Timestamp) -> Timestamp {
+    let milliseconds = time.as_nanosecond().div_euclid(NANOSECONDS_PER_MILLISECOND) as i64;
+    let floor = Timestamp::from_millisecond(milliseconds).unwrap_or(Timestamp::MIN);
     if floor == time {
         time
     } else {
@@ -127,52 +149,71 @@ fn milliseconds(time: Timestamp) -> Timestamp {
     }
 }
 
-/// Splits the time zone off. Without one, UTC applies.
-fn time_zone(text: &str) -> Option<(&str, Offset)> {
+/// Parses `yyyy[-mm[-dd]]`. Returns the first day of the named year or month, or the named day.
+fn parse_date(text: &str) -> Option<(Date, Precision)> {
+    let parts: Vec<_> = text.split('-').collect();
+    let (year, month, day, precision) = match parts[..] {
+        [year] => (year, "01", "01", Precision::Year),
+        [year, month] => (year, month, "01", Precision::Month),
+        [year, month, day] => (year, month, day, Precision::Day),
+        _ => return None,
+    };
+    let year = parse_digits(year, 4).filter(|year| *year > 0)?;
+    let (month, day) = (parse_digits(month, 2)?, parse_digits(day, 2)?);
+    let date = Date::new(i16::try_from(year).ok()?, to_i8(month)?, to_i8(day)?);
+    Some((date.ok()?, precision))
+}
+
+/// Splits `10:00:00Z` or `10:00:00+01:00` into the time of day and the offset from UTC. A text
+/// without an offset is in UTC.
+fn split_time_zone(text: &str) -> Option<(&str, Offset)> {
     if let Some(time) = text.strip_suffix('Z') {
         return Some((time, Offset::UTC));
     }
-    let Some(at) = text.find(['+', '-']) else { return Some((text, Offset::UTC)) };
-    let (time, zone) = text.split_at(at);
+    let Some(sign_index) = text.find(['+', '-']) else { return Some((text, Offset::UTC)) };
+    let (time, zone) = text.split_at(sign_index);
     let (hours, minutes) = zone.get(1..)?.split_once(':')?;
-    let (hours, minutes) = (digits(hours, 2)?, digits(minutes, 2)?);
-    if minutes > 59 || hours * 60 + minutes > 14 * 60 {
+    let (hours, minutes) = (parse_digits(hours, 2)?, parse_digits(minutes, 2)?);
+    let offset_minutes = hours * 60 + minutes;
+    if minutes > 59 || offset_minutes > MAX_OFFSET_MINUTES {
         return None;
     }
-    let seconds = i32::try_from((hours * 60 + minutes) * 60).ok()?;
+    let seconds = i32::try_from(offset_minutes * 60).ok()?;
     let offset =
         Offset::from_seconds(if zone.starts_with('-') { -seconds } else { seconds }).ok()?;
     Some((time, offset))
 }
 
-/// Reads `hh:mm[:ss[.fraction]]`. Returns the time and its precision.
-fn clock(text: &str) -> Option<(jiff::civil::Time, SignedDuration)> {
+/// Parses `hh:mm[:ss[.fraction]]`. Returns the time of day and the length of its last unit.
+fn parse_time(text: &str) -> Option<(Time, SignedDuration)> {
     let mut parts = text.splitn(3, ':');
-    let (hour, minute) = (digits(parts.next()?, 2)?, digits(parts.next()?, 2)?);
+    let (hour, minute) = (parse_digits(parts.next()?, 2)?, parse_digits(parts.next()?, 2)?);
     let (second, nanosecond, length) = match parts.next() {
         None => (0, 0, SignedDuration::from_mins(1)),
         Some(seconds) => match seconds.split_once('.') {
-            None => (digits(seconds, 2)?, 0, SignedDuration::from_secs(1)),
+            None => (parse_digits(seconds, 2)?, 0, SignedDuration::from_secs(1)),
             Some((second, fraction)) => {
-                let scale = 10_u32.pow(9_u32.checked_sub(u32::try_from(fraction.len()).ok()?)?);
-                let nanosecond = digits(fraction, fraction.len())? * scale;
-                (digits(second, 2)?, nanosecond, SignedDuration::from_nanos(i64::from(scale)))
+                let digits = u32::try_from(fraction.len()).ok()?;
+                let unit_nanoseconds = 10_u32.pow(NANOSECOND_DIGITS.checked_sub(digits)?);
+                let nanosecond = parse_digits(fraction, fraction.len())? * unit_nanoseconds;
+                let length = SignedDuration::from_nanos(i64::from(unit_nanoseconds));
+                (parse_digits(second, 2)?, nanosecond, length)
             }
         },
     };
-    let small = |number: u32| i8::try_from(number).ok();
-    let time = jiff::civil::Time::new(
-        small(hour)?,
-        small(minute)?,
-        small(second)?,
-        i32::try_from(nanosecond).ok()?,
-    );
+    let nanosecond = i32::try_from(nanosecond).ok()?;
+    let time = Time::new(to_i8(hour)?, to_i8(minute)?, to_i8(second)?, nanosecond);
     Some((time.ok()?, length))
 }
 
-/// Reads exactly `count` decimal digits.
-fn digits(text: &str, count: usize) -> Option<u32> {
-    let is_number = count > 0 && text.len() == count && text.bytes().all(|b| b.is_ascii_digit());
+fn to_i8(number: u32) -> Option<i8> {
+    i8::try_from(number).ok()
+}
+
+/// Parses a number that has exactly `count` decimal digits.
+fn parse_digits(text: &str, count: usize) -> Option<u32> {
+    let is_number =
+        count > 0 && text.len() == count && text.bytes().all(|byte| byte.is_ascii_digit());
     is_number.then(|| text.parse().ok()).flatten()
 }
 
@@ -181,7 +222,8 @@ mod tests {
     use super::*;
     use proptest::prelude::*;
 
-    fn range(text: &str) -> (String, String) {
+    /// Returns the bounds of a range as text. A missing bound is an empty text.
+    fn bounds(text: &str) -> (String, String) {
         let range = DateRange::parse(text).unwrap();
         let text = |time: Option<Timestamp>| time.map_or_else(String::new, |time| time.to_string());
         (text(range.from), text(range.until))
@@ -206,12 +248,12 @@ mod tests {
             ),
             ("0001-01-01T00:00:00+14:00", "0000-12-31T10:00:00Z", "0000-12-31T10:00:01Z"),
         ] {
-            assert_eq!(range(text), (from.to_owned(), until.to_owned()), "{text}");
-            assert_eq!(range(&format!("eq{text}")), (from.to_owned(), until.to_owned()));
-            assert_eq!(range(&format!("ge{text}")), (from.to_owned(), String::new()));
-            assert_eq!(range(&format!("gt{text}")), (until.to_owned(), String::new()));
-            assert_eq!(range(&format!("le{text}")), (String::new(), until.to_owned()));
-            assert_eq!(range(&format!("lt{text}")), (String::new(), from.to_owned()));
+            assert_eq!(bounds(text), (from.to_owned(), until.to_owned()), "{text}");
+            assert_eq!(bounds(&format!("eq{text}")), (from.to_owned(), until.to_owned()));
+            assert_eq!(bounds(&format!("ge{text}")), (from.to_owned(), String::new()));
+            assert_eq!(bounds(&format!("gt{text}")), (until.to_owned(), String::new()));
+            assert_eq!(bounds(&format!("le{text}")), (String::new(), until.to_owned()));
+            assert_eq!(bounds(&format!("lt{text}")), (String::new(), from.to_owned()));
         }
         assert!(DateRange::parse("gt9999").unwrap().from.is_some());
         assert!(DateRange::parse("le9999-12-30").is_ok());
@@ -260,7 +302,7 @@ mod tests {
         }
     }
 
-    fn date() -> impl Strategy<Value = String> {
+    fn date_text() -> impl Strategy<Value = String> {
         prop_oneof![
             "20[0-9]{2}",
             "202[0-9]-0[1-9]",
@@ -272,16 +314,19 @@ mod tests {
     proptest! {
         #[test]
         fn each_time_is_before_in_or_after_a_date(
-            date in date(), millisecond in prop_oneof![
+            date in date_text(), millisecond in prop_oneof![
                 1_767_225_600_000..1_767_400_000_000_i64, 946_684_800_000..1_900_000_000_000_i64,
             ],
         ) {
             let time = Timestamp::from_millisecond(millisecond).unwrap();
-            let is = |prefix: &str| DateRange::parse(&format!("{prefix}{date}")).unwrap().contains(time);
-            prop_assert_eq!([is("lt"), is("eq"), is("gt")].iter().filter(|is| **is).count(), 1);
-            prop_assert_eq!(is("ge"), is("eq") || is("gt"));
-            prop_assert_eq!(is("le"), is("eq") || is("lt"));
-            prop_assert_eq!(is(""), is("eq"));
+            let finds = |prefix: &str| {
+                DateRange::parse(&format!("{prefix}{date}")).unwrap().contains(time)
+            };
+            let found = [finds("lt"), finds("eq"), finds("gt")];
+            prop_assert_eq!(found.iter().filter(|is_found| **is_found).count(), 1);
+            prop_assert_eq!(finds("ge"), finds("eq") || finds("gt"));
+            prop_assert_eq!(finds("le"), finds("eq") || finds("lt"));
+            prop_assert_eq!(finds(""), finds("eq"));
         }
 
         #[test]

@@ -1,8 +1,8 @@
-//! Query strings and form bodies (`application/x-www-form-urlencoded`).
+//! Decoding and encoding of query strings and form bodies (`application/x-www-form-urlencoded`).
 
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, percent_decode_str, utf8_percent_encode};
 
-/// Everything but the unreserved characters of RFC 3986.
+/// All characters to percent-encode: every character that RFC 3986 does not call unreserved.
 const RESERVED: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');
 
 /// Decodes a query string or form body. Empty pairs are skipped.

@@ -1,8 +1,10 @@
-//! Search for documents by FHIR R4: parameters, resources, and the capability statement.
+//! Search for documents by FHIR R4, the standard of health care for the exchange of data:
+//! parameters, resources, and the capability statement.
 //!
-//! The code is pure. The parser of [`SearchQuery`] and the [`CapabilityStatement`] use one
-//! [table of parameters](parameter::PARAMETERS). [`SearchQuery::matches`] defines which documents a
-//! search finds. HTTP, entitlements and the store are in other crates.
+//! The code is pure: it reads no store and sends nothing. The parser of [`SearchQuery`] and the
+//! [`CapabilityStatement`] use one [table of parameters](parameter::PARAMETERS).
+//! [`SearchQuery::matches`] defines which documents a search finds. HTTP, entitlements and the
+//! store are in other crates.
 
 mod base_url;
 mod bundle;

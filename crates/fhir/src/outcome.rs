@@ -1,16 +1,22 @@
-//! `OperationOutcome`: the body of every response that is an error.
+//! `OperationOutcome`, FHIR's format for errors. It is the body of every error response of the
+//! search for documents.
 
 use serde::Serialize;
+
+/// Maximum number of characters that an issue repeats of a parameter's name.
+const MAX_NAME_LENGTH: usize = 64;
+/// Severity of every issue. docferry returns no warnings.
+const SEVERITY: &str = "error";
 
 /// Errors of a request.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[serde(tag = "resourceType")]
 pub struct OperationOutcome {
-    /// The errors; at least one.
+    /// List of the errors. It contains at least one.
     pub issue: Vec<Issue>,
 }
 
-/// One error.
+/// One error of a request.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Issue {
     severity: &'static str,
@@ -80,7 +86,7 @@ impl OperationOutcome {
     pub fn new(code: IssueCode, diagnostics: impl Into<String>) -> Self {
         Self {
             issue: vec![Issue {
-                severity: "error",
+                severity: SEVERITY,
                 code,
                 diagnostics: diagnostics.into(),
                 expression: Vec::new(),
@@ -91,7 +97,7 @@ impl OperationOutcome {
     /// Creates an outcome with one error that concerns a parameter.
     #[must_use]
     pub fn of_parameter(name: &str, code: IssueCode, diagnostics: impl Into<String>) -> Self {
-        Self { issue: vec![Issue::of(name, code, diagnostics)] }
+        Self { issue: vec![Issue::of_parameter(name, code, diagnostics)] }
     }
 
     /// Creates the outcome for a resource that does not exist, or that the caller may not see.
@@ -103,17 +109,16 @@ impl OperationOutcome {
 
 impl Issue {
     /// Creates an error that concerns a parameter.
-    pub(crate) fn of(parameter: &str, code: IssueCode, diagnostics: impl Into<String>) -> Self {
-        Self {
-            severity: "error",
-            code,
-            diagnostics: diagnostics.into(),
-            // Names come from the caller: FHIR forbids empty strings and control characters.
-            expression: Some(parameter.chars().take(64).flat_map(char::escape_default).collect())
-                .filter(|name: &String| !name.trim().is_empty())
-                .into_iter()
-                .collect(),
-        }
+    pub(crate) fn of_parameter(
+        name: &str,
+        code: IssueCode,
+        diagnostics: impl Into<String>,
+    ) -> Self {
+        // The caller chose the name, and FHIR forbids empty strings and control characters.
+        let name: String =
+            name.chars().take(MAX_NAME_LENGTH).flat_map(char::escape_default).collect();
+        let expression = if name.trim().is_empty() { Vec::new() } else { vec![name] };
+        Self { severity: SEVERITY, code, diagnostics: diagnostics.into(), expression }
     }
 }
 
@@ -123,16 +128,16 @@ mod tests {
     use serde_json::json;
 
     #[test]
-    fn outcome_has_the_form_of_r4() {
+    fn outcome_has_the_json_members_of_fhir_r4() {
         let outcome = OperationOutcome {
-            issue: vec![Issue::of("_count", IssueCode::CodeInvalid, "must be a number")],
+            issue: vec![Issue::of_parameter("_count", IssueCode::CodeInvalid, "must be a number")],
         };
         let expected = json!({"resourceType": "OperationOutcome", "issue": [{
             "severity": "error", "code": "code-invalid",
             "diagnostics": "must be a number", "expression": ["_count"],
         }]});
         assert_eq!(serde_json::to_value(outcome).unwrap(), expected);
-        let text = serde_json::to_value(OperationOutcome::not_found()).unwrap();
-        assert_eq!(text["issue"][0].get("expression"), None);
+        let without_parameter = serde_json::to_value(OperationOutcome::not_found()).unwrap();
+        assert_eq!(without_parameter["issue"][0].get("expression"), None);
     }
 }

@@ -1,38 +1,41 @@
-//! Pages of a search: how many documents are read, which are shown, and where the next page
-//! begins.
+//! Pages of a search. This module decides how many documents the store reads for a page, which of
+//! them the page shows, and where the next page begins.
 
 use docferry_domain::document::{DocumentRecord, Position};
 
 use crate::SearchQuery;
 
-/// Maximum number of documents that are read for a page beyond those that fit on it.
+/// Maximum number of documents that the store reads for a page in addition to the size of the page.
 pub const MAX_LOOKAHEAD: usize = 60;
 
 /// A page of a search.
 ///
-/// A page costs one read of the store, however few documents match. So a page may be short, or
-/// even empty, and still have a next one.
+/// The store is read only once for a page, even if few of the documents match. So a page may be
+/// short, or even empty, although there is a next page.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Page {
     /// The documents, in the order of the search.
     pub documents: Vec<DocumentRecord>,
-    /// The position after which the next page begins; `None` for the last page. It may be that of
-    /// a document that the caller may not see.
+    /// Position after which the next page begins; `None` for the last page. The document at this
+    /// position may be one that the caller may not see.
     pub next: Option<Position>,
 }
 
 impl Page {
-    /// Returns the number of documents to read for a page. One beyond the page shows whether there
-    /// is another page; more are read only if some of them may not be shown.
+    /// Returns the number of documents to read for a page. `sees_all` is whether the caller may see
+    /// all documents of the subject.
+    ///
+    /// If every document that is read will be shown, one additional document suffices to find out
+    /// whether there is a next page.
     #[must_use]
     pub fn read_limit(query: &SearchQuery, sees_all: bool) -> usize {
         let lookahead = if query.is_only_range() && sees_all { 1 } else { MAX_LOOKAHEAD };
         usize::from(query.count()) + lookahead
     }
 
-    /// Selects the documents of a page from those that were read, which are in the order of the
-    /// search. `more_after` is the position at which the store stopped reading, if there may be
-    /// more.
+    /// Selects the documents of a page from the documents that were `read`. They are in the order
+    /// of the search. `more_after` is the position at which the store stopped reading, or `None` if
+    /// it has read all documents.
     #[must_use]
     pub fn select(
         query: &SearchQuery,

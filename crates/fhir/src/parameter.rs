@@ -1,13 +1,20 @@
-//! Table of search parameters. The parser and the capability statement use it.
+//! Table of the parameters of a search for documents.
+//!
+//! The parser of a search looks each name up in the table to learn how to parse the value. The
+//! capability statement, which describes the API to FHIR clients, lists the parameters of the
+//! table.
+
+/// Name of the parameter that contains a page token.
+pub(crate) const PAGE: &str = "_page";
 
 /// A parameter of `DocumentReference` searches.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Parameter {
-    /// Its spellings.
+    /// Names of the parameter. They are synonyms.
     pub names: &'static [&'static str],
-    /// How its value is read.
+    /// Kind of the parameter. It decides how the parser reads the value.
     pub kind: Kind,
-    /// Its entry in the capability statement; `None` for a parameter that does not select documents
+    /// Entry in the capability statement; `None` for a parameter that does not select documents
     /// but controls the response.
     pub declaration: Option<Declaration>,
 }
@@ -21,7 +28,7 @@ pub struct Declaration {
     pub documentation: &'static str,
 }
 
-/// How the value of a parameter is read.
+/// Kind of a parameter: the meaning of its value.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Kind {
     /// Identifier of the subject.
@@ -30,23 +37,23 @@ pub enum Kind {
     Id,
     /// Numbers and GUIDs of documents.
     Identifier,
-    /// Codes.
+    /// Codes in one field of a document.
     Token(TokenField),
-    /// Ranges of time.
+    /// Ranges for one time of a document.
     Date(DateField),
-    /// Size of a page.
+    /// Maximum number of documents on a page.
     Count,
-    /// Order.
+    /// Order of the documents.
     Sort,
-    /// Whether only the number of documents is wanted.
+    /// Whether the response contains the documents or only their number.
     Summary,
-    /// Format of the response.
+    /// Media type of the response.
     Format,
-    /// Page token.
+    /// Page token: an encrypted text that says where the page begins.
     Page,
 }
 
-/// Element of a document that holds a code.
+/// Field of a document that contains a code.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum TokenField {
     /// Status of the reference.
@@ -61,7 +68,7 @@ pub enum TokenField {
     ContentType,
 }
 
-/// Element of a document that holds a time.
+/// Field of a document that contains a time.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum DateField {
     /// Time at which the document was indexed.
@@ -70,18 +77,17 @@ pub enum DateField {
     Created,
 }
 
-/// Name of the parameter that carries a page token.
-pub(crate) const PAGE: &str = "_page";
-
+/// Returns the declaration of a parameter of the FHIR type `token`.
 const fn token(documentation: &'static str) -> Option<Declaration> {
     Some(Declaration { search_type: "token", documentation })
 }
 
+/// Returns the declaration of a parameter of the FHIR type `date`.
 const fn date(documentation: &'static str) -> Option<Declaration> {
     Some(Declaration { search_type: "date", documentation })
 }
 
-/// All parameters.
+/// All parameters that clients may write.
 pub const PARAMETERS: [Parameter; 14] = [
     Parameter {
         names: &["subject:identifier", "subject.identifier", "patient.identifier"],
@@ -148,32 +154,34 @@ pub const PARAMETERS: [Parameter; 14] = [
     Parameter { names: &["_format"], kind: Kind::Format, declaration: None },
 ];
 
-/// The parameter of `next` links, which clients do not write themselves.
+/// Parameter of the page token. It is not in [`PARAMETERS`], because clients do not write it: they
+/// only use the link to the next page, which contains it.
 const PAGE_PARAMETER: Parameter = Parameter { names: &[PAGE], kind: Kind::Page, declaration: None };
 
-/// Result of looking a name up.
+/// Result of [`look_up`].
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) enum Lookup {
-    /// The parameter, and the spelling that was used.
+    /// The name is in the table. The fields are the name and the kind of the parameter.
     Known(&'static str, Kind),
-    /// A known parameter with a modifier that is not supported. To ignore it would change the
-    /// meaning of the search.
+    /// The name is that of a known parameter, with a modifier that is not supported, such as
+    /// `type:not`. The parser must not ignore such a parameter, because the search would find other
+    /// documents.
     UnsupportedModifier,
-    /// Not a parameter of this search.
+    /// The name is not in the table.
     Unknown,
 }
 
-/// Looks up a decoded name.
+/// Looks up a percent-decoded name in the table.
 pub(crate) fn look_up(name: &str) -> Lookup {
-    let all = || PARAMETERS.iter().chain([&PAGE_PARAMETER]);
-    for parameter in all() {
-        if let Some(known) = parameter.names.iter().find(|known| **known == name) {
-            return Lookup::Known(known, parameter.kind);
+    let parameters = || PARAMETERS.iter().chain([&PAGE_PARAMETER]);
+    for parameter in parameters() {
+        if let Some(known_name) = parameter.names.iter().find(|known_name| **known_name == name) {
+            return Lookup::Known(known_name, parameter.kind);
         }
     }
-    let Some((base, _)) = name.split_once(':') else { return Lookup::Unknown };
-    let mut known = all().flat_map(|parameter| parameter.names);
-    if known.any(|known| known.split(':').next() == Some(base)) {
+    let Some((base_name, _modifier)) = name.split_once(':') else { return Lookup::Unknown };
+    let mut known_names = parameters().flat_map(|parameter| parameter.names);
+    if known_names.any(|known_name| known_name.split(':').next() == Some(base_name)) {
         Lookup::UnsupportedModifier
     } else {
         Lookup::Unknown
@@ -181,7 +189,8 @@ pub(crate) fn look_up(name: &str) -> Lookup {
 }
 
 impl TokenField {
-    /// Returns the URI of the code system, if there is one.
+    /// Returns the URI of the system that defines the codes of this field. Returns `None` if the
+    /// codes have no system.
     pub(crate) const fn system(self) -> Option<&'static str> {
         match self {
             Self::Status => Some("http://hl7.org/fhir/document-reference-status"),
@@ -191,7 +200,8 @@ impl TokenField {
         }
     }
 
-    /// Returns the codes that FHIR allows; empty when any code is allowed.
+    /// Returns the codes that FHIR allows in this field. An empty list means that FHIR allows every
+    /// code.
     pub(crate) const fn codes(self) -> &'static [&'static str] {
         match self {
             Self::Status => &["current", "superseded", "entered-in-error"],
@@ -206,10 +216,10 @@ mod tests {
     use super::*;
 
     #[test]
-    fn names_are_unique() {
+    fn parameter_names_are_unique_and_found_by_look_up() {
         let names: Vec<_> = PARAMETERS.iter().flat_map(|parameter| parameter.names).collect();
-        for (place, name) in names.iter().enumerate() {
-            assert!(!names[..place].contains(name), "{name}");
+        for (index, name) in names.iter().enumerate() {
+            assert!(!names[..index].contains(name), "{name}");
             assert!(matches!(look_up(name), Lookup::Known(known, _) if known == **name));
         }
     }

@@ -1,4 +1,5 @@
-//! Resources of R4, as far as docferry writes them (<https://hl7.org/fhir/R4/>).
+//! `DocumentReference`, the FHIR resource that describes a document. The types contain only the
+//! elements of FHIR R4 that docferry writes (<https://hl7.org/fhir/R4/documentreference.html>).
 
 use docferry_domain::document::{Code, DocumentRecord};
 use serde::Serialize;
@@ -6,11 +7,11 @@ use serde::Serialize;
 use crate::BaseUrl;
 use crate::query::{FILE_ID_SYSTEM, OBJECT_GUID_SYSTEM};
 
-/// Largest size that R4 can express: `unsignedInt` has 31 bits
+/// Maximum size that FHIR R4 can express, in bytes: `unsignedInt` has 31 bits
 /// (<https://hl7.org/fhir/R4/datatypes.html#unsignedInt>).
 const MAX_SIZE: u64 = (1 << 31) - 1;
 
-/// `DocumentReference` of one document.
+/// `DocumentReference` of one document, as JSON.
 #[derive(Serialize)]
 #[serde(tag = "resourceType", rename_all = "camelCase")]
 pub struct DocumentReference {
@@ -46,7 +47,7 @@ struct Coding {
     code: String,
 }
 
-/// Reference by an identifier.
+/// Reference to the subject by its identifier.
 #[derive(Serialize)]
 struct Reference {
     identifier: Identifier,
@@ -62,7 +63,7 @@ struct Content {
 struct Attachment {
     content_type: String,
     url: String,
-    /// Absent for a document whose size R4 cannot express.
+    /// Size in bytes. It is absent if the size exceeds [`MAX_SIZE`].
     #[serde(skip_serializing_if = "Option::is_none")]
     size: Option<u64>,
     title: String,
@@ -70,10 +71,11 @@ struct Attachment {
 }
 
 impl DocumentReference {
-    /// Renders a document.
+    /// Creates the resource of a document. `base` is the public address of the API.
     #[must_use]
     pub fn new(base: &BaseUrl, record: &DocumentRecord) -> Self {
-        // Without `..`, so that a new field does not compile until it is rendered or ignored here.
+        // The pattern has no `..`. If the record gets a new field, this code does not compile until
+        // the field is used or ignored here.
         let DocumentRecord {
             id,
             subject,

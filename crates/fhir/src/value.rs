@@ -1,22 +1,30 @@
-//! Values of search parameters: lists, tokens, and FHIR's escaping with a backslash
+//! Values of search parameters, such as `type=a,system|b`.
+//!
+//! A value is a list of alternatives: a document matches if one of them applies to it. An
+//! alternative may be a *token*, FHIR's word for a code with an optional system. The system is a
+//! URI that says where the code is defined. A backslash escapes the separators in a value
 //! (<https://hl7.org/fhir/R4/search.html#escaping>).
+
+/// Maximum number of alternatives of one parameter. A search by ids reads up to this many documents
+/// at once.
+pub(crate) const MAX_ALTERNATIVES: usize = 100;
+/// Error for a value with an invalid escape.
+const INVALID_ESCAPE: Problem = "must have one of \\ , | $ after each backslash";
+
+/// Text of an error for a malformed value. The name of the parameter stands before it.
+pub(crate) type Problem = &'static str;
 
 /// A code or identifier with an optional system.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Token {
-    /// The system; `None` allows any, and an empty one means that the code has no system.
+    /// System of the code. `None` allows every system. An empty text means that the code has no
+    /// system.
     pub system: Option<String>,
-    /// The code.
+    /// Code or identifier, not empty.
     pub code: String,
 }
 
-/// Maximum number of alternatives of one parameter. As many documents are read in one request.
-pub(crate) const MAX_ALTERNATIVES: usize = 100;
-
-/// Error for a malformed value.
-pub(crate) type Problem = &'static str;
-
-/// Splits a list at its unescaped commas.
+/// Splits a value at its unescaped commas.
 pub(crate) fn alternatives(text: &str) -> Result<Vec<&str>, Problem> {
     let parts = split(text, ',')?;
     if parts.len() > MAX_ALTERNATIVES {
@@ -28,7 +36,7 @@ pub(crate) fn alternatives(text: &str) -> Result<Vec<&str>, Problem> {
     Ok(parts)
 }
 
-/// Reads `[system|]code`.
+/// Parses `[system|]code`.
 pub(crate) fn token(text: &str) -> Result<Token, Problem> {
     let (system, code) = match split(text, '|')?.as_slice() {
         [code] => (None, unescaped(code)),
@@ -43,38 +51,36 @@ pub(crate) fn token(text: &str) -> Result<Token, Problem> {
 
 /// Splits a text at each unescaped separator.
 fn split(text: &str, separator: char) -> Result<Vec<&str>, Problem> {
-    let (mut parts, mut start, mut escaped) = (Vec::new(), 0, false);
-    for (place, c) in text.char_indices() {
-        if escaped {
-            if !matches!(c, '\\' | ',' | '|' | '$') {
-                return Err(ESCAPE);
+    let (mut parts, mut start, mut is_escaped) = (Vec::new(), 0, false);
+    for (index, character) in text.char_indices() {
+        if is_escaped {
+            if !matches!(character, '\\' | ',' | '|' | '$') {
+                return Err(INVALID_ESCAPE);
             }
-            escaped = false;
-        } else if c == '\\' {
-            escaped = true;
-        } else if c == separator {
-            parts.push(&text[start..place]);
-            start = place + c.len_utf8();
+            is_escaped = false;
+        } else if character == '\\' {
+            is_escaped = true;
+        } else if character == separator {
+            parts.push(&text[start..index]);
+            start = index + character.len_utf8();
         }
     }
-    if escaped {
-        return Err(ESCAPE);
+    if is_escaped {
+        return Err(INVALID_ESCAPE);
     }
     parts.push(&text[start..]);
     Ok(parts)
 }
 
-const ESCAPE: Problem = "must have one of \\ , | $ after each backslash";
-
-/// Removes the escaping of a part that [`split`] has checked.
+/// Removes the backslashes that escape a character. [`split`] has already checked the escapes.
 fn unescaped(text: &str) -> String {
-    let (mut plain, mut escaped) = (String::with_capacity(text.len()), false);
-    for c in text.chars() {
-        if c == '\\' && !escaped {
-            escaped = true;
+    let (mut plain, mut is_escaped) = (String::with_capacity(text.len()), false);
+    for character in text.chars() {
+        if character == '\\' && !is_escaped {
+            is_escaped = true;
         } else {
-            plain.push(c);
-            escaped = false;
+            plain.push(character);
+            is_escaped = false;
         }
     }
     plain
@@ -85,6 +91,7 @@ mod tests {
     use super::*;
     use proptest::prelude::*;
 
+    /// Parses a token and returns its system and its code.
     fn read(text: &str) -> Result<(Option<String>, String), Problem> {
         token(text).map(|token| (token.system, token.code))
     }

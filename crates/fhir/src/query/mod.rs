@@ -1,4 +1,5 @@
-//! Searches: their parameters as a type, and the parser that reads them.
+//! Searches: the type of a validated search, its filters, and the parser that creates it from the
+//! parameters of a request.
 
 mod filter;
 mod parse;
