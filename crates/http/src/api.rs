@@ -1,4 +1,5 @@
-//! Dependencies of the routers that create or change transfers.
+//! Dependencies of the routers that create or change transfers. A transfer needs a *slot*, the
+//! right to call ORDS or to move bytes. The scheduler gives slots to queued transfers.
 
 use docferry_app::ports::SlotAdapters;
 use docferry_app::slots::scheduler::SlotScheduler;

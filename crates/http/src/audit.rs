@@ -1,4 +1,6 @@
-//! Circumstances of a request for the audit trail, and the records of its disclosures and denials.
+//! Audit trail of the API: the extractor [`Audited`], which collects the circumstances of a
+//! request, and the record of a *denial*. A request is denied if it names a document that does not
+//! exist or that the caller may not see.
 
 use std::net::IpAddr;
 
@@ -29,7 +31,8 @@ pub struct GatewayContext {
     pub gateway_request_id: Option<String>,
 }
 
-/// The caller and the circumstances of a request.
+/// Extractor of the facts that the audit trail contains of each request: the caller, the end user,
+/// and the source of the request.
 pub(crate) struct Audited(pub(crate) AuditedRequest);
 
 impl<S: Sync> FromRequestParts<S> for Audited {

@@ -1,6 +1,6 @@
 //! Calls that stop or retry existing work. `POST /document/terminate` stops transfers of the
-//! viewer (SCV). `POST /v1/download/cancel/{jobId}` and `POST /v1/download/retry/{jobId}` act on
-//! jobs.
+//! viewer (SCV), docferry's first client. `POST /v1/download/cancel/{jobId}` and
+//! `POST /v1/download/retry/{jobId}` cancel or retry a job: a transfer or a batch of transfers.
 
 use std::sync::Arc;
 
@@ -25,9 +25,10 @@ use crate::body;
 use crate::download::FIRST_POLL_DELAY_MS;
 use crate::error::ApiError;
 use crate::job_id::parse_id;
-use crate::middleware::{Service, Writer, finish};
+use crate::middleware::{Service, Writer, with_common_parts};
 
-/// State of the retry route.
+/// Dependencies and settings of the retry route. A retry reads the document registry, because the
+/// caller may have lost the right to see some documents.
 struct RetryState<P: RetryAdapters> {
     api: Arc<TransferApi<P>>,
     registry: P::Registry,
@@ -52,7 +53,7 @@ pub fn control_router<P: RetryAdapters>(
         .route("/v1/download/cancel/{jobId}", post(cancel::<P>))
         .with_state(api)
         .merge(retry_routes);
-    finish(routes)
+    with_common_parts(routes)
 }
 
 async fn terminate_transfers<P: SlotAdapters<Store: Store>>(

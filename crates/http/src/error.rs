@@ -10,6 +10,25 @@ use http::StatusCode;
 
 use crate::body_limit::BodyLimit;
 
+/// Number of seconds after which a client should repeat a request whose first copy is still being
+/// recorded.
+const PENDING_SECONDS: u32 = 1;
+/// Number of seconds after which a client should repeat a request that failed by a transient error,
+/// or a retry of a job that is not cleaned up yet.
+const TRANSIENT_SECONDS: u32 = 5;
+/// Number of seconds after which a client should repeat a request that was refused in drain mode.
+const DRAINING_SECONDS: u32 = 60;
+
+/// Texts of an error response.
+pub(crate) struct ErrorTexts {
+    /// Stable error code, for programs.
+    pub(crate) code: &'static str,
+    /// Summary of the kind of error.
+    pub(crate) title: &'static str,
+    /// Explanation that says what the client can do.
+    pub(crate) detail: &'static str,
+}
+
 /// Error response to a request. It becomes a problem document, to which the middleware adds the
 /// request id.
 #[derive(Debug)]
@@ -100,24 +119,23 @@ impl ApiError {
             Self::NotCompleted(status) => {
                 status.next_poll_in_ms.map(|millis| millis.div_ceil(1000).max(1))
             }
-            Self::Pending => Some(1),
-            Self::Unsettled => Some(5),
+            Self::Pending => Some(PENDING_SECONDS),
+            Self::Unsettled => Some(TRANSIENT_SECONDS),
             Self::RateLimited { seconds } => Some(*seconds),
-            Self::Draining => Some(60),
-            Self::Failed(error) if error.code.is_retryable() => Some(5),
+            Self::Draining => Some(DRAINING_SECONDS),
+            Self::Failed(error) if error.code.is_retryable() => Some(TRANSIENT_SECONDS),
             _ => None,
         }
     }
 
     /// Returns the stable error code.
     pub(crate) fn code(&self) -> &'static str {
-        let (code, _title, _detail) = self.texts();
-        code
+        self.texts().code
     }
 
-    /// Returns the stable error code, the title and the detail of the error.
-    pub(crate) fn texts(&self) -> (&'static str, &'static str, &'static str) {
-        match self {
+    /// Returns the texts of the error.
+    pub(crate) fn texts(&self) -> ErrorTexts {
+        let (code, title, detail) = match self {
             Self::Invalid(_) => (
                 "INVALID_REQUEST",
                 "The request is not valid",
@@ -190,7 +208,8 @@ impl ApiError {
                 "The service could not process the request",
                 error.code.message(),
             ),
-        }
+        };
+        ErrorTexts { code, title, detail }
     }
 }
 

@@ -22,7 +22,7 @@ use crate::audit::Audited;
 use crate::body;
 use crate::download::{DownloadApi, initiate_routes, rejection_error, upload_idempotency_key};
 use crate::error::ApiError;
-use crate::middleware::{Service, finish};
+use crate::middleware::{Service, with_common_parts};
 
 /// Router of `POST /document/upload`, `POST /v1/download/initiate` and its deprecated alias
 /// `POST /v1/download/start`.
@@ -32,7 +32,7 @@ pub fn initiate_router<P: InitiateAdapters>(api: DownloadApi<P>) -> Router {
         .route("/document/upload", post(upload::<P>))
         .with_state(Arc::clone(&api))
         .merge(initiate_routes(api));
-    finish(routes)
+    with_common_parts(routes)
 }
 
 async fn upload<P: InitiateAdapters>(
@@ -53,11 +53,11 @@ async fn upload<P: InitiateAdapters>(
     };
     if let Err(draining) = api.transfers.ensure_not_draining() {
         // In drain mode, a request that repeats an accepted request gets the first response again.
-        let first = first_accepted_job(&scheduler, idempotency_key.as_ref()).await.transpose();
-        let first = first
+        let result = first_accepted_job(&scheduler, idempotency_key.as_ref()).await.transpose();
+        let first_job = result
             .ok_or(draining)?
             .map_err(|reason| rejection_error(reason, DocumentsMember::FileId))?;
-        return accepted(first.job_id.to_string());
+        return accepted(first_job.job_id.to_string());
     }
     let subject = subject_of(&api.registry, &upload_request.object_guid).await?;
     let transfer = NewTransfer {
@@ -72,8 +72,8 @@ async fn upload<P: InitiateAdapters>(
     let transfer_id = match idempotency_key {
         None => initiate(&scheduler, settings, transfer).await?.transfer_id,
         Some(idempotency_key) => {
-            let first = initiate_idempotent(&scheduler, settings, transfer, &idempotency_key).await;
-            first.map_err(|reason| rejection_error(reason, DocumentsMember::FileId))?.job_id
+            let job = initiate_idempotent(&scheduler, settings, transfer, &idempotency_key).await;
+            job.map_err(|reason| rejection_error(reason, DocumentsMember::FileId))?.job_id
         }
     };
     accepted(transfer_id.to_string())

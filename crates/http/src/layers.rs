@@ -19,9 +19,15 @@ use crate::middleware::{Principal, REQUEST_ID, ensure_standard_headers};
 
 /// Length of the window in which calls are counted, in seconds.
 const WINDOW_SECONDS: i64 = 60;
-
-/// Seconds for which a browser may cache the result of a CORS preflight.
+/// Seconds for which a browser may cache the result of a CORS preflight, the request by which it
+/// asks whether a page may send a request to another origin.
 const PREFLIGHT_SECONDS: u64 = 7200;
+/// Header with the number of calls that are allowed in a window.
+const RATE_LIMIT: HeaderName = HeaderName::from_static("ratelimit-limit");
+/// Header with the number of calls that remain in the current window.
+const RATE_REMAINING: HeaderName = HeaderName::from_static("ratelimit-remaining");
+/// Header with the seconds until the next window begins.
+const RATE_RESET: HeaderName = HeaderName::from_static("ratelimit-reset");
 
 /// Maximum number of calls that a caller may make in a minute. 0 means no limit.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -32,7 +38,7 @@ pub struct RateLimits {
     pub service: u32,
 }
 
-/// Rate limit and CORS settings, to be applied to a router.
+/// Rate limit and CORS settings. [`ApiLayers::around`] applies them to a router.
 #[derive(Debug)]
 pub struct ApiLayers<Q, C> {
     /// Counts the calls of each caller.
@@ -92,13 +98,6 @@ fn cors_layer(origins: Vec<HeaderValue>) -> CorsLayer {
         .max_age(std::time::Duration::from_secs(PREFLIGHT_SECONDS))
 }
 
-/// Header with the number of calls that are allowed in a window.
-const RATE_LIMIT: HeaderName = HeaderName::from_static("ratelimit-limit");
-/// Header with the number of calls that remain in the current window.
-const RATE_REMAINING: HeaderName = HeaderName::from_static("ratelimit-remaining");
-/// Header with the seconds until the next window begins.
-const RATE_RESET: HeaderName = HeaderName::from_static("ratelimit-reset");
-
 /// Window of a caller's rate limit: the calls of the current minute.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 struct RateWindow {
@@ -130,7 +129,8 @@ async fn rate_limit<Q: CallCounter, C: Clock>(
     request: Request,
     next: Next,
 ) -> Response {
-    let (limits, now) = (layers.limits, layers.clock.now());
+    let limits = layers.limits;
+    let now = layers.clock.now();
     let caller = request.extensions().get::<Principal>();
     let is_service = caller.is_some_and(|caller| caller.scopes.has(Scope::Service));
     let limit = if is_service { limits.service } else { limits.person };
@@ -143,8 +143,8 @@ async fn rate_limit<Q: CallCounter, C: Clock>(
         None => 0,
         Some(caller) => match layers.quota.count_call(&caller.id, now).await {
             Ok(used) => used,
-            // If the count fails, the call is accepted. Too many calls are better than calls that
-            // are rejected without a reason.
+            // If the count fails, the call is accepted. It is better to accept too many calls than
+            // to reject calls without a reason.
             Err(error) => {
                 tracing::warn!(error = %error, "rate limit count failed");
                 0

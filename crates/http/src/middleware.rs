@@ -25,6 +25,10 @@ use crate::problem;
 
 /// Name of the header that contains the id of a request.
 pub(crate) const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
+/// Minimum length of a request id that a caller sends, in characters.
+const MIN_REQUEST_ID_LENGTH: usize = 8;
+/// Maximum length of a request id that a caller sends, in characters.
+const MAX_REQUEST_ID_LENGTH: usize = 128;
 
 /// Authenticated caller. The authorizer determines it before the request reaches a router, and the
 /// code that serves the router puts it into the extensions of the request.
@@ -46,8 +50,8 @@ impl Principal {
         self.scopes.has(scope) || self.scopes.has(Scope::Service)
     }
 
-    /// Returns the caller as the one whose entitlements to documents decide. Services and callers
-    /// with the scope [`Scope::Documents`] may see all documents.
+    /// Returns the caller with the entitlements that decide which documents the caller may see.
+    /// Services and callers with the scope [`Scope::Documents`] may see all documents.
     pub(crate) fn document_caller(&self) -> DocumentCaller {
         let viewer = if self.may(Scope::Documents) {
             Viewer::Unrestricted
@@ -57,8 +61,9 @@ impl Principal {
         DocumentCaller { person: person(&self.id), viewer }
     }
 
-    /// Returns the person whose slots the caller's own downloads occupy. A service is also a
-    /// `Person`, because the slot limits apply to it in the same way.
+    /// Returns the person whose slots the caller's own downloads occupy. A slot is the right of a
+    /// transfer to call ORDS or to move bytes, and each person may hold only a limited number. The
+    /// same limit applies to a service, so a service is a `Person` too.
     pub(crate) fn slot_person(&self) -> Person {
         if self.scopes.has(Scope::Service) { Person::service(&self.id) } else { person(&self.id) }
     }
@@ -88,7 +93,7 @@ impl<S: Sync> FromRequestParts<S> for Principal {
     }
 }
 
-/// Defines extractors that hold the caller and reject callers without the given scope.
+/// Defines extractors that contain the caller. An extractor rejects callers without its scope.
 macro_rules! callers {
     ($($(#[$doc:meta])* $name:ident = $scope:ident;)+) => {$(
         $(#[$doc])*
@@ -119,15 +124,16 @@ callers! {
     Writer = Write;
 }
 
-/// Id of a request. It is the `X-Request-ID` that the caller sent. If the caller sent none, or one
-/// that is not well-formed, the id is a new UUID.
+/// Id of a request. It is the value of `X-Request-ID` that the caller sent. If this header is
+/// absent or its value is not well-formed, the id is a new UUID.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct RequestId(pub String);
 
 impl RequestId {
     fn of(request: &Request) -> Self {
-        if let Some(known) = request.extensions().get::<Self>() {
-            return known.clone();
+        // An outer middleware may already have determined the id.
+        if let Some(id) = request.extensions().get::<Self>() {
+            return id.clone();
         }
         let sent_id = request.headers().get(REQUEST_ID).and_then(|value| value.to_str().ok());
         match sent_id.filter(|id| is_well_formed(id)) {
@@ -140,7 +146,7 @@ impl RequestId {
 /// Returns whether an id can be used in logs and headers without escaping. Such an id consists of 8
 /// to 128 ASCII letters, digits and the characters `-_.:`.
 fn is_well_formed(id: &str) -> bool {
-    (8..=128).contains(&id.len())
+    (MIN_REQUEST_ID_LENGTH..=MAX_REQUEST_ID_LENGTH).contains(&id.len())
         && id
             .bytes()
             .all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_' | b'.' | b':'))
@@ -148,7 +154,7 @@ fn is_well_formed(id: &str) -> bool {
 
 /// Adds the parts that every router of the API has: responses for unknown paths and methods,
 /// request ids, the trace context, and the standard headers.
-pub(crate) fn finish(router: Router) -> Router {
+pub(crate) fn with_common_parts(router: Router) -> Router {
     router
         .fallback(problem::not_found)
         .method_not_allowed_fallback(problem::method_not_allowed)

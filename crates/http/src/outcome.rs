@@ -1,4 +1,4 @@
-//! Form of the error bodies: problem documents, or `OperationOutcome`s on the FHIR routes.
+//! Format of error bodies: a problem document, or an `OperationOutcome` on the FHIR routes.
 
 use axum::body::Body;
 use docferry_contract::problem::{MEDIA_TYPE, Problem};
@@ -7,7 +7,7 @@ use http::HeaderValue;
 
 use crate::problem;
 
-/// Form of an error body.
+/// Format of an error body.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum ErrorFormat {
     /// Problem document (RFC 9457).
@@ -17,11 +17,11 @@ pub(crate) enum ErrorFormat {
 }
 
 impl ErrorFormat {
-    /// Returns the form of the errors of a path. The path decides, and not the router, because the
-    /// rate limit responds outside of the router.
+    /// Returns the format of the errors of a path. The format depends on the path and not on the
+    /// router, because the middleware of the rate limit returns errors without calling a router.
     pub(crate) fn of(path: &str) -> Self {
-        let first = path.split('/').nth(1);
-        match first {
+        let first_segment = path.split('/').nth(1);
+        match first_segment {
             Some("DocumentReference" | "metadata") => Self::Outcome,
             _ => Self::Problem,
         }
@@ -49,7 +49,7 @@ fn outcome(problem: Problem) -> OperationOutcome {
     let code = match problem.status {
         401 => IssueCode::Login,
         403 => IssueCode::Forbidden,
-        // The texts of the other routes speak of jobs.
+        // The text of the problem document speaks of jobs, so it does not fit a document.
         404 => return OperationOutcome::not_found(),
         405 | 415 => IssueCode::NotSupported,
         413 => IssueCode::TooLong,

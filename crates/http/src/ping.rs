@@ -8,12 +8,12 @@ use axum::routing::get;
 use docferry_app::ports::DocumentSource;
 
 use crate::error::ApiError;
-use crate::middleware::{Service, finish};
+use crate::middleware::{Service, with_common_parts};
 
 /// Router of `GET /ping`, which returns the health text that the document source reports.
 pub fn ping_router<D: DocumentSource + 'static>(source: D) -> Router {
     let routes = Router::new().route("/ping", get(ping::<D>)).with_state(Arc::new(source));
-    finish(routes)
+    with_common_parts(routes)
 }
 
 async fn ping<D: DocumentSource>(

@@ -8,7 +8,7 @@ use docferry_contract::problem::Problem;
 use http::{HeaderValue, StatusCode, header};
 use serde_json::{Map, Value};
 
-use crate::error::ApiError;
+use crate::error::{ApiError, ErrorTexts};
 
 /// Value of the header `WWW-Authenticate`, which names the accepted types of credentials.
 const CHALLENGE: &str = "Basic realm=\"docferry\", Bearer realm=\"docferry\"";
@@ -24,7 +24,7 @@ impl IntoResponse for ApiError {
                 "request failed"
             );
         }
-        let (code, title, detail) = self.texts();
+        let ErrorTexts { code, title, detail } = self.texts();
         let retry_after = self.retry_after();
         let problem = Problem {
             kind: format!("urn:docferry:problem:{}", code.to_ascii_lowercase().replace('_', "-")),

@@ -15,7 +15,7 @@ use crate::download::{FileRange, JobApi, job_routes};
 use crate::error::ApiError;
 use crate::health::health_routes;
 use crate::job_id::parse_id;
-use crate::middleware::{Service, finish};
+use crate::middleware::{Service, with_common_parts};
 
 /// Router of `GET /document/status/{transferId}`, `GET /health`, and below `/v1/download`:
 /// `GET …/status/{jobId}`, `GET …/history`, `GET …/jobs` and `POST …/check`.
@@ -26,7 +26,7 @@ pub fn status_router<P: ReadAdapters>(api: JobApi<P>, range: FileRange) -> Route
         .with_state(Arc::clone(&api))
         .merge(health_routes(Arc::clone(&api)))
         .merge(job_routes(api, range));
-    finish(routes)
+    with_common_parts(routes)
 }
 
 async fn status<P: ReadAdapters>(

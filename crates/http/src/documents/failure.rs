@@ -18,7 +18,7 @@ pub(super) enum Failure {
 }
 
 impl Failure {
-    /// The document does not exist, or the caller may not see it.
+    /// Returns the error for a document that does not exist or that the caller may not see.
     pub(super) fn not_found() -> Self {
         Self::Api(ApiError::NotFound)
     }
@@ -36,7 +36,7 @@ impl From<StoreError> for Failure {
     }
 }
 
-/// The parameters of a request are faulty.
+/// An outcome without a status describes invalid parameters, so the status is 400.
 impl From<OperationOutcome> for Failure {
     fn from(outcome: OperationOutcome) -> Self {
         Self::Outcome(StatusCode::BAD_REQUEST, outcome)

@@ -18,7 +18,7 @@ use docferry_app::ports::SearchAdapters;
 pub use api::SearchApi;
 pub use public_url::PublicUrl;
 
-use crate::middleware::finish;
+use crate::middleware::with_common_parts;
 
 /// Router of `GET /DocumentReference`, `POST /DocumentReference/_search`,
 /// `GET /DocumentReference/{id}`, `GET /DocumentReference/{id}/$content` and `GET /metadata`.
@@ -31,5 +31,5 @@ pub fn search_router<P: SearchAdapters>(api: SearchApi<P>) -> Router {
         .route("/DocumentReference/{id}/{operation}", get(content::content::<P>))
         .route("/metadata", get(read::metadata::<P>))
         .with_state(Arc::new(api));
-    finish(routes)
+    with_common_parts(routes)
 }

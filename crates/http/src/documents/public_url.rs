@@ -8,10 +8,11 @@ use super::failure::Failure;
 /// Address of the API in links.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum PublicUrl {
-    /// The configured address. A custom domain needs it, because its paths have no stage.
+    /// The configured address. It is necessary for a custom domain, because the paths of a custom
+    /// domain do not begin with a stage.
     Configured(BaseUrl),
-    /// `https://{Host}/{stage}`, the address of a REST API of API Gateway. `X-Forwarded-Proto`,
-    /// which API Gateway and proxies overwrite, may name another scheme.
+    /// `https://{Host}/{stage}`, the address of a REST API of API Gateway. The scheme is `http` if
+    /// the header `X-Forwarded-Proto` says so. API Gateway and proxies overwrite this header.
     OfRequest {
         /// Stage of the API.
         stage: String,
@@ -22,7 +23,7 @@ impl PublicUrl {
     /// Returns the configured address if there is one, else the address of a stage.
     ///
     /// # Errors
-    /// When the configured address is no URL of an API.
+    /// Returns [`InvalidBaseUrl`] if the configured address is not the URL of an API.
     pub fn new(configured: Option<&str>, stage: String) -> Result<Self, InvalidBaseUrl> {
         match configured {
             Some(url) => url.parse().map(Self::Configured),

@@ -31,10 +31,10 @@ pub(super) async fn document<P: SearchAdapters>(
     let base = api.public_url.of(&headers)?;
     let Path(id) = id.map_err(|_| Failure::not_found())?;
     let key = DocumentKey::Id(id.parse().map_err(|_| Failure::not_found())?);
-    let found = find(&api, &caller, &audited, &key).await?;
-    let events = audited.list_viewed(None, &[&found], api.transfers.clock.now());
+    let document = find(&api, &caller, &audited, &key).await?;
+    let events = audited.list_viewed(None, &[&document], api.transfers.clock.now());
     api.audit.record(&events).await?;
-    Ok(resource(&DocumentReference::new(&base, &found)))
+    Ok(resource(&DocumentReference::new(&base, &document)))
 }
 
 /// Returns a document, and records a denial if the caller may not see it.
@@ -45,11 +45,11 @@ pub(super) async fn find<P: SearchAdapters>(
     key: &DocumentKey,
 ) -> Result<Box<DocumentRecord>, Failure> {
     let now = api.transfers.clock.now();
-    let found = visible_document(&api.registry, &caller.document_caller(), key, now).await?;
-    if found.is_none() {
+    let document = visible_document(&api.registry, &caller.document_caller(), key, now).await?;
+    if document.is_none() {
         record_denial(&api.audit, caller, audited, [denied_document(key)], now).await?;
     }
-    found.ok_or_else(Failure::not_found)
+    document.ok_or_else(Failure::not_found)
 }
 
 /// Returns the capability statement. Callers need no credentials.

@@ -1,8 +1,10 @@
-//! `GET /DocumentReference` and `POST /DocumentReference/_search`.
+//! `GET /DocumentReference` and `POST /DocumentReference/_search`: the search for documents.
 //!
-//! A search costs the grants of the caller and one read of documents, whether or not the subject
-//! exists. A caller whose claims and grants cover no document of the subject gets an empty result
-//! without that read.
+//! A search names a *subject* (a court file or patient) or the *keys* of documents (ids, numbers or
+//! GUIDs). A caller sees a document if a claim in the caller's token or a *grant*, a stored right,
+//! covers it. A search reads the grants of the caller and then one page of documents. It does not
+//! read documents if the claims and grants cover no document of the subject. The result is then
+//! empty, as for a subject that does not exist.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -28,8 +30,8 @@ use super::parameters::{form, handling, query_string};
 use crate::audit::{Audited, record_denial};
 use crate::middleware::{Principal, Reader};
 
-/// Number of documents that one read for a count returns at most.
-const COUNT_PAGE: usize = 1_000;
+/// Maximum number of documents that one read returns for a count.
+const COUNT_PAGE_SIZE: usize = 1_000;
 /// Maximum number of documents that are read for a count.
 const MAX_COUNTED: usize = 10_000;
 
@@ -41,7 +43,7 @@ pub(super) async fn by_query_string<P: SearchAdapters>(
     request: Request,
 ) -> Result<Response, Failure> {
     let parameters = query_string(&request);
-    respond(&api, (&caller, &audited), request.headers(), &parameters).await
+    respond(&api, &caller, &audited, request.headers(), &parameters).await
 }
 
 /// Searches with the parameters of a form body and of the query string.
@@ -52,12 +54,14 @@ pub(super) async fn by_form<P: SearchAdapters>(
     request: Request,
 ) -> Result<Response, Failure> {
     let headers = request.headers().clone();
-    respond(&api, (&caller, &audited), &headers, &form(request).await?).await
+    respond(&api, &caller, &audited, &headers, &form(request).await?).await
 }
 
+/// Carries out a search, records it in the audit trail, and returns the response.
 async fn respond<P: SearchAdapters>(
     api: &SearchApi<P>,
-    (caller, audited): (&Principal, &AuditedRequest),
+    caller: &Principal,
+    audited: &AuditedRequest,
     headers: &HeaderMap,
     parameters: &str,
 ) -> Result<Response, Failure> {
@@ -71,14 +75,14 @@ async fn respond<P: SearchAdapters>(
         Search { registry: &api.registry, caller: caller.document_caller(), query: &query, now };
     let (bundle, denied) = match query.summary() {
         Summary::Count => {
-            let Found { result: total, denied } = search.count().await?;
+            let SearchResult { result: total, denied } = search.count().await?;
             if denied.is_empty() || total > 0 {
                 api.audit.record(&[audited.list_counted(query.subject(), total, now)]).await?;
             }
             (Bundle::count(&base, &query, total), denied)
         }
         Summary::Documents => {
-            let Found { result: page, denied } = search.page(after).await?;
+            let SearchResult { result: page, denied } = search.page(after).await?;
             let documents: Vec<_> = page.documents.iter().collect();
             // An empty list is recorded as viewed, unless it is empty because of the denial.
             let subject = query.subject().filter(|_| denied.is_empty());
@@ -87,7 +91,7 @@ async fn respond<P: SearchAdapters>(
             (Bundle::page(&base, &query, &page.documents, next.as_deref()), denied)
         }
     };
-    // Every page of a search by keys names the same keys.
+    // Every page of a search by keys names the same keys, so only the first page records them.
     if is_first_page || query.keys().is_none() {
         record_denial(&api.audit, caller, audited, denied, now).await?;
     }
@@ -95,21 +99,32 @@ async fn respond<P: SearchAdapters>(
 }
 
 /// Result of a search.
-struct Found<T> {
+struct SearchResult<T> {
+    /// A page of documents, or their number.
     result: T,
-    /// Documents or the subject that the search named, and that are unknown or hidden from the
-    /// caller, as text.
+    /// Texts for the audit trail. Each names a document or subject that the search asked for and
+    /// that is unknown or hidden from the caller.
     denied: Vec<String>,
 }
 
-/// Documents that a search names by their keys.
-struct Named {
+/// Documents whose keys a search contains.
+struct DocumentsByKey {
     /// Grants of the caller.
     grants: Vec<Grant>,
-    /// The documents in the order of the search, without the check whether they match.
+    /// The documents in the order of the search. Some may not match, or be hidden from the caller.
     documents: Vec<DocumentRecord>,
-    /// Keys of documents that are unknown or hidden from the caller, as text.
+    /// Texts for the audit trail. Each names a key whose document is unknown or hidden from the
+    /// caller.
     denied: Vec<String>,
+}
+
+/// Access of the caller to the subject of a search.
+struct GrantedAccess<'a> {
+    /// Grants of the caller.
+    grants: Vec<Grant>,
+    /// The subject and the part of its documents that the caller may see. It is `None` if the
+    /// caller may see none of them, or if the search has no subject.
+    visible_subject: Option<(&'a Subject, SubjectAccess)>,
 }
 
 /// A search of one caller.
@@ -122,93 +137,100 @@ struct Search<'a, R> {
 
 impl<R: Registry> Search<'_, R> {
     /// Returns the page that begins after a position.
-    async fn page(&self, after: Option<Position>) -> Result<Found<Page>, Failure> {
+    async fn page(&self, after: Option<Position>) -> Result<SearchResult<Page>, Failure> {
         if let Some(keys) = self.query.keys() {
-            let Named { grants, mut documents, denied } = self.named(keys).await?;
+            let DocumentsByKey { grants, mut documents, denied } =
+                self.documents_by_key(keys).await?;
             documents.retain(|document| self.is_after(document, after.as_ref()));
-            let read = RegistryPage { documents, more_after: None };
-            return Ok(Found { result: self.select(&grants, read), denied });
+            let candidates = RegistryPage { documents, more_after: None };
+            return Ok(SearchResult { result: self.select(&grants, candidates), denied });
         }
-        let (grants, access) = self.access().await?;
-        let Some((subject, access)) = access else {
+        let GrantedAccess { grants, visible_subject } = self.access().await?;
+        let Some((subject, access)) = visible_subject else {
             let empty = Page { documents: Vec::new(), next: None };
-            return Ok(Found { result: empty, denied: self.denied_subject() });
+            return Ok(SearchResult { result: empty, denied: self.denied_subject() });
         };
         let limit = Page::read_limit(self.query, access == SubjectAccess::All);
-        let read = self.registry.page(subject, &self.range(after, limit)).await?;
-        Ok(Found { result: self.select(&grants, read), denied: Vec::new() })
+        let candidates = self.registry.page(subject, &self.registry_range(after, limit)).await?;
+        Ok(SearchResult { result: self.select(&grants, candidates), denied: Vec::new() })
     }
 
+    /// Returns the subject of the search as text for the audit trail, if the search has a subject.
     fn denied_subject(&self) -> Vec<String> {
         self.query.subject().map(denied_subject).into_iter().collect()
     }
 
     /// Returns the number of all matching documents.
-    async fn count(&self) -> Result<Found<u64>, Failure> {
-        let matching = |grants: &[Grant], documents: &[DocumentRecord]| {
+    async fn count(&self) -> Result<SearchResult<u64>, Failure> {
+        let count_matching = |grants: &[Grant], documents: &[DocumentRecord]| {
             let is_match = |document: &&DocumentRecord| {
                 self.query.matches(document) && self.may_see(document, grants)
             };
             documents.iter().filter(is_match).count() as u64
         };
         if let Some(keys) = self.query.keys() {
-            let Named { grants, documents, denied } = self.named(keys).await?;
-            return Ok(Found { result: matching(&grants, &documents), denied });
+            let DocumentsByKey { grants, documents, denied } = self.documents_by_key(keys).await?;
+            return Ok(SearchResult { result: count_matching(&grants, &documents), denied });
         }
-        let (grants, access) = self.access().await?;
-        let Some((subject, _)) = access else {
-            return Ok(Found { result: 0, denied: self.denied_subject() });
+        let GrantedAccess { grants, visible_subject } = self.access().await?;
+        let Some((subject, _)) = visible_subject else {
+            return Ok(SearchResult { result: 0, denied: self.denied_subject() });
         };
-        let (mut total, mut counted, mut after) = (0, 0, None);
+        let mut total = 0;
+        let mut read_count = 0;
+        let mut after = None;
         loop {
-            let read = self.registry.page(subject, &self.range(after, COUNT_PAGE)).await?;
-            total += matching(&grants, &read.documents);
-            counted += read.documents.len();
-            if read.more_after.is_none() {
-                return Ok(Found { result: total, denied: Vec::new() });
+            let range = self.registry_range(after, COUNT_PAGE_SIZE);
+            let candidates = self.registry.page(subject, &range).await?;
+            total += count_matching(&grants, &candidates.documents);
+            read_count += candidates.documents.len();
+            if candidates.more_after.is_none() {
+                return Ok(SearchResult { result: total, denied: Vec::new() });
             }
-            if counted >= MAX_COUNTED {
+            if read_count >= MAX_COUNTED {
                 let problem = "more than 10000 documents would have to be read; narrow the search \
                                by date";
                 let code = IssueCode::TooCostly;
                 return Err(OperationOutcome::of_parameter("_summary", code, problem).into());
             }
-            after = read.more_after;
+            after = candidates.more_after;
         }
     }
 
     /// Reads the documents with these keys.
-    async fn named(&self, keys: &[DocumentKey]) -> Result<Named, Failure> {
+    async fn documents_by_key(&self, keys: &[DocumentKey]) -> Result<DocumentsByKey, Failure> {
         let grants = self.caller.grants(self.registry);
-        let (grants, found) = futures::try_join!(grants, self.registry.documents(keys))?;
+        let (grants, by_key) = futures::try_join!(grants, self.registry.documents(keys))?;
         let is_denied = |key: &&DocumentKey| {
-            found.get(key).is_none_or(|document| !self.may_see(document, &grants))
+            by_key.get(key).is_none_or(|document| !self.may_see(document, &grants))
         };
         let denied = keys.iter().filter(is_denied).map(denied_document).collect();
-        // Several keys may name one document.
-        let found: BTreeMap<_, _> =
-            found.into_values().map(|document| (document.position(), document)).collect();
-        let mut documents: Vec<_> = found.into_values().collect();
+        // Several keys may name one document, but a document has only one position.
+        let by_position: BTreeMap<_, _> =
+            by_key.into_values().map(|document| (document.position(), document)).collect();
+        let mut documents: Vec<_> = by_position.into_values().collect();
         if self.query.order() == Order::NewestFirst {
             documents.reverse();
         }
-        Ok(Named { grants, documents, denied })
+        Ok(DocumentsByKey { grants, documents, denied })
     }
 
-    /// Returns the grants of the caller, and the subject if they or claims cover documents of it.
-    async fn access(&self) -> Result<(Vec<Grant>, Option<(&Subject, SubjectAccess)>), Failure> {
+    /// Reads the grants of the caller and checks whether the caller may see documents of the
+    /// subject.
+    async fn access(&self) -> Result<GrantedAccess<'_>, Failure> {
         let grants = self.caller.grants(self.registry).await?;
-        let covered = self.query.subject().and_then(|subject| {
+        let visible_subject = self.query.subject().and_then(|subject| {
             match self.caller.viewer.subject_access(subject, &grants, self.now) {
                 SubjectAccess::None => None,
                 access => Some((subject, access)),
             }
         });
-        Ok((grants, covered))
+        Ok(GrantedAccess { grants, visible_subject })
     }
 
-    fn select(&self, grants: &[Grant], read: RegistryPage) -> Page {
-        let RegistryPage { documents, more_after } = read;
+    /// Selects the documents of the page that match and that the caller may see.
+    fn select(&self, grants: &[Grant], candidates: RegistryPage) -> Page {
+        let RegistryPage { documents, more_after } = candidates;
         Page::select(self.query, documents, more_after, |document| self.may_see(document, grants))
     }
 
@@ -216,12 +238,15 @@ impl<R: Registry> Search<'_, R> {
         self.caller.viewer.may_see(document, grants, self.now)
     }
 
-    fn range(&self, after: Option<Position>, limit: usize) -> RegistryRange {
+    /// Returns the range of documents to read from the registry: `limit` documents after a
+    /// position.
+    fn registry_range(&self, after: Option<Position>, limit: usize) -> RegistryRange {
         let (start, end) = self.query.sort_key_range();
         let newest_first = self.query.order() == Order::NewestFirst;
         RegistryRange { sort_keys: start..end, after, newest_first, limit }
     }
 
+    /// Returns whether a document comes after a position, in the order of the search.
     fn is_after(&self, document: &DocumentRecord, after: Option<&Position>) -> bool {
         after.is_none_or(|after| match self.query.order() {
             Order::NewestFirst => document.position() < *after,

@@ -1,7 +1,7 @@
 //! Server-sent events (SSE) of one connection to `GET /v1/download/subscribe/{jobId}`.
 //!
-//! [`EventStream`] polls the job and yields chunks of text, each of which contains the events that
-//! are new since the last poll. The cursor is the id of the last event that was sent. A client that
+//! [`EventStream`] polls the job and yields chunks of text. A chunk contains the events that are
+//! new since the last poll. The *cursor* is the id of the last event that was sent. A client that
 //! reconnects sends this id, and receives only newer events.
 
 use std::sync::Arc;
@@ -18,7 +18,7 @@ use docferry_domain::job::{Cursor, JobEvent, JobSnapshot, JobState, events_since
 use serde::Serialize;
 use tokio::time::{Instant, sleep_until, timeout_at};
 
-use super::job_response;
+use super::job_response::{self, ProgressLevel};
 use super::shared::{JobApi, presigned_url};
 use super::stream_mode::StreamMode;
 use crate::error::ApiError;
@@ -28,8 +28,8 @@ use crate::middleware::Principal;
 /// closes the connection as idle.
 const HEARTBEAT_INTERVAL: Duration = Duration::from_secs(15);
 
-/// Maximum time between two polls of the job. The interval that the API advises to clients that
-/// poll a long job is longer, but it would show too little progress.
+/// Maximum time between two polls of the job. The API advises clients that poll a long job to wait
+/// longer, but a stream with such an interval would show too little progress.
 const MAX_POLL_INTERVAL: Duration = Duration::from_secs(5);
 
 /// Minimum time between two polls of the job. Each poll costs a read of the store.
@@ -39,12 +39,13 @@ const MIN_POLL_INTERVAL: Duration = Duration::from_secs(1);
 /// many disconnected clients do not all reconnect at the same moment.
 const MIN_RECONNECT_DELAY: Duration = Duration::from_secs(1);
 
-/// Source of the chunks of one event stream. It polls the job only while a chunk is awaited; no
-/// task runs in the background.
+/// Source of the chunks of one event stream. It polls the job only while the server waits for a
+/// chunk, so no task runs in the background.
 pub(super) struct EventStream<P: ReadAdapters> {
     api: Arc<JobApi<P>>,
     caller: Principal,
     audited: AuditedRequest,
+    /// Id of the job.
     id: TransferId,
     /// Id of the last event that was sent, or `None` if none was sent.
     cursor: Option<Cursor>,
@@ -120,8 +121,8 @@ impl<P: ReadAdapters> EventStream<P> {
     /// and the client receives the error as the response when it reconnects.
     async fn poll(&mut self) -> Option<String> {
         let Self { api, caller, id, .. } = &*self;
-        let found = job_of(&api.store, &api.clock, api.record_ttl, &caller.id, id).await;
-        let events = match found {
+        let job = job_of(&api.store, &api.clock, api.record_ttl, &caller.id, id).await;
+        let events = match job {
             Ok(job) => self.new_events(&job?).await,
             Err(error) => Err(error.into()),
         };
@@ -148,25 +149,27 @@ impl<P: ReadAdapters> EventStream<P> {
         let interval = job_response::next_poll_delay(job, now).unwrap_or_default();
         let polled_at = Instant::now();
         self.next_poll_at = polled_at + interval.clamp(MIN_POLL_INTERVAL, MAX_POLL_INTERVAL);
-        let Some((last_event, cursor)) = changes.last().copied() else {
+        let Some((last_event, last_event_id)) = changes.last().copied() else {
             return Ok(String::new());
         };
-        let is_end = last_event == JobEvent::End;
+        let has_ended = last_event == JobEvent::End;
         let url = match snapshot.state {
-            JobState::Completed if is_end => {
+            JobState::Completed if has_ended => {
                 presigned_url(&self.api, &self.caller, &self.audited, &self.id, job).await?
             }
             _ => None,
         };
-        let detailed_status = job_response::job_status(job, &self.id, now, true, url.as_ref());
+        let detailed_status =
+            job_response::job_status(job, &self.id, now, ProgressLevel::Detail, url.as_ref());
         let mut text = String::new();
         for (event, event_id) in changes {
             text += &format_event(event, event_id, job, &snapshot, &detailed_status);
         }
-        let status = job_response::job_status(job, &self.id, now, false, url.as_ref());
-        text += &unnamed_event(cursor, &status);
-        self.cursor = Some(cursor);
-        self.is_done = is_end || self.mode == StreamMode::Buffered;
+        let status =
+            job_response::job_status(job, &self.id, now, ProgressLevel::Plain, url.as_ref());
+        text += &unnamed_event(last_event_id, &status);
+        self.cursor = Some(last_event_id);
+        self.is_done = has_ended || self.mode == StreamMode::Buffered;
         self.next_heartbeat_at = polled_at + HEARTBEAT_INTERVAL;
         Ok(text)
     }

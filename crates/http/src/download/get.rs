@@ -17,17 +17,17 @@ use docferry_domain::transfer::{Delivery, Transfer};
 use http::{HeaderMap, HeaderValue, StatusCode, header};
 use secrecy::ExposeSecret as _;
 
-use super::job_response;
+use super::job_response::{self, ProgressLevel};
 use super::shared::{JobApi, find_job, job_documents, presign, record_urls};
 use crate::audit::{Audited, record_denial};
 use crate::error::ApiError;
-use crate::middleware::{Principal, Reader, finish};
+use crate::middleware::{Principal, Reader, with_common_parts};
 
 /// Router of `GET /v1/download/{jobId}`.
 pub fn download_router<P: ReadAdapters>(api: JobApi<P>) -> Router {
     let routes =
         Router::new().route("/v1/download/{jobId}", get(fetch::<P>)).with_state(Arc::new(api));
-    finish(routes)
+    with_common_parts(routes)
 }
 
 async fn fetch<P: ReadAdapters>(
@@ -46,14 +46,15 @@ async fn fetch<P: ReadAdapters>(
             let response = match job.artifact() {
                 None => Json(results(&api, &documents).await?).into_response(),
                 Some(artifact) => {
-                    fetch_response(&presign(&api, artifact).await?, wants_json(&headers))
+                    let url = presign(&api, artifact).await?;
+                    if wants_json(&headers) { json_with_url(&url) } else { redirect_to(&url) }
                 }
             };
-            record_urls(&api, &audited, &id, &issued(&documents)).await?;
+            record_urls(&api, &audited, &id, &documents_with_url(&documents)).await?;
             response
         }
         _ => {
-            let status = job_response::job_status(&job, &id, now, false, None);
+            let status = job_response::job_status(&job, &id, now, ProgressLevel::Plain, None);
             return Err(ApiError::NotCompleted(Box::new(status)));
         }
     };
@@ -63,8 +64,8 @@ async fn fetch<P: ReadAdapters>(
     Ok((vary, response).into_response())
 }
 
-/// Returns the delivered documents of a job that the caller may still receive. If there are none,
-/// the result does not exist for the caller.
+/// Returns the delivered documents of a job that the caller may still receive. Fails with
+/// [`ApiError::NotFound`] if there are none. Records a denial for each other delivered document.
 async fn receivable_documents<'a, P: ReadAdapters>(
     api: &JobApi<P>,
     caller: &Principal,
@@ -80,25 +81,29 @@ async fn receivable_documents<'a, P: ReadAdapters>(
     if receivable.is_empty() { Err(ApiError::NotFound) } else { Ok(receivable) }
 }
 
-/// Returns the documents of which the response contains a URL, each with the key of its object.
-fn issued<'a>(documents: &[&'a Transfer]) -> Vec<(&'a Transfer, &'a str)> {
-    let issued = |document: &&'a Transfer| {
+/// Returns the documents for which the response contains a URL, each with the key of its object in
+/// the delivery bucket.
+fn documents_with_url<'a>(documents: &[&'a Transfer]) -> Vec<(&'a Transfer, &'a str)> {
+    let with_object_key = |document: &&'a Transfer| {
         let fetchable = FetchableArtifact::of(document)?;
         Some((*document, fetchable.artifact.key.as_str()))
     };
-    documents.iter().filter_map(issued).collect()
+    documents.iter().filter_map(with_object_key).collect()
 }
 
-/// Returns the response with a URL: a redirect, or JSON.
-fn fetch_response(url: &PresignedUrl, as_json: bool) -> Response {
-    if as_json {
-        return Json(job_response::job_result(url)).into_response();
-    }
+/// Returns a JSON response that contains the URL.
+fn json_with_url(url: &PresignedUrl) -> Response {
+    Json(job_response::job_result(url)).into_response()
+}
+
+/// Returns a redirect to the URL.
+fn redirect_to(url: &PresignedUrl) -> Response {
     let location = [(header::LOCATION, url.url.expose_secret().to_owned())];
     (StatusCode::FOUND, location).into_response()
 }
 
-/// Lists delivered documents, each with its download URL or its place in OneDrive.
+/// Returns the list of delivered documents, each with its download URL or its web address in
+/// OneDrive.
 async fn results<P: ReadAdapters>(
     api: &JobApi<P>,
     documents: &[&Transfer],
@@ -124,9 +129,9 @@ async fn results<P: ReadAdapters>(
 }
 
 /// Returns whether the response is JSON instead of a redirect. This is the case if `Accept` prefers
-/// JSON, or if a script of a page sends the request.
+/// JSON, or if a script of a web page sent the request.
 ///
-/// A script cannot follow the redirect: it would send `Authorization` to S3, which refuses this
+/// A script cannot use the redirect. It would send `Authorization` to S3, and S3 refuses this
 /// header. The browser would also replace the origin of the request by `null`.
 fn wants_json(headers: &HeaderMap) -> bool {
     let mode = headers.get("sec-fetch-mode");

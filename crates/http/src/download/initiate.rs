@@ -1,5 +1,6 @@
 //! `POST /v1/download/initiate`, which creates a job for one or many documents, and its deprecated
-//! alias `POST /v1/download/start`.
+//! alias `POST /v1/download/start`. A job delivers documents to a OneDrive, or makes them available
+//! for download.
 
 use std::ops::RangeInclusive;
 use std::sync::Arc;
@@ -57,7 +58,7 @@ pub struct DownloadApi<P: InitiateAdapters> {
     pub settings: JobSettings,
     /// Range of valid document numbers.
     pub range: FileRange,
-    /// Rule for the addresses that are allowed as `callbackUrl`.
+    /// Rule that decides which addresses are allowed as `callbackUrl`.
     pub callbacks: CallbackRule,
 }
 
@@ -79,13 +80,14 @@ async fn initiate<P: InitiateAdapters>(
 ) -> Result<Response, ApiError> {
     let limit = BodyLimit::DocumentList;
     let (job_request, idempotency_key) = read_request(&api, &caller, limit, request).await?;
-    accept(&api, (caller, audited), job_request, idempotency_key).await
+    accept(&api, &caller, &audited, job_request, idempotency_key).await
 }
 
 /// Reads a request and its idempotency key.
 ///
-/// GUIDs and cases of a caller that is no service are refused before they are read. The response is
-/// therefore the same for every GUID, whether or not there is such a document.
+/// Only a service may name documents by GUIDs, or a court case. A request of any other caller is
+/// refused before its GUIDs are read. So the response does not show whether a document with a GUID
+/// exists.
 async fn read_request<P: InitiateAdapters>(
     api: &DownloadApi<P>,
     caller: &Principal,
@@ -116,7 +118,7 @@ async fn start<P: InitiateAdapters>(
         let detail = "is not supported by this call; use /v1/download/initiate";
         return Err(ApiError::Invalid(vec![FieldError::field(member.name(), detail)]));
     }
-    let mut response = accept(&api, (caller, audited), job_request, idempotency_key).await?;
+    let mut response = accept(&api, &caller, &audited, job_request, idempotency_key).await?;
     let headers = response.headers_mut();
     // RFC 9745: the Unix time from which the call is deprecated (25 November 2025).
     headers.insert("deprecation", HeaderValue::from_static("@1764028800"));
@@ -126,9 +128,9 @@ async fn start<P: InitiateAdapters>(
     Ok(response)
 }
 
-/// Returns whether the caller is the user of Microsoft Graph with the recipient's address. An
-/// unknown address and the address of another user give the same result, so that callers cannot
-/// find out which users exist.
+/// Returns whether the recipient's address belongs to the caller, as a user of Microsoft Graph. The
+/// result is the same for an unknown address and for the address of another user, so that callers
+/// cannot find out which users exist.
 async fn is_recipient(
     directory: &impl Directory,
     principal: &Principal,
@@ -139,10 +141,12 @@ async fn is_recipient(
     Ok(user.is_some_and(|user| user.eq_ignore_ascii_case(caller)))
 }
 
-/// Creates the job, or finds the one that an earlier request with the same idempotency key created.
+/// Creates the job and returns the response. If an earlier request with the same idempotency key
+/// has created the job, returns the response for that job.
 async fn accept<P: InitiateAdapters>(
     api: &DownloadApi<P>,
-    (caller, audited): (Principal, AuditedRequest),
+    caller: &Principal,
+    audited: &AuditedRequest,
     job_request: InitiateDownload,
     idempotency_key: Option<IdempotencyKey>,
 ) -> Result<Response, ApiError> {
@@ -151,20 +155,22 @@ async fn accept<P: InitiateAdapters>(
             "This version cannot pack documents into a ZIP archive.",
         ));
     }
-    let (total_file_ids, member) = (job_request.documents.keys.len(), job_request.documents.member);
+    let total_file_ids = job_request.documents.keys.len();
+    let member = job_request.documents.member;
     let scheduler = api.transfers.scheduler();
-    let accepted = match api.transfers.ensure_not_draining() {
+    let result = match api.transfers.ensure_not_draining() {
         Ok(()) => {
             let origin = audited.origin.clone();
-            let new = authorize(api, &caller, origin, job_request, idempotency_key).await?;
-            let documents = new.documents.clone();
-            let accepted = initiate_job(&scheduler, &api.registry, api.settings, new).await;
-            if let Err(JobRejection::Unknown(indexes)) = &accepted {
+            let new_job = authorize(api, caller, origin, job_request, idempotency_key).await?;
+            let documents = new_job.documents.clone();
+            let result = initiate_job(&scheduler, &api.registry, api.settings, new_job).await;
+            if let Err(JobRejection::Unknown(indexes)) = &result {
                 let unknown = indexes.iter().filter_map(|index| documents.get(*index));
-                let (requested, now) = (unknown.map(denied_document), api.transfers.clock.now());
-                record_denial(&api.audit, &caller, &audited, requested, now).await?;
+                let requested = unknown.map(denied_document);
+                let now = api.transfers.clock.now();
+                record_denial(&api.audit, caller, audited, requested, now).await?;
             }
-            accepted
+            result
         }
         // In drain mode, a request that repeats an accepted request gets the first response again.
         Err(draining) => first_accepted_job(&scheduler, idempotency_key.as_ref())
@@ -172,7 +178,7 @@ async fn accept<P: InitiateAdapters>(
             .transpose()
             .ok_or(draining)?,
     };
-    let accepted = accepted.map_err(|reason| rejection_error(reason, member))?;
+    let accepted = result.map_err(|reason| rejection_error(reason, member))?;
     let job_id = accepted.job_id.to_string();
     tracing::info!(job.id = job_id, job.files = total_file_ids, "job accepted");
     // The location is relative to the request, so it is correct both below the stage path of API
@@ -235,8 +241,8 @@ async fn authorize<P: InitiateAdapters>(
     })
 }
 
-/// Returns the error for a request that was not accepted. `member` is the member of the request that
-/// names the documents.
+/// Returns the error for a request that was not accepted. `member` is the member of the request
+/// that names the documents.
 pub(crate) fn rejection_error(reason: JobRejection, member: DocumentsMember) -> ApiError {
     match reason {
         JobRejection::Failed(error) => error.into(),

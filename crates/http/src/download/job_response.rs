@@ -15,11 +15,24 @@ use docferry_domain::phase::Phase;
 use docferry_domain::transfer::{Failure, Transfer, TransientError, percent};
 use jiff::Timestamp;
 use secrecy::ExposeSecret as _;
+use serde::Deserialize;
 
 use super::throughput::throughput;
 use crate::error::ApiError;
 
-/// Fields that jobs with one document and batch jobs have in common.
+/// Level of detail of the progress in a status. Clients choose it by the query parameter
+/// `progress`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(super) enum ProgressLevel {
+    /// Percentage only.
+    #[default]
+    Plain,
+    /// Percentage, bytes, throughput and phase.
+    Detail,
+}
+
+/// Fields of the status that jobs with one document and batch jobs have in common.
 struct JobSummary {
     /// Progress, 0 to 100.
     percent: u8,
@@ -89,31 +102,27 @@ pub(super) fn updated_at(transfer: &Transfer) -> Timestamp {
     events.into_iter().flatten().max().unwrap_or(transfer.created_at).max(transfer.created_at)
 }
 
-/// Returns the status of a job.
-///
-/// If `detail` is set, the progress contains bytes, throughput and phase; if not, it contains only
-/// the percentage. `url` is the download URL of a completed job with one document.
+/// Returns the status of a job. `url` is the download URL of a completed job with one document.
 pub(super) fn job_status(
     job: &Job,
     id: &TransferId,
     now: Timestamp,
-    detail: bool,
+    level: ProgressLevel,
     url: Option<&PresignedUrl>,
 ) -> JobStatus {
     let summary = JobSummary::of(job);
     let state = job.state(now);
     let throughput = throughput(documents(job), now);
     let items: Vec<_> = documents(job).iter().map(|document| item_status(document, now)).collect();
-    let progress = if detail {
-        Progress::Detail {
+    let progress = match level {
+        ProgressLevel::Plain => Progress::Percent(summary.percent),
+        ProgressLevel::Detail => Progress::Detail {
             percent: summary.percent,
             bytes_done: items.iter().map(|item| item.bytes_done).sum(),
             bytes_total: items.iter().map(|item| item.bytes_total).sum(),
             bytes_per_second: throughput.map(|throughput| throughput.per_second),
             phase: job.phase().as_str(),
-        }
-    } else {
-        Progress::Percent(summary.percent)
+        },
     };
     let result = url.map(job_result);
     JobStatus {
@@ -185,8 +194,8 @@ pub(super) fn end_error(job: &Job, state: JobState) -> JobError {
     let summary = JobSummary::of(job);
     let last_attempt_at = summary.ended_at.map(time);
     if state == JobState::Expired {
-        let (code, _, message) = ApiError::Gone.texts();
-        return JobError { code, message, last_attempt_at };
+        let texts = ApiError::Gone.texts();
+        return JobError { code: texts.code, message: texts.detail, last_attempt_at };
     }
     let code = summary.failure.map_or(FailureCode::Internal, |failure| failure.code);
     JobError { code: code.as_str(), message: code.message(), last_attempt_at }

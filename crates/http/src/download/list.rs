@@ -17,7 +17,7 @@ use jiff::Timestamp;
 use serde::Deserialize;
 
 use super::job_response;
-use super::page::PageToken;
+use super::page::PageTokens;
 use super::shared::JobApi;
 use crate::error::ApiError;
 use crate::middleware::{Principal, person};
@@ -26,8 +26,11 @@ use crate::middleware::{Principal, person};
 const DEFAULT_PAGE_SIZE: usize = 20;
 /// Maximum number of jobs on a page.
 const MAX_PAGE_SIZE: usize = 100;
+/// Value of `status` for a job whose documents are being packed into a ZIP archive. ZIP archives
+/// are not implemented, so no job has this status yet.
+const PACKING: &str = "processing_artifacts";
 
-/// Query parameters of both calls.
+/// Query parameters, which both calls have.
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub(super) struct ListQuery {
@@ -37,11 +40,7 @@ pub(super) struct ListQuery {
     page_token: Option<String>,
 }
 
-/// State of a job while it is packed into a ZIP archive. ZIP archives are not implemented, so no
-/// job is in this state yet.
-const PACKING: &str = "processing_artifacts";
-
-/// Handles both calls.
+/// Handles both calls, because their responses are the same.
 pub(super) async fn list<P: ReadAdapters>(
     State(api): State<Arc<JobApi<P>>>,
     caller: Principal,
@@ -62,8 +61,8 @@ pub(super) async fn list<P: ReadAdapters>(
     if !(1..=MAX_PAGE_SIZE).contains(&page_size) {
         return Err(invalid_query("pageSize must be between 1 and 100"));
     }
-    let page_token = PageToken::binding(&caller.id, &filter);
-    let before = query.page_token.map(|text| page_token.read(&text)).transpose();
+    let page_tokens = PageTokens::for_list(&caller.id, &filter);
+    let before = query.page_token.map(|text| page_tokens.read(&text)).transpose();
     let before = before.map_err(|_| invalid_query("pageToken does not belong to this list"))?;
     if is_packing {
         return Ok(Json(JobList { items: Vec::new(), next_page_token: None }));
@@ -73,7 +72,7 @@ pub(super) async fn list<P: ReadAdapters>(
             .await?;
     let now = api.clock.now();
     let items = page.jobs.iter().map(|job| listed_job(job, now)).collect();
-    let next_page_token = page.next.map(|place| page_token.write(&place));
+    let next_page_token = page.next.map(|place| page_tokens.write(&place));
     Ok(Json(JobList { items, next_page_token }))
 }
 
@@ -85,8 +84,8 @@ fn invalid_query(detail: &str) -> ApiError {
 
 /// Parses the query parameter `status`.
 fn parse_state(text: &str) -> Result<JobState, ApiError> {
-    let known = JobState::ALL.into_iter().find(|state| state.as_str() == text);
-    known.ok_or_else(|| {
+    let state = JobState::ALL.into_iter().find(|state| state.as_str() == text);
+    state.ok_or_else(|| {
         let names = JobState::ALL.map(JobState::as_str).join(", ");
         invalid_query(&format!("status must be one of {names}, {PACKING}"))
     })
@@ -117,7 +116,8 @@ fn listed_job(job: &HistoryEntry, now: Timestamp) -> ListedJob {
     }
 }
 
-/// Fields of a list entry that a job with one document and a batch store differently.
+/// Fields of a list entry. The record of a batch and the record of a job with one document store
+/// them differently.
 struct JobDetails<'a> {
     retries: u32,
     started_at: Option<Timestamp>,

@@ -15,15 +15,15 @@ const TIMESTAMP_BYTES: usize = 8;
 /// Writer and reader of the page tokens of one list. A token is valid only for the caller and the
 /// filter of its list. A forged token leads at most to another page of the caller's own list.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct PageToken([u8; BINDING_BYTES]);
+pub(super) struct PageTokens([u8; BINDING_BYTES]);
 
 /// Error for a text that is not a page token of the list.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct InvalidPageToken;
 
-impl PageToken {
+impl PageTokens {
     /// Returns the writer and reader for a caller's list with this filter.
-    pub(super) fn binding(owner: &str, filter: &Filter) -> Self {
+    pub(super) fn for_list(owner: &str, filter: &Filter) -> Self {
         let state = filter.state.map_or("", |state| state.as_str());
         let person = filter.person.as_ref().map_or("", |person| person.as_str());
         let mut hasher = Sha256::new();
@@ -37,7 +37,7 @@ impl PageToken {
         Self(binding)
     }
 
-    /// Returns the token of the page after `place`.
+    /// Returns the token of the page that begins after `place`.
     pub(super) fn write(self, place: &JobPosition) -> String {
         let mut bytes = self.0.to_vec();
         bytes.extend(place.created_ms.to_be_bytes());
@@ -45,7 +45,7 @@ impl PageToken {
         URL_SAFE_NO_PAD.encode(bytes)
     }
 
-    /// Returns the place that a token names.
+    /// Returns the place after which the page of a token begins.
     pub(super) fn read(self, text: &str) -> Result<JobPosition, InvalidPageToken> {
         let bytes = URL_SAFE_NO_PAD.decode(text).map_err(|_| InvalidPageToken)?;
         let position = bytes.strip_prefix(self.0.as_slice()).ok_or(InvalidPageToken)?;
@@ -68,14 +68,18 @@ mod tests {
         let of_ada = Filter { state: None, person: Some(Person::new("ada")) };
         let place = JobPosition { created_ms: 1_700_000_000_000, id: TransferId::from_u128(7) };
 
-        let token = PageToken::binding("me", &failed).write(&place);
+        let token = PageTokens::for_list("me", &failed).write(&place);
 
-        assert_eq!(PageToken::binding("me", &failed).read(&token), Ok(place));
+        assert_eq!(PageTokens::for_list("me", &failed).read(&token), Ok(place));
         for (owner, filter) in [("you", &failed), ("me", &of_ada), ("me", &Filter::default())] {
-            assert_eq!(PageToken::binding(owner, filter).read(&token), Err(InvalidPageToken));
+            assert_eq!(PageTokens::for_list(owner, filter).read(&token), Err(InvalidPageToken));
         }
         for bad in ["", "!", "AAAA", &token[..20]] {
-            assert_eq!(PageToken::binding("me", &failed).read(bad), Err(InvalidPageToken), "{bad}");
+            assert_eq!(
+                PageTokens::for_list("me", &failed).read(bad),
+                Err(InvalidPageToken),
+                "{bad}"
+            );
         }
     }
 }

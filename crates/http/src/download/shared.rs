@@ -12,9 +12,8 @@ use docferry_contract::job::JobStatus;
 use docferry_domain::ids::TransferId;
 use docferry_domain::transfer::Transfer;
 use jiff::SignedDuration;
-use serde::Deserialize;
 
-use super::job_response;
+use super::job_response::{self, ProgressLevel};
 use crate::error::ApiError;
 use crate::job_id::parse_id;
 use crate::middleware::Principal;
@@ -28,25 +27,15 @@ pub struct JobApi<P: ReadAdapters> {
     pub clock: P::Clock,
     /// Creates presigned URLs and probes the delivery bucket.
     pub presigner: P::Presigner,
-    /// Document registry, which is asked before each presigned URL.
+    /// Document registry. It decides, before each presigned URL, whether the caller may still
+    /// receive the document.
     pub registry: P::Registry,
-    /// Log of audit events, which gets an event before each presigned URL is returned.
+    /// Log of audit events. An event is recorded before each presigned URL is returned.
     pub audit: P::Audit,
     /// Time for which the record of an ended job is shown.
     pub record_ttl: SignedDuration,
     /// Lifetime of a presigned URL.
     pub url_ttl: SignedDuration,
-}
-
-/// Level of detail of the progress in a status: the query parameter `progress`.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize)]
-#[serde(rename_all = "camelCase")]
-pub(super) enum Progress {
-    /// Percentage only.
-    #[default]
-    Plain,
-    /// Percentage, bytes, throughput and phase.
-    Detail,
 }
 
 /// Finds the job with the id in the path. A malformed id causes the same error as an unknown id.
@@ -103,8 +92,8 @@ pub(super) async fn record_urls<P: ReadAdapters>(
     Ok(api.audit.record(&events).await?)
 }
 
-/// Returns a presigned URL of an object in the delivery bucket. The caller of this function has
-/// asked [`job_documents`] whether the document may be received.
+/// Returns a presigned URL of an object in the delivery bucket. Callers of this function must first
+/// check with [`job_documents`] that the document may be received.
 pub(super) async fn presign<P: ReadAdapters>(
     api: &JobApi<P>,
     FetchableArtifact { artifact, name, mime }: FetchableArtifact<'_>,
@@ -118,9 +107,8 @@ pub(super) fn status_response<P: ReadAdapters>(
     api: &JobApi<P>,
     id: &TransferId,
     job: &Job,
-    progress: Progress,
+    level: ProgressLevel,
     url: Option<&PresignedUrl>,
 ) -> Json<JobStatus> {
-    let detail = progress == Progress::Detail;
-    Json(job_response::job_status(job, id, api.clock.now(), detail, url))
+    Json(job_response::job_status(job, id, api.clock.now(), level, url))
 }

@@ -1,5 +1,5 @@
 //! `GET /v1/download/status/{jobId}`, which returns the status of a job, and
-//! `POST /v1/download/check`, which tells whether a document exists.
+//! `POST /v1/download/check`, which reports whether a document exists.
 
 use std::sync::Arc;
 
@@ -18,8 +18,9 @@ use docferry_domain::job::JobState;
 use serde::Deserialize;
 
 use super::initiate::FileRange;
+use super::job_response::ProgressLevel;
 use super::list::list;
-use super::shared::{JobApi, Progress, find_job, presigned_url, status_response};
+use super::shared::{JobApi, find_job, presigned_url, status_response};
 use crate::audit::{Audited, record_denial};
 use crate::body;
 use crate::error::ApiError;
@@ -39,7 +40,7 @@ pub(crate) fn job_routes<P: ReadAdapters>(api: Arc<JobApi<P>>, range: FileRange)
 #[derive(Debug, Deserialize)]
 struct StatusQuery {
     #[serde(default)]
-    progress: Progress,
+    progress: ProgressLevel,
 }
 
 /// Returns the status of a job.
@@ -62,7 +63,8 @@ async fn status<P: ReadAdapters>(
     Ok(status_response(&api, &id, &job, progress, url.as_ref()))
 }
 
-/// Returns whether a document with the number exists that the caller may see, and its name and size.
+/// Returns whether a document with the number exists that the caller may see, and its name and
+/// size.
 async fn check<P: ReadAdapters>(
     State((api, range)): State<(Arc<JobApi<P>>, FileRange)>,
     Reader(caller): Reader,

@@ -23,12 +23,7 @@ use super::shared::{JobApi, find_job};
 use super::stream_mode::StreamMode;
 use crate::audit::Audited;
 use crate::error::ApiError;
-use crate::middleware::{Reader, finish};
-
-/// Time until the process that serves the router is stopped. The code that serves the router puts
-/// this value into the extensions of each request.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct TimeLeft(pub Duration);
+use crate::middleware::{Reader, with_common_parts};
 
 /// Duration of a stream if the request has no [`TimeLeft`]. API Gateway allows 15 minutes.
 const DEFAULT_DURATION: Duration = Duration::from_secs(14 * 60);
@@ -40,19 +35,25 @@ const END_MARGIN: Duration = Duration::from_secs(5);
 /// Maximum wait for events in [`StreamMode::Buffered`].
 const BUFFERED_WAIT: Duration = Duration::from_secs(5);
 
+/// Time until the process that serves the router is stopped. The code that serves the router puts
+/// this value into the extensions of each request.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct TimeLeft(pub Duration);
+
+/// State of the route.
 type Shared<P> = (Arc<JobApi<P>>, StreamMode);
 
 /// Router of `GET /v1/download/subscribe/{jobId}`.
 ///
 /// A stream ends when its job ends, shortly before the process ends, or when a read of the store
 /// fails. Clients reconnect automatically and receive the events after the last one that they have
-/// received. When the response is dropped, for example because the client has disconnected, the
-/// store is not read any more.
+/// received. If the client disconnects, the server drops the response, and the stream reads the
+/// store no longer.
 pub fn subscribe_router<P: ReadAdapters>(api: JobApi<P>, mode: StreamMode) -> Router {
     let routes = Router::new()
         .route("/v1/download/subscribe/{jobId}", get(subscribe::<P>))
         .with_state((Arc::new(api), mode));
-    finish(routes)
+    with_common_parts(routes)
 }
 
 async fn subscribe<P: ReadAdapters>(
@@ -86,14 +87,14 @@ async fn subscribe<P: ReadAdapters>(
     // of the request again.
     let request_span = tracing::Span::current();
     let chunks = stream::unfold((Some(first_chunk), events), move |(first_chunk, mut events)| {
-        let next = async move {
-            let text = match first_chunk {
-                Some(text) => text,
+        let next_chunk = async move {
+            let chunk = match first_chunk {
+                Some(chunk) => chunk,
                 None => events.next_chunk().await?,
             };
-            Some((Ok::<_, Infallible>(text), (None, events)))
+            Some((Ok::<_, Infallible>(chunk), (None, events)))
         };
-        next.instrument(request_span.clone())
+        next_chunk.instrument(request_span.clone())
     });
     let headers = [(header::CONTENT_TYPE, "text/event-stream")];
     Ok((headers, Body::from_stream(chunks)).into_response())
