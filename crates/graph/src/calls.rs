@@ -1,5 +1,5 @@
-//! HTTP client for calls of Microsoft Graph itself, each of which carries a bearer token: look-ups
-//! of users, drives and items, the creation of upload sessions, and small uploads.
+//! HTTP client for calls of Microsoft Graph itself. Each call has a bearer token. The calls look
+//! users, drives and items up, create upload sessions, and upload small documents.
 
 use std::time::Duration;
 
@@ -15,18 +15,21 @@ use crate::response::GraphResponse;
 use crate::settings::{GraphSettings, SetupError, base_url};
 use crate::token::{Bearer, ClientCredentials, Tokens};
 
-/// Lowest throughput at which the upload of a small document must still succeed. It extends the
-/// time limit of the call: by 80 s for the largest small document, which has 4,000,000 bytes.
+/// Lowest throughput at which the upload of a small document must still succeed. The time limit of
+/// an upload depends on it: the largest small document has 4,000,000 bytes, and its upload gets
+/// 80 seconds more than other calls.
 const SLOWEST_BYTES_PER_SECOND: u64 = 50_000;
 
-/// HTTP client for calls of Graph that need a bearer token.
+/// HTTP client for calls of Graph that need a bearer token. `P` provides the credentials for the
+/// token, and `C` is the clock.
 pub(crate) struct Calls<P, C> {
     http: reqwest::Client,
     /// Base URL of Graph, without a trailing slash.
     base: String,
+    /// Cache of the bearer token.
     tokens: Tokens<P>,
     clock: C,
-    /// Time limit of a call. [`sending_time`] extends it for a document.
+    /// Time limit of a call. For a document, [`sending_time`] is added.
     call_timeout: Duration,
 }
 

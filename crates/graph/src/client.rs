@@ -1,4 +1,8 @@
-//! Client for the OneDrives of people, with its look-ups of users, drives and items.
+//! [`GraphDrive`], the client for the OneDrives of people, with its look-ups of users, drives and
+//! items.
+//!
+//! A transfer names its *recipient* by email address. Graph addresses a drive by the id of the user
+//! who is its *owner*. The client looks up the owner of an address once and caches the result.
 
 use std::collections::HashMap;
 use std::fmt;
@@ -19,22 +23,25 @@ use crate::token::ClientCredentials;
 use crate::upload::Uploads;
 use crate::wire::{Item, WithId};
 
-/// Maximum number of cached recipients. At this limit, the whole cache is cleared. A process serves
+/// Maximum number of cached owners. At this limit, the whole cache is cleared. A process serves
 /// only few recipients at a time.
-const MAX_CACHED_RECIPIENTS: usize = 1000;
+const MAX_CACHED_OWNERS: usize = 1000;
 
-/// Client for the OneDrives of people, through Microsoft Graph.
+/// Client for the OneDrives of people, through Microsoft Graph. `P` provides the credentials of
+/// docferry, and `C` is the clock.
 ///
-/// It caches the access token and the users that it has looked up, so one value should live as
-/// long as its process.
+/// The client caches the access token and the users that it has looked up. So a process should
+/// create only one client.
 pub struct GraphDrive<P, C> {
+    /// HTTP client for calls with a bearer token.
     pub(crate) calls: Calls<P, C>,
+    /// HTTP client for URLs that contain their own credential.
     pub(crate) uploads: Uploads,
-    /// Cached recipients by email address.
+    /// Cached owners by email address.
     owners: Mutex<HashMap<String, Owner>>,
 }
 
-/// Cached data of a recipient.
+/// User of Microsoft Graph who owns the drive of a recipient.
 #[derive(Debug, Clone)]
 pub(crate) struct Owner {
     /// Graph's id of the user.
@@ -51,10 +58,10 @@ impl<P, C> fmt::Debug for GraphDrive<P, C> {
 }
 
 impl<P: CredentialsProvider<ClientCredentials>, C: Clock> GraphDrive<P, C> {
-    /// Creates a client. It sends nothing until it is used.
+    /// Creates a client. This function sends no request.
     ///
     /// # Errors
-    /// [`SetupError`] if a base URL is invalid or the TLS stack cannot be set up.
+    /// Returns [`SetupError`] if a base URL is invalid or the TLS stack cannot be set up.
     pub fn new(settings: &GraphSettings, provider: P, clock: C) -> Result<Self, SetupError> {
         let tls = tls()?;
         Ok(Self {
@@ -78,7 +85,7 @@ impl<P: CredentialsProvider<ClientCredentials>, C: Clock> GraphDrive<P, C> {
         let user: WithId = parse_response(Operation::UserLookup, &response)?;
         let owner = Owner { id: user.id, has_drive: false };
         let mut owners = self.lock_owners();
-        if owners.len() >= MAX_CACHED_RECIPIENTS {
+        if owners.len() >= MAX_CACHED_OWNERS {
             owners.clear();
         }
         owners.insert(recipient.as_str().to_owned(), owner.clone());
@@ -92,8 +99,8 @@ impl<P: CredentialsProvider<ClientCredentials>, C: Clock> GraphDrive<P, C> {
         }
     }
 
-    /// Fails if the recipient has no drive. Callers need this check after a 404 for a path, because
-    /// Graph returns the same status if the drive or if only the item is missing.
+    /// Checks that the recipient has a drive. Callers need this check after a 404 for a path,
+    /// because Graph returns 404 if the drive is missing, and also if only the item is missing.
     async fn require_drive(&self, recipient: &Recipient, owner: &Owner) -> Result<(), DriveError> {
         if owner.has_drive {
             return Ok(());
@@ -107,8 +114,8 @@ impl<P: CredentialsProvider<ClientCredentials>, C: Clock> GraphDrive<P, C> {
 
     /// Returns the error for a failed write to a path.
     ///
-    /// If Graph did not find the path, this function looks up the drive and ignores the cache. The
-    /// failure is permanent only if the drive itself does not exist.
+    /// If Graph did not find the path, this function first looks the drive up, without the cache.
+    /// The failure is permanent only if the drive itself does not exist.
     pub(crate) async fn write_error(
         &self,
         operation: Operation,

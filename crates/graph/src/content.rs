@@ -51,8 +51,8 @@ pub(crate) fn requested_bytes(
     }
 }
 
-/// Returns the error for an item that has changed since the caller looked it up. The caller has to
-/// look it up again.
+/// Returns the error for an item that has changed since the caller looked it up. The caller must
+/// look the item up again.
 fn content_changed() -> DriveError {
     DriveError::Ambiguous("the item has changed since it was looked up".into())
 }

@@ -1,5 +1,9 @@
-//! Implementation of the ports [`Drive`] and [`Directory`] with Microsoft Graph. Each method of the
-//! ports is one or a few HTTP calls, whose responses are translated to the types of the ports.
+//! Implementation of the ports [`Drive`] and [`Directory`] with Microsoft Graph. Each method sends
+//! one or a few HTTP calls and translates the responses to the types of the ports.
+//!
+//! A large document is uploaded in an *upload session*: [`Drive::create_session`] returns an upload
+//! URL, and [`Drive::put_fragment`] sends one fragment of the document to this URL. A small
+//! document is uploaded in one call ([`Drive::put_whole`]).
 
 use std::ops::Range;
 
@@ -65,6 +69,7 @@ impl<P: CredentialsProvider<ClientCredentials>, C: Clock> Drive for GraphDrive<P
         if url.expose().is_empty() {
             return Err(unreadable_write_response());
         }
+        // Rejects a URL whose host is not allowed before the URL is stored.
         self.uploads.target(&url)?;
         Ok(UploadSession { url, expires_at: expires_at.and_then(|text| text.parse().ok()) })
     }
@@ -179,6 +184,7 @@ impl<P: CredentialsProvider<ClientCredentials>, C: Clock> Drive for GraphDrive<P
             self.calls.call(Method::GET, &url, Payload::Range(range_value.clone())).await?;
         let response = match redirect_target(&response) {
             None => response,
+            // Like an upload URL, a download URL contains its own credential.
             Some(download_url) => {
                 let url = UploadUrl::new(download_url);
                 self.uploads.download(&url, range_value, self.calls.clock()).await?

@@ -2,8 +2,11 @@
 //! that the Graph client implements.
 //!
 //! The meaning of a status depends on the operation. The table in
-//! [`docferry_domain::upload::refusal`] defines it; this module reads the status and the error
-//! codes from a response, looks the meaning up, and builds the error.
+//! [`docferry_domain::upload::refusal`] defines the meanings. This module reads the status and the
+//! error codes from a response, looks their meaning up in the table, and creates the error.
+//!
+//! Two errors are easily confused: after [`DriveError::Ambiguous`], the call may or may not have
+//! changed the drive, and after [`DriveError::NoEffect`], the drive is unchanged.
 
 use docferry_app::ports::{Cause, DriveError};
 use docferry_domain::failure::FailureCode;

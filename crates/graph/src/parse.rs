@@ -9,6 +9,9 @@ use crate::failure::{classify, no_effect};
 use crate::response::GraphResponse;
 use crate::wire::Item;
 
+/// Cause of the errors for a body that cannot be parsed.
+const UNREADABLE: &str = "a successful response could not be parsed";
+
 /// Parses the response to a read, that is, to a call that changes nothing in the drive.
 pub(crate) fn parse_response<T: serde::de::DeserializeOwned>(
     operation: Operation,
@@ -37,6 +40,3 @@ pub(crate) fn unreadable_write_response() -> DriveError {
 pub(crate) fn unreadable_read_response() -> DriveError {
     no_effect(FailureCode::DestinationUnavailable, UNREADABLE)
 }
-
-/// Cause of both errors for a body that cannot be parsed.
-const UNREADABLE: &str = "a successful response could not be parsed";

@@ -15,7 +15,7 @@ use crate::path::segment;
 use crate::response::GraphResponse;
 use crate::settings::GraphSettings;
 
-/// Time between a failed renewal of the token and the next attempt, while the old token is still
+/// Time between a failed renewal of the token and the next renewal, while the old token is still
 /// valid.
 const PAUSE_AFTER_FAILURE: SignedDuration = SignedDuration::from_secs(30);
 
@@ -58,8 +58,11 @@ struct TokenResponse {
 /// requesting tokens of their own.
 pub(crate) struct Tokens<P> {
     http: reqwest::Client,
+    /// URL of the token endpoint.
     url: String,
+    /// Scope to request: all rights of the application for Graph.
     scope: String,
+    /// Provider of the client secret.
     provider: P,
     cached: Mutex<Option<Token>>,
 }

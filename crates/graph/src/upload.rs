@@ -24,8 +24,21 @@ use crate::settings::GraphSettings;
 /// Time without a TCP acknowledgement after which a connection counts as dead. Lambda freezes a
 /// function between two invocations, and a connection may break in that time.
 const DEAD_CONNECTION_TIMEOUT: Duration = Duration::from_secs(60);
-/// Time after which the client closes an idle connection. Graph closes it only much later.
+/// Time after which the client closes an idle connection. Graph would keep the connection open much
+/// longer.
 const IDLE_TIMEOUT: Duration = Duration::from_secs(30);
+/// Characters that a URL may not contain and that clients therefore percent-encode (WHATWG URL).
+/// The server decodes them to the same text.
+const INVALID_IN_URL: &AsciiSet = &AsciiSet::EMPTY
+    .add(b' ')
+    .add(b'"')
+    .add(b'<')
+    .add(b'>')
+    .add(b'^')
+    .add(b'`')
+    .add(b'{')
+    .add(b'|')
+    .add(b'}');
 
 /// Client for URLs that contain their own credential. It adds no other credential to a request, and
 /// no header except those of the trace, the range and the body.
@@ -34,8 +47,11 @@ const IDLE_TIMEOUT: Duration = Duration::from_secs(30);
 /// The flow-control window of HTTP/2 would slow large uploads down.
 pub(crate) struct Uploads {
     http: Client<HttpsConnector<HttpConnector>, FragmentBody>,
+    /// Hosts to which a request may be sent.
     hosts: UploadHosts,
+    /// Time limit of a request without a body.
     call_timeout: Duration,
+    /// Time without progress after which a fragment counts as lost.
     stall_timeout: Duration,
 }
 
@@ -76,7 +92,7 @@ impl Uploads {
         clock: &impl Clock,
     ) -> Result<GraphResponse, DriveError> {
         let (body, watch) = FragmentBody::empty();
-        let request = self.request(method, url, body)?;
+        let request = self.new_request(method, url, body)?;
         match timeout(self.call_timeout, self.send(request, clock)).await {
             Ok(response) => response.map_err(|cause| to_drive_error(&watch, cause)),
             Err(elapsed) => Err(DriveError::Ambiguous(elapsed.into())),
@@ -92,7 +108,7 @@ impl Uploads {
         clock: &impl Clock,
     ) -> Result<GraphResponse, DriveError> {
         let (body, watch) = FragmentBody::empty();
-        let mut request = self.request(Method::GET, url, body)?;
+        let mut request = self.new_request(Method::GET, url, body)?;
         request.headers_mut().insert(RANGE, range);
         match timeout(self.call_timeout, self.send(request, clock)).await {
             Ok(response) => response.map_err(|cause| to_drive_error(&watch, cause)),
@@ -109,7 +125,7 @@ impl Uploads {
         clock: &impl Clock,
     ) -> Result<GraphResponse, DriveError> {
         let (body, watch) = FragmentBody::new(stream, range.len());
-        let mut request = self.request(Method::PUT, url, body)?;
+        let mut request = self.new_request(Method::PUT, url, body)?;
         let headers = request.headers_mut();
         headers.insert(CONTENT_LENGTH, range.len().into());
         headers.insert(CONTENT_RANGE, content_range(range)?);
@@ -123,8 +139,9 @@ impl Uploads {
         }
     }
 
-    /// Builds a request for a URL. Its only header is that of the current trace, if any.
-    fn request(
+    /// Creates a request to a URL. If there is a current trace, the request has its header, and it
+    /// has no other header.
+    fn new_request(
         &self,
         method: Method,
         url: &UploadUrl,
@@ -148,6 +165,7 @@ impl Uploads {
         if self.hosts.allow(&uri) { Ok(uri) } else { Err(rejected("uploadHostNotAllowed")) }
     }
 
+    /// Sends a request and reads the response.
     async fn send(
         &self,
         request: Request<FragmentBody>,
@@ -157,19 +175,6 @@ impl Uploads {
         GraphResponse::read(response, clock.now()).await
     }
 }
-
-/// Characters that a URL may not contain and that clients therefore percent-encode (WHATWG URL).
-/// The server decodes them to the same text.
-const INVALID_IN_URL: &AsciiSet = &AsciiSet::EMPTY
-    .add(b' ')
-    .add(b'"')
-    .add(b'<')
-    .add(b'>')
-    .add(b'^')
-    .add(b'`')
-    .add(b'{')
-    .add(b'|')
-    .add(b'}');
 
 /// Parses an absolute URL. If the URL is a valid request target, it stays the same byte for byte.
 /// If it is not, the invalid characters of its path and query are percent-encoded.

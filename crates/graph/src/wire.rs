@@ -6,6 +6,10 @@ use docferry_domain::document::ItemFacts;
 use docferry_domain::upload::ExpectedRange;
 use serde::{Deserialize, Serialize};
 
+/// Maximum length of a web URL. It suffices for the longest path in OneDrive, which has 400
+/// characters. Percent-encoded, a character takes up to 12 bytes in a URL.
+const MAX_WEB_URL_LENGTH: usize = 8192;
+
 /// Request body of `createUploadSession`.
 #[derive(Serialize)]
 pub(crate) struct CreateSession<'a> {
@@ -14,11 +18,12 @@ pub(crate) struct CreateSession<'a> {
     defer_commit: bool,
 }
 
+/// File that an upload session will create.
 #[derive(Serialize)]
 struct NewItem<'a> {
     #[serde(rename = "@microsoft.graph.conflictBehavior")]
     conflict_behavior: &'static str,
-    /// Must equal the last segment of the path.
+    /// Name of the file. Graph requires that it equals the last segment of the path.
     name: &'a str,
     #[serde(rename = "fileSize")]
     file_size: u64,
@@ -54,8 +59,8 @@ pub(crate) struct Progress {
 }
 
 impl Progress {
-    /// Returns the first range that the drive expects. If the range has an end, the drive already
-    /// has the bytes after that end.
+    /// Returns the first range of bytes that the drive expects. The range may have an end. The
+    /// drive then already has the bytes from this end on.
     pub(crate) fn next(&self) -> Option<ExpectedRange> {
         let ranges = self.next_expected_ranges.iter().filter_map(|text| parse_range(text));
         ranges.min_by_key(|range| range.start)
@@ -72,9 +77,9 @@ fn parse_range(range: &str) -> Option<ExpectedRange> {
 
 /// Drive item: a file or a folder.
 ///
-/// A body without id, name and size is not an item. A successful response to an upload may contain
-/// an HTML page or the progress of a session instead of an item. Such a body does not prove that
-/// the document is complete.
+/// An item has an id, a name and a size. A successful response to an upload may contain an HTML
+/// page or the progress of a session instead of an item. Such a body does not prove that the
+/// document is complete.
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub(crate) struct Item {
@@ -117,10 +122,6 @@ impl Item {
         Some(DriveItem { id: self.id, facts, web_url })
     }
 }
-
-/// Maximum length of a stored web URL. It suffices for the longest OneDrive path, which has 400
-/// characters. Each of them takes up to 12 characters in a URL.
-const MAX_WEB_URL_LENGTH: usize = 8192;
 
 /// Returns whether a text is a web address that callers can safely put into a page as a link.
 fn is_web_url(text: &str) -> bool {
