@@ -35,12 +35,12 @@ pub async fn run_until_stopped(running: Running, exit_with_stdin: bool) -> io::R
 /// Completes at the end of standard input. Reads on a dedicated thread, because tokio's standard
 /// input would keep the runtime alive at exit.
 async fn stdin_closed() {
-    let (closed, wait) = oneshot::channel::<()>();
+    let (sender, closed) = oneshot::channel::<()>();
     std::thread::spawn(move || {
         let mut buffer = [0_u8; 256];
         while matches!(io::stdin().lock().read(&mut buffer), Ok(read) if read > 0) {}
-        drop(closed);
+        drop(sender);
     });
     // The thread drops the sender without sending, so the receive error is the signal.
-    let _dropped = wait.await;
+    let _dropped = closed.await;
 }

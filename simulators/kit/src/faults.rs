@@ -1,4 +1,5 @@
-//! The active fault rules of a simulator. Counters decide for which request a rule fires.
+//! The active fault rules of a simulator. A rule *fires* for a request if the request fails because
+//! of the rule. Counters decide for which requests a rule fires.
 
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
@@ -19,9 +20,10 @@ struct CountedRule<ServiceFaults> {
 }
 
 impl<ServiceFaults> CountedRule<ServiceFaults> {
+    /// Returns whether the rule applies to a request with one of these operations and this subject.
     fn matches(&self, operations: &[&str], subject: &str) -> bool {
         operations.contains(&self.rule.operation.as_str())
-            && self.rule.matching.as_deref().is_none_or(|part| subject.contains(part))
+            && self.rule.matching.as_deref().is_none_or(|substring| subject.contains(substring))
     }
 
     /// Returns whether the rule may fire for the request that was counted last.
@@ -68,21 +70,23 @@ impl<ServiceFaults: Clone + Default + Serialize + DeserializeOwned> Faults<Servi
     }
 
     /// Counts a request for every matching rule and returns the rule that fires, if any.
+    /// `operations` are the names of the request's operation. A request may have several, such as
+    /// `fragment` and `lastFragment`.
     ///
-    /// At most one rule fires at a request. When several rules are due, the oldest rule fires, and
-    /// the next oldest fires at the next request.
+    /// At most one rule fires for a request. When several rules are due, the oldest rule fires, and
+    /// the next oldest fires for the next request.
     pub fn take(&self, operations: &[&str], subject: &str) -> Option<Rule<ServiceFaults>> {
-        let mut taken = None;
+        let mut firing_rule = None;
         for counted in
             self.rules().iter_mut().filter(|counted| counted.matches(operations, subject))
         {
             counted.seen += 1;
-            if taken.is_none() && counted.is_due() {
+            if firing_rule.is_none() && counted.is_due() {
                 counted.fired += 1;
-                taken = Some(counted.rule.clone());
+                firing_rule = Some(counted.rule.clone());
             }
         }
-        taken
+        firing_rule
     }
 
     /// Returns every rule as JSON, with the number of matching requests (`seen`) and the number of
@@ -102,8 +106,9 @@ impl<ServiceFaults: Clone + Default + Serialize + DeserializeOwned> Faults<Servi
     /// removed.
     pub fn clear(&self, matching: Option<&str>) -> usize {
         let mut rules = self.rules();
-        let before = rules.len();
+        let count_before = rules.len();
+        // Without `matching`, no rule is retained.
         rules.retain(|counted| matching.is_some() && counted.rule.matching.as_deref() != matching);
-        before - rules.len()
+        count_before - rules.len()
     }
 }

@@ -1,10 +1,30 @@
-//! Fault rule: makes chosen requests to a simulator fail, and says how they fail.
+//! Fault rule: selects requests to a simulator, and says how these requests fail.
+//!
+//! A test adds rules through the admin interface. A rule *fires* for a request if the request fails
+//! because of the rule. The *subject* of a request is the object that it concerns, such as a user
+//! and path.
 
 use std::time::Duration;
 
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
+
+/// Names of the fields that the rules of all simulators have.
+const COMMON_FIELDS: [&str; 12] = [
+    "operation",
+    "position",
+    "count",
+    "match",
+    "status",
+    "retryAfter",
+    "code",
+    "body",
+    "contentType",
+    "dropResponse",
+    "storeFraction",
+    "delayMs",
+];
 
 /// Value of a `Retry-After` header in a rule: a number of seconds, or any text, such as a date or
 /// an invalid value.
@@ -34,12 +54,12 @@ impl RetryAfter {
 pub struct Rule<ServiceFaults> {
     /// Operation to which the rule applies.
     pub operation: String,
-    /// Number of the matching request at which the rule fires first. Requests are counted from 1
-    /// since the rule was added. Default: 1.
+    /// Number of the first matching request for which the rule fires. The requests since the rule
+    /// was added are counted from 1. Default: 1.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub position: Option<u64>,
-    /// Number of times that the rule fires. 0 means without limit.
-    #[serde(default = "once")]
+    /// Maximum number of times that the rule fires. 0 means no limit. Default: 1.
+    #[serde(default = "default_count")]
     pub count: u64,
     /// Substring that the request's subject must contain. A rule without it matches every subject.
     #[serde(default, rename = "match", skip_serializing_if = "Option::is_none")]
@@ -74,23 +94,8 @@ pub struct Rule<ServiceFaults> {
     pub service_faults: ServiceFaults,
 }
 
-/// Names of the fields that the rules of all simulators have.
-const COMMON_FIELDS: [&str; 12] = [
-    "operation",
-    "position",
-    "count",
-    "match",
-    "status",
-    "retryAfter",
-    "code",
-    "body",
-    "contentType",
-    "dropResponse",
-    "storeFraction",
-    "delayMs",
-];
-
-fn once() -> u64 {
+/// Returns the default of [`Rule::count`]: a rule fires once.
+fn default_count() -> u64 {
     1
 }
 
@@ -98,8 +103,8 @@ impl<ServiceFaults: DeserializeOwned + Default> Rule<ServiceFaults> {
     /// Parses a rule and checks its values. A field that neither `Rule` nor `ServiceFaults` has is
     /// an error that names the field.
     ///
-    /// serde does not support `flatten` together with `deny_unknown_fields`, so the fields are
-    /// split by hand.
+    /// serde does not support `flatten` together with `deny_unknown_fields`, so this function
+    /// separates the common fields from those of the simulator.
     pub(crate) fn parse(value: Value, operations: &[&str]) -> Result<Self, String> {
         let Value::Object(fields) = value else {
             return Err("a rule is a JSON object".to_owned());
@@ -138,13 +143,14 @@ fn from_fields<T: DeserializeOwned>(fields: Map<String, Value>) -> Result<T, Str
 }
 
 impl<ServiceFaults> Rule<ServiceFaults> {
-    /// Returns whether the rule replaces the response with its own.
+    /// Returns whether the client gets a response that the rule defines, instead of the real one.
     #[must_use]
     pub fn replaces_response(&self) -> bool {
         self.status.is_some() || self.body.is_some()
     }
 
-    /// Returns whether an operation that cannot be carried out partially is carried out.
+    /// Returns whether a request for which the rule fires is carried out, if its operation cannot
+    /// be carried out partially.
     ///
     /// With `status` alone, the operation is not carried out. With `status` and `storeFraction: 1`,
     /// it is carried out although the client gets an error.
@@ -156,7 +162,7 @@ impl<ServiceFaults> Rule<ServiceFaults> {
         }
     }
 
-    /// Returns how many bytes of a body of this length are stored.
+    /// Returns how many bytes of a request body with this length are stored.
     #[must_use]
     pub fn stored_bytes(&self, length: u64) -> u64 {
         match self.store_fraction {

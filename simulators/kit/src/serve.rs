@@ -1,6 +1,6 @@
 //! HTTP/1 server of the simulators. It can break a connection instead of sending a response.
 
-use std::{convert::Infallible, io, net::Ipv4Addr, path::PathBuf};
+use std::{convert::Infallible, io, net::Ipv4Addr, path::PathBuf, time::Duration};
 
 use axum::{Router, body::Body, response::Response};
 use http::Request;
@@ -19,6 +19,8 @@ use crate::reply::Broken;
 /// Size in bytes of a connection's read buffer. It limits the size of the pieces in which a body
 /// arrives.
 const READ_BUFFER: usize = 256 * 1024;
+/// Pause after a connection could not be accepted.
+const ACCEPT_RETRY_PAUSE: Duration = Duration::from_millis(50);
 
 tokio::task_local! {
     /// Header `traceparent` of the current request.
@@ -54,6 +56,7 @@ pub enum StartError {
 #[derive(Debug)]
 pub struct Running {
     url: String,
+    /// Task that accepts connections.
     task: JoinHandle<()>,
     /// Dropping the sender stops the server.
     stop: Option<oneshot::Sender<()>>,
@@ -97,8 +100,9 @@ impl Drop for Running {
     }
 }
 
-/// Starts a server on 127.0.0.1. Port 0 selects a free port. `router` builds the server's router,
-/// and gets the base URL for it. `scratch` is removed when the server is dropped.
+/// Starts a server on 127.0.0.1. Port 0 selects a free port. `router` creates the server's router
+/// from the base URL of the server. `scratch` is a temporary directory, which is removed when the
+/// server is dropped.
 ///
 /// # Errors
 /// Returns [`StartError::Listen`] when the port cannot be bound.
@@ -107,26 +111,30 @@ pub async fn serve(
     scratch: Option<TempDir>,
     router: impl FnOnce(&str) -> Router,
 ) -> Result<Running, StartError> {
-    let listen = |source| StartError::Listen { port, source };
-    let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, port)).await.map_err(listen)?;
-    let url = format!("http://{}", listener.local_addr().map_err(listen)?);
+    let listen_error = |source| StartError::Listen { port, source };
+    let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, port)).await.map_err(listen_error)?;
+    let url = format!("http://{}", listener.local_addr().map_err(listen_error)?);
     let (stop, stopped) = oneshot::channel();
-    let task = tokio::spawn(accept(listener, router(&url), stopped));
+    let task = tokio::spawn(accept_connections(listener, router(&url), stopped));
     Ok(Running { url, task, stop: Some(stop), background: JoinSet::new(), _scratch: scratch })
 }
 
 /// Accepts connections until `stopped` completes. The task owns all connections, so aborting the
 /// task closes them.
-async fn accept(listener: TcpListener, router: Router, mut stopped: oneshot::Receiver<()>) {
+async fn accept_connections(
+    listener: TcpListener,
+    router: Router,
+    mut stopped: oneshot::Receiver<()>,
+) {
     let mut connections = JoinSet::new();
     loop {
         tokio::select! {
             accepted = listener.accept() => match accepted {
                 Ok((stream, _)) => {
-                    connections.spawn(connection(stream, router.clone()));
+                    connections.spawn(serve_connection(stream, router.clone()));
                 }
-                // No file descriptor may be available until a connection has ended.
-                Err(_) => tokio::time::sleep(std::time::Duration::from_millis(50)).await,
+                // A likely reason is that no file descriptor is free until a connection ends.
+                Err(_) => tokio::time::sleep(ACCEPT_RETRY_PAUSE).await,
             },
             Some(_ended) = connections.join_next() => {}
             _stop = &mut stopped => return connections.shutdown().await,
@@ -135,7 +143,7 @@ async fn accept(listener: TcpListener, router: Router, mut stopped: oneshot::Rec
 }
 
 /// Serves the requests of one connection.
-async fn connection(stream: TcpStream, router: Router) {
+async fn serve_connection(stream: TcpStream, router: Router) {
     // Responses are small. Nagle's algorithm would delay them until the client's ACK.
     let _best_effort = stream.set_nodelay(true);
     let service = service_fn(move |request: Request<Incoming>| respond(router.clone(), request));
@@ -164,8 +172,8 @@ async fn respond(router: Router, request: Request<Incoming>) -> Result<Response,
     }
 }
 
-/// Returns the directory for stored bytes. Without `requested`, creates a temporary directory and
-/// returns its handle too, which must be passed to [`serve`].
+/// Returns the directory for stored bytes. Without `requested`, this function creates a temporary
+/// directory. The caller must pass the handle of the temporary directory to [`serve`].
 ///
 /// # Errors
 /// Returns [`StartError::DataDir`] when the directory cannot be created.

@@ -1,8 +1,9 @@
 //! Traffic shaping in the simulators: limits of bandwidth and added latency, for each request and
 //! for all requests together.
 //!
-//! A test sets a [`Shape`] for some subjects. The handler of a request then passes its bytes
-//! through a [`Line`], which delays them.
+//! A test sets a [`Shape`] for some subjects. A *subject* is the object that a request concerns,
+//! such as a user and path. The handler of a request passes its bytes through a [`Line`], which
+//! delays them.
 
 use std::{
     sync::{Arc, Mutex, MutexGuard, PoisonError},
@@ -14,10 +15,12 @@ use tokio::time::{Instant, sleep, sleep_until};
 
 /// Size in bytes of the pieces in which a line passes its bytes. Pieces are small, so that a
 /// limited stream flows evenly.
-const PIECE: u64 = 64 * 1024;
+const PIECE_SIZE: u64 = 64 * 1024;
 /// Maximum delay that a line compensates by sending faster. Timers fire a millisecond or two late,
 /// and a busy machine schedules a waiting task even later.
 const MAX_CATCH_UP: Duration = Duration::from_millis(25);
+/// Number of nanoseconds in a second.
+const NANOS_PER_SECOND: u128 = 1_000_000_000;
 
 /// Limits of bandwidth and latency for the requests with some subjects.
 #[derive(Debug, Clone, Default, Serialize, Deserialize)]
@@ -46,11 +49,12 @@ impl Shape {
     }
 }
 
-/// A shape in effect.
+/// A shape that a test has set, with the state of its shared limit.
 #[derive(Debug)]
 struct ActiveShape {
     shape: Shape,
-    /// Time from which all requests of the shape together may pass more bytes.
+    /// Time from which the requests of the shape may pass more bytes, under the limit that they
+    /// share.
     shared_free_at: Mutex<Instant>,
 }
 
@@ -93,7 +97,7 @@ impl Shaper {
     fn find(&self, subject: &str) -> Option<Arc<ActiveShape>> {
         let active = self.active();
         let matches_subject = |entry: &&Arc<ActiveShape>| {
-            entry.shape.matching.as_deref().is_some_and(|part| subject.contains(part))
+            entry.shape.matching.as_deref().is_some_and(|substring| subject.contains(substring))
         };
         active
             .iter()
@@ -137,7 +141,7 @@ impl Line {
             let Some(active) = self.shaper.find(&self.subject) else {
                 return;
             };
-            let piece = remaining.min(PIECE);
+            let piece = remaining.min(PIECE_SIZE);
             remaining -= piece;
             let mut until = Instant::now();
             if let Some(rate) = active.shape.bytes_per_second {
@@ -150,8 +154,8 @@ impl Line {
                 *shared_free_at = advance(*shared_free_at, piece, rate);
                 until = until.max(*shared_free_at);
             }
-            // Even a timer that is already due costs a millisecond. At 65 MB/s, a piece takes no
-            // longer than that.
+            // Even a timer that is already due costs a millisecond, the time of a whole piece at
+            // 65 MB/s.
             if until > Instant::now() {
                 sleep_until(until).await;
             }
@@ -159,14 +163,15 @@ impl Line {
     }
 }
 
-/// Returns the time from which a line may pass more bytes after it has passed `bytes`.
+/// Returns the new value of `free_at` after a line has passed `bytes` at `rate` bytes per second.
 ///
-/// The time is computed from the previous such time and not from the current time, so that late
-/// timers do not lower the rate. A line that was idle makes up for at most [`MAX_CATCH_UP`].
+/// The value is computed from the old value and not from the current time, so that late timers do
+/// not lower the rate. A line that was idle catches up at most [`MAX_CATCH_UP`].
 fn advance(free_at: Instant, bytes: u64, rate: u64) -> Instant {
-    let nanos = u128::from(bytes) * 1_000_000_000 / u128::from(rate.max(1));
-    free_at.max(Instant::now().checked_sub(MAX_CATCH_UP).unwrap_or(free_at))
-        + Duration::from_nanos(u64::try_from(nanos).unwrap_or(u64::MAX >> 1))
+    let nanos = u128::from(bytes) * NANOS_PER_SECOND / u128::from(rate.max(1));
+    let earliest = Instant::now().checked_sub(MAX_CATCH_UP).unwrap_or(free_at);
+    // Half of the maximum, because the sum must not overflow.
+    free_at.max(earliest) + Duration::from_nanos(u64::try_from(nanos).unwrap_or(u64::MAX / 2))
 }
 
 #[cfg(test)]

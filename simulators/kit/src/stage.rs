@@ -1,8 +1,9 @@
-//! Request pipeline of the simulators. It applies fault rules and latency to every request, and
-//! logs the request.
+//! Request pipeline of the simulators, called a *stage*. It applies fault rules and latency to
+//! every request, and logs the request.
 //!
-//! Operations that cannot be carried out partially use [`Stage::run`]. Operations that can, such as
-//! uploads, combine [`Stage::call`], [`Faults::take`] and [`apply_rule`] themselves.
+//! A *fault rule* makes chosen requests fail. Some operations cannot be carried out partially, and
+//! their handlers call [`Stage::run`]. Other operations can, such as uploads. Their handlers
+//! combine [`Stage::call`], [`Faults::take`] and [`apply_rule`] themselves.
 
 use std::{future::Future, sync::Arc};
 
@@ -25,7 +26,8 @@ use crate::{
 /// the error code of a rule.
 pub type ErrorBody = fn(StatusCode, Option<&str>) -> Response;
 
-/// Shared state of one simulator's request pipeline.
+/// Request pipeline of one simulator. `ServiceFaults` contains the fields of a fault rule that only
+/// this simulator has.
 #[derive(Debug)]
 pub struct Stage<ServiceFaults> {
     /// Scripted faults.
@@ -61,8 +63,9 @@ impl<ServiceFaults: Clone + Default + Serialize + DeserializeOwned> Stage<Servic
 
     /// Handles a request whose operation cannot be carried out partially, under the active rules.
     ///
-    /// `handle` carries out the operation. It gets the rule that fires, because it must apply the
-    /// fields that only its simulator has.
+    /// `subject` is the object that the request concerns, such as a user and path. `handle` carries
+    /// out the operation. It gets the rule that applies to this request, because it must apply the
+    /// fields of the rule that only its simulator has.
     pub async fn run<F>(
         &self,
         operation: &'static str,
@@ -87,8 +90,8 @@ impl<ServiceFaults: Clone + Default + Serialize + DeserializeOwned> Stage<Servic
 /// Applies a rule to a response and returns the response for the client. `response` is `None` if
 /// the operation was not carried out.
 ///
-/// An error of the operation itself takes precedence over the error of the rule. Otherwise, the
-/// rule would hide the mistake in an invalid request.
+/// If the operation itself failed, the client gets the error of the operation and not that of the
+/// rule. Otherwise, the rule would hide the mistake in an invalid request.
 pub async fn apply_rule<ServiceFaults>(
     rule: Option<&Rule<ServiceFaults>>,
     response: Option<Response>,
@@ -109,15 +112,19 @@ pub async fn apply_rule<ServiceFaults>(
     }
 }
 
+/// Returns whether the status of a response is an error.
 fn is_error(response: &Response) -> bool {
     response.status().is_client_error() || response.status().is_server_error()
 }
 
-/// Returns the response that a rule demands.
+/// Returns the response that a rule demands. If the rule has no status, the status is 200 for a
+/// rule with a body and 500 for a rule without one.
 fn replacement<ServiceFaults>(rule: &Rule<ServiceFaults>, error_body: ErrorBody) -> Response {
-    let fallback = if rule.body.is_some() { 200 } else { 500 };
-    let status = StatusCode::from_u16(rule.status.unwrap_or(fallback))
-        .unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+    let default_status =
+        if rule.body.is_some() { StatusCode::OK } else { StatusCode::INTERNAL_SERVER_ERROR };
+    let status = rule.status.map_or(default_status, |status| {
+        StatusCode::from_u16(status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR)
+    });
     let mut response = match &rule.body {
         Some(body) => {
             let content_type = rule.content_type.as_deref().unwrap_or("application/json");
@@ -133,8 +140,9 @@ fn replacement<ServiceFaults>(rule: &Rule<ServiceFaults>, error_body: ErrorBody)
     response
 }
 
-/// Log entry of a request. The entry is written when this value is dropped. So a request is logged
-/// even if the client breaks the connection, which cancels the handler.
+/// Request that is being handled, with its log entry. The entry is written when this value is
+/// dropped. So a request is logged even if the client breaks the connection and the handler is
+/// canceled.
 #[derive(Debug)]
 pub struct Call {
     log: Arc<RequestLog>,
