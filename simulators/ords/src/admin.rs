@@ -29,6 +29,7 @@ pub(crate) fn routes(world: Arc<World>) -> Router {
         .with_state(world)
 }
 
+/// Query parameters with the properties of a new document.
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 struct DocumentQuery {
@@ -59,20 +60,20 @@ async fn put_document(
 ) -> Response {
     let source = match query.generate {
         Some(size) => Ok(Source::Generated { seed: query.seed, size }),
-        None => receive(&world, body).await,
+        None => receive_body(&world, body).await,
     };
     // Hashing a gigabyte takes seconds. On an async thread, it would block other requests.
-    let hashed = tokio::task::spawn_blocking(move || {
+    let hashing = tokio::task::spawn_blocking(move || {
         let source = source?;
         let sha256 = source.sha256()?;
         Ok::<_, std::io::Error>((source, sha256))
     });
-    let (source, sha256) = match hashed.await {
-        Ok(Ok(ready)) => ready,
+    let (source, sha256) = match hashing.await {
+        Ok(Ok(source_and_hash)) => source_and_hash,
         Ok(Err(error)) => {
             return sim_kit::refuse(format!("the document could not be received: {error}"));
         }
-        Err(_) => return StatusCode::INTERNAL_SERVER_ERROR.into_response(),
+        Err(_panic) => return StatusCode::INTERNAL_SERVER_ERROR.into_response(),
     };
     let document = Document {
         filename: query.filename.unwrap_or_else(|| "document.pdf".to_owned()),
@@ -91,8 +92,8 @@ async fn put_document(
     sim_kit::json(StatusCode::OK, &response_body)
 }
 
-/// Stores the body directly on disk, because a document may be larger than the memory.
-async fn receive(world: &World, mut body: Body) -> std::io::Result<Source> {
+/// Stores the body of a request in a file. A document may be too large for the memory.
+async fn receive_body(world: &World, mut body: Body) -> std::io::Result<Source> {
     let path = world.dir.join(Uuid::new_v4().simple().to_string());
     let mut file = File::create_new(&path)?;
     // From now on, `Source` owns the file and removes it if the request is interrupted.
@@ -107,6 +108,7 @@ async fn receive(world: &World, mut body: Body) -> std::io::Result<Source> {
     Ok(source)
 }
 
+/// Returns a document as JSON, without its content.
 fn describe(guid: &str, document: &Document) -> Value {
     json!({
         "guid": guid,

@@ -21,7 +21,7 @@ const MAX_SINGLE_PUT: u64 = 16 * 1024 * 1024;
 /// Size in bytes of a part.
 const PART_SIZE: u64 = 8 * 1024 * 1024;
 
-/// Error that prevented a move. The admin interface shows it.
+/// Error that prevented a move. The list of NFS files in the admin interface contains it.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum MoveError {
     #[error("the bucket rejected the request: {0}")]
@@ -66,7 +66,7 @@ impl Exchange {
 
     /// Writes an object atomically: a reader gets either the old object or the new one.
     ///
-    /// `line` limits the bandwidth, and `call` counts the bytes for the request log.
+    /// `line` delays the bytes to limit the bandwidth, and `call` counts them for the request log.
     pub(crate) async fn put(
         &self,
         object: &Object<'_>,
@@ -89,6 +89,7 @@ impl Exchange {
         Ok(())
     }
 
+    /// Writes an object in parts, by a multipart upload.
     async fn put_in_parts(
         &self,
         object: &Object<'_>,
@@ -104,9 +105,9 @@ impl Exchange {
             .send()
             .await
             .map_err(bucket_error)?;
-        let upload = created.upload_id().unwrap_or_default();
-        let sent = self.send_parts(object, upload, line, call).await;
-        if sent.is_err() {
+        let upload_id = created.upload_id().unwrap_or_default();
+        let result = self.send_parts(object, upload_id, line, call).await;
+        if result.is_err() {
             // Only the first error is reported. If the abort fails too, a lifecycle rule of the
             // bucket removes the upload.
             let _result = self
@@ -114,21 +115,22 @@ impl Exchange {
                 .abort_multipart_upload()
                 .bucket(&self.bucket)
                 .key(object.key)
-                .upload_id(upload)
+                .upload_id(upload_id)
                 .send()
                 .await;
         }
-        sent
+        result
     }
 
+    /// Sends the parts of a multipart upload and completes it.
     async fn send_parts(
         &self,
         object: &Object<'_>,
-        upload: &str,
+        upload_id: &str,
         line: &mut Line,
         call: &mut Call,
     ) -> Result<(), MoveError> {
-        let mut parts = Vec::new();
+        let mut completed_parts = Vec::new();
         let mut offset = 0;
         for number in 1.. {
             let length = (object.length - offset).min(PART_SIZE);
@@ -136,27 +138,27 @@ impl Exchange {
                 break;
             }
             let body = read(object, offset, length, line, call).await?;
-            let part = self
+            let uploaded = self
                 .client
                 .upload_part()
                 .bucket(&self.bucket)
                 .key(object.key)
-                .upload_id(upload)
+                .upload_id(upload_id)
                 .part_number(number)
                 .body(body)
                 .send()
                 .await
                 .map_err(bucket_error)?;
-            let done = CompletedPart::builder().part_number(number).set_e_tag(part.e_tag);
-            parts.push(done.build());
+            let part = CompletedPart::builder().part_number(number).set_e_tag(uploaded.e_tag);
+            completed_parts.push(part.build());
             offset += length;
         }
-        let parts = CompletedMultipartUpload::builder().set_parts(Some(parts)).build();
+        let parts = CompletedMultipartUpload::builder().set_parts(Some(completed_parts)).build();
         self.client
             .complete_multipart_upload()
             .bucket(&self.bucket)
             .key(object.key)
-            .upload_id(upload)
+            .upload_id(upload_id)
             .multipart_upload(parts)
             .send()
             .await

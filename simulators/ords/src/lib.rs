@@ -1,5 +1,6 @@
-//! Simulator of the document source: ORDS, the NFS that it pushes to, and the mover that carries
-//! files from there to the S3 exchange bucket.
+//! Simulator of the document source. It has three parts: ORDS, which serves the documents, the NFS
+//! (intermediate storage) to which ORDS pushes documents, and the mover, which copies files from
+//! there to the S3 exchange bucket.
 //!
 //! It is written from the contract alone and shares no code with our client, so that a mistake in
 //! the client cannot be repeated here.
@@ -34,7 +35,7 @@ use world::World;
 
 /// Starts a simulated document source with its mover in the current tokio runtime.
 ///
-/// Dropping the handle stops both; files still on the NFS are then never moved.
+/// Dropping the returned handle stops both. Files that are still on the NFS are then never moved.
 ///
 /// # Errors
 /// Returns an error when the port cannot be bound or the data directory cannot be used.
@@ -42,7 +43,7 @@ pub async fn start(config: Config) -> Result<Running, StartError> {
     let (dir, scratch) = sim_kit::data_dir(config.data_dir.clone())?;
     let port = config.port;
     let exchange = config.exchange.as_ref().map(Exchange::new);
-    let (sender, jobs) = unbounded_channel();
+    let (sender, moves) = unbounded_channel();
     let world = Arc::new(World::new(config, dir, sender));
     let mover_world = Arc::clone(&world);
     let mut running = sim_kit::serve(port, scratch, |_url| {
@@ -57,7 +58,7 @@ pub async fn start(config: Config) -> Result<Running, StartError> {
     })
     .await?;
     if let Some(exchange) = exchange {
-        running.attach(mover::run(mover_world, exchange, jobs));
+        running.attach(mover::run(mover_world, exchange, moves));
     }
     Ok(running)
 }

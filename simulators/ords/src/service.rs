@@ -1,8 +1,7 @@
-//! Endpoints `push-to-server` and `ping` of the ORDS simulator, which stands for the document
-//! source.
+//! Endpoints `push-to-server` and `ping` of the ORDS simulator, the simulated document source.
 //!
-//! A push copies a document to the simulated NFS. The mover then copies it from there to the
-//! exchange bucket.
+//! A push copies a document to the simulated NFS. The mover later copies the document from the NFS
+//! to the exchange bucket.
 
 use std::sync::Arc;
 
@@ -17,7 +16,7 @@ use http::{
 };
 use serde_json::json;
 
-use crate::world::{Job, Mode, NfsFile, Rule, State, World};
+use crate::world::{Mode, Move, NfsFile, Rule, State, World};
 
 /// Query parameters that a push must have.
 const REQUIRED_PARAMETERS: [&str; 8] = [
@@ -37,19 +36,20 @@ pub(crate) async fn push(
     RawQuery(query): RawQuery,
     headers: HeaderMap,
 ) -> Response {
-    let query = Parameters::read(query.as_deref().unwrap_or_default());
-    let guid = query.get("document_guid").unwrap_or_default();
+    let parameters = Parameters::parse(query.as_deref().unwrap_or_default());
+    let guid = parameters.get("document_guid").unwrap_or_default();
     let subject = subject(&world.state(), guid);
     let handle = async |rule: Option<Rule>| {
         check_user(&world, &headers)
-            .and_then(|()| query.check(&world))
+            .and_then(|()| parameters.check(&world))
             .and_then(|()| push_to_nfs(&world, guid, &subject, rule.as_ref()))
             .unwrap_or_else(IntoResponse::into_response)
     };
     world.stage.run("push", &subject, scripted, handle).await
 }
 
-/// Returns the GUID and filename of a document, by which fault rules select a push.
+/// Returns the subject of a push, by which fault rules select it: the GUID and filename of the
+/// document.
 fn subject(state: &State, guid: &str) -> String {
     match state.documents.get(guid) {
         Some(document) => format!("{guid} {}", document.filename),
@@ -66,17 +66,17 @@ fn push_to_nfs(
 ) -> Result<Response, ErrorResponse> {
     let mut state = world.state();
     let State { documents, nfs, last_id } = &mut *state;
-    let document = documents
-        .get_mut(guid)
-        .ok_or(ErrorResponse(StatusCode::NOT_FOUND, "document_guid: no such object".to_owned()))?;
+    let document = documents.get_mut(guid).ok_or_else(|| {
+        ErrorResponse::new(StatusCode::NOT_FOUND, "document_guid: no such object")
+    })?;
     if document.mode == Mode::ErrorText {
         let text = "ORA-20001: the object store did not deliver the document";
         return Ok(sim_kit::text(StatusCode::OK, "text/plain", text));
     }
     document.pushes += 1;
     *last_id += 1;
-    // The rule for the move is selected here and not when the mover runs. So the position in a rule
-    // counts the moves in the order of their pushes.
+    // The rule for the move is selected here and not by the mover. So the moves are counted in the
+    // order of their pushes, and the field `position` of a rule refers to this order.
     let move_rule = world.stage.faults.take(&["move"], subject);
     let size = document.source.size();
     let file = NfsFile {
@@ -89,7 +89,7 @@ fn push_to_nfs(
         never: move_rule.as_ref().is_some_and(|rule| rule.service_faults.never),
     };
     nfs.push(file.clone());
-    let job = Job {
+    let instruction = Move {
         file,
         subject: subject.to_owned(),
         mimetype: document.mimetype.clone(),
@@ -98,7 +98,7 @@ fn push_to_nfs(
         rule: move_rule,
     };
     // Without a bucket there is no mover. Then sending fails, and the file stays on the NFS.
-    let _result = world.mover.send(job);
+    let _result = world.mover.send(instruction);
 
     let faults = rule.map(|rule| rule.service_faults.clone()).unwrap_or_default();
     let sizeval = faults.sizeval.or_else(|| document.sizeval.clone());
@@ -126,7 +126,7 @@ pub(crate) async fn ping(Extract(world): Extract<Arc<World>>, headers: HeaderMap
 struct Parameters(Vec<(String, String)>);
 
 impl Parameters {
-    fn read(query: &str) -> Self {
+    fn parse(query: &str) -> Self {
         Self(url::form_urlencoded::parse(query.as_bytes()).into_owned().collect())
     }
 
@@ -138,23 +138,24 @@ impl Parameters {
 
     /// Checks that all required parameters are present and valid.
     fn check(&self, world: &World) -> Result<(), ErrorResponse> {
-        let bad_request = |message: String| ErrorResponse(StatusCode::BAD_REQUEST, message);
+        let bad_request = |message: &str| ErrorResponse::new(StatusCode::BAD_REQUEST, message);
         if let Some(missing) = REQUIRED_PARAMETERS.into_iter().find(|name| self.get(name).is_none())
         {
-            return Err(bad_request(format!("{missing}: missing")));
+            return Err(bad_request(&format!("{missing}: missing")));
         }
         let minutes = self.get("ticket_lifetime").and_then(|text| text.parse::<u32>().ok());
         if minutes.is_none_or(|minutes| minutes == 0) {
-            return Err(bad_request("ticket_lifetime: not a number of minutes".to_owned()));
+            return Err(bad_request("ticket_lifetime: not a number of minutes"));
         }
-        let differs = |expected: &Option<String>, name| {
+        // The configuration may accept every value. The expected value is then `None`.
+        let is_wrong = |expected: &Option<String>, name| {
             expected.is_some() && expected.as_deref() != self.get(name)
         };
-        if differs(&world.config.application_id, "application_id")
-            || differs(&world.config.app_password, "app_password")
+        if is_wrong(&world.config.application_id, "application_id")
+            || is_wrong(&world.config.app_password, "app_password")
         {
             let message = "the application's credentials are not valid";
-            return Err(ErrorResponse(StatusCode::UNAUTHORIZED, message.to_owned()));
+            return Err(ErrorResponse::new(StatusCode::UNAUTHORIZED, message));
         }
         Ok(())
     }
@@ -169,18 +170,25 @@ fn check_user(world: &World, headers: &HeaderMap) -> Result<(), ErrorResponse> {
         .and_then(|value| STANDARD.decode(value).ok());
     match given {
         Some(given) if given == expected.as_bytes() => Ok(()),
-        _ => {
-            Err(ErrorResponse(StatusCode::UNAUTHORIZED, "user or password is not valid".to_owned()))
-        }
+        _ => Err(ErrorResponse::new(StatusCode::UNAUTHORIZED, "user or password is not valid")),
     }
 }
 
-/// An error response: status and message.
-struct ErrorResponse(StatusCode, String);
+/// An error response.
+struct ErrorResponse {
+    status: StatusCode,
+    message: String,
+}
+
+impl ErrorResponse {
+    fn new(status: StatusCode, message: &str) -> Self {
+        Self { status, message: message.to_owned() }
+    }
+}
 
 impl IntoResponse for ErrorResponse {
     fn into_response(self) -> Response {
-        let Self(status, message) = self;
+        let Self { status, message } = self;
         let body = json!({ "code": status.as_u16(), "message": message });
         let mut response = sim_kit::json(status, &body);
         if status == StatusCode::UNAUTHORIZED {
@@ -193,5 +201,5 @@ impl IntoResponse for ErrorResponse {
 
 /// Returns the error response that a fault rule demands.
 fn scripted(status: StatusCode, code: Option<&str>) -> Response {
-    ErrorResponse(status, code.unwrap_or("a scripted fault").to_owned()).into_response()
+    ErrorResponse::new(status, code.unwrap_or("a scripted fault")).into_response()
 }

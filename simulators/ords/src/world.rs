@@ -1,5 +1,5 @@
-//! State of the ORDS simulator, which stands for the document source: documents, and their copies
-//! on the simulated NFS.
+//! State of the ORDS simulator, the simulated document source. A [`World`] contains the documents
+//! and their copies on the simulated NFS. All request handlers and the mover share it.
 
 use std::{
     collections::BTreeMap,
@@ -17,11 +17,12 @@ use crate::{config::Config, source::Source};
 /// Names of the operations to which a fault rule can apply.
 pub(crate) const OPERATIONS: [&str; 3] = ["push", "ping", "move"];
 
-/// Faults that only the ORDS simulator has. They are fields of a fault rule.
+/// Faults that only the ORDS simulator has. They are fields of a fault rule, which makes chosen
+/// requests fail.
 #[derive(Debug, Clone, Default, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields, default)]
 pub(crate) struct OrdsFaults {
-    /// The object is never moved to the bucket.
+    /// The mover never moves the file to the bucket.
     pub(crate) never: bool,
     /// Wrong `sizeval` in the response to a push.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -56,6 +57,7 @@ pub(crate) struct Document {
     pub(crate) mode: Mode,
     /// Delay before the move, if it differs from the configured one.
     pub(crate) mover_delay: Option<Duration>,
+    /// Content of the document.
     pub(crate) source: Arc<Source>,
     pub(crate) sha256: String,
     /// Number of pushes so far.
@@ -70,22 +72,26 @@ pub(crate) struct Document {
 pub(crate) struct NfsFile {
     #[serde(skip)]
     pub(crate) id: u64,
+    /// GUID of the document.
     pub(crate) guid: String,
+    /// Object key in the exchange bucket.
     pub(crate) key: String,
     pub(crate) size: u64,
     pub(crate) pushed_at: String,
-    /// Error of the latest failed move.
+    /// Error of the latest try to move the file.
     pub(crate) last_error: Option<String>,
     /// Whether a rule prevents the move.
     pub(crate) never: bool,
 }
 
-/// Order for the mover to move one file.
+/// Instruction for the mover to move one file.
 #[derive(Debug)]
-pub(crate) struct Job {
+pub(crate) struct Move {
     pub(crate) file: NfsFile,
+    /// GUID and filename of the document, by which fault rules select a move.
     pub(crate) subject: String,
     pub(crate) mimetype: String,
+    /// Content of the file.
     pub(crate) source: Arc<Source>,
     /// Delay before the move.
     pub(crate) delay: Duration,
@@ -106,14 +112,17 @@ pub(crate) struct State {
 #[derive(Debug)]
 pub(crate) struct World {
     pub(crate) config: Config,
+    /// Directory for the contents of documents.
     pub(crate) dir: PathBuf,
+    /// Fault rules, bandwidth limits and the request log.
     pub(crate) stage: Arc<Stage<OrdsFaults>>,
-    pub(crate) mover: UnboundedSender<Job>,
+    /// Sends files to the mover.
+    pub(crate) mover: UnboundedSender<Move>,
     state: Mutex<State>,
 }
 
 impl World {
-    pub(crate) fn new(config: Config, dir: PathBuf, mover: UnboundedSender<Job>) -> Self {
+    pub(crate) fn new(config: Config, dir: PathBuf, mover: UnboundedSender<Move>) -> Self {
         let stage = Arc::new(Stage::new(&OPERATIONS));
         Self { config, dir, stage, mover, state: Mutex::default() }
     }
