@@ -18,7 +18,9 @@ use serde_json::{Map, Value, json};
 use crate::{
     account::{Client, User},
     keys::{Algorithm, Key, encode},
-    mint::{Claims, common_claims, signed, signing_failed, unsigned, with_flipped_bit},
+    mint::{
+        Claims, append_signature, common_claims, signing_failed, unsigned_token, with_flipped_bit,
+    },
     refusal::Refusal,
     world::World,
 };
@@ -32,7 +34,7 @@ pub(crate) fn routes(world: Arc<World>) -> Router {
         .with_state(world)
 }
 
-/// Parses a JSON body. An empty body counts as an empty object.
+/// Parses a JSON body. An empty body has the same meaning as an empty object.
 fn parse_body<T: DeserializeOwned>(body: &Bytes) -> Result<T, String> {
     let text: &[u8] = if body.is_empty() { b"{}" } else { body };
     serde_json::from_slice(text).map_err(|error| error.to_string())
@@ -50,8 +52,8 @@ async fn add_client(Extract(world): Extract<Arc<World>>, body: Bytes) -> Respons
 }
 
 async fn list_clients(Extract(world): Extract<Arc<World>>) -> Response {
-    let all: Vec<Value> = world.state().clients.values().map(|client| json!(client)).collect();
-    sim_kit::json(StatusCode::OK, &Value::Array(all))
+    let clients: Vec<Value> = world.state().clients.values().map(|client| json!(client)).collect();
+    sim_kit::json(StatusCode::OK, &Value::Array(clients))
 }
 
 async fn add_user(Extract(world): Extract<Arc<World>>, body: Bytes) -> Response {
@@ -66,10 +68,11 @@ async fn add_user(Extract(world): Extract<Arc<World>>, body: Bytes) -> Response 
 }
 
 async fn list_users(Extract(world): Extract<Arc<World>>) -> Response {
-    let all: Vec<Value> = world.state().users.values().map(|user| json!(user)).collect();
-    sim_kit::json(StatusCode::OK, &Value::Array(all))
+    let users: Vec<Value> = world.state().users.values().map(|user| json!(user)).collect();
+    sim_kit::json(StatusCode::OK, &Value::Array(users))
 }
 
+/// Request to replace signing keys.
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 struct Rotation {
@@ -94,18 +97,17 @@ async fn rotate(Extract(world): Extract<Arc<World>>, body: Bytes) -> Response {
         let Ok(key) = Key::generate(algorithm) else { return signing_failed().into_response() };
         ids.insert(algorithm.name().to_owned(), key.id.as_str().into());
         let mut state = world.state();
-        let Some(place) = state.keys.iter_mut().find(|key| key.algorithm() == algorithm) else {
-            continue;
-        };
-        let old = std::mem::replace(place, Arc::new(key));
+        let current_key = state.keys.iter_mut().find(|key| key.algorithm() == algorithm);
+        let Some(current_key) = current_key else { continue };
+        let old_key = std::mem::replace(current_key, Arc::new(key));
         if rotation.keep {
-            state.retired.push(old);
+            state.retired.push(old_key);
         }
     }
     sim_kit::json(StatusCode::OK, &Value::Object(ids))
 }
 
-/// Request for a token, including forged and malformed ones.
+/// Request of a test for a token. The token may be forged or malformed.
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields, default)]
 struct MintRequest {
@@ -148,8 +150,10 @@ async fn mint(Extract(world): Extract<Arc<World>>, body: Bytes) -> Response {
     }
 }
 
+/// Creates the requested token.
 fn mint_token(world: &World, request: MintRequest) -> Result<String, Refusal> {
     let name = request.algorithm.as_deref().unwrap_or(world.config.algorithm.name());
+    // `none` and `HS256` have no key of their own. Their header names the key of the default.
     let algorithm = name.parse().unwrap_or(world.config.algorithm);
     let key = world.key(algorithm).ok_or_else(signing_failed)?;
     let mut header = Claims::new();
@@ -159,7 +163,7 @@ fn mint_token(world: &World, request: MintRequest) -> Result<String, Refusal> {
     set_fields(&mut header, request.header);
     let mut claims = common_claims(world, "minted", &world.config.audience, request.expires_in);
     set_fields(&mut claims, request.claims);
-    let unsigned = unsigned(&Value::Object(header), &claims);
+    let unsigned = unsigned_token(&Value::Object(header), &claims);
     let token = match name {
         "none" => format!("{unsigned}."),
         "HS256" => {
@@ -167,14 +171,16 @@ fn mint_token(world: &World, request: MintRequest) -> Result<String, Refusal> {
             format!("{unsigned}.{}", encode(hmac::sign(&secret, unsigned.as_bytes())))
         }
         "RS256" | "ES256" if request.foreign_key => {
-            signed(&unsigned, &*world.foreign_key(algorithm).ok_or_else(signing_failed)?)?
+            let foreign_key = world.foreign_key(algorithm).ok_or_else(signing_failed)?;
+            append_signature(&unsigned, &foreign_key)?
         }
-        "RS256" | "ES256" => signed(&unsigned, &key)?,
-        _ => return Err(Refusal::bad("invalid_request", "RS256, ES256, HS256 or none")),
+        "RS256" | "ES256" => append_signature(&unsigned, &key)?,
+        _ => return Err(Refusal::bad_request("invalid_request", "RS256, ES256, HS256 or none")),
     };
     Ok(if request.bad_signature { with_flipped_bit(&token) } else { token })
 }
 
+/// Sets fields of `target`. A change to null removes the field.
 fn set_fields(target: &mut Claims, changes: Claims) {
     for (name, value) in changes {
         if value.is_null() {

@@ -1,5 +1,7 @@
-//! Authorization endpoint of the OpenID Connect provider simulator. It signs in the user in
-//! `login_hint` without interaction.
+//! Authorization endpoint of the OpenID Connect provider simulator. A browser opens this endpoint
+//! to sign in a user. The simulator does not ask for a password: it signs in the user whose login
+//! is in the parameter `login_hint`, and redirects the browser to the client with an authorization
+//! code.
 
 use std::{collections::HashMap, sync::Arc};
 
@@ -19,6 +21,8 @@ use crate::{
 
 /// Time for which an authorization code is valid.
 const CODE_LIFETIME: SignedDuration = SignedDuration::from_secs(60);
+/// Number of characters of a code challenge: a SHA-256 hash in unpadded base64.
+const CHALLENGE_LENGTH: usize = 43;
 
 /// Handles `GET /authorize`.
 pub(crate) async fn authorize(
@@ -28,13 +32,11 @@ pub(crate) async fn authorize(
     let client = query.get("client_id").cloned().unwrap_or_default();
     let handle = async |_rule: Option<Rule>| {
         redirect_target(&world, &query).map_or_else(IntoResponse::into_response, |mut url| {
-            let result = match create_code(&world, &query) {
+            let (name, value) = match create_code(&world, &query) {
                 Ok(code) => ("code", code),
                 Err(error) => ("error", error.to_owned()),
             };
-            url.query_pairs_mut()
-                .append_pair(result.0, &result.1)
-                .append_pair("iss", world.issuer());
+            url.query_pairs_mut().append_pair(name, &value).append_pair("iss", world.issuer());
             if let Some(state) = query.get("state") {
                 url.query_pairs_mut().append_pair("state", state);
             }
@@ -47,20 +49,21 @@ pub(crate) async fn authorize(
 /// Returns the redirect URI, or an error if the client has not registered it.
 fn redirect_target(world: &World, query: &HashMap<String, String>) -> Result<Url, Refusal> {
     let state = world.state();
-    let unknown = || Refusal::bad("invalid_request", "no such client or redirect URI");
+    let unknown = || Refusal::bad_request("invalid_request", "no such client or redirect URI");
     let client = query.get("client_id").and_then(|id| state.clients.get(id));
     let client = client.ok_or_else(unknown)?;
     let registered = query.get("redirect_uri").filter(|uri| client.redirect_uris.contains(uri));
     registered.and_then(|uri| uri.parse().ok()).ok_or_else(unknown)
 }
 
+/// Creates an authorization code, or returns the error code of OAuth.
 fn create_code(world: &World, query: &HashMap<String, String>) -> Result<String, &'static str> {
     let field = |name: &str| query.get(name).map(String::as_str).unwrap_or_default();
     if field("response_type") != "code" {
         return Err("unsupported_response_type");
     }
-    // A SHA-256 digest has 43 characters in unpadded base64.
-    if field("code_challenge_method") != "S256" || field("code_challenge").len() != 43 {
+    if field("code_challenge_method") != "S256" || field("code_challenge").len() != CHALLENGE_LENGTH
+    {
         return Err("invalid_request");
     }
     let mut state = world.state();

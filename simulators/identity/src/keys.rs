@@ -53,69 +53,73 @@ impl FromStr for Algorithm {
 #[derive(Debug)]
 pub(crate) struct Key {
     pub(crate) id: String,
-    pair: Pair,
+    key_pair: AlgorithmKeyPair,
 }
 
 /// Key pair of one of the algorithms.
 #[derive(Debug)]
-enum Pair {
+enum AlgorithmKeyPair {
     Rsa(RsaKeyPair),
     Ec(EcdsaKeyPair),
 }
 
 impl Key {
     pub(crate) fn generate(algorithm: Algorithm) -> Result<Self, Unspecified> {
-        let pair = match algorithm {
-            Algorithm::Rs256 => Pair::Rsa(RsaKeyPair::generate(KeySize::Rsa2048)?),
-            Algorithm::Es256 => Pair::Ec(EcdsaKeyPair::generate(&ECDSA_P256_SHA256_FIXED_SIGNING)?),
+        let key_pair = match algorithm {
+            Algorithm::Rs256 => AlgorithmKeyPair::Rsa(RsaKeyPair::generate(KeySize::Rsa2048)?),
+            Algorithm::Es256 => {
+                AlgorithmKeyPair::Ec(EcdsaKeyPair::generate(&ECDSA_P256_SHA256_FIXED_SIGNING)?)
+            }
         };
-        Ok(Self { id: Uuid::new_v4().simple().to_string(), pair })
+        Ok(Self { id: Uuid::new_v4().simple().to_string(), key_pair })
     }
 
     pub(crate) fn algorithm(&self) -> Algorithm {
-        match self.pair {
-            Pair::Rsa(_) => Algorithm::Rs256,
-            Pair::Ec(_) => Algorithm::Es256,
+        match self.key_pair {
+            AlgorithmKeyPair::Rsa(_) => Algorithm::Rs256,
+            AlgorithmKeyPair::Ec(_) => Algorithm::Es256,
         }
     }
 
     /// Returns the public key as bytes. Like an attacker, a test uses them as an HMAC secret to
     /// sign a token.
     pub(crate) fn public_bytes(&self) -> &[u8] {
-        match &self.pair {
-            Pair::Rsa(pair) => pair.public_key().as_ref(),
-            Pair::Ec(pair) => pair.public_key().as_ref(),
+        match &self.key_pair {
+            AlgorithmKeyPair::Rsa(key_pair) => key_pair.public_key().as_ref(),
+            AlgorithmKeyPair::Ec(key_pair) => key_pair.public_key().as_ref(),
         }
     }
 
     /// Returns the signature of a message.
     pub(crate) fn sign(&self, message: &[u8]) -> Result<Vec<u8>, Unspecified> {
         let random = SystemRandom::new();
-        match &self.pair {
-            Pair::Rsa(pair) => {
-                let mut signature = vec![0; pair.public_modulus_len()];
-                pair.sign(&RSA_PKCS1_SHA256, &random, message, &mut signature)?;
+        match &self.key_pair {
+            AlgorithmKeyPair::Rsa(key_pair) => {
+                let mut signature = vec![0; key_pair.public_modulus_len()];
+                key_pair.sign(&RSA_PKCS1_SHA256, &random, message, &mut signature)?;
                 Ok(signature)
             }
-            Pair::Ec(pair) => Ok(pair.sign(&random, message)?.as_ref().to_vec()),
+            AlgorithmKeyPair::Ec(key_pair) => {
+                Ok(key_pair.sign(&random, message)?.as_ref().to_vec())
+            }
         }
     }
 
     /// Returns the key as a JSON Web Key.
     pub(crate) fn jwk(&self) -> Value {
         let name = self.algorithm().name();
-        match &self.pair {
-            Pair::Rsa(pair) => {
-                let public = pair.public_key();
+        match &self.key_pair {
+            AlgorithmKeyPair::Rsa(key_pair) => {
+                let public = key_pair.public_key();
                 json!({
                     "kty": "RSA", "use": "sig", "alg": name, "kid": self.id,
                     "n": encode(public.modulus().big_endian_without_leading_zero()),
                     "e": encode(public.exponent().big_endian_without_leading_zero()),
                 })
             }
-            Pair::Ec(pair) => {
+            AlgorithmKeyPair::Ec(key_pair) => {
                 // The encoding is 0x04, followed by two coordinates of 32 bytes each.
-                let point = pair.public_key().as_ref().get(1..).unwrap_or_default();
+                let point = key_pair.public_key().as_ref().get(1..).unwrap_or_default();
                 let (x, y) = point.split_at(point.len() / 2);
                 json!({
                     "kty": "EC", "use": "sig", "alg": name, "kid": self.id,
@@ -126,7 +130,7 @@ impl Key {
     }
 }
 
-/// Encodes as unpadded base64url, as tokens require.
+/// Encodes bytes in unpadded base64url, the encoding of all parts of a token.
 pub(crate) fn encode(bytes: impl AsRef<[u8]>) -> String {
     URL_SAFE_NO_PAD.encode(bytes)
 }

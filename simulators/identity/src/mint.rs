@@ -1,4 +1,8 @@
-//! Claims and signatures of the tokens that the OpenID Connect provider simulator issues.
+//! Creation ("minting") of the tokens that the OpenID Connect provider simulator issues: their
+//! claims and their signatures.
+//!
+//! A token is a JSON Web Token. It consists of a header, claims and a signature, each in base64url,
+//! separated by dots. The signature covers the header and the claims.
 
 use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
 use serde_json::{Map, Value, json};
@@ -62,23 +66,22 @@ pub(crate) fn add_person(claims: &mut Claims, user: &User) {
 pub(crate) fn sign(world: &World, claims: &Claims) -> Result<String, Refusal> {
     let key = world.key(world.config.algorithm).ok_or_else(signing_failed)?;
     let header = json!({ "typ": "JWT", "alg": key.algorithm().name(), "kid": key.id });
-    let unsigned = unsigned(&header, claims);
-    signed(&unsigned, &key)
+    append_signature(&unsigned_token(&header, claims), &key)
 }
 
-/// Returns the part of a token that is signed: the encoded header and claims.
-pub(crate) fn unsigned(header: &Value, claims: &Claims) -> String {
+/// Returns a token without its signature: the encoded header and claims.
+pub(crate) fn unsigned_token(header: &Value, claims: &Claims) -> String {
     let claims = Value::Object(claims.clone());
     format!("{}.{}", encode(header.to_string()), encode(claims.to_string()))
 }
 
-/// Appends the signature to the part of a token that is signed.
-pub(crate) fn signed(unsigned: &str, key: &Key) -> Result<String, Refusal> {
+/// Signs a token with a key and appends the signature.
+pub(crate) fn append_signature(unsigned: &str, key: &Key) -> Result<String, Refusal> {
     let signature = key.sign(unsigned.as_bytes()).map_err(|_| signing_failed())?;
     Ok(format!("{unsigned}.{}", encode(signature)))
 }
 
-/// Returns the token with one wrong bit in its signature.
+/// Returns the token with one bit of its signature inverted.
 pub(crate) fn with_flipped_bit(token: &str) -> String {
     let Some((unsigned, signature)) = token.rsplit_once('.') else { return token.to_owned() };
     let mut bytes = URL_SAFE_NO_PAD.decode(signature).unwrap_or_default();
@@ -90,9 +93,9 @@ pub(crate) fn with_flipped_bit(token: &str) -> String {
 
 /// Returns the error for a failure to sign.
 pub(crate) fn signing_failed() -> Refusal {
-    Refusal(
-        http::StatusCode::INTERNAL_SERVER_ERROR,
-        "server_error",
-        "the token could not be signed",
-    )
+    Refusal {
+        status: http::StatusCode::INTERNAL_SERVER_ERROR,
+        code: "server_error",
+        description: "the token could not be signed",
+    }
 }

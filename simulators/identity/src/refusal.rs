@@ -7,24 +7,35 @@ use http::{
 };
 use serde_json::json;
 
-/// A rejected request: status, error code, description for developers.
+/// Error response to a rejected request.
 #[derive(Debug)]
-pub(crate) struct Refusal(pub(crate) StatusCode, pub(crate) &'static str, pub(crate) &'static str);
+pub(crate) struct Refusal {
+    pub(crate) status: StatusCode,
+    /// Error code of OAuth.
+    pub(crate) code: &'static str,
+    /// Description for developers.
+    pub(crate) description: &'static str,
+}
 
 impl Refusal {
-    pub(crate) fn bad(code: &'static str, description: &'static str) -> Self {
-        Self(StatusCode::BAD_REQUEST, code, description)
+    /// Returns the 400 for an invalid request.
+    pub(crate) fn bad_request(code: &'static str, description: &'static str) -> Self {
+        Self { status: StatusCode::BAD_REQUEST, code, description }
     }
 
-    /// Returns the error for unknown clients and wrong secrets.
-    pub(crate) fn client() -> Self {
-        Self(StatusCode::UNAUTHORIZED, "invalid_client", "no such client, or a wrong secret")
+    /// Returns the 401 for an unknown client or a wrong secret.
+    pub(crate) fn invalid_client() -> Self {
+        Self {
+            status: StatusCode::UNAUTHORIZED,
+            code: "invalid_client",
+            description: "no such client, or a wrong secret",
+        }
     }
 }
 
 impl IntoResponse for Refusal {
     fn into_response(self) -> Response {
-        let Self(status, code, description) = self;
+        let Self { status, code, description } = self;
         let body = json!({ "error": code, "error_description": description });
         let mut response = sim_kit::json(status, &body);
         let headers = response.headers_mut();
@@ -36,7 +47,7 @@ impl IntoResponse for Refusal {
     }
 }
 
-/// Returns the response of a scripted fault.
+/// Returns the error response that a fault rule demands.
 pub(crate) fn scripted(status: StatusCode, code: Option<&str>) -> Response {
     sim_kit::json(status, &json!({ "error": code.unwrap_or("server_error") }))
 }

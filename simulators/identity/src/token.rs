@@ -1,5 +1,5 @@
-//! Token endpoint of the OpenID Connect provider simulator. It issues access tokens for clients and
-//! for users.
+//! Token endpoint of the OpenID Connect provider simulator. A client requests an access token for
+//! itself (client credentials) or for a user who has signed in (authorization code).
 
 use std::{collections::HashMap, sync::Arc};
 
@@ -40,7 +40,7 @@ pub(crate) async fn issue(
             match form.get("grant_type").map(String::as_str) {
                 Some("client_credentials") => client_credentials_grant(&world, &client, &form),
                 Some("authorization_code") => authorization_code_grant(&world, &client, &form),
-                _ => Err(Refusal::bad("unsupported_grant_type", "no such grant")),
+                _ => Err(Refusal::bad_request("unsupported_grant_type", "no such grant")),
             }
         });
         match issued {
@@ -55,8 +55,7 @@ pub(crate) async fn issue(
     world.stage.run("token", &id, scripted, handle).await
 }
 
-/// Returns the client id and secret from the `Basic` header, where both are form-encoded, or from
-/// the form.
+/// Returns the client id and secret. They are in the `Basic` header, form-encoded, or in the form.
 fn credentials(headers: &HeaderMap, form: &Form) -> (String, Option<String>) {
     let basic = headers
         .get(AUTHORIZATION)
@@ -74,22 +73,28 @@ fn credentials(headers: &HeaderMap, form: &Form) -> (String, Option<String>) {
     }
 }
 
+/// Decodes one form-encoded text.
 fn form_decode(text: &str) -> String {
-    let pair = format!("x={text}");
-    let mut pairs = url::form_urlencoded::parse(pair.as_bytes()).into_owned();
-    pairs.next().map(|(_, value)| value).unwrap_or_default()
+    // The library decodes only forms, so the text becomes the only field of a form.
+    let form = format!("x={text}");
+    let mut fields = url::form_urlencoded::parse(form.as_bytes()).into_owned();
+    fields.next().map(|(_, value)| value).unwrap_or_default()
 }
 
 /// Returns the client with this id if the secret is correct.
 fn authenticate_client(world: &World, id: &str, secret: Option<&str>) -> Result<Client, Refusal> {
-    let client = world.state().clients.get(id).cloned().ok_or_else(Refusal::client)?;
-    if client.client_secret.as_deref() == secret { Ok(client) } else { Err(Refusal::client()) }
+    let client = world.state().clients.get(id).cloned().ok_or_else(Refusal::invalid_client)?;
+    if client.client_secret.as_deref() == secret {
+        Ok(client)
+    } else {
+        Err(Refusal::invalid_client())
+    }
 }
 
 /// Issues a token for the client itself.
 fn client_credentials_grant(world: &World, client: &Client, form: &Form) -> Result<Value, Refusal> {
     if client.client_secret.is_none() {
-        return Err(Refusal::bad(
+        return Err(Refusal::bad_request(
             "unauthorized_client",
             "a public client cannot use client credentials",
         ));
@@ -103,16 +108,22 @@ fn client_credentials_grant(world: &World, client: &Client, form: &Form) -> Resu
         {
             requested.to_owned()
         }
-        _ => return Err(Refusal::bad("invalid_scope", "the client may not request this scope")),
+        _ => {
+            return Err(Refusal::bad_request(
+                "invalid_scope",
+                "the client may not request this scope",
+            ));
+        }
     };
     let token = access_token(world, &client.client_id, &client.rights, &scope, |_| {})?;
     Ok(token_response(world, &token, &scope))
 }
 
-/// Exchanges an authorization code for a user's access token, and an ID token if requested.
+/// Exchanges an authorization code for an access token of a user. The response also contains an ID
+/// token if the client has requested the scope `openid`.
 fn authorization_code_grant(world: &World, client: &Client, form: &Form) -> Result<Value, Refusal> {
     let invalid_grant =
-        || Refusal::bad("invalid_grant", "the code or one of its parameters is wrong");
+        || Refusal::bad_request("invalid_grant", "the code or one of its parameters is wrong");
     let field = |name: &str| form.get(name).map(String::as_str).unwrap_or_default();
     // A code can be used only once. An exchange that fails uses up the code too.
     let grant = world.state().grants.remove(field("code")).ok_or_else(invalid_grant)?;
@@ -145,7 +156,8 @@ fn authorization_code_grant(world: &World, client: &Client, form: &Form) -> Resu
     Ok(response)
 }
 
-/// Returns a signed access token for a user or client.
+/// Returns a signed access token for a user or client. `subject` is its id, and `add_claims` adds
+/// claims that not every token has.
 fn access_token(
     world: &World,
     subject: &str,

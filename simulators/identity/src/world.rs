@@ -1,4 +1,5 @@
-//! State of the OpenID Connect provider simulator: clients, users, keys and authorization codes.
+//! State of the OpenID Connect provider simulator. All request handlers share a [`World`]. It
+//! contains clients, users, keys and authorization codes.
 
 use std::{
     collections::{BTreeMap, HashMap},
@@ -19,11 +20,12 @@ use crate::{
 /// Names of the operations to which a fault rule can apply.
 pub(crate) const OPERATIONS: [&str; 4] = ["discovery", "jwks", "authorize", "token"];
 
-/// Faults that only this simulator has: none.
+/// Faults that only this simulator has. There are none, but a fault rule needs the type.
 #[derive(Debug, Clone, Default, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct IdentityFaults {}
 
+/// A fault rule of this simulator: makes chosen requests fail.
 pub(crate) type Rule = sim_kit::Rule<IdentityFaults>;
 
 /// An authorization code that has not been exchanged yet.
@@ -33,6 +35,7 @@ pub(crate) struct Grant {
     pub(crate) redirect_uri: String,
     /// Code challenge of PKCE: the SHA-256 of the code verifier in unpadded base64url.
     pub(crate) challenge: String,
+    /// Value that the client wants to find in the ID token.
     pub(crate) nonce: Option<String>,
     pub(crate) scope: String,
     pub(crate) user: User,
@@ -43,8 +46,11 @@ pub(crate) struct Grant {
 /// State that requests change.
 #[derive(Debug)]
 pub(crate) struct State {
+    /// Clients by their ids.
     pub(crate) clients: BTreeMap<String, Client>,
+    /// Users by their logins.
     pub(crate) users: BTreeMap<String, User>,
+    /// Grants by their authorization codes.
     pub(crate) grants: HashMap<String, Grant>,
     /// Signing keys, one per algorithm.
     pub(crate) keys: Vec<Arc<Key>>,
@@ -56,6 +62,7 @@ pub(crate) struct State {
 #[derive(Debug)]
 pub(crate) struct World {
     pub(crate) config: Config,
+    /// Fault rules, latency and the request log.
     pub(crate) stage: Arc<Stage<IdentityFaults>>,
     /// Keys that the provider does not publish, one for each algorithm. Tests sign invalid tokens
     /// with them.
