@@ -1,7 +1,9 @@
 //! Parser for request paths of the Microsoft Graph simulator, such as
 //! `users/{id}/drive/root:/{path}:/content`.
 //!
-//! A path names the owner of a drive, the addressed resource (target), and the action on it.
+//! A path names the owner of a drive, the addressed resource (*target*), and an action, such as
+//! `content`. The *anchor* of an item's address is the item at which the path to it starts: the
+//! root of the drive, or an item with a given id.
 
 use percent_encoding::percent_decode_str;
 
@@ -45,47 +47,56 @@ pub(crate) enum Target {
 ///
 /// Each segment is decoded separately. So an encoded slash becomes part of a name, and the check of
 /// the name rejects it.
-pub(crate) fn parse(raw: &str) -> Result<(Owner, Target), GraphError> {
-    let (owner, rest) = if let Some(rest) = raw.strip_prefix("users('") {
-        let (id, rest) = rest.split_once("')").ok_or_else(unknown_resource)?;
-        (Owner::User(decode(id)?), rest.strip_prefix('/').unwrap_or(rest))
-    } else {
-        let (collection, rest) = raw.split_once('/').ok_or_else(unknown_resource)?;
-        let (id, rest) = rest.split_once('/').unwrap_or((rest, ""));
-        let id = decode(id)?;
-        match collection {
-            // Graph parses an unquoted id that starts with `$` as a function call.
-            "users" if id.starts_with('$') => return Err(unknown_resource()),
-            "users" => match id.strip_prefix("('").and_then(|id| id.strip_suffix("')")) {
-                Some(inner) => (Owner::User(inner.to_owned()), rest),
-                None => (Owner::User(id), rest),
-            },
-            "drives" => (Owner::Drive(id), rest),
-            _ => return Err(unknown_resource()),
-        }
-    };
-    let in_drive = match (&owner, rest) {
+pub(crate) fn parse(raw_path: &str) -> Result<(Owner, Target), GraphError> {
+    let (owner, below_owner) = parse_owner(raw_path)?;
+    let in_drive = match (&owner, below_owner) {
         (Owner::User(_), "") => return Ok((owner, Target::User)),
         (Owner::User(_), "drive") | (Owner::Drive(_), "") => return Ok((owner, Target::Drive)),
-        (Owner::User(_), rest) => rest.strip_prefix("drive/").ok_or_else(unknown_resource)?,
-        (Owner::Drive(_), rest) => rest,
+        (Owner::User(_), below_user) => {
+            below_user.strip_prefix("drive/").ok_or_else(unknown_resource)?
+        }
+        (Owner::Drive(_), below_drive) => below_drive,
     };
     Ok((owner, parse_item(in_drive)?))
 }
 
-/// Parses the address of an item within a drive.
-fn parse_item(raw: &str) -> Result<Target, GraphError> {
-    let (anchor, rest) = if let Some(rest) = raw.strip_prefix("items/") {
-        let end = rest.find([':', '/']).unwrap_or(rest.len());
-        let (id, rest) = rest.split_at(end);
+/// Parses the owner at the start of a path. Returns the owner and the part of the path after it.
+///
+/// A user is `users/{id}`, `users('{id}')` or `users/('{id}')`, and a drive is `drives/{id}`.
+fn parse_owner(raw_path: &str) -> Result<(Owner, &str), GraphError> {
+    if let Some(quoted) = raw_path.strip_prefix("users('") {
+        let (id, below) = quoted.split_once("')").ok_or_else(unknown_resource)?;
+        return Ok((Owner::User(decode(id)?), below.strip_prefix('/').unwrap_or(below)));
+    }
+    let (collection, id_and_below) = raw_path.split_once('/').ok_or_else(unknown_resource)?;
+    let (id, below) = id_and_below.split_once('/').unwrap_or((id_and_below, ""));
+    let id = decode(id)?;
+    match collection {
+        // Graph parses an unquoted id that starts with `$` as a function call.
+        "users" if id.starts_with('$') => Err(unknown_resource()),
+        "users" => match id.strip_prefix("('").and_then(|id| id.strip_suffix("')")) {
+            Some(unquoted) => Ok((Owner::User(unquoted.to_owned()), below)),
+            None => Ok((Owner::User(id), below)),
+        },
+        "drives" => Ok((Owner::Drive(id), below)),
+        _ => Err(unknown_resource()),
+    }
+}
+
+/// Parses the address of an item within a drive: `root` or `items/{id}`, then optionally a path
+/// between colons (`:/{path}:`), then optionally an action (`/{action}`).
+fn parse_item(in_drive: &str) -> Result<Target, GraphError> {
+    let (anchor, below_anchor) = if let Some(id_and_below) = in_drive.strip_prefix("items/") {
+        let id_end = id_and_below.find([':', '/']).unwrap_or(id_and_below.len());
+        let (id, below_anchor) = id_and_below.split_at(id_end);
         let id = decode(id)?;
-        (if id == "root" { PathStart::Root } else { PathStart::Item(id) }, rest)
+        (if id == "root" { PathStart::Root } else { PathStart::Item(id) }, below_anchor)
     } else {
-        (PathStart::Root, raw.strip_prefix("root").ok_or_else(unknown_resource)?)
+        (PathStart::Root, in_drive.strip_prefix("root").ok_or_else(unknown_resource)?)
     };
-    let (path, action) = match rest.strip_prefix(":/") {
-        Some(rest) => rest.split_once(':').unwrap_or((rest, "")),
-        None => ("", rest.strip_prefix(':').unwrap_or(rest)),
+    let (path, action) = match below_anchor.strip_prefix(":/") {
+        Some(path_and_action) => path_and_action.split_once(':').unwrap_or((path_and_action, "")),
+        None => ("", below_anchor.strip_prefix(':').unwrap_or(below_anchor)),
     };
     let path = match path.strip_suffix('/').unwrap_or(path) {
         "" => Vec::new(),
@@ -99,6 +110,7 @@ fn parse_item(raw: &str) -> Result<Target, GraphError> {
     Ok(Target::Item { anchor, path, action })
 }
 
+/// Decodes a percent-encoded text.
 fn decode(raw: &str) -> Result<String, GraphError> {
     percent_decode_str(raw)
         .decode_utf8()
@@ -119,8 +131,8 @@ mod tests {
     use super::*;
 
     /// Returns the path and the action of an item's address.
-    fn path_and_action(raw: &str) -> (String, Option<String>) {
-        match parse(raw).unwrap() {
+    fn path_and_action(raw_path: &str) -> (String, Option<String>) {
+        match parse(raw_path).unwrap() {
             (_, Target::Item { path, action, .. }) => (path.join("|"), action),
             other => panic!("{other:?}"),
         }

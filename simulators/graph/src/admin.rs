@@ -28,9 +28,12 @@ pub(crate) fn routes(world: Arc<World>) -> Router {
         .with_state(world)
 }
 
+/// Properties of a user. A property that is absent stays unchanged.
 #[derive(Deserialize)]
 struct Account {
+    /// Whether the user has a drive.
     drive: Option<bool>,
+    /// Quota of the drive in bytes.
     quota: Option<u64>,
 }
 
@@ -48,7 +51,7 @@ async fn list_users(Extract(world): Extract<Arc<World>>) -> Response {
     let describe = |user: &crate::drive::User| {
         json!({
             "id": user.id, "upn": user.upn, "drive": user.has_drive, "driveId": user.drive_id,
-            "quota": user.quota, "used": state.tree.used(&user.drive_id),
+            "quota": user.quota, "used": state.tree.used_bytes(&user.drive_id),
         })
     };
     let users: Vec<_> = state.tree.users.iter().map(describe).collect();
@@ -104,6 +107,7 @@ async fn file_content(
     response
 }
 
+/// Removes all files, folders and upload sessions.
 async fn clear_files(Extract(world): Extract<Arc<World>>) -> Response {
     let mut state = world.state();
     state.tree.clear();

@@ -32,7 +32,8 @@ impl Drop for Blob {
     }
 }
 
-/// Bytes of one request body. They do not belong to a document until they are appended to it.
+/// Bytes of one request body. They become part of a document only when [`Content::append`] adds the
+/// draft to it.
 #[derive(Debug)]
 pub(crate) struct Draft {
     /// File that stores the bytes. When it is `None`, the bytes are only counted and hashed.
@@ -82,6 +83,7 @@ impl Draft {
 /// Bytes of a document, complete or still growing.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Content {
+    /// Files that contain the bytes, in the order of the document.
     pieces: Vec<Arc<Blob>>,
     pub(crate) size: u64,
     pub(crate) hashes: Hashes,
@@ -117,20 +119,20 @@ impl Content {
     }
 
     /// Reads the bytes from `start` up to `end` (exclusive) into memory.
-    pub(crate) fn part(&self, start: u64, end: u64) -> io::Result<Vec<u8>> {
-        let mut part = Vec::new();
-        let mut position = 0;
+    pub(crate) fn read_range(&self, start: u64, end: u64) -> io::Result<Vec<u8>> {
+        let mut bytes = Vec::new();
+        let mut blob_start = 0;
         for blob in &self.pieces {
             let mut file = File::open(&blob.0)?;
-            let length = file.metadata()?.len();
-            let (first, last) = (start.max(position), end.min(position + length));
-            if first < last {
-                file.seek(SeekFrom::Start(first - position))?;
-                file.take(last - first).read_to_end(&mut part)?;
+            let blob_end = blob_start + file.metadata()?.len();
+            let (read_start, read_end) = (start.max(blob_start), end.min(blob_end));
+            if read_start < read_end {
+                file.seek(SeekFrom::Start(read_start - blob_start))?;
+                file.take(read_end - read_start).read_to_end(&mut bytes)?;
             }
-            position += length;
+            blob_start = blob_end;
         }
-        Ok(part)
+        Ok(bytes)
     }
 
     /// Returns the bytes as a stream.

@@ -1,6 +1,7 @@
 //! Users of the Microsoft Graph simulator, their drives, and the files and folders in the drives.
 //!
-//! As in Graph, an item is a file, a folder or the root of a drive. An item knows its parent.
+//! As in Graph, an *item* is a file, a folder or the root of a drive. An item contains the id of
+//! its parent folder.
 
 use std::collections::HashMap;
 
@@ -14,19 +15,31 @@ use crate::{
     names,
 };
 
+/// Quota in bytes of a drive for which the test sets no quota: 1 TiB.
+const DEFAULT_QUOTA: u64 = 1 << 40;
+
 /// A user with one drive.
 #[derive(Debug, Clone)]
 pub(crate) struct User {
     pub(crate) id: String,
     pub(crate) upn: String,
+    /// Whether the drive is visible to clients. If it is not, Graph reports that it does not exist.
     pub(crate) has_drive: bool,
     /// Quota of the drive in bytes.
     pub(crate) quota: u64,
     pub(crate) drive_id: String,
+    /// Id of the root of the drive.
     pub(crate) root_id: String,
 }
 
-/// Stored file of an item.
+/// Item in which an upload has stored its file.
+pub(crate) struct StoredItem {
+    pub(crate) id: String,
+    /// Whether the upload has created the item. If not, it has replaced the file of the item.
+    pub(crate) is_new: bool,
+}
+
+/// File of an item, with its content.
 #[derive(Debug)]
 pub(crate) struct File {
     pub(crate) content: Content,
@@ -43,6 +56,7 @@ pub(crate) struct File {
 #[derive(Debug)]
 pub(crate) struct Item {
     pub(crate) id: String,
+    /// GUID from which the id, the entity tags and the download credential are derived.
     pub(crate) guid: Uuid,
     pub(crate) name: String,
     /// Id of the parent folder; `None` for a root.
@@ -69,12 +83,12 @@ impl Tree {
     pub(crate) fn put_user(&mut self, upn: &str, has_drive: Option<bool>, quota: Option<u64>) {
         if self.user(upn).is_none() {
             let drive_id = format!("b!{}", Uuid::new_v4().simple());
-            let root_id = self.add(None, "root", &drive_id, None);
+            let root_id = self.add_item(None, "root", &drive_id, None);
             self.users.push(User {
                 id: Uuid::new_v4().to_string(),
                 upn: upn.to_owned(),
                 has_drive: true,
-                quota: 1 << 40,
+                quota: DEFAULT_QUOTA,
                 drive_id,
                 root_id,
             });
@@ -91,22 +105,28 @@ impl Tree {
     }
 
     /// Returns the owner of a drive.
-    pub(crate) fn user_of_drive(&self, drive: &str) -> Option<&User> {
-        self.users.iter().find(|user| user.drive_id == drive)
+    pub(crate) fn user_of_drive(&self, drive_id: &str) -> Option<&User> {
+        self.users.iter().find(|user| user.drive_id == drive_id)
     }
 
     /// Returns the number of bytes that the drive's files use.
-    pub(crate) fn used(&self, drive: &str) -> u64 {
+    pub(crate) fn used_bytes(&self, drive_id: &str) -> u64 {
         self.items
             .values()
-            .filter(|item| item.drive_id == drive)
+            .filter(|item| item.drive_id == drive_id)
             .filter_map(|item| item.file.as_ref())
             .map(|file| file.content.size)
             .sum()
     }
 
-    /// Adds an item and returns its id.
-    fn add(&mut self, parent: Option<&str>, name: &str, drive: &str, file: Option<File>) -> String {
+    /// Adds an item and returns its id. `file` is `None` for a folder.
+    fn add_item(
+        &mut self,
+        parent: Option<&str>,
+        name: &str,
+        drive_id: &str,
+        file: Option<File>,
+    ) -> String {
         let guid = Uuid::new_v4();
         let id = format!("01{}", guid.simple().to_string().to_uppercase());
         let now = sim_kit::now();
@@ -115,7 +135,7 @@ impl Tree {
             guid,
             name: name.to_owned(),
             parent: parent.map(str::to_owned),
-            drive_id: drive.to_owned(),
+            drive_id: drive_id.to_owned(),
             file,
             created: now,
             modified: now,
@@ -137,15 +157,16 @@ impl Tree {
         self.children(parent).find(|item| item.name.to_lowercase() == name)
     }
 
-    /// Returns the item at a path from the root.
-    pub(crate) fn find(&self, root: &str, path: &[String]) -> Option<&Item> {
-        path.iter().try_fold(self.items.get(root)?, |item, name| self.child(&item.id, name))
+    /// Returns the item at a path from the root of a drive.
+    pub(crate) fn find(&self, root_id: &str, path: &[String]) -> Option<&Item> {
+        path.iter().try_fold(self.items.get(root_id)?, |item, name| self.child(&item.id, name))
     }
 
-    /// Returns whether the path has a file where it needs a folder.
-    pub(crate) fn path_crosses_file(&self, root: &str, path: &[String]) -> bool {
+    /// Returns whether one of the folders that the path names is a file. No item can be created at
+    /// such a path.
+    pub(crate) fn path_crosses_file(&self, root_id: &str, path: &[String]) -> bool {
         let is_file =
-            |depth| self.find(root, &path[..depth]).is_some_and(|item| item.file.is_some());
+            |depth| self.find(root_id, &path[..depth]).is_some_and(|item| item.file.is_some());
         (1..path.len()).any(is_file)
     }
 
@@ -173,24 +194,24 @@ impl Tree {
             parent = match self.child(&parent, name) {
                 Some(item) if item.file.is_some() => return Err(GraphError::name_exists()),
                 Some(item) => item.id.clone(),
-                None => self.add(Some(&parent), name, &user.drive_id, None),
+                None => self.add_item(Some(&parent), name, &user.drive_id, None),
             };
         }
         Ok(parent)
     }
 
-    /// Stores a complete file at its path. Returns the item's id and whether the item is new.
+    /// Stores a complete file at its path.
     ///
-    /// An upload calls this at its end. It checks the name again, because another upload may have
-    /// taken the name since this upload began.
-    pub(crate) fn place(
+    /// An upload calls this function at its end. The function checks the name again, because
+    /// another upload may have taken the name since this upload began.
+    pub(crate) fn store_file(
         &mut self,
         user: &User,
         path: &[String],
         conflict: Conflict,
         content: Content,
         reports_wrong_hash: bool,
-    ) -> Result<(String, bool), GraphError> {
+    ) -> Result<StoredItem, GraphError> {
         let Some((name, folders)) = path.split_last() else {
             return Err(GraphError::invalid("A file needs a name."));
         };
@@ -198,7 +219,7 @@ impl Tree {
         let replaced_file =
             existing.filter(|_| conflict == Conflict::Replace).and_then(|item| item.file.as_ref());
         let freed_bytes = replaced_file.map_or(0, |file| file.content.size);
-        if self.used(&user.drive_id) - freed_bytes + content.size > user.quota {
+        if self.used_bytes(&user.drive_id) - freed_bytes + content.size > user.quota {
             return Err(GraphError::quota());
         }
         let destination = Destination::new(&user.upn, path);
@@ -208,7 +229,7 @@ impl Tree {
             (Some(item), Conflict::Replace) if item.file.is_some() => {
                 let id = item.id.clone();
                 self.replace_file(&id, file);
-                return Ok((id, false));
+                return Ok(StoredItem { id, is_new: false });
             }
             (Some(item), Conflict::Rename) => {
                 let parent = item.parent.clone().unwrap_or_default();
@@ -220,7 +241,8 @@ impl Tree {
             (Some(_), _) => return Err(GraphError::name_exists()),
         };
         let parent = self.make_folders(user, folders)?;
-        Ok((self.add(Some(&parent), &name, &user.drive_id, Some(file)), true))
+        let id = self.add_item(Some(&parent), &name, &user.drive_id, Some(file));
+        Ok(StoredItem { id, is_new: true })
     }
 
     /// Replaces the file of an item. The new file is the next version of the item.

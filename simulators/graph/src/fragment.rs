@@ -1,7 +1,8 @@
 //! `PUT {uploadUrl}` of the Microsoft Graph simulator: receives the fragments of a file.
 //!
-//! A fragment is a part of a file that one request sends in an upload session. The fragment that
-//! ends at the last byte of the file completes the file.
+//! A *fragment* is a part of a file that one request sends in an upload session. The fragment that
+//! ends at the last byte of the file completes the file. A *draft* contains the bytes of a fragment
+//! until the request is complete.
 
 use axum::{
     body::Body,
@@ -13,6 +14,7 @@ use serde_json::json;
 
 use crate::{
     content::Draft,
+    drive::StoredItem,
     error::{self, GraphError},
     range::DeclaredRange,
     render, rewriting,
@@ -21,11 +23,11 @@ use crate::{
     world::{GraphFaults, ReceiveError, Rule, State, World},
 };
 
-/// Handles one fragment.
+/// Handles one fragment. `id` is the id of the session.
 ///
 /// The steps have a fixed order. The first step selects the fault rule, because the rule can expire
-/// the session or cut the body. Then the request is checked, the whole body is read, and its bytes
-/// are added to the session.
+/// the session or cut the body. Then the request is checked, the whole body is read, and the bytes
+/// of the body are added to the session.
 pub(crate) async fn put(world: &World, id: &str, parts: &Parts, body: Body) -> Response {
     let authenticated = upload::authenticate(world, id, parts.uri.query());
     let subject = authenticated.clone().unwrap_or_default();
@@ -86,6 +88,7 @@ fn limit_body(body: Body, range: Option<&DeclaredRange>, faults: &GraphFaults) -
     }
 }
 
+/// Returns whether the client gets an error and none of the bytes are stored.
 fn rejects_without_storing(rule: &Rule) -> bool {
     rule.status.is_some() && rule.store_fraction.is_none()
 }
@@ -173,8 +176,8 @@ fn commit_draft(
     // A name conflict is an error here and leaves the session unchanged, so that the client can
     // send the last fragment again.
     let user = tree.user(&session.user).cloned().ok_or_else(GraphError::item_not_found)?;
-    let (item_id, is_new) =
-        tree.place(&user, &session.path, session.conflict, content, faults.corrupt_hash)?;
+    let StoredItem { id: item_id, is_new } =
+        tree.store_file(&user, &session.path, session.conflict, content, faults.corrupt_hash)?;
     if let Some(item) = tree.items.get_mut(&item_id) {
         item.client_times.clone_from(&session.client_times);
     }
@@ -182,7 +185,7 @@ fn commit_draft(
     session.close(SessionState::Completed);
     let status = if is_new { StatusCode::CREATED } else { StatusCode::OK };
     let body = match tree.items.get(&item_id) {
-        Some(item) if !faults.no_item => render::item(tree, &world.url, item, !faults.no_hash),
+        Some(item) if !faults.no_item => render::item(tree, &world.url, item, faults.hash_field()),
         _ => json!({}),
     };
     Ok(sim_kit::json(status, &body))

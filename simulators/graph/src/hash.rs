@@ -6,12 +6,18 @@
 use base64::{Engine as _, engine::general_purpose::STANDARD};
 use sha2::{Digest as _, Sha256};
 
-/// Number of bytes after which quickXorHash repeats its bit positions.
+/// Size of the register of quickXorHash in bits.
+const REGISTER_BITS: usize = 160;
+/// Size of the register of quickXorHash in bytes.
+const REGISTER_BYTES: usize = REGISTER_BITS / 8;
+/// Number of bits between the positions of two consecutive bytes in the register.
+const SHIFT_BITS: usize = 11;
+/// Number of bytes after which quickXorHash repeats its positions.
 ///
-/// The hash XORs each byte into a register of 160 bits, 11 bits further than the previous byte.
-/// Since 11 · 160 is a multiple of 160, byte *i* and byte *i* + 160 have the same position. So
-/// [`QuickXorHash::update`] XORs the bytes into 160 columns, eight bytes at a time. At the end,
-/// [`QuickXorHash::base64`] rotates the columns into the register.
+/// The hash XORs each byte into the register, 11 bits further than the previous byte. Since 11 ·
+/// 160 is a multiple of the 160 bits of the register, byte *i* and byte *i* + 160 have the same
+/// position. So [`QuickXorHash::update`] XORs the bytes into 160 columns, eight bytes at a time. At
+/// the end, [`QuickXorHash::base64`] XORs each column into the register at its position.
 const COLUMNS: usize = 160;
 /// Number of 64-bit words that contain the columns.
 const WORDS: usize = COLUMNS / 8;
@@ -19,7 +25,9 @@ const WORDS: usize = COLUMNS / 8;
 /// Streaming quickXorHash.
 #[derive(Debug, Clone, Default)]
 pub struct QuickXorHash {
+    /// One byte for each column, eight in each word.
     columns: [u64; WORDS],
+    /// Number of bytes added so far.
     length: u64,
 }
 
@@ -28,13 +36,14 @@ impl QuickXorHash {
     pub fn update(&mut self, bytes: &[u8]) {
         let column = self.next_column();
         let head_length = bytes.len().min((COLUMNS - column) % COLUMNS);
-        let (head, rest) = bytes.split_at(head_length);
+        // The head ends at the last column. After it, whole blocks begin at the first column.
+        let (head, blocks_and_tail) = bytes.split_at(head_length);
         self.add_bytes(column, head);
-        let (blocks, tail) = rest.as_chunks::<COLUMNS>();
+        let (blocks, tail) = blocks_and_tail.as_chunks::<COLUMNS>();
         for block in blocks {
-            let (words, _remainder) = block.as_chunks::<8>();
-            for (column, word) in self.columns.iter_mut().zip(words) {
-                *column ^= u64::from_le_bytes(*word);
+            let (words, _no_remainder) = block.as_chunks::<8>();
+            for (columns, word) in self.columns.iter_mut().zip(words) {
+                *columns ^= u64::from_le_bytes(*word);
             }
         }
         self.add_bytes(0, tail);
@@ -47,6 +56,7 @@ impl QuickXorHash {
         (self.length % COLUMNS as u64) as usize
     }
 
+    /// XORs bytes one by one into the columns from `start` on.
     fn add_bytes(&mut self, start: usize, bytes: &[u8]) {
         for (column, byte) in (start..).zip(bytes) {
             self.columns[column / 8] ^= u64::from(*byte) << (8 * (column % 8));
@@ -56,16 +66,19 @@ impl QuickXorHash {
     /// Returns the hash of the bytes added so far, in base64.
     #[must_use]
     pub fn base64(&self) -> String {
-        let mut register = [0_u8; 20];
+        let mut register = [0_u8; REGISTER_BYTES];
         let bytes = self.columns.iter().flat_map(|word| word.to_le_bytes());
         for (column, byte) in bytes.enumerate() {
-            let bit = 11 * column % 160;
+            let bit = SHIFT_BITS * column % REGISTER_BITS;
             let shifted = u16::from(byte) << (bit % 8);
             let [low, high] = shifted.to_le_bytes();
             register[bit / 8] ^= low;
-            register[(bit / 8 + 1) % 20] ^= high;
+            register[(bit / 8 + 1) % REGISTER_BYTES] ^= high;
         }
-        for (target, byte) in register[12..].iter_mut().zip(self.length.to_le_bytes()) {
+        // The length is XORed into the last eight bytes of the register.
+        for (target, byte) in
+            register[REGISTER_BYTES - 8..].iter_mut().zip(self.length.to_le_bytes())
+        {
             *target ^= byte;
         }
         STANDARD.encode(register)

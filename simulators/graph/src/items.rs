@@ -1,5 +1,8 @@
 //! Requests of the Microsoft Graph simulator for items (files and folders): get, download, list,
 //! create a folder, change and delete.
+//!
+//! The module `service` calls these functions. It has resolved the address of an item to a
+//! [`Place`]: a user, and a path in the user's drive.
 
 use axum::response::{IntoResponse, Response};
 use http::{
@@ -15,7 +18,7 @@ use crate::{
     names,
     place::Place,
     render,
-    world::{Rule, World},
+    world::{HashField, Rule, World},
 };
 
 /// Returns the item at a place.
@@ -31,8 +34,8 @@ pub(crate) fn get(
 ) -> Result<Response, GraphError> {
     let state = world.state();
     let item = find(&state.tree, place)?;
-    let with_hash = !rule.is_some_and(|rule| rule.service_faults.no_hash);
-    let mut body = render::item(&state.tree, &world.url, item, with_hash);
+    let hash_field = rule.map_or(HashField::Present, |rule| rule.service_faults.hash_field());
+    let mut body = render::item(&state.tree, &world.url, item, hash_field);
     if rule.is_some_and(|rule| rule.service_faults.corrupt_hash)
         && let Some(hash) = body.pointer_mut("/file/hashes/quickXorHash")
     {
@@ -54,12 +57,12 @@ pub(crate) fn content(
         return Err(GraphError::item_not_found());
     }
     let base = render::base(world, headers);
-    let address = format!("{base}/download/{}?{}", item.id, credential(item));
+    let address = format!("{base}/download/{}?{}", item.id, download_credential(item));
     Ok((StatusCode::FOUND, [(LOCATION, address)]).into_response())
 }
 
 /// Returns the query of an item's download URL, which is the credential for the download.
-fn credential(item: &Item) -> String {
+fn download_credential(item: &Item) -> String {
     format!("UniqueId={}&tempauth=v1.{}", item.guid, item.guid.simple())
 }
 
@@ -73,10 +76,11 @@ pub(crate) fn download(
     let state = world.state();
     let item = state.tree.items.get(id).ok_or_else(GraphError::item_not_found)?;
     let file = item.file.as_ref().ok_or_else(GraphError::item_not_found)?;
-    if query != Some(credential(item).as_str()) {
+    if query != Some(download_credential(item).as_str()) {
         return Err(GraphError::unauthenticated("The address's credential is not valid."));
     }
-    let (size, mime) = (file.content.size, names::mime_type(&item.name));
+    let size = file.content.size;
+    let mime = names::mime_type(&item.name);
     let requested_range = headers.get(RANGE).map(|range| range.to_str().unwrap_or_default());
     let Some(requested_range) = requested_range else {
         let mut response = sim_kit::text(StatusCode::OK, mime, file.content.stream());
@@ -91,8 +95,8 @@ pub(crate) fn download(
             GraphError::new(StatusCode::RANGE_NOT_SATISFIABLE, "invalidRange", message)
         })?;
     let last = last.min(size - 1);
-    let part = file.content.part(first, last + 1)?;
-    let mut response = sim_kit::text(StatusCode::PARTIAL_CONTENT, mime, part);
+    let bytes = file.content.read_range(first, last + 1)?;
+    let mut response = sim_kit::text(StatusCode::PARTIAL_CONTENT, mime, bytes);
     let content_range = HeaderValue::try_from(format!("bytes {first}-{last}/{size}"));
     response.headers_mut().extend(content_range.ok().map(|value| (CONTENT_RANGE, value)));
     Ok(response)
@@ -104,8 +108,10 @@ pub(crate) fn children(world: &World, place: &Place) -> Result<Response, GraphEr
     let folder = find(&state.tree, place)?;
     let mut items: Vec<_> = state.tree.children(&folder.id).collect();
     items.sort_by(|left, right| left.name.cmp(&right.name));
-    let items: Vec<_> =
-        items.into_iter().map(|item| render::item(&state.tree, &world.url, item, true)).collect();
+    let items: Vec<_> = items
+        .into_iter()
+        .map(|item| render::item(&state.tree, &world.url, item, HashField::Present))
+        .collect();
     Ok(sim_kit::json(StatusCode::OK, &json!({ "value": items })))
 }
 
@@ -146,7 +152,7 @@ pub(crate) fn create_folder(
     }
     let id = state.tree.make_folders(&place.user, &path)?;
     let item = state.tree.items.get(&id).ok_or_else(GraphError::item_not_found)?;
-    let body = render::item(&state.tree, &world.url, item, true);
+    let body = render::item(&state.tree, &world.url, item, HashField::Present);
     Ok(sim_kit::json(StatusCode::CREATED, &body))
 }
 
@@ -178,7 +184,7 @@ pub(crate) fn change(world: &World, place: &Place, body: &[u8]) -> Result<Respon
         }
     }
     let item = state.tree.items.get(&id).ok_or_else(GraphError::item_not_found)?;
-    let body = render::item(&state.tree, &world.url, item, true);
+    let body = render::item(&state.tree, &world.url, item, HashField::Present);
     Ok(sim_kit::json(StatusCode::OK, &body))
 }
 

@@ -51,8 +51,8 @@ use world::World;
 
 /// Starts a simulated Graph in the current tokio runtime.
 ///
-/// Dropping the handle stops it and removes its temporary directory. Files in a given `data_dir`
-/// are removed together with their documents.
+/// Dropping the returned handle stops the simulator and removes its temporary directory. If the
+/// configuration has a `data_dir`, each file in it is removed together with its document.
 ///
 /// # Errors
 /// Returns an error when the port cannot be bound or the data directory cannot be used.

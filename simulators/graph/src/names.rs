@@ -14,6 +14,7 @@ const MAX_NAME_LENGTH: usize = 255;
 /// Checks a decoded path from the root of a drive.
 pub(crate) fn check_path(path: &[String]) -> Result<(), GraphError> {
     for (depth, name) in path.iter().enumerate() {
+        // SharePoint reserves the folder `Forms` in the root.
         if is_forbidden(name) || (depth == 0 && name.eq_ignore_ascii_case("forms")) {
             let message = "The provided name cannot contain this text or character.";
             return Err(GraphError::invalid(message).with_inner_code("invalidPath"));
@@ -26,6 +27,7 @@ pub(crate) fn check_path(path: &[String]) -> Result<(), GraphError> {
     Ok(())
 }
 
+/// Returns whether OneDrive rejects a name.
 fn is_forbidden(name: &str) -> bool {
     let lower = name.to_lowercase();
     name.is_empty()
@@ -44,7 +46,7 @@ fn is_device(lower: &str) -> bool {
     ["com", "lpt"].iter().any(|device| {
         lower
             .strip_prefix(device)
-            .is_some_and(|rest| rest.len() == 1 && rest.bytes().all(|byte| byte.is_ascii_digit()))
+            .is_some_and(|number| matches!(number.as_bytes(), [digit] if digit.is_ascii_digit()))
     })
 }
 

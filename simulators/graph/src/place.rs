@@ -1,5 +1,5 @@
-//! Resolution of the addresses in requests of the Microsoft Graph simulator: finds the user that an
-//! address names, and the place in the user's drive.
+//! Resolution of addresses in the Microsoft Graph simulator. An address, such as the id of a user
+//! and the id of an item, is resolved to a [`Place`].
 
 use http::StatusCode;
 
@@ -17,7 +17,8 @@ pub(crate) struct Place {
 }
 
 impl Place {
-    /// Returns the user and path, by which fault rules select requests for this place.
+    /// Returns the subject of requests for this place, by which fault rules select them: the user
+    /// and the path.
     pub(crate) fn subject(&self) -> String {
         format!("{} {}", self.user.upn, self.path.join("/"))
     }

@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 use crate::{
     drive::{Item, Tree, User},
     names,
-    world::World,
+    world::{HashField, World},
 };
 
 /// Characters to percent-encode: all except the unreserved ones (RFC 3986, section 2.3).
@@ -20,8 +20,8 @@ pub(crate) fn date(time: Timestamp) -> String {
     time.strftime("%Y-%m-%dT%H:%M:%SZ").to_string()
 }
 
-/// Returns the base of the URLs in responses. It has the host name that the client used. In a
-/// container network, this name may differ from the simulator's own.
+/// Returns the base of the URLs in a response. Its host name is the one that the client used. In a
+/// container network, this name may differ from the host name in `World::url`.
 pub(crate) fn base(world: &World, headers: &HeaderMap) -> String {
     let host = headers.get(HOST).and_then(|host| host.to_str().ok());
     host.map_or_else(|| world.url.clone(), |host| format!("http://{host}"))
@@ -40,7 +40,7 @@ pub(crate) fn user(user: &User) -> Value {
 
 /// Returns a user's drive as Graph's `drive`. `url` is the base URL of the simulator.
 pub(crate) fn drive(tree: &Tree, url: &str, user: &User) -> Value {
-    let used = tree.used(&user.drive_id);
+    let used = tree.used_bytes(&user.drive_id);
     let remaining = user.quota.saturating_sub(used);
     let state = if remaining == 0 { "exceeded" } else { "normal" };
     json!({
@@ -55,7 +55,7 @@ pub(crate) fn drive(tree: &Tree, url: &str, user: &User) -> Value {
     })
 }
 
-/// Returns the segment of a web URL that stands for the user.
+/// Returns the path segment that names the user in a web URL.
 fn account_segment(user: &User) -> String {
     user.upn.to_lowercase().replace(['@', '.'], "_")
 }
@@ -66,9 +66,8 @@ fn encoded(path: &[String]) -> String {
     segments.collect::<Vec<_>>().join("/")
 }
 
-/// Returns an item as Graph's `driveItem`. `with_hash` is false to simulate that the service has
-/// not computed the hash yet.
-pub(crate) fn item(tree: &Tree, url: &str, item: &Item, with_hash: bool) -> Value {
+/// Returns an item as Graph's `driveItem`. `url` is the base URL of the simulator.
+pub(crate) fn item(tree: &Tree, url: &str, item: &Item, hash_field: HashField) -> Value {
     let path = tree.path(&item.id);
     let owner = tree.user_of_drive(&item.drive_id);
     let version = item.file.as_ref().map_or(1, |file| file.versions);
@@ -106,7 +105,7 @@ pub(crate) fn item(tree: &Tree, url: &str, item: &Item, with_hash: bool) -> Valu
     match &item.file {
         Some(file) => {
             value["file"] = json!({ "mimeType": names::mime_type(&item.name) });
-            if with_hash {
+            if hash_field == HashField::Present {
                 let hash = match file.reports_wrong_hash {
                     true => wrong_hash(&file.content.hashes.quick_xor()),
                     false => file.content.hashes.quick_xor(),

@@ -1,7 +1,8 @@
 //! Simulates that the service edits an uploaded file.
 //!
 //! The real OneDrive writes its own properties into Office files after their upload, so the stored
-//! file differs from the uploaded one. Office files are ZIP containers.
+//! file differs from the uploaded one. Office files are ZIP containers: files (*parts*), one after
+//! the other, and then the *central directory*, which lists the parts.
 
 use crate::{content::Content, error::GraphError, world::World};
 
@@ -11,6 +12,12 @@ const MAX_CONTAINER_SIZE: u64 = 64 * 1024 * 1024;
 const END_SIGNATURE: &[u8] = b"PK\x05\x06";
 /// Signature of an entry in the central directory of a ZIP container.
 const ENTRY_SIGNATURE: &[u8] = b"PK\x01\x02";
+/// Signature and version of the local header that stands before a part.
+const LOCAL_HEADER_START: &[u8] = b"PK\x03\x04\x14\0";
+/// Signature and versions of an entry in the central directory.
+const ENTRY_START: &[u8] = b"PK\x01\x02\x14\0\x14\0";
+/// Number of bytes before the name in an entry of the central directory.
+const ENTRY_HEADER_SIZE: usize = 46;
 /// Metadata part that lists the content types of the parts.
 const TYPES_PART: &str = "[Content_Types].xml";
 /// Metadata part that contains custom properties.
@@ -35,7 +42,9 @@ fn edit_container(file: &[u8]) -> Option<Vec<u8>> {
     let end = file.windows(END_SIGNATURE.len()).rposition(|bytes| bytes == END_SIGNATURE)?;
     // The record at the end contains the length of the central directory at its byte 12, and the
     // start of the directory at its byte 16.
-    let number = |at: usize| file.get(at..at + 4)?.first_chunk().copied().map(u32::from_le_bytes);
+    let number = |offset: usize| {
+        file.get(offset..offset + 4)?.first_chunk().copied().map(u32::from_le_bytes)
+    };
     let (length, start) = (number(end + 12)? as usize, number(end + 16)? as usize);
     let entries = entries_to_keep(file.get(start..start.checked_add(length)?)?)?;
 
@@ -46,9 +55,9 @@ fn edit_container(file: &[u8]) -> Option<Vec<u8>> {
     {
         let offset = u32::try_from(container.len()).ok()?;
         let fields = header_fields(name, text.as_bytes());
-        container.extend([b"PK\x03\x04\x14\0".as_slice(), &fields, name.as_bytes()].concat());
+        container.extend([LOCAL_HEADER_START, &fields, name.as_bytes()].concat());
         container.extend_from_slice(text.as_bytes());
-        directory.extend([b"PK\x01\x02\x14\0\x14\0".as_slice(), &fields, &[0; 10]].concat());
+        directory.extend([ENTRY_START, &fields, &[0; 10]].concat());
         directory.extend_from_slice(&offset.to_le_bytes());
         directory.extend_from_slice(name.as_bytes());
     }
@@ -60,21 +69,24 @@ fn edit_container(file: &[u8]) -> Option<Vec<u8>> {
     Some(container)
 }
 
-/// Returns the central directory's entries, except those to be replaced.
+/// Returns the entries of the central directory, except those of the parts that will be replaced.
+/// Returns `None` if an entry is malformed, or if no entry remains.
 fn entries_to_keep(directory: &[u8]) -> Option<Vec<&[u8]>> {
-    let mut rest = directory;
+    let mut unread = directory;
     let mut entries = Vec::new();
-    while rest.starts_with(ENTRY_SIGNATURE) {
-        // An entry has 46 bytes before its name. The lengths of the name, of the extra field and of
-        // the comment are at its bytes 28, 30 and 32.
-        let length = |at: usize| rest.get(at..)?.first_chunk().copied().map(u16::from_le_bytes);
-        let name = usize::from(length(28)?);
-        let whole = 46 + name + usize::from(length(30)?) + usize::from(length(32)?);
-        let name = rest.get(46..46 + name)?;
+    while unread.starts_with(ENTRY_SIGNATURE) {
+        // The lengths of the name, of the extra field and of the comment are at the bytes 28, 30
+        // and 32 of an entry.
+        let length = |offset: usize| {
+            unread.get(offset..)?.first_chunk().copied().map(u16::from_le_bytes).map(usize::from)
+        };
+        let name_end = ENTRY_HEADER_SIZE + length(28)?;
+        let entry_size = name_end + length(30)? + length(32)?;
+        let name = unread.get(ENTRY_HEADER_SIZE..name_end)?;
         if ![TYPES_PART, PROPERTIES_PART].iter().any(|replaced| replaced.as_bytes() == name) {
-            entries.push(rest.get(..whole)?);
+            entries.push(unread.get(..entry_size)?);
         }
-        rest = rest.get(whole..)?;
+        unread = unread.get(entry_size..)?;
     }
     (!entries.is_empty()).then_some(entries)
 }
@@ -86,6 +98,7 @@ fn header_fields(name: &str, bytes: &[u8]) -> Vec<u8> {
     [&[0; 8], crc32(bytes).to_le_bytes().as_slice(), &size, &size, &name, &[0, 0]].concat()
 }
 
+/// Returns the CRC-32 of bytes, as ZIP defines it.
 fn crc32(bytes: &[u8]) -> u32 {
     !bytes.iter().fold(u32::MAX, |crc, byte| {
         (0..8).fold(crc ^ u32::from(*byte), |crc, _| (crc >> 1) ^ (0xEDB8_8320 * (crc & 1)))

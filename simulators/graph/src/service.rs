@@ -1,8 +1,9 @@
 //! Dispatch of the requests to the Microsoft Graph simulator: determines the operation of a request
 //! and calls its handler.
 //!
-//! Each operation has a name, and each request has a subject: the user and path that it concerns.
-//! Fault rules select requests by operation and subject.
+//! Each operation has a name, and each request has a *subject*: the user and the path that the
+//! request concerns. Fault rules, which make chosen requests fail, select requests by operation and
+//! subject. `World::stage` applies the rules.
 
 use std::sync::Arc;
 
@@ -25,7 +26,7 @@ use crate::{
 };
 
 /// Maximum body size in bytes of a request that uploads no file.
-const SMALL_BODY: usize = 256 * 1024;
+const MAX_SMALL_BODY: usize = 256 * 1024;
 
 /// Handles every request outside the admin interface.
 pub(crate) async fn dispatch(world: Arc<World>, request: Request) -> Response {
@@ -38,9 +39,9 @@ pub(crate) async fn dispatch(world: Arc<World>, request: Request) -> Response {
         return dispatch_download(&world, id, &parts).await;
     }
     // A client that is configured with a tenant's URL sends the same requests below `/_api`.
-    let raw = path.strip_prefix("/v1.0/").or_else(|| path.strip_prefix("/_api/v2.0/"));
-    if let Some(raw) = raw {
-        return match address::parse(raw) {
+    let graph_path = path.strip_prefix("/v1.0/").or_else(|| path.strip_prefix("/_api/v2.0/"));
+    if let Some(graph_path) = graph_path {
+        return match address::parse(graph_path) {
             Ok((owner, target)) => dispatch_graph(&world, &owner, target, &parts, body).await,
             Err(error) => error.into_response(),
         };
@@ -115,7 +116,8 @@ async fn dispatch_graph(
         Ok(body) => body,
         Err(error) => return error.into_response(),
     };
-    // `changeItem` stands for two requests. Only the creation of a folder has an action.
+    // The operation `changeItem` has two requests: the creation of a folder and the change of an
+    // item. Only the first has an action.
     let creates_folder = action.is_some();
     let handle = async |rule: Option<Rule>| {
         let response = place.and_then(|place| match operation {
@@ -135,10 +137,10 @@ async fn dispatch_graph(
 }
 
 async fn get_user(world: &World, owner: &Owner, headers: &HeaderMap) -> Response {
-    let found = find_owner(&world.state(), owner);
-    let subject = found.as_ref().map_or_else(|_| owner_text(owner), |user| user.upn.clone());
-    let found = token::check(world, headers).and(found);
-    let handle = async |_rule| match found {
+    let user = find_owner(&world.state(), owner);
+    let subject = user.as_ref().map_or_else(|_| owner_text(owner), |user| user.upn.clone());
+    let user = token::check(world, headers).and(user);
+    let handle = async |_rule| match user {
         Ok(user) => sim_kit::json(http::StatusCode::OK, &crate::render::user(&user)),
         Err(error) => error.into_response(),
     };
@@ -146,10 +148,10 @@ async fn get_user(world: &World, owner: &Owner, headers: &HeaderMap) -> Response
 }
 
 async fn get_drive(world: &World, owner: &Owner, headers: &HeaderMap) -> Response {
-    let found = find_owner(&world.state(), owner);
-    let subject = found.as_ref().map_or_else(|_| owner_text(owner), |user| user.upn.clone());
-    let found = token::check(world, headers).and(found).and_then(require_drive);
-    let handle = async |_rule| match found {
+    let user = find_owner(&world.state(), owner);
+    let subject = user.as_ref().map_or_else(|_| owner_text(owner), |user| user.upn.clone());
+    let user = token::check(world, headers).and(user).and_then(require_drive);
+    let handle = async |_rule| match user {
         Ok(user) => {
             let body = crate::render::drive(&world.state().tree, &world.url, &user);
             sim_kit::json(http::StatusCode::OK, &body)
@@ -161,7 +163,7 @@ async fn get_drive(world: &World, owner: &Owner, headers: &HeaderMap) -> Respons
 
 /// Reads the body of a request that uploads no file.
 async fn read_small_body(body: Body) -> Result<Bytes, GraphError> {
-    match Limited::new(body, SMALL_BODY).collect().await {
+    match Limited::new(body, MAX_SMALL_BODY).collect().await {
         Ok(body) => Ok(body.to_bytes()),
         Err(_) => Err(GraphError::invalid("The body is broken or too large.")),
     }

@@ -32,6 +32,7 @@ pub(crate) struct Session {
     pub(crate) credential: String,
     /// UPN of the drive's owner.
     pub(crate) user: String,
+    /// Names on the path from the root of the drive to the file.
     pub(crate) path: Vec<String>,
     /// Size of the file. The request that creates the session or the first fragment declares it.
     pub(crate) size: Option<u64>,
@@ -50,7 +51,8 @@ pub(crate) struct Session {
     /// Time at which the session expires if the client stays idle, as reported to the client.
     pub(crate) expires_at: Timestamp,
     state: SessionState,
-    /// `expires_at` on the monotonic clock. It decides whether the session has expired.
+    /// The same time as `expires_at`, on the monotonic clock. The session expires at this time,
+    /// even if the system time is changed.
     deadline: Instant,
     /// Time without activity after which the session expires.
     lifetime: Duration,
@@ -89,7 +91,8 @@ impl Session {
         session
     }
 
-    /// Returns the user and path, by which fault rules select requests of this session.
+    /// Returns the subject of requests for this session, by which fault rules select them: the user
+    /// and the path.
     pub(crate) fn subject(&self) -> String {
         format!("{} {}", self.user, self.path.join("/"))
     }

@@ -1,5 +1,5 @@
 //! `PUT …/content` of the Microsoft Graph simulator: uploads a whole file in one request, without
-//! an upload session.
+//! an upload session. A *draft* contains the bytes of the file until the request is complete.
 
 use axum::{
     body::Body,
@@ -11,6 +11,7 @@ use serde_json::json;
 use crate::{
     content::{Content, Draft},
     destination::{Conflict, Destination},
+    drive::StoredItem,
     error::{self, GraphError},
     names,
     place::Place,
@@ -90,12 +91,12 @@ fn commit(
         rewriting::rewrite(world, &mut content)?;
     }
     let mut state = world.state();
-    let (id, is_new) =
-        state.tree.place(&place.user, &place.path, conflict, content, faults.corrupt_hash)?;
+    let StoredItem { id, is_new } =
+        state.tree.store_file(&place.user, &place.path, conflict, content, faults.corrupt_hash)?;
     let status = if is_new { StatusCode::CREATED } else { StatusCode::OK };
     let body = match state.tree.items.get(&id) {
         Some(item) if !faults.no_item => {
-            render::item(&state.tree, &world.url, item, !faults.no_hash)
+            render::item(&state.tree, &world.url, item, faults.hash_field())
         }
         _ => json!({}),
     };

@@ -31,8 +31,8 @@ pub(crate) async fn issue(
     world.stage.run("token", tenant, error::scripted_token, handle).await
 }
 
-/// Checks the credentials and the scope of the request, and issues a token. Each error has the
-/// `AADSTS` number of the real service.
+/// Checks the credentials and the scope of the request, and issues a token. The number in an error
+/// is the `AADSTS` number by which the real service identifies the reason.
 fn issue_token(
     world: &World,
     tenant: &str,
@@ -51,7 +51,7 @@ fn issue_token(
     let form: Vec<(String, String)> = url::form_urlencoded::parse(body).into_owned().collect();
     let field = |name: &str| {
         form.iter()
-            .find(|(key, _)| key == name)
+            .find(|(field_name, _)| field_name == name)
             .map(|(_, value)| value.as_str())
             .unwrap_or_default()
     };

@@ -1,7 +1,8 @@
 //! Requests that create, query and delete an upload session in the Microsoft Graph simulator.
 //!
-//! A client uploads a large file in an upload session: it creates the session, gets an upload URL,
-//! and sends the file in fragments to that URL. The module `fragment` receives the fragments.
+//! A client uploads a large file in an upload session. The client creates the session, gets an
+//! upload URL, and sends the file in fragments to that URL. The module `fragment` receives the
+//! fragments.
 //!
 //! A request's subject is the user and the path that it concerns. Fault rules select requests by
 //! their subject.
@@ -30,6 +31,7 @@ const MAX_FILE_SIZE: u64 = 250 * 1024 * 1024 * 1024;
 #[serde(rename_all = "camelCase", default)]
 struct SessionRequest {
     item: RequestedItem,
+    /// Whether the client completes the file by a separate request. This is not simulated.
     defer_commit: bool,
 }
 
@@ -141,7 +143,7 @@ fn check_name_and_quota(
     let replaced_file =
         existing.filter(|_| conflict == Conflict::Replace).and_then(|item| item.file.as_ref());
     let freed_bytes = replaced_file.map_or(0, |file| file.content.size);
-    let used_bytes = state.tree.used(&user.drive_id) - freed_bytes;
+    let used_bytes = state.tree.used_bytes(&user.drive_id) - freed_bytes;
     if used_bytes + file_size.unwrap_or(0) > user.quota {
         return Err(GraphError::quota());
     }
@@ -197,6 +199,7 @@ pub(crate) async fn status(world: &World, id: &str, query: Option<&str>) -> Resp
     world.stage.run("sessionStatus", &subject, error::scripted, handle).await
 }
 
+/// Returns the response with the progress of a session.
 fn read_status(world: &World, id: &str, faults: &GraphFaults) -> Result<Response, GraphError> {
     let mut state = world.state();
     let session = state.sessions.get_mut(id).ok_or_else(GraphError::session_not_found)?;

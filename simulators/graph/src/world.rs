@@ -63,7 +63,22 @@ pub(crate) struct GraphFaults {
     pub(crate) rewrite: bool,
 }
 
-/// A fault rule of the Graph simulator.
+/// Whether the JSON of an item contains the hash of the file. The real service adds the hash some
+/// time after the upload.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum HashField {
+    Present,
+    Absent,
+}
+
+impl GraphFaults {
+    /// Returns whether the response contains the hash of the file.
+    pub(crate) fn hash_field(&self) -> HashField {
+        if self.no_hash { HashField::Absent } else { HashField::Present }
+    }
+}
+
+/// A fault rule of the Graph simulator: makes chosen requests fail.
 pub(crate) type Rule = sim_kit::Rule<GraphFaults>;
 
 /// Traffic to one destination path, over all its sessions.
@@ -79,7 +94,7 @@ pub(crate) struct Traffic {
     pub(crate) largest_fragment: u64,
 }
 
-/// State that requests change.
+/// State of the simulator that requests change.
 #[derive(Debug, Default)]
 pub(crate) struct State {
     pub(crate) tree: Tree,
@@ -92,7 +107,8 @@ pub(crate) struct State {
 }
 
 impl State {
-    /// Returns the traffic counters of a destination. Creates them when it has none.
+    /// Returns the traffic counters of a destination. Creates the counters if the destination has
+    /// none.
     pub(crate) fn traffic(&mut self, destination: &Destination) -> &mut Traffic {
         self.traffic.entry(destination.clone()).or_default()
     }
