@@ -1,7 +1,9 @@
-//! Archive of the audit trail: NDJSON objects, by the day on which they were written.
+//! Archive of the audit trail. The function `archive` writes the messages of the audit queue into
+//! objects of a bucket. An object is in NDJSON: one JSON text in each line.
 //!
-//! A record is written after the action that it describes. So a reader that wants the records of a
-//! day finds all of them in the objects of that day and of the following days.
+//! The key of an object contains the day on which it was written. A record is written after the
+//! action that it describes, so the records of a day are in the objects of that day and of later
+//! days.
 
 use bytes::Bytes;
 use jiff::Timestamp;
@@ -11,17 +13,20 @@ use sha2::{Digest as _, Sha256};
 
 use crate::ports::{ArchiveError, AuditArchive};
 
-/// Number of bytes of the content's hash in a key, which shows them in hexadecimal.
+/// Prefix of the keys of all objects.
+pub const ARCHIVE_PREFIX: &str = "audit/";
+
+/// Number of bytes of the content's hash that a key contains, in hexadecimal.
 const HASH_BYTES: usize = 16;
 
 /// Writes messages of the audit queue into one object, one line for each message.
 ///
-/// No message is refused. A message that is not JSON becomes a line with the member `unreadable`,
-/// so that it is neither lost nor blocks others. A repeated call writes the messages again;
-/// readers discard duplicates by `messageId`.
+/// A message that is not JSON becomes a line with the member `unreadable`. The message is therefore
+/// not lost and does not block others. A repeated call writes the messages again; readers discard
+/// duplicates by `messageId`.
 ///
 /// # Errors
-/// The error of the archive. Then no message is archived.
+/// The error of the archive. In that case, no message is archived.
 pub async fn archive_messages(
     archive: &impl AuditArchive,
     messages: &[String],
@@ -30,12 +35,12 @@ pub async fn archive_messages(
     if messages.is_empty() {
         return Ok(());
     }
-    let content: String = messages.iter().map(|message| line(message)).collect();
+    let content: String = messages.iter().map(|message| archive_line(message)).collect();
     archive.write(&archive_key(now, content.as_bytes()), Bytes::from(content)).await
 }
 
 /// Returns a message as a line of NDJSON.
-fn line(message: &str) -> String {
+fn archive_line(message: &str) -> String {
     let is_one_line_of_json =
         serde_json::from_str::<&RawValue>(message).is_ok() && !message.contains(['\n', '\r']);
     if is_one_line_of_json {
@@ -44,10 +49,8 @@ fn line(message: &str) -> String {
     format!("{}\n", serde_json::json!({ "unreadable": message }))
 }
 
-/// Prefix of the keys of all objects.
-pub const ARCHIVE_PREFIX: &str = "audit/";
-
-/// Returns the time that a key contains; `None` if it is no key of the archive.
+/// Returns the time at which the object with this key was written; `None` if the key does not have
+/// the form of [`archive_key`].
 #[must_use]
 pub fn archive_time(key: &str) -> Option<Timestamp> {
     let (milliseconds, _) = key.rsplit_once('/')?.1.split_once('-')?;
@@ -89,10 +92,10 @@ mod tests {
     }
 
     #[test]
-    fn message_that_is_not_json_is_kept_in_a_line_of_its_own() {
-        assert_eq!(line("{\"messageId\":\"1\"}"), "{\"messageId\":\"1\"}\n");
+    fn message_that_is_not_json_is_archived_in_a_line_of_its_own() {
+        assert_eq!(archive_line("{\"messageId\":\"1\"}"), "{\"messageId\":\"1\"}\n");
         for odd in ["{", "plain text", "{\n}", ""] {
-            let line = line(odd);
+            let line = archive_line(odd);
             assert_eq!(line.matches('\n').count(), 1, "{line:?}");
             let value: serde_json::Value = serde_json::from_str(&line).unwrap();
             assert_eq!(value["unreadable"], odd);

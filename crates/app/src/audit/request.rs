@@ -1,5 +1,9 @@
-//! Events of the audit trail about a request: which documents its response disclosed, or which ones
-//! were denied.
+//! Events of the audit trail about a request. They record which documents the response disclosed,
+//! or which documents were denied. The HTTP routes store them before they send the response.
+//!
+//! A response with many documents needs several events, because an event names at most
+//! [`MAX_FILES_PER_EVENT`] files. The *subject* of a document is the court file or patient that it
+//! concerns.
 
 use std::collections::BTreeSet;
 
@@ -24,8 +28,8 @@ pub struct AuditedRequest {
 }
 
 impl AuditedRequest {
-    /// Returns the events for presigned URLs of delivered documents. Each document comes with the
-    /// key of its object.
+    /// Returns the events for presigned URLs that the response contains. `issued` holds each
+    /// delivered document with the key of its object.
     #[must_use]
     pub fn urls_issued(
         &self,
@@ -33,20 +37,21 @@ impl AuditedRequest {
         issued: &[(&Transfer, &str)],
         now: Timestamp,
     ) -> Vec<AuditEvent> {
-        let event = |part: &[(&Transfer, &str)], event| AuditEvent {
+        let add_details = |chunk: &[(&Transfer, &str)], event| AuditEvent {
             subject: common_subject(
-                part.iter().map(|(transfer, _)| transfer.audit.subject.as_ref()),
+                chunk.iter().map(|(transfer, _)| transfer.audit.subject.as_ref()),
             ),
-            files: part.iter().filter_map(|(transfer, _)| DeliveredFile::of(transfer)).collect(),
-            objects: part.iter().map(|(_, key)| object_key_hash(key)).collect(),
+            files: chunk.iter().filter_map(|(transfer, _)| DeliveredFile::of(transfer)).collect(),
+            objects: chunk.iter().map(|(_, key)| object_key_hash(key)).collect(),
             job_id: Some(job.clone()),
             ..event
         };
-        self.events(AuditAction::UrlIssued, issued, now, event)
+        self.events_of_chunks(AuditAction::UrlIssued, issued, now, add_details)
     }
 
-    /// Returns the events for a list of documents. `subject` is the subject of the search, if it
-    /// named one; an empty list of a subject is an event as well.
+    /// Returns the events for a list of documents. `subject` is the subject of the search, if the
+    /// search named one. An empty list is an event only then, because it discloses that the subject
+    /// has no documents.
     #[must_use]
     pub fn list_viewed(
         &self,
@@ -54,18 +59,18 @@ impl AuditedRequest {
         documents: &[&DocumentRecord],
         now: Timestamp,
     ) -> Vec<AuditEvent> {
-        let event = |part: &[&DocumentRecord], event| AuditEvent {
+        let add_details = |chunk: &[&DocumentRecord], event| AuditEvent {
             subject: subject
                 .cloned()
-                .or_else(|| common_subject(part.iter().map(|document| Some(&document.subject)))),
-            files: part.iter().map(|document| DeliveredFile::from(*document)).collect(),
+                .or_else(|| common_subject(chunk.iter().map(|document| Some(&document.subject)))),
+            files: chunk.iter().map(|document| DeliveredFile::from(*document)).collect(),
             ..event
         };
         if documents.is_empty() {
-            let empty = || event(&[], self.event(AuditAction::ViewedList, now));
-            return subject.map(|_| empty()).into_iter().collect();
+            let empty_list = || add_details(&[], self.new_event(AuditAction::ViewedList, now));
+            return subject.map(|_| empty_list()).into_iter().collect();
         }
-        self.events(AuditAction::ViewedList, documents, now, event)
+        self.events_of_chunks(AuditAction::ViewedList, documents, now, add_details)
     }
 
     /// Returns the event for a response with the number of a subject's documents.
@@ -79,19 +84,20 @@ impl AuditedRequest {
         AuditEvent {
             subject: subject.cloned(),
             count: Some(total),
-            ..self.event(AuditAction::ViewedList, now)
+            ..self.new_event(AuditAction::ViewedList, now)
         }
     }
 
-    /// Returns the denial of what the request named; `None` if it named nothing.
+    /// Returns the denial of the documents and subjects in `requested`, which are texts of
+    /// [`denied_document`] and [`denied_subject`]; `None` if `requested` is empty.
     #[must_use]
     pub fn denial(
         &self,
         requested: impl IntoIterator<Item = String>,
         now: Timestamp,
     ) -> Option<Denial> {
-        let requested: BTreeSet<_> = requested.into_iter().collect();
-        let requested: Vec<_> = requested.into_iter().take(MAX_DENIED_OF_REQUEST).collect();
+        let distinct: BTreeSet<_> = requested.into_iter().collect();
+        let requested: Vec<_> = distinct.into_iter().take(MAX_DENIED_OF_REQUEST).collect();
         (!requested.is_empty()).then(|| Denial {
             actor: self.actor.clone(),
             at: now,
@@ -100,31 +106,32 @@ impl AuditedRequest {
         })
     }
 
-    /// Returns one event for each part of at most [`MAX_FILES_PER_EVENT`] documents.
-    fn events<T>(
+    /// Returns one event for each chunk of at most [`MAX_FILES_PER_EVENT`] documents. `add_details`
+    /// adds the data of a chunk to its event.
+    fn events_of_chunks<T>(
         &self,
         action: AuditAction,
         documents: &[T],
         now: Timestamp,
-        fill: impl Fn(&[T], AuditEvent) -> AuditEvent,
+        add_details: impl Fn(&[T], AuditEvent) -> AuditEvent,
     ) -> Vec<AuditEvent> {
         let id = new_id(now);
-        let parts = documents.chunks(MAX_FILES_PER_EVENT).enumerate();
-        let event = |part| self.event_with_id(format!("{id}/{part}"), action, now);
-        parts.map(|(part, documents)| fill(documents, event(part))).collect()
+        let chunks = documents.chunks(MAX_FILES_PER_EVENT).enumerate();
+        let new_event = |index| self.new_event_with_id(format!("{id}/{index}"), action, now);
+        chunks.map(|(index, chunk)| add_details(chunk, new_event(index))).collect()
     }
 
-    fn event(&self, action: AuditAction, now: Timestamp) -> AuditEvent {
-        self.event_with_id(format!("{}/0", new_id(now)), action, now)
+    fn new_event(&self, action: AuditAction, now: Timestamp) -> AuditEvent {
+        self.new_event_with_id(format!("{}/0", new_id(now)), action, now)
     }
 
-    fn event_with_id(&self, id: String, action: AuditAction, now: Timestamp) -> AuditEvent {
+    fn new_event_with_id(&self, id: String, action: AuditAction, now: Timestamp) -> AuditEvent {
         let event = AuditEvent::new(id, action, self.actor.clone(), now);
         AuditEvent { origin: Some(self.origin.clone()), ..event }
     }
 }
 
-/// Returns a denied document as text: the name of the field and the value that the request named.
+/// Returns a denied document as text: the field of the request and its value, such as `fileId=7`.
 #[must_use]
 pub fn denied_document(key: &DocumentKey) -> String {
     match key {
@@ -134,13 +141,14 @@ pub fn denied_document(key: &DocumentKey) -> String {
     }
 }
 
-/// Returns a denied subject as text.
+/// Returns a denied subject as text, in the same form as [`denied_document`].
 #[must_use]
 pub fn denied_subject(subject: &Subject) -> String {
     format!("subject={}", subject.key())
 }
 
-/// Returns the subject that all documents have; `None` if they differ or one is unknown.
+/// Returns the subject that all documents share. Returns `None` if the subjects differ, or if the
+/// subject of a document is unknown.
 fn common_subject<'a>(subjects: impl IntoIterator<Item = Option<&'a Subject>>) -> Option<Subject> {
     let mut subjects = subjects.into_iter();
     let first = subjects.next()??;

@@ -1,5 +1,9 @@
-//! Progress of batches. A batch is a job that delivers many documents, each of which is a transfer.
-//! This file cancels a batch, and ends it after its last document.
+//! Progress of batches: restarts or stops the documents of a batch, and ends the batch after its
+//! last document.
+//!
+//! A *batch* is a job that delivers many documents, each of which is a transfer. `finalize`
+//! advances the batch of each document that it ends; the sweeper advances batches that have to
+//! wait.
 
 use docferry_domain::ids::TransferId;
 use docferry_domain::job::{Batch, BatchCounts};
@@ -22,7 +26,8 @@ use crate::{StepOutcome, TaskError};
 /// `false` when the owner has no such batch that is active.
 ///
 /// # Errors
-/// The errors of the store. Once the cancel request is recorded, the sweeper continues it.
+/// The errors of the store. Once the cancel request is recorded, the sweeper completes the
+/// cancellation.
 pub async fn cancel_batch<P: SlotAdapters<Store: Store>>(
     scheduler: &SlotScheduler<'_, P>,
     record_ttl: SignedDuration,
@@ -73,7 +78,7 @@ pub(crate) async fn advance_batch<P: SlotAdapters<Store: Store>>(
         && let Some(outcome) = batch.outcome(&counts)
         && !batch.phase.is_terminal()
     {
-        end_batch(scheduler, record_ttl, (&batch, &counts), outcome).await?;
+        end_batch(scheduler, record_ttl, &batch, &counts, outcome).await?;
     }
     Ok(StepOutcome::Done(()))
 }
@@ -107,7 +112,8 @@ async fn stop_documents<P: SlotAdapters<Store: Store>>(
 pub(super) async fn end_batch<P: SlotAdapters<Store: Store>>(
     scheduler: &SlotScheduler<'_, P>,
     record_ttl: SignedDuration,
-    (batch, counts): (&Batch, &BatchCounts),
+    batch: &Batch,
+    counts: &BatchCounts,
     outcome: Outcome,
 ) -> Result<(), TaskError> {
     let now: Timestamp = scheduler.clock.now();

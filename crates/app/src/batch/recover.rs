@@ -32,7 +32,7 @@ pub(crate) async fn recover_batch<P: SlotAdapters<Store: Store>>(
     if batch.phase == Phase::Accepted {
         if now.duration_since(batch.created_at) > ABANDONED_AFTER {
             let outcome = Outcome::Failed(FailureCode::Internal);
-            end_batch(scheduler, record_ttl, (&batch, &counts), outcome).await?;
+            end_batch(scheduler, record_ttl, &batch, &counts, outcome).await?;
         }
         return Ok(StepOutcome::Done(()));
     }

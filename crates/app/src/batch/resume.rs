@@ -1,4 +1,5 @@
-//! Restart of the documents of a batch when its owner retries the batch.
+//! Restart of the documents of a batch when its owner retries the batch. The retry is another *run*
+//! of the batch and of the documents that it restarts.
 
 use docferry_domain::job::Batch;
 use docferry_domain::phase::Phase;
@@ -38,11 +39,11 @@ pub(crate) async fn resume_documents<P: SlotAdapters<Store: Store>>(
     let mut pages = std::pin::pin!(pages(store, batch));
     while let Some(page) = pages.try_next().await? {
         let restarted: Vec<Transfer> = stream::iter(page)
-            .map(|document| restart(store, batch, document, purge_at, now))
+            .map(|document| restart_document(store, batch, document, purge_at, now))
             .buffer_unordered(PARALLEL_RESTARTS)
-            .try_filter_map(|resumed| {
-                unsettled_documents += usize::from(matches!(resumed, ResumeResult::Unsettled));
-                std::future::ready(Ok(match resumed {
+            .try_filter_map(|result| {
+                unsettled_documents += usize::from(matches!(result, ResumeResult::Unsettled));
+                std::future::ready(Ok(match result {
                     ResumeResult::Restarted(transfer) => Some(*transfer),
                     ResumeResult::Unchanged | ResumeResult::Unsettled => None,
                 }))
@@ -73,7 +74,7 @@ enum ResumeResult {
 }
 
 /// Restarts a document, unless its delivery is still available.
-async fn restart<S: Store>(
+async fn restart_document<S: Store>(
     store: &S,
     batch: &Batch,
     document: Transfer,

@@ -1,5 +1,9 @@
 //! Step `publish` of a download: copies a document from the exchange bucket into the delivery
-//! bucket, from which callers fetch it by a presigned URL.
+//! bucket, from which callers fetch it by a presigned URL. The workflow of a transfer runs the step
+//! after the document has arrived in the exchange bucket.
+//!
+//! The copy in the delivery bucket is an *artifact*. An *invocation* is one call of the Lambda
+//! function, and its *epoch* is the number by which the store recognizes its writes.
 //!
 //! A large document is copied with an S3 multipart upload, whose parts may be stored in any order
 //! and repeatedly. The step therefore copies several parts in parallel. If one invocation of the
@@ -24,7 +28,7 @@ use crate::delivery::upload::{Progress, SourceObject, is_contested, may_be_other
 use crate::document::ensure_not_withdrawn;
 use crate::ports::{
     ArtifactError, ArtifactStore, Artifacts, Clock, ExchangeError, ExchangeStore, ObjectChecksum,
-    PublishAdapters, StoredPart, TransferStore, UploadStore as _, Verification,
+    OpenUpload, PublishAdapters, StoredPart, TransferStore, UploadStore as _, Verification,
 };
 use crate::task::ensure_active;
 use crate::{TaskError, TaskInput};
@@ -33,7 +37,7 @@ use crate::{TaskError, TaskInput};
 /// <https://docs.aws.amazon.com/AmazonS3/latest/userguide/qfacts.html>.
 const MAX_PARTS: u64 = 10_000;
 
-/// Limits of one invocation.
+/// Limits of one invocation of the step.
 #[derive(Debug, Clone, Copy)]
 pub struct PublishSettings {
     /// Size of a part in bytes, at least 5 MiB. A document that is not larger is written with a
@@ -119,7 +123,18 @@ struct Run<'a, P: PublishAdapters> {
     stop_at: Timestamp,
 }
 
+/// Result of copying a large document in parts.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum PartsCopy {
+    /// All parts are stored, and the multipart upload was completed. The checksum of the object is
+    /// `None` if this invocation does not know it.
+    Complete(Option<Crc32>),
+    /// The invocation has to return before all parts are stored.
+    OutOfTime,
+}
+
 impl<P: PublishAdapters> Run<'_, P> {
+    /// Copies the document if it is not copied yet, and records the delivery.
     async fn run_to_end(&self) -> Result<Progress, TaskError> {
         let mut crc32 = None;
         if !self.is_copied().await? {
@@ -127,8 +142,8 @@ impl<P: PublishAdapters> Run<'_, P> {
                 crc32 = Some(self.copy_whole().await?);
             } else {
                 match self.copy_parts().await? {
-                    CopiedParts::All(checksum) => crc32 = checksum,
-                    CopiedParts::NotAll => return Ok(Progress::Continue),
+                    PartsCopy::Complete(checksum) => crc32 = checksum,
+                    PartsCopy::OutOfTime => return Ok(Progress::Continue),
                 }
             }
             if !self.is_copied().await? {
@@ -147,7 +162,7 @@ impl<P: PublishAdapters> Run<'_, P> {
         let crc32 = Crc32::of(&bytes);
         self.ensure_uncontested().await?;
         self.ports.artifacts.put(&self.key, self.mime(), bytes, crc32).await?;
-        self.checkpoint(self.object.size(), &mut None).await?;
+        self.save_checkpoint(self.object.size(), &mut None).await?;
         Ok(crc32)
     }
 
@@ -157,58 +172,71 @@ impl<P: PublishAdapters> Run<'_, P> {
         Ok(self.ports.artifacts.stored_size(&self.key).await? == Some(self.object.size()))
     }
 
-    /// Copies missing parts. Completes the multipart upload when all parts are stored.
-    async fn copy_parts(&self) -> Result<CopiedParts, TaskError> {
+    /// Returns the multipart upload that an earlier invocation has begun, or begins one.
+    async fn open_or_begin_upload(&self) -> Result<OpenUpload, TaskError> {
         let artifacts = self.ports.artifacts;
-        let open = match artifacts.open_upload(&self.key).await? {
-            Some(open) => open,
-            None => artifacts.begin(&self.key, self.mime()).await?,
-        };
-        let part_bytes = self.part_bytes();
-        let range = |number: u32| {
-            let start = u64::from(number - 1) * part_bytes;
-            start..(start + part_bytes).min(self.object.size())
-        };
-        let is_whole = |part: &StoredPart| part.size == length(&range(part.number));
-        let part_count = u32::try_from(self.object.size().div_ceil(part_bytes)).unwrap_or(u32::MAX);
-        let mut stored: BTreeMap<u32, StoredPart> = open
-            .parts
+        if let Some(upload) = artifacts.open_upload(&self.key).await? {
+            return Ok(upload);
+        }
+        Ok(artifacts.begin(&self.key, self.mime()).await?)
+    }
+
+    /// Copies the missing parts and completes the multipart upload.
+    async fn copy_parts(&self) -> Result<PartsCopy, TaskError> {
+        let artifacts = self.ports.artifacts;
+        let mut upload = self.open_or_begin_upload().await?;
+        let is_whole = |part: &StoredPart| part.size == length(&self.part_range(part.number));
+        let part_count =
+            u32::try_from(self.object.size().div_ceil(self.part_bytes())).unwrap_or(u32::MAX);
+        let mut stored: BTreeMap<u32, StoredPart> = std::mem::take(&mut upload.parts)
             .into_iter()
             .filter(|part| (1..=part_count).contains(&part.number) && is_whole(part))
             .map(|part| (part.number, part))
             .collect();
         let missing: Vec<u32> =
             (1..=part_count).filter(|number| !stored.contains_key(number)).collect();
-        let sending = stream::iter(missing)
+        let copying = stream::iter(missing)
             .map(async |number| {
-                let bytes = self.read(range(number)).await?;
+                let bytes = self.read(self.part_range(number)).await?;
                 let crc32 = Crc32::of(&bytes);
-                let part = artifacts.put_part(&self.key, &open.id, number, bytes, crc32).await?;
+                let part = artifacts.put_part(&self.key, &upload.id, number, bytes, crc32).await?;
                 Ok::<_, TaskError>(part)
             })
             .buffer_unordered(self.ports.settings.parallel_parts.max(1));
-        let mut sending = std::pin::pin!(sending);
+        let mut copied_parts = std::pin::pin!(copying);
         let mut throughput =
             self.transfer.checkpoint.as_ref().and_then(|checkpoint| checkpoint.throughput);
-        while let Some(part) = sending.try_next().await? {
+        while let Some(part) = copied_parts.try_next().await? {
             stored.insert(part.number, part);
-            self.checkpoint(stored.values().map(|part| part.size).sum(), &mut throughput).await?;
+            let copied_bytes = stored.values().map(|part| part.size).sum();
+            self.save_checkpoint(copied_bytes, &mut throughput).await?;
             if self.ports.clock.now() >= self.stop_at && stored.len() < part_count as usize {
-                return Ok(CopiedParts::NotAll);
+                return Ok(PartsCopy::OutOfTime);
             }
         }
         self.ensure_uncontested().await?;
         let parts: Vec<_> = stored.into_values().collect();
-        let checksum = checksum_of(&parts);
+        self.complete(&upload, &parts).await
+    }
+
+    /// Completes the multipart upload. Where the bucket verifies whole objects, it creates no
+    /// object from parts that have changed; all parts are then copied again.
+    async fn complete(
+        &self,
+        upload: &OpenUpload,
+        parts: &[StoredPart],
+    ) -> Result<PartsCopy, TaskError> {
+        let artifacts = self.ports.artifacts;
+        let checksum = checksum_of(parts);
         let size = self.object.size();
         let expected = checksum
-            .filter(|_| open.verification == Verification::WholeObject)
+            .filter(|_| upload.verification == Verification::WholeObject)
             .map(|crc32| ObjectChecksum { size, crc32 });
-        match artifacts.complete(&self.key, &open.id, &parts, expected).await {
-            Ok(()) => Ok(CopiedParts::All(checksum)),
+        match artifacts.complete(&self.key, &upload.id, parts, expected).await {
+            Ok(()) => Ok(PartsCopy::Complete(checksum)),
             // An earlier try or another invocation may have completed the upload already, possibly
             // from other parts. The caller checks that the object exists.
-            Err(ArtifactError::UploadGone) => Ok(CopiedParts::All(None)),
+            Err(ArtifactError::UploadGone) => Ok(PartsCopy::Complete(None)),
             Err(ArtifactError::Corrupt) => {
                 artifacts.abort(&self.key).await?;
                 Err(ArtifactError::Corrupt.into())
@@ -226,7 +254,13 @@ impl<P: PublishAdapters> Run<'_, P> {
         Ok(())
     }
 
-    /// Returns the size of a part in bytes.
+    /// Returns the bytes of the document that are in the part with this number.
+    fn part_range(&self, number: u32) -> Range<u64> {
+        let start = u64::from(number - 1) * self.part_bytes();
+        start..(start + self.part_bytes()).min(self.object.size())
+    }
+
+    /// Returns the size of every part but the last, in bytes.
     fn part_bytes(&self) -> u64 {
         self.ports.settings.part_bytes.max(self.object.size().div_ceil(MAX_PARTS))
     }
@@ -250,16 +284,19 @@ impl<P: PublishAdapters> Run<'_, P> {
         if bytes.len() as u64 == len { Ok(bytes.freeze()) } else { Err(ExchangeError::Gone) }
     }
 
-    /// Stores the checkpoint. Fails with [`FailureCode::Canceled`] when the transfer has to
-    /// stop.
-    async fn checkpoint(
+    /// Stores a checkpoint with the number of copied bytes, and updates the throughput. Fails with
+    /// [`FailureCode::Canceled`] when the transfer has to stop.
+    ///
+    /// Only the offset, the size of a part and the throughput have a meaning for a download. The
+    /// other fields describe upload sessions.
+    async fn save_checkpoint(
         &self,
-        offset: u64,
+        copied_bytes: u64,
         throughput: &mut Option<Throughput>,
     ) -> Result<(), TaskError> {
-        *throughput = Some(Throughput::next(*throughput, self.ports.clock.now(), offset));
+        *throughput = Some(Throughput::next(*throughput, self.ports.clock.now(), copied_bytes));
         let checkpoint = Checkpoint {
-            offset,
+            offset: copied_bytes,
             hash: SourceHash::default().state(),
             fragment_bytes: self.part_bytes(),
             sessions: 1,
@@ -322,7 +359,8 @@ impl<P: PublishAdapters> Run<'_, P> {
         let (store, epoch) = (self.ports.store, self.transfer.epoch);
         let written_at = head.as_ref().map(|head| head.last_modified);
         if may_be_other_document(store, &self.transfer, written_at).await? {
-            store.discard_object(&self.transfer.transfer_id, epoch, false).await?;
+            let push_again = false;
+            store.discard_object(&self.transfer.transfer_id, epoch, push_again).await?;
             return Ok(Progress::SourceLost);
         }
         let head = head.ok_or(FailureCode::SourceGone)?;
@@ -336,14 +374,6 @@ impl<P: PublishAdapters> Run<'_, P> {
     }
 }
 
-/// Result of [`Run::copy_parts`].
-enum CopiedParts {
-    /// The object is complete. The checksum is `None` if this invocation does not know it.
-    All(Option<Crc32>),
-    /// Time ran out before all parts were stored.
-    NotAll,
-}
-
 /// Returns the checksum of an object that consists of these parts. Returns `None` if the bucket has
 /// not reported the checksum of a part.
 fn checksum_of(parts: &[StoredPart]) -> Option<Crc32> {
@@ -352,14 +382,16 @@ fn checksum_of(parts: &[StoredPart]) -> Option<Crc32> {
     checksums.map(Crc32::of_parts)
 }
 
-/// Returns whether the object of this key is the transfer's delivery. A reused delivery is the
-/// object of another transfer.
+/// Returns whether the object of this key is the transfer's delivery. It is not if the transfer
+/// reuses the object of another transfer, which has another key.
 pub(crate) fn has_delivered(transfer: &Transfer, key: &str) -> bool {
     matches!(&transfer.delivery, Some(Delivery::Download(artifact)) if artifact.key == key)
 }
 
 /// Deletes an object that its transfer did not deliver, and its multipart uploads. An object that
 /// was delivered stays until its retention is over. The call can be repeated.
+///
+/// In contrast to [`remove`], this function begins the removal in the object's record itself.
 ///
 /// # Errors
 /// The errors of the bucket and the store.
@@ -375,8 +407,8 @@ pub(crate) async fn discard(
     }
 }
 
-/// Deletes an object whose removal has begun in its record, and its multipart uploads. The call
-/// can be repeated.
+/// Deletes an object, its multipart uploads and its record. The caller must have begun the removal
+/// in the record. The call can be repeated.
 ///
 /// # Errors
 /// The errors of the bucket and the store.

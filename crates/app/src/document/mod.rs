@@ -1,10 +1,15 @@
 //! Access to documents: which documents of the registry a caller may see and receive.
 //!
-//! The routes of the downloads API and of the search decide with [`Viewer::may_see`]. The steps of a
-//! transfer check withdrawals with `is_withdrawn`; `POST /document/upload`, which only
-//! services call, is checked by the steps alone. To a caller who may not see a document, it does not
-//! exist. The number of calls to the registry depends on the caller and on
-//! the number of documents, and never on whether a document exists or is visible.
+//! The *registry* is docferry's table of documents. A *subject* is the court file or patient that a
+//! document concerns. A *grant* is a stored right of a person to see the documents of a subject.
+//!
+//! The routes of the downloads API and of the search decide with [`Viewer::may_see`]. The steps of
+//! a transfer check only withdrawals. The route `POST /document/upload` checks nothing itself,
+//! because only services call it.
+//!
+//! To a caller who may not see a document, the document does not exist. The number of calls to the
+//! registry depends on the caller and on the number of documents. It never depends on whether a
+//! document exists or is visible.
 
 pub mod feed;
 
@@ -20,7 +25,7 @@ use jiff::Timestamp;
 use crate::TaskError;
 use crate::ports::{Registry, StoreError};
 
-/// The caller whose entitlements decide.
+/// Caller whose rights decide which documents are visible.
 #[derive(Debug, Clone)]
 pub struct DocumentCaller {
     /// The person to whom grants are given.
@@ -30,8 +35,8 @@ pub struct DocumentCaller {
 }
 
 impl DocumentCaller {
-    /// Returns whether the caller may receive documents that are not registered. Callers who may
-    /// see all documents may, because services also request documents by GUID.
+    /// Returns whether the caller may receive documents that are not registered. This needs the
+    /// right to see all documents, which services have. They also request documents by GUID.
     #[must_use]
     pub const fn may_see_unregistered(&self) -> bool {
         matches!(self.viewer, Viewer::Unrestricted)
@@ -59,7 +64,8 @@ pub enum Access {
     Hidden,
 }
 
-/// Returns the registered documents with these keys. Unregistered ones are missing from the result.
+/// Returns the caller's access to the documents with these keys. Documents that are not registered
+/// are missing from the result.
 ///
 /// # Errors
 /// The errors of the registry.
@@ -71,11 +77,11 @@ pub async fn registered_documents(
 ) -> Result<BTreeMap<DocumentKey, Access>, StoreError> {
     let (grants, documents) =
         futures::try_join!(caller.grants(registry), registry.documents(keys))?;
-    let access = |record: DocumentRecord| match caller.viewer.may_see(&record, &grants, now) {
+    let access_to = |record: DocumentRecord| match caller.viewer.may_see(&record, &grants, now) {
         true => Access::Visible(Box::new(record)),
         false => Access::Hidden,
     };
-    Ok(documents.into_iter().map(|(key, record)| (key, access(record))).collect())
+    Ok(documents.into_iter().map(|(key, record)| (key, access_to(record))).collect())
 }
 
 /// Returns a registered document, if the caller may see it.
@@ -117,7 +123,7 @@ pub(crate) async fn is_withdrawn(
     registry: &impl Registry,
     transfer: &Transfer,
 ) -> Result<bool, StoreError> {
-    let key = key(transfer);
+    let key = document_key(transfer);
     let record = registry.documents(std::slice::from_ref(&key)).await?.remove(&key);
     Ok(record.is_some_and(|record| record.withdrawn_at.is_some()))
 }
@@ -154,7 +160,7 @@ impl JobDocuments {
         transfers: impl IntoIterator<Item = &'a Transfer>,
         now: Timestamp,
     ) -> Result<Self, StoreError> {
-        let keys: Vec<_> = transfers.into_iter().map(key).collect();
+        let keys: Vec<_> = transfers.into_iter().map(document_key).collect();
         let registered = registered_documents(registry, caller, &keys, now).await?;
         Ok(Self { registered, may_see_unregistered: caller.may_see_unregistered() })
     }
@@ -162,7 +168,7 @@ impl JobDocuments {
     /// Returns whether the caller may receive the document of a transfer.
     #[must_use]
     pub fn may_receive(&self, transfer: &Transfer) -> bool {
-        match self.registered.get(&key(transfer)) {
+        match self.registered.get(&document_key(transfer)) {
             Some(Access::Visible(_)) => true,
             Some(Access::Hidden) => false,
             None => self.may_see_unregistered,
@@ -175,11 +181,12 @@ impl JobDocuments {
         &self,
         transfers: impl IntoIterator<Item = &'a Transfer>,
     ) -> Vec<DocumentKey> {
-        transfers.into_iter().filter(|transfer| !self.may_receive(transfer)).map(key).collect()
+        let is_hidden = |transfer: &&Transfer| !self.may_receive(transfer);
+        transfers.into_iter().filter(is_hidden).map(document_key).collect()
     }
 }
 
 /// Returns the key by which the registry finds the document of a transfer.
-fn key(transfer: &Transfer) -> DocumentKey {
+fn document_key(transfer: &Transfer) -> DocumentKey {
     DocumentKey::Object(transfer.object_guid.clone())
 }

@@ -1,7 +1,8 @@
 //! Part of the step `finalize` that closes an upload before its transfer ends.
 //!
-//! After the upload is closed, the drive accepts no more fragments of it. A document that is
-//! already complete at the destination is recorded as delivered.
+//! An *upload session* receives a document in fragments at the drive. To *close* an upload is to
+//! delete its session, so that the drive accepts no more fragments. A document that is already
+//! complete at the destination is then recorded as delivered.
 
 use std::ops::Range;
 
@@ -22,8 +23,9 @@ use crate::ports::{
 use crate::time::saturating_add;
 use crate::{RetryReason, StepOutcome, TaskError, TaskInput};
 
-/// Maximum number of source bytes that are read to complete the source's hash for a comparison:
-/// about the number of bytes that one invocation of `upload` may leave unhashed.
+/// Maximum number of source bytes that are read to complete the source's hash for a comparison. One
+/// invocation of `upload` may have sent about this number of bytes after its last checkpoint, which
+/// contains the hash.
 const LARGEST_GAP_BYTES: u64 = 128 * 1024 * 1024;
 
 /// Time after the last checkpoint for which an ending waits for the drive to compute a hash.
@@ -84,7 +86,8 @@ pub(super) async fn close_upload<P: FinishAdapters>(
     Ok(StepOutcome::Done(None))
 }
 
-/// Deletes the stored session, if there is one, at the drive and in the store.
+/// Deletes the stored session, if there is one, at the drive and in the store. In contrast to
+/// [`close_upload`], this function does not check the destination.
 pub(super) async fn close_session<P: FinishAdapters>(
     ports: &FinishPorts<'_, P>,
     task: &TaskInput,
@@ -125,7 +128,7 @@ async fn delete_record<P: FinishAdapters>(
     Ok(())
 }
 
-/// Result of checking the destination before the end.
+/// Result of checking the destination before the transfer ends.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum DestinationCheck {
     /// Either the document is at the destination and recorded as delivered, or no file at the
@@ -204,6 +207,7 @@ fn candidate_numbers(checkpoint: Option<&Checkpoint>) -> Range<u32> {
 fn is_hash_expected(transfer: &Transfer, now: Timestamp) -> bool {
     let throughput = transfer.checkpoint.as_ref().and_then(|stored| stored.throughput);
     let arrived = transfer.object.as_ref().map(|object| object.arrived_at);
-    let sent = throughput.map(|throughput| throughput.at).or(arrived);
-    sent.is_some_and(|sent| now < saturating_add(sent, HASH_WAIT)) && now < transfer.must_end_by()
+    let last_sent = throughput.map(|throughput| throughput.at).or(arrived);
+    let is_recent = last_sent.is_some_and(|at| now < saturating_add(at, HASH_WAIT));
+    is_recent && now < transfer.must_end_by()
 }

@@ -1,8 +1,11 @@
 //! Step `finalize`, the final step of every transfer. It ends the transfer and cleans up after it.
 //!
-//! To end a transfer is to write its terminal phase: completed, failed or canceled. Nothing else
-//! in docferry does that. The *source copy* is the document's object in the exchange bucket, which
-//! several transfers of the document share.
+//! To *end* a transfer is to write its terminal phase: completed, failed or canceled. Only this
+//! module does that. The workflow calls [`finalize`] as its last step; the sweeper calls it for a
+//! transfer whose workflow died.
+//!
+//! An *execution* is one run of the workflow for a transfer. The *source copy* is the document's
+//! object in the exchange bucket, which several transfers of the document share.
 
 mod close_upload;
 mod release;
@@ -30,9 +33,9 @@ pub use types::{FinalizeSettings, FinishPorts};
 /// Ends a transfer and cleans up after it: deletes the upload session, and the source copy
 /// unless another transfer still refers to it.
 ///
-/// `stopped_by` is the error name that stopped the workflow; `None` after the last step. If a step
-/// stopped because a newer invocation superseded it, the transfer is not ended here, but by the
-/// newer invocation or by the sweeper.
+/// `stopped_by` is the error name that stopped the workflow; `None` after the last step. If a newer
+/// invocation superseded the step that stopped, this function does not end the transfer. The newer
+/// execution or the sweeper ends it.
 ///
 /// The function can be called any number of times. The first call decides the outcome, and each
 /// call repeats the clean-up until it has succeeded. The source copy is deleted only after the
@@ -43,7 +46,7 @@ pub use types::{FinalizeSettings, FinishPorts};
 ///
 /// # Errors
 /// A retryable code when the store, the drive or the exchange bucket does not respond. The transfer
-/// may already have ended, so that only the clean-up is missing. After its deadline, a transfer is
+/// may already have ended; only the clean-up is then missing. After its deadline, a transfer is
 /// ended even if the drive or the exchange bucket does not respond.
 pub async fn finalize<P: FinishAdapters>(
     ports: &FinishPorts<'_, P>,
@@ -62,13 +65,13 @@ pub async fn finalize<P: FinishAdapters>(
     scheduler.fill_slots_best_effort(transfer.pool).await;
     // This result is returned only after the clean-up below, because the batch may be waiting for
     // that clean-up.
-    let advanced = match task.transfer_id.batch_and_number() {
+    let batch_result = match task.transfer_id.batch_and_number() {
         Some((batch, _)) => advance_batch(scheduler, settings.record_ttl, &batch).await,
         None => Ok(StepOutcome::Done(())),
     };
     match transfer.target {
-        // The session is closed again, because an invocation that was still running may have
-        // stored a session after the first time.
+        // `close_upload` has closed a session before. An invocation that was still running may have
+        // stored another session since then.
         Target::Onedrive(_) => close_session(ports, task, &transfer).await?,
         Target::Download(_) => withdraw_artifact(ports, &transfer).await?,
     }
@@ -83,7 +86,7 @@ pub async fn finalize<P: FinishAdapters>(
         let next = next_check(&transfer, ports.clock.now());
         ports.store.reschedule(&WorkItem::Transfer(id.clone()), next).await?;
     }
-    Ok(advanced?.map(|()| transfer.phase))
+    Ok(batch_result?.map(|()| transfer.phase))
 }
 
 /// Removes the objects and multipart uploads of a download from the delivery bucket, except for
@@ -94,16 +97,16 @@ async fn withdraw_artifact<P: FinishAdapters>(
 ) -> Result<(), TaskError> {
     let key = artifact_key(transfer);
     // Nothing was written to the bucket before the document had arrived.
-    let reused = transfer.delivery.is_some() && transfer.object.is_none();
-    if reused || has_delivered(transfer, &key) {
+    let is_reused = transfer.delivery.is_some() && transfer.object.is_none();
+    if is_reused || has_delivered(transfer, &key) {
         // The delivery stays, but a second invocation may have left another multipart upload.
         return Ok(ports.artifacts.abort(&key).await?);
     }
     discard(ports.store, ports.artifacts, &key).await
 }
 
-/// Ends the transfer, unless it has ended or belongs to a newer execution or invocation. Returns
-/// the current record.
+/// Ends the transfer, unless the transfer has ended, has a newer execution, or was taken over by a
+/// newer invocation. Returns the current record of the transfer.
 async fn end_transfer<P: FinishAdapters>(
     ports: &FinishPorts<'_, P>,
     task: &TaskInput,
@@ -120,6 +123,7 @@ async fn end_transfer<P: FinishAdapters>(
     let is_active = |transfer: &Transfer| {
         !transfer.phase.is_terminal() && transfer.execution_number == task.execution_number
     };
+    // Failure code if a file at the destination may be the document but cannot be compared.
     let mut unverified = None;
     if is_active(&transfer) && transfer.delivery.is_none() {
         let reason = match Outcome::decide(&transfer, stopped_by) {
@@ -142,6 +146,8 @@ async fn end_transfer<P: FinishAdapters>(
             }
         }
     }
+    // `finish` changes nothing if the record has changed since it was read. The loop then decides
+    // the outcome again.
     while is_active(&transfer) {
         transfer = load(ports.store, task).await?;
         if !is_active(&transfer) {

@@ -1,8 +1,9 @@
 //! Clean-up after the end of a transfer: deletes the document's object in the exchange bucket once
 //! no transfer uses it.
 //!
-//! The *exchange key* is the name of that object. The store counts the transfers that use a key.
-//! An object may also arrive after its transfer has ended; the sweeper watches for such objects.
+//! The *exchange key* is the name of that object. The store records the transfers that use a key.
+//! To *release* a key is to remove a transfer from this record. An object may also arrive after its
+//! transfer has ended; the sweeper watches for such objects.
 
 use docferry_domain::transfer::{LateArrivalKey, Transfer};
 use jiff::{SignedDuration, Timestamp};
@@ -12,10 +13,15 @@ use crate::TaskError;
 use crate::ports::{Clock, ExchangeKeyStore as _, ExchangeStore, FinishAdapters, Release};
 use crate::time::saturating_add;
 
-/// Time for which other users of an exchange key wait for the deletion of its object. It is longer
-/// than the time-out of the function that deletes, so a wait that ends means that the function
-/// has died.
+/// Time for which other users of an exchange key wait for the deletion of its object. The lease is
+/// longer than the time-out of the function that deletes. If it expires, the function has died.
 const DELETION_LEASE: SignedDuration = SignedDuration::from_secs(90);
+
+/// Shortest time until the sweeper checks again for a late object.
+const MIN_CHECK_DELAY: SignedDuration = SignedDuration::from_secs(1);
+
+/// Longest time until the sweeper checks again for a late object.
+const MAX_CHECK_DELAY: SignedDuration = SignedDuration::from_mins(5);
 
 /// Removes the transfer from the users of its exchange keys, and deletes the objects of which
 /// it was the last user. Returns `false` while a pushed document may still arrive; the sweeper
@@ -27,7 +33,7 @@ pub(super) async fn release_source<P: FinishAdapters>(
 ) -> Result<bool, TaskError> {
     let mut all_released = true;
     for late_key in transfer.keys_awaiting_arrival() {
-        all_released &= release(ports, settings, transfer, &late_key).await?;
+        all_released &= release_and_delete(ports, settings, transfer, &late_key).await?;
     }
     let ended_at = transfer.ended_at.unwrap_or_default();
     Ok(all_released || ports.clock.now() >= saturating_add(ended_at, settings.late_push_watch))
@@ -35,14 +41,15 @@ pub(super) async fn release_source<P: FinishAdapters>(
 
 /// Returns the time at which the sweeper checks again for a document that arrives after the end
 /// of its transfer. Most documents arrive soon, so the time until the check is as long as the time
-/// since the end, but at least one second and at most five minutes.
+/// since the end, within [`MIN_CHECK_DELAY`] and [`MAX_CHECK_DELAY`].
 pub(crate) fn next_check(transfer: &Transfer, now: Timestamp) -> Timestamp {
     let waited = now.duration_since(transfer.ended_at.unwrap_or(now));
-    saturating_add(now, waited.clamp(SignedDuration::from_secs(1), SignedDuration::from_mins(5)))
+    saturating_add(now, waited.clamp(MIN_CHECK_DELAY, MAX_CHECK_DELAY))
 }
 
-/// Releases one key. Returns whether no further object of this transfer can arrive under it.
-async fn release<P: FinishAdapters>(
+/// Releases one key, and deletes its object if no transfer uses it any more. Returns whether no
+/// further object of this transfer can arrive under the key.
+async fn release_and_delete<P: FinishAdapters>(
     ports: &FinishPorts<'_, P>,
     settings: FinalizeSettings,
     transfer: &Transfer,
@@ -50,9 +57,8 @@ async fn release<P: FinishAdapters>(
 ) -> Result<bool, TaskError> {
     let (id, key) = (&transfer.transfer_id, &late_key.key);
     let now = ports.clock.now();
-    // An object that is older than the push does not belong to this transfer and is not
-    // deleted. The same holds for a key of an earlier run that is no longer watched for late
-    // copies.
+    // An object that is older than the push does not belong to this transfer and is not deleted.
+    // Under a key of an earlier run, objects are deleted only while late objects are expected.
     let began = transfer.started_at.or(transfer.ended_at).unwrap_or(now);
     let is_watched = saturating_add(late_key.requested_at, settings.late_push_watch) >= began;
     let source = transfer.source.as_ref().filter(|source| source.key == *key);
@@ -68,15 +74,16 @@ async fn release<P: FinishAdapters>(
     };
     let arrived = source.is_some() && transfer.object.is_some();
     let is_ours = arrived || own_object_exists().await?;
-    let until = saturating_add(now, DELETION_LEASE);
-    let release = ports.store.release_key(id, transfer.execution_number, key, now, until).await?;
+    let lease_end = saturating_add(now, DELETION_LEASE);
+    let release =
+        ports.store.release_key(id, transfer.execution_number, key, now, lease_end).await?;
     let must_delete = match release {
         Release::Last => is_ours,
         // Other transfers use the key, or the key was released before and an object may have
         // arrived since then.
         Release::StillReferenced => {
             own_object_exists().await?
-                && ports.store.acquire_unused_key(id, key, now, until).await?
+                && ports.store.acquire_unused_key(id, key, now, lease_end).await?
         }
     };
     if must_delete {

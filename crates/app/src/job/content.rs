@@ -1,4 +1,6 @@
-//! Download job of one document, found again by document and caller instead of by job id.
+//! Download job of one document, for the route that returns the content of a document. The route
+//! names no job id, so the job is found by its document and caller: an idempotency record with a
+//! key of both stores the id of the job.
 
 use docferry_domain::audit::RequestOrigin;
 use docferry_domain::document::DocumentKey;
@@ -18,7 +20,8 @@ use crate::document::DocumentCaller;
 use crate::ports::{Clock as _, JobStore as _, Registry, SlotAdapters, Store};
 use crate::slots::scheduler::SlotScheduler;
 
-/// Request for the content of a document. The caller has been found entitled to see the document.
+/// Request for the content of a document. The route has checked that the caller may see the
+/// document.
 #[derive(Debug, Clone)]
 pub struct ContentRequest {
     /// The principal that requests the content and owns the job.
@@ -31,7 +34,7 @@ pub struct ContentRequest {
     pub requester: DocumentCaller,
     /// The document.
     pub document: DocumentKey,
-    /// Key that names the caller and the document.
+    /// Key of the idempotency record, which names the caller and the document.
     pub key: IdempotencyKey,
 }
 
@@ -68,8 +71,8 @@ pub async fn content_job<P: SlotAdapters<Store: Store>>(
 ) -> Result<Option<ContentJob>, JobRejection> {
     let ContentRequest { owner, origin, person, requester, document, key } = request;
     if let Some(earlier) = first_accepted_job(scheduler, Some(&key)).await? {
-        if let Some(found) = usable_job(scheduler, settings, &owner, &earlier).await? {
-            return Ok(Some(found));
+        if let Some(usable) = usable_job(scheduler, settings, &owner, &earlier).await? {
+            return Ok(Some(usable));
         }
         if new_work == NewWork::Accepted {
             let AcceptedJob { job_id, retain_until } = earlier;
@@ -82,7 +85,7 @@ pub async fn content_job<P: SlotAdapters<Store: Store>>(
     if new_work == NewWork::Refused {
         return Ok(None);
     }
-    let new = NewJob {
+    let new_job = NewJob {
         spec: JobSpec::of_owner(owner),
         origin,
         documents: vec![document],
@@ -93,7 +96,7 @@ pub async fn content_job<P: SlotAdapters<Store: Store>>(
         on_item_error: OnItemError::default(),
         name: Some(key),
     };
-    let accepted = initiate_job(scheduler, registry, settings, new).await?;
+    let accepted = initiate_job(scheduler, registry, settings, new_job).await?;
     Ok(Some(ContentJob::Pending(accepted.job_id)))
 }
 

@@ -1,4 +1,5 @@
-//! Reading of jobs. A job is one request of an owner: a single transfer, or a batch of documents.
+//! Reading of jobs, for the routes that show, retry and cancel them. A job is one request of an
+//! owner: a single transfer, or a batch of documents.
 
 use docferry_domain::document::{Artifact, DocumentName};
 use docferry_domain::ids::TransferId;
@@ -9,6 +10,9 @@ use jiff::{SignedDuration, Timestamp};
 
 use crate::ports::{BatchStore, Clock, StoreError, TransferStore};
 use crate::transfer::get::is_retained;
+
+/// Maximum number of documents read for one job.
+const MAX_DOCUMENTS: usize = 1000;
 
 /// A job with its current state.
 #[derive(Debug, Clone)]
@@ -83,6 +87,7 @@ impl Job {
         }
     }
 
+    /// Returns whether `owner` owns the job and the job did not end more than `record_ttl` ago.
     fn is_shown(&self, record_ttl: SignedDuration, owner: &str, now: Timestamp) -> bool {
         let ended_at = match self {
             Self::One(transfer) => transfer.ended_at,
@@ -117,9 +122,6 @@ impl<'a> FetchableArtifact<'a> {
     }
 }
 
-/// Maximum number of documents read for one job.
-const MAX_DOCUMENTS: usize = 1000;
-
 /// Returns the job; `None` if it does not exist, belongs to another owner, or ended more than
 /// `record_ttl` ago. The caller cannot distinguish these cases.
 ///
@@ -133,7 +135,7 @@ pub async fn job_of<S: TransferStore + BatchStore>(
     id: &TransferId,
 ) -> Result<Option<Job>, StoreError> {
     let job = match transfer_job(store, id).await? {
-        Some(one) => Some(one),
+        Some(job) => Some(job),
         None => store.batch_with_documents(id, MAX_DOCUMENTS).await?.map(
             |(batch, counts, documents)| Job::Many { batch: Box::new(batch), counts, documents },
         ),
@@ -153,7 +155,7 @@ pub(crate) async fn job_without_documents<S: TransferStore + BatchStore>(
     id: &TransferId,
 ) -> Result<Option<Job>, StoreError> {
     let job = match transfer_job(store, id).await? {
-        Some(one) => Some(one),
+        Some(job) => Some(job),
         None => store.batch(id).await?.map(|(batch, counts)| Job::Many {
             batch: Box::new(batch),
             counts,
@@ -163,11 +165,12 @@ pub(crate) async fn job_without_documents<S: TransferStore + BatchStore>(
     Ok(job.filter(|job| job.is_shown(record_ttl, owner, clock.now())))
 }
 
-/// Returns the transfer with this id as a job; `None` if the id is that of a batch.
+/// Returns the transfer with this id as a job; `None` if there is no such transfer, or if the id is
+/// that of a batch.
 async fn transfer_job(
     store: &impl TransferStore,
     id: &TransferId,
 ) -> Result<Option<Job>, StoreError> {
-    let one = if id.is_batch() { None } else { store.get(id).await? };
-    Ok(one.map(|transfer| Job::One(Box::new(transfer))))
+    let transfer = if id.is_batch() { None } else { store.get(id).await? };
+    Ok(transfer.map(|transfer| Job::One(Box::new(transfer))))
 }

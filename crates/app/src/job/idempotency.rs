@@ -16,6 +16,11 @@ use crate::slots::scheduler::SlotScheduler;
 use crate::time::saturating_add;
 use crate::transfer::create::{InitiateSettings, new_id, new_transfer};
 
+/// Maximum number of rounds in which a request tries to record its job. If an earlier request with
+/// the key was abandoned, the first round deletes its idempotency record, and the second round uses
+/// the key for this request.
+const MAX_ROUNDS: usize = 2;
+
 /// Records one transfer as [`initiate`](crate::transfer::create::initiate) does, with an
 /// idempotency key. A repeated request returns the response of the first request.
 ///
@@ -37,9 +42,11 @@ pub async fn initiate_idempotent<P: SlotAdapters<Store: Store>>(
     record_idempotent(scheduler, settings, &new_record, Some(idempotency_key), &job).await
 }
 
-/// The record that a request creates: a transfer or a batch.
+/// The record that a request creates.
 pub(super) enum NewRecord {
+    /// A transfer, for a job of one document.
     One(Box<Transfer>),
+    /// A batch, for a job of many documents.
     Many(Box<NewBatch>),
 }
 
@@ -59,11 +66,9 @@ pub(super) async fn record_idempotent<P: SlotAdapters<Store: Store>>(
             job_id: job.job_id.clone(),
             retain_until: job.retain_until,
         });
-    // If an earlier request with the key was abandoned, the first round deletes its idempotency
-    // record, and the second round uses the key for this request.
-    for _ in 0..2 {
-        let recorded = record(scheduler, settings, new_record, job, request.as_ref());
-        let Some(earlier_record) = recorded.await? else { return Ok(job.clone()) };
+    for _ in 0..MAX_ROUNDS {
+        let earlier = record_job(scheduler, settings, new_record, job, request.as_ref());
+        let Some(earlier_record) = earlier.await? else { return Ok(job.clone()) };
         if let Some(accepted) =
             first_response(scheduler.store, idempotency_key, &earlier_record).await?
         {
@@ -95,7 +100,8 @@ pub async fn first_accepted_job<P: SlotAdapters<Store: Store>>(
     }
 }
 
-/// Returns the response of the earlier request; `None` when that request was abandoned.
+/// Returns the response of the earlier request with the same key; `None` when that request was
+/// abandoned, which means that not all documents of its batch were recorded.
 async fn first_response(
     store: &impl BatchStore,
     idempotency_key: Option<&IdempotencyKey>,
@@ -119,7 +125,7 @@ async fn first_response(
 
 /// Records the job. If an earlier request has used the key, this function records nothing and
 /// returns that request's idempotency record.
-async fn record<P: SlotAdapters<Store: Store>>(
+async fn record_job<P: SlotAdapters<Store: Store>>(
     scheduler: &SlotScheduler<'_, P>,
     settings: InitiateSettings,
     new_record: &NewRecord,
@@ -132,8 +138,8 @@ async fn record<P: SlotAdapters<Store: Store>>(
             CreateResult::Done | CreateResult::SlotsChanged => None,
         },
         NewRecord::Many(batch) => {
-            let (id, many) = (job.job_id.clone(), (**batch).clone());
-            match initiate_batch(scheduler, settings, id, many, request).await? {
+            let (id, batch) = (job.job_id.clone(), (**batch).clone());
+            match initiate_batch(scheduler, settings, id, batch, request).await? {
                 CreateBatchResult::Created(_) => None,
                 CreateBatchResult::AlreadyExists(earlier_record) => Some(earlier_record),
             }

@@ -1,4 +1,5 @@
-//! Retry of a job that has ended. A retry is another run of the job under the same id.
+//! Retry of a job that has ended, as its owner requests it. A retry is another run of the job under
+//! the same id. A job is a single transfer, or a batch of documents.
 
 use docferry_domain::audit::RequestOrigin;
 use docferry_domain::document::DocumentKey;
@@ -79,14 +80,14 @@ pub async fn retry_job<P: SlotAdapters<Store: Store>>(
     request: RetryRequest<'_>,
 ) -> Result<RetryResult, TaskError> {
     let RetryRequest { owner, caller, origin, id, settings } = request;
-    let RetrySettings { job: settings, max_retries } = settings;
+    let RetrySettings { job: job_settings, max_retries } = settings;
     let now = scheduler.clock.now();
-    let ttl = settings.initiate.record_ttl;
+    let ttl = job_settings.initiate.record_ttl;
     let Some(job) = job_of(scheduler.store, scheduler.clock, ttl, owner, id).await? else {
         return Ok(RetryResult::Unknown);
     };
-    let documents = JobDocuments::of(registry, &caller, job.documents(), now).await?;
-    let hidden = documents.hidden(job.documents());
+    let access = JobDocuments::of(registry, &caller, job.documents(), now).await?;
+    let hidden = access.hidden(job.documents());
     if !hidden.is_empty() {
         return Ok(RetryResult::Hidden(hidden));
     }
@@ -103,17 +104,17 @@ pub async fn retry_job<P: SlotAdapters<Store: Store>>(
     if retries >= max_retries {
         return Ok(RetryResult::RetriesExhausted);
     }
-    let retain_until = saturating_add(now, settings.job_ttl);
+    let retain_until = saturating_add(now, job_settings.job_ttl);
     let started = match &job {
         Job::One(read) => {
-            let deadline = saturating_add(now, settings.initiate.transfer_deadline);
+            let deadline = saturating_add(now, job_settings.initiate.transfer_deadline);
             let mut next_run = (**read).clone().for_retry_at(now, deadline, Some(retain_until));
             next_run.audit.origin = origin;
             read.closed && start_run(scheduler, read, &next_run).await?
         }
         Job::Many { batch, .. } => {
             let due = saturating_add(now, FIRST_CHECK_DELAY);
-            let deadline = saturating_add(now, settings.initiate.transfer_deadline);
+            let deadline = saturating_add(now, job_settings.initiate.transfer_deadline);
             let retry = BatchRetry { retain_until, deadline, due, origin };
             scheduler.store.resume_batch(batch, &retry).await?
         }
@@ -132,7 +133,8 @@ pub async fn retry_job<P: SlotAdapters<Store: Store>>(
     Ok(RetryResult::Accepted { job: AcceptedJob { job_id: id.clone(), retain_until }, attempts })
 }
 
-/// Records the next run of a transfer and grants free slots.
+/// Records the next run of a transfer and grants free slots. `read` is the ended run. Returns
+/// `false` if the transfer has changed since it was read, or is not cleaned up yet.
 async fn start_run<P: SlotAdapters<Store: Store>>(
     scheduler: &SlotScheduler<'_, P>,
     read: &Transfer,

@@ -1,6 +1,6 @@
-//! Delivery of webhook notifications. A caller can name a URL, the webhook receiver, that docferry
-//! notifies of the end of a job. Failed deliveries are retried by the queue that holds the
-//! notifications.
+//! Delivery of webhook notifications. A caller can name the URL of a *webhook receiver*, which
+//! docferry then notifies of the end of the job. The queue that holds the notifications retries
+//! failed deliveries.
 
 use std::time::Duration;
 
@@ -8,6 +8,9 @@ use docferry_domain::jitter::jitter;
 use docferry_domain::job::WebhookNotification;
 
 use crate::ports::{Clock, ReceiverError, Redelivery, WebhookReceiver};
+
+/// Bound on the doublings of the pause, so that the factor fits into a `u32`.
+const MAX_DOUBLINGS: u32 = 30;
 
 /// Limits of the retries of a notification.
 #[derive(Debug, Clone, Copy)]
@@ -33,10 +36,10 @@ impl Default for WebhookSettings {
 impl WebhookSettings {
     /// Returns the pause after this number of failed tries: exponential backoff with jitter.
     ///
-    /// Half of the pause is fixed, the other half varies by job, so that jobs that ended
-    /// together are not retried together. If the receiver asks for a longer pause, that one is
-    /// used, up to `longest_pause`. After the last try the pause is zero, because the queue
-    /// moves the message to the dead-letter queue.
+    /// Half of the pause is fixed. The other half varies by job, so that notifications of jobs that
+    /// ended together are not retried together. `requested` is the pause that the receiver asks
+    /// for; it is used if it is longer, up to `longest_pause`. After the last try the pause is
+    /// zero, because the queue moves the message to the dead-letter queue.
     #[must_use]
     pub fn pause(
         &self,
@@ -48,10 +51,11 @@ impl WebhookSettings {
             return Duration::ZERO;
         }
         // Each pause is four times as long as the one before, which is two doublings.
-        let doublings = tries.saturating_sub(1).saturating_mul(2).min(30);
-        let whole = self.first_pause.saturating_mul(1 << doublings).min(self.longest_pause);
-        let half = whole / 2;
-        let jittered = half + jitter(&notification.job_id, whole.saturating_sub(half));
+        let doublings = tries.saturating_sub(1).saturating_mul(2).min(MAX_DOUBLINGS);
+        let full_pause = self.first_pause.saturating_mul(1 << doublings).min(self.longest_pause);
+        let half_pause = full_pause / 2;
+        let jittered =
+            half_pause + jitter(&notification.job_id, full_pause.saturating_sub(half_pause));
         jittered.max(requested.unwrap_or_default()).min(self.longest_pause)
     }
 }

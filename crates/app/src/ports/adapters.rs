@@ -1,10 +1,10 @@
-//! Adapters of a use case: one trait per use case names the types behind its ports.
+//! Adapters of a use case: one trait per use case names the types behind its ports. An *adapter* is
+//! a type that implements a port.
 //!
-//! A function implements the traits of its use cases once, for a type without values, and builds
-//! the ports structs ([`UploadPorts`](crate::delivery::upload::UploadPorts) and others) with its
-//! clients. A use case is generic over that one type and cannot reach any other port. There is
-//! one trait per use case, not one for all, because each function has its own rights and is built
-//! with its own clients only.
+//! A Lambda function implements the traits of its use cases for an empty enum. The function builds
+//! the structs of ports ([`UploadPorts`](crate::delivery::upload::UploadPorts) and others) from its
+//! clients. A use case is generic over that one type and cannot reach any other port. There is one
+//! trait per use case, because each function has its own rights and only the clients that it needs.
 
 use std::fmt::Debug;
 

@@ -73,8 +73,8 @@ pub struct OpenUpload {
 
 /// The delivery bucket, owned by docferry, from which callers fetch documents.
 ///
-/// Multipart uploads in progress can be listed by the key of their object. A lost response that
-/// contained an upload id therefore leaves no upload that cannot be found.
+/// Multipart uploads in progress can be listed by the key of their object. An upload can therefore
+/// be found even if the response that contained its id was lost.
 pub trait Artifacts: Send + Sync {
     /// Writes a small object with a single PUT. The bucket verifies the bytes against `crc32`.
     fn put(
@@ -103,7 +103,7 @@ pub trait Artifacts: Send + Sync {
     fn put_part(
         &self,
         key: &str,
-        upload: &str,
+        upload_id: &str,
         number: u32,
         bytes: Bytes,
         crc32: Crc32,
@@ -115,7 +115,7 @@ pub trait Artifacts: Send + Sync {
     fn complete(
         &self,
         key: &str,
-        upload: &str,
+        upload_id: &str,
         parts: &[StoredPart],
         whole: Option<ObjectChecksum>,
     ) -> impl Future<Output = Result<(), ArtifactError>> + Send;
@@ -138,6 +138,11 @@ pub trait Artifacts: Send + Sync {
 /// Other transfers can reuse an artifact after its own transfer has recorded it as delivered. The
 /// retention of an artifact and the time at which the sweeper next checks it are separate values:
 /// rescheduling a check changes no retention. A retention never decreases.
+///
+/// Three calls begin the removal of an artifact. They differ in their condition:
+/// [`ArtifactStore::withdraw_artifact`] needs an artifact that was never delivered,
+/// [`ArtifactStore::expire_artifact`] one whose retention is over, and
+/// [`ArtifactStore::give_up_artifact`] has no condition.
 pub trait ArtifactStore: Send + Sync {
     /// Records an object that its transfer has not delivered yet, retained at least until
     /// [`ArtifactRecord::retain_until`]. Repeating the call never shortens the retention, and
@@ -160,8 +165,8 @@ pub trait ArtifactStore: Send + Sync {
         document: &ObjectGuid,
     ) -> impl Future<Output = Result<Vec<String>, StoreError>> + Send;
 
-    /// Begins the removal of an artifact, whatever its retention. Returns whether it exists. The
-    /// call can be repeated.
+    /// Begins the removal of an artifact, whatever its retention. Returns whether the artifact
+    /// exists. The call can be repeated.
     fn give_up_artifact(&self, key: &str) -> impl Future<Output = Result<bool, StoreError>> + Send;
 
     /// Extends the retention of a delivered artifact to at least `until`. Returns `false` when

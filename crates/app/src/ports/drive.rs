@@ -1,5 +1,6 @@
 //! Port of the recipient's drive: upload sessions, single PUTs and look-ups, as Microsoft Graph
-//! offers them for OneDrive. The crate `docferry-graph` implements the trait [`Drive`].
+//! offers them for OneDrive. The crate `docferry-graph` implements the trait [`Drive`]; the steps
+//! `upload` and `finalize` call it.
 //!
 //! An *upload session* receives a large file in fragments, consecutive byte ranges, through its own
 //! URL.
@@ -46,8 +47,8 @@ impl Destination {
         })
     }
 
-    /// Returns the same destination with a numbered name, such as `order 1.pdf`. Names are numbered
-    /// as the service does it. Number 0 is the document's own name.
+    /// Returns the same destination with a numbered name, such as `order 1.pdf`. OneDrive
+    /// numbers conflicting names in the same form. Number 0 is the document's own name.
     ///
     /// # Errors
     /// [`PathRule`] when the numbered name would be too long.
@@ -57,7 +58,7 @@ impl Destination {
 }
 
 /// URL of an upload session. The URL contains its own credential, so it is a secret: docferry
-/// stores it only encrypted. Requests use it byte for byte as received.
+/// stores it only encrypted. Requests use the URL byte for byte as received.
 #[derive(Clone)]
 pub struct UploadUrl(SecretString);
 
@@ -94,8 +95,8 @@ pub struct UploadSession {
 /// Status of an open session.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct SessionStatus {
-    /// The first missing range. `None` when the drive reports no range. The file may or may not be
-    /// complete then, so look the destination up.
+    /// The first missing range; `None` when the drive reports no range. In that case, the file may
+    /// or may not be complete, so look the destination up.
     pub next: Option<ExpectedRange>,
 }
 
@@ -181,10 +182,10 @@ pub enum DriveError {
         /// The service's most specific error code.
         code: String,
     },
-    /// No such user.
+    /// The recipient does not exist.
     #[error("no such user")]
     RecipientNotFound,
-    /// The user has no drive.
+    /// The recipient exists but has no drive.
     #[error("the user has no drive")]
     DriveNotProvisioned,
     /// docferry's credentials or permissions were rejected (401 after a token refresh, 403).

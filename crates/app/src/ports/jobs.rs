@@ -1,7 +1,8 @@
 //! Ports of jobs: their history, their retries, and the idempotency records of requests.
 //!
-//! A job is one request of an owner: a single transfer, or a batch of documents. An idempotency
-//! record lets a repeated request return the response of the first request.
+//! A job is one request of an owner: a single transfer, or a batch of documents. A retry is another
+//! *run* of the job. An idempotency record lets a repeated request return the response of the first
+//! request.
 
 use std::future::Future;
 
@@ -19,12 +20,12 @@ use super::StoreError;
 pub struct CreateOptions<'a> {
     /// The request's idempotency record, if the caller sent a key.
     pub request: Option<&'a IdempotencyRecord>,
-    /// Version of the slots that the caller has read. The transfer gets a slot if the slots still
-    /// have this version. `None` puts the transfer into the queue.
+    /// Version of the pool's slots, as the scheduler read them. The transfer gets a slot if the
+    /// slots still have this version. `None` puts the transfer into the queue.
     pub slot: Option<u64>,
 }
 
-/// Another run of a batch.
+/// Data of another run of a batch.
 #[derive(Debug, Clone)]
 pub struct BatchRetry {
     /// End of the retention of the batch and its deliveries.
@@ -108,8 +109,8 @@ pub struct JobPosition {
 /// History of the jobs of each owner. The history includes transfers that were requested through
 /// the HTTP API of the court viewer. It does not list the documents of a batch separately.
 pub trait History: Send + Sync {
-    /// Returns at most `limit` jobs of `owner` that are older than `before`, newest first, and
-    /// the position at which to continue; `None` at the end.
+    /// Returns at most `limit` jobs of `owner` that are older than `before`, newest first. Also
+    /// returns the position at which to continue; `None` at the end.
     ///
     /// Very recent jobs may be missing, because the index is eventually consistent. Jobs whose
     /// records were deleted are missing.
@@ -129,8 +130,9 @@ pub trait JobStore: Send + Sync {
     /// record. A transfer outside a batch is put into the queue. A document of a batch is no longer
     /// counted as ended in its batch, and is not queued. The sweeper checks the transfer at `due`.
     ///
-    /// Returns `false` when the transfer has changed since it was `read`, is not cleaned up, or
-    /// when its batch is not resuming its documents in that run.
+    /// `read` is the record that the caller has read. Returns `false` when the transfer has changed
+    /// since then, when it is not cleaned up, or when its batch is not resuming its documents in
+    /// that run.
     fn restart_transfer(
         &self,
         read: &Transfer,
@@ -155,7 +157,7 @@ pub trait JobStore: Send + Sync {
     ) -> impl Future<Output = Result<(), StoreError>> + Send;
 
     /// Extends the retention of an ended transfer's delivery to `retain_until`. The store may
-    /// delete its record after `purge_at`, not before.
+    /// delete the record of the transfer after `purge_at`, not before.
     fn extend_retention(
         &self,
         id: &TransferId,

@@ -1,4 +1,9 @@
-//! Ports of the document registry: its records, its grants, and the work of withdrawals.
+//! Ports of the document registry: its records, its grants, and its withdrawals.
+//!
+//! The registry has a record of each document. A *subject* is the court file or patient that a
+//! document concerns. A *grant* is a person's right to see documents, and its *coverage* names the
+//! subject or group of these documents. A *withdrawal* makes a document unavailable for good; the
+//! sweeper then deletes the copies of the document.
 
 use std::collections::BTreeMap;
 use std::future::Future;
@@ -14,12 +19,12 @@ use jiff::Timestamp;
 
 use super::StoreError;
 
-/// Part of a subject's documents to read, in time order.
+/// Part of a subject's list of documents that is to be read. The list is in time order.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct RegistryRange {
     /// Sort keys ([`Position::sort_key`]) between which the documents lie; `None` for all.
     pub sort_keys: Range<Option<String>>,
-    /// Position after which the part begins, in the direction of reading.
+    /// Position after which the part begins, in the direction of reading; `None` for the start.
     pub after: Option<Position>,
     /// Whether the newest documents come first.
     pub newest_first: bool,
@@ -27,7 +32,7 @@ pub struct RegistryRange {
     pub limit: usize,
 }
 
-/// Documents of a subject, as the registry read them.
+/// Page of a subject's documents.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct RegistryPage {
     /// The documents, in the order of reading.
@@ -46,7 +51,8 @@ pub trait Registry: Send + Sync {
         keys: &[DocumentKey],
     ) -> impl Future<Output = Result<BTreeMap<DocumentKey, DocumentRecord>, StoreError>> + Send;
 
-    /// Reads a part of the current, not withdrawn documents of a subject, in one call to the store.
+    /// Reads a part of a subject's documents in one call to the store. Withdrawn documents are
+    /// missing from the result.
     fn page(
         &self,
         subject: &Subject,
@@ -67,10 +73,10 @@ pub enum UpsertResult {
     Stored,
     /// The registry has the record already, or a newer one of the same document. Nothing changed.
     Unchanged,
-    /// Another document has the number (`fileId`) or the GUID (`objGuid`) of this one, or the record
-    /// has another GUID than the stored record of the document. Nothing changed.
+    /// Nothing changed, because another document has the number (`fileId`) or the GUID (`objGuid`)
+    /// of this record, or because the stored record of the document has another GUID.
     Conflict {
-        /// Name of the field.
+        /// Name of the field in conflict.
         field: &'static str,
     },
 }
@@ -89,20 +95,21 @@ pub const MAX_GRANTS_PER_PERSON: usize = 500;
 
 /// Writer of the document registry, for the feed and for operators.
 pub trait RegistryWriter: Send + Sync {
-    /// Adds a record, or replaces an older one of the same document. A withdrawal is final: the
+    /// Adds a record, or replaces an older record of the same document. A withdrawal is final: the
     /// record stays withdrawn. The call can be repeated.
     ///
-    /// Of two records of a document, the one with the later `indexed` is newer; of two with the
-    /// same time, the one that is written later. Of an older record, only the withdrawal counts. The
-    /// GUID of a document never changes, because a check by GUID must always find its record.
+    /// The record with the later `indexed` is newer. If these times are equal, the record that is
+    /// written later is newer. An older record changes nothing, except that its withdrawal takes
+    /// effect. The GUID of a document never changes, because a check by GUID must always find the
+    /// record.
     fn upsert(
         &self,
         record: &DocumentRecord,
     ) -> impl Future<Output = Result<UpsertResult, StoreError>> + Send;
 
-    /// Withdraws a document and adds the work of deleting its copies ([`RegistryWork`]). Returns
-    /// its record; `None` if the document is unknown. The call can be repeated; the time of the
-    /// first withdrawal stays.
+    /// Withdraws a document and lists the withdrawal for the sweeper ([`RegistryWork`]). Returns
+    /// the record of the document; `None` if the document is unknown. The call can be repeated; the
+    /// time of the first withdrawal stays.
     ///
     /// From the response on, no read of the registry returns the document as available.
     fn withdraw(
@@ -111,14 +118,14 @@ pub trait RegistryWriter: Send + Sync {
         at: Timestamp,
     ) -> impl Future<Output = Result<Option<DocumentRecord>, StoreError>> + Send;
 
-    /// Adds a grant, or replaces the one with the same coverage.
+    /// Adds a grant, or replaces the person's grant with the same coverage.
     fn grant(
         &self,
         person: &Person,
         grant: &Grant,
     ) -> impl Future<Output = Result<GrantResult, StoreError>> + Send;
 
-    /// Removes a grant. Returns whether it existed.
+    /// Removes the grant with this coverage. Returns whether the grant existed.
     fn revoke(
         &self,
         person: &Person,
@@ -126,7 +133,7 @@ pub trait RegistryWriter: Send + Sync {
     ) -> impl Future<Output = Result<bool, StoreError>> + Send;
 }
 
-/// A withdrawal whose copies still have to be deleted.
+/// Withdrawal of a document whose copies still have to be deleted.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Withdrawal {
     /// Id of the document.
@@ -148,23 +155,23 @@ pub struct Withdrawal {
 /// Withdrawals for the sweeper, which deletes the copies of withdrawn documents.
 pub trait RegistryWork: Send + Sync {
     /// Returns at most `limit` withdrawals whose copies still have to be deleted, the oldest first.
-    /// They begin after the withdrawal `after`, or with the oldest one. Items that cannot be read
-    /// are left out, so that they do not block the others.
+    /// The list begins after the withdrawal `after`, or with the oldest withdrawal. Stored items
+    /// that cannot be read are missing from the list, so that they do not block the others.
     fn withdrawals(
         &self,
         after: Option<&Withdrawal>,
         limit: usize,
     ) -> impl Future<Output = Result<Vec<Withdrawal>, StoreError>> + Send;
 
-    /// Records that the withdrawal was sent to the audit trail at `at`. Has no effect if it is no
-    /// longer in the work. The call can be repeated; the first time stays.
+    /// Records that the withdrawal was sent to the audit trail at `at`. Has no effect if the
+    /// withdrawal is no longer listed. The call can be repeated; the first time stays.
     fn mark_withdrawal_audited(
         &self,
         withdrawal: &Withdrawal,
         at: Timestamp,
     ) -> impl Future<Output = Result<(), StoreError>> + Send;
 
-    /// Removes a withdrawal from the work, once all copies are deleted. The call can be repeated.
+    /// Removes a withdrawal from the list, once all copies are deleted. The call can be repeated.
     fn complete_withdrawal(
         &self,
         withdrawal: &Withdrawal,

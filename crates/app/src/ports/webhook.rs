@@ -1,4 +1,6 @@
-//! Webhook notifications: their outbox, their queue, and the receivers.
+//! Ports of webhook notifications. A notification reports the end of a job to a *receiver*, the
+//! server whose URL the caller named. It is stored in an *outbox*, then put into a queue, and sent
+//! from the queue.
 
 use std::future::Future;
 use std::time::Duration;
@@ -12,8 +14,8 @@ use super::{QueueError, StoreError};
 /// Outbox of webhook notifications that were not put into the queue yet. The transaction that ends
 /// a job adds a notification, which is separate from the outcome record.
 pub trait NotificationOutbox: Send + Sync {
-    /// Returns the notification of one end of a job; `None` when it was already queued. `end_number`
-    /// is the execution of a transfer, or the run of a batch
+    /// Returns the notification of one end of a job; `None` when it was already queued.
+    /// `end_number` is the execution of a transfer, or the run of a batch
     /// ([`WebhookNotification::end_number`]).
     fn notification(
         &self,
@@ -28,8 +30,9 @@ pub trait NotificationOutbox: Send + Sync {
         end_number: u32,
     ) -> impl Future<Output = Result<(), StoreError>> + Send;
 
-    /// Returns at most `limit` notifications that are older than
-    /// [`OUTBOX_RESEND_DELAY`](super::OUTBOX_RESEND_DELAY), oldest first. The index is eventually consistent.
+    /// Returns the jobs and end numbers of at most `limit` notifications that are older than
+    /// [`OUTBOX_RESEND_DELAY`](super::OUTBOX_RESEND_DELAY), oldest first. The index is eventually
+    /// consistent.
     fn unsent_notifications(
         &self,
         now: Timestamp,

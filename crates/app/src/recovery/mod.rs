@@ -1,4 +1,4 @@
-//! Sweeper: the background repair of docferry, which runs once a minute.
+//! Sweeper: the background repair of docferry. The function `sweep` runs it once a minute.
 //!
 //! The sweeper restarts or ends transfers whose execution died, cleans up after ended transfers,
 //! advances batches, and removes expired downloads. It frees slots without a holder, grants free
@@ -76,27 +76,28 @@ pub async fn sweep<P: FinishAdapters>(
 ) -> Result<Swept, TaskError> {
     let mut swept = Swept::default();
     let now = ports.clock.now();
-    // Withdrawals have a fifth of the time. Neither their failure nor their number prevents the rest.
+    // Withdrawals get a fifth of the time, so that many of them do not prevent the other work.
     let withdrawals_end = saturating_add(now, stop_at.duration_since(now) / 5);
     let OutboxQueues { withdrawals, audit, .. } = queues;
     match remove_withdrawn_copies(ports, *withdrawals, *audit, settings.max_items, withdrawals_end)
         .await
     {
-        Ok(removed) => {
-            swept.withdrawn_copies = removed.removed;
-            swept.failed += removed.failed;
+        Ok(withdrawals_swept) => {
+            swept.withdrawn_copies = withdrawals_swept.removed;
+            swept.failed += withdrawals_swept.failed;
         }
         Err(error) => {
             tracing::warn!(error.code = error.code.as_str(), "withdrawal sweep failed");
         }
     }
     let started_at = ports.clock.now();
-    // Each kind of work may use the time until a number of tenths of the sweep have passed.
+    // Each kind of work has to end after a number of tenths of the sweep's time.
     let tenths =
         |count: i32| saturating_add(started_at, stop_at.duration_since(started_at) / 10 * count);
-    // The sweeper itself grants no slots when it ends transfers: each grant would read the queue.
+    // When the sweeper ends a transfer, it does not grant the freed slot at once, because each
+    // grant would read the queue.
     let mut sweeper = Sweeper { ports, scheduler: &scheduler.deferred(), settings, swept };
-    // Quick work first, so that a backlog of slow transfers does not delay it.
+    // The quick work comes first, so that a backlog of slow transfers does not delay it.
     for pool in Pool::ALL {
         sweeper.swept.reclaimed +=
             reclaim_slots(ports.store, *pool, settings.max_items, started_at).await?;
@@ -108,7 +109,7 @@ pub async fn sweep<P: FinishAdapters>(
         send_unsent_events(ports.clock, queues.events, queues.audit, settings.max_items, tenths(2));
     match events.await {
         Ok(sent) => sweeper.swept.events_sent += sent,
-        // The events have a table of their own, and its failure must not prevent the recovery.
+        // A failure of the table of events must not prevent the recovery, which does not use it.
         Err(error) => {
             tracing::warn!(error.code = error.code.as_str(), "audit events cannot be read");
         }

@@ -1,6 +1,8 @@
-//! Part of the sweeper that empties the outbox: it sends outcomes, audit events and webhook
-//! notifications that the function `notify` did not send. Outboxes hold them until a queue has
-//! accepted them.
+//! Part of the sweeper that empties the outboxes. An *outbox* holds a message until a queue has
+//! accepted it: the outcome of a transfer, an audit event, or a webhook notification.
+//!
+//! The function `notify` sends each message soon after it was stored. The sweeper sends those that
+//! `notify` did not send.
 
 use docferry_domain::ids::TransferId;
 use jiff::Timestamp;
@@ -13,8 +15,8 @@ use crate::ports::{
     StoreError, WebhookQueue,
 };
 
-/// Number of audit events that a queue may not accept in one sweep. One bad event must not block the
-/// others, but an unavailable queue must not use up the time of the sweep.
+/// Number of failed audit events after which the sweep sends no more of them. One bad event must
+/// not block the others, but an unavailable queue must not use up the time of the sweep.
 const MAX_FAILED_EVENTS: usize = 10;
 
 /// Returns the record that was read. A corrupt record counts as absent: a newer version of
@@ -38,11 +40,11 @@ pub(super) async fn send_unsent_outcomes<P: FinishAdapters>(
     ports: &FinishPorts<'_, P>,
     queue: &impl AuditQueue,
     limit: usize,
-    until: Timestamp,
+    stop_at: Timestamp,
 ) -> Result<usize, TaskError> {
     let mut sent = 0;
     for (id, execution_number) in ports.store.unsent(ports.clock.now(), limit).await? {
-        if ports.clock.now() >= until {
+        if ports.clock.now() >= stop_at {
             break;
         }
         let Some(record) = readable(&id, ports.store.outcome(&id, execution_number).await)? else {
@@ -58,18 +60,19 @@ pub(super) async fn send_unsent_outcomes<P: FinishAdapters>(
     Ok(sent)
 }
 
-/// Sends denials whose minute is over, and audit events that `notify` did not send. Returns the
-/// number of sent events. Stops after some events that a queue did not accept.
+/// Sends audit events that `notify` did not send, and denials. Denials of one person are collected
+/// for a minute and sent as one event. Returns the number of sent events. Stops after
+/// [`MAX_FAILED_EVENTS`] failures.
 pub(super) async fn send_unsent_events(
     clock: &impl Clock,
     events: &impl EventOutbox,
     queue: &impl AuditQueue,
     limit: usize,
-    until: Timestamp,
+    stop_at: Timestamp,
 ) -> Result<usize, TaskError> {
     let (mut sent, mut failed) = (0, 0);
     for key in events.unsent_events(clock.now(), limit).await? {
-        if clock.now() >= until {
+        if clock.now() >= stop_at {
             break;
         }
         let event = match events.unsent_event(&key).await {
@@ -100,16 +103,14 @@ pub(super) async fn send_unsent_notifications<P: FinishAdapters>(
     ports: &FinishPorts<'_, P>,
     queue: &impl WebhookQueue,
     limit: usize,
-    until: Timestamp,
+    stop_at: Timestamp,
 ) -> Result<usize, TaskError> {
     let mut forwarded = 0;
-    for (id, execution_number) in ports.store.unsent_notifications(ports.clock.now(), limit).await?
-    {
-        if ports.clock.now() >= until {
+    for (id, end_number) in ports.store.unsent_notifications(ports.clock.now(), limit).await? {
+        if ports.clock.now() >= stop_at {
             break;
         }
-        let Some(notification) =
-            readable(&id, ports.store.notification(&id, execution_number).await)?
+        let Some(notification) = readable(&id, ports.store.notification(&id, end_number).await)?
         else {
             continue;
         };

@@ -1,5 +1,8 @@
 //! Repair of one transfer by the sweeper: restarts its execution, ends the transfer, or cleans up
 //! after its end.
+//!
+//! An *execution* is one run of the Step Functions workflow for a transfer. A *slot* is the right
+//! of a transfer to move bytes. The workflow starts when the transfer gets its first slot.
 
 use docferry_domain::failure::FailureCode;
 use docferry_domain::ids::TransferId;
@@ -57,9 +60,9 @@ impl<P: FinishAdapters> Sweeper<'_, P> {
                 self.end_transfer(transfer, None).await
             }
             // The record was written, but the start of the execution was lost.
-            Execution::Missing => start(workflow, id, execution_number, now).await,
+            Execution::Missing => start_execution(workflow, id, execution_number, now).await,
             Execution::Closed if transfer.executions() < self.settings.max_executions => {
-                restart(store, workflow, transfer, now).await
+                restart_execution(store, workflow, transfer, now).await
             }
             Execution::Closed => self.end_transfer(transfer, Some(FailureCode::Internal)).await,
         }
@@ -93,14 +96,14 @@ impl<P: FinishAdapters> Sweeper<'_, P> {
 /// Starts the next execution of a transfer whose execution stopped before the transfer ended. The
 /// next execution continues from the checkpoint. It needs a new number, because Step Functions
 /// accepts each execution name only once.
-async fn restart(
+async fn restart_execution(
     store: &impl Store,
     workflow: &impl Workflow,
     transfer: &Transfer,
     now: Timestamp,
 ) -> Result<ItemResult, TaskError> {
     match store.next_execution(&transfer.transfer_id, transfer.execution_number).await {
-        Ok(next) => start(workflow, &next.transfer_id, next.execution_number, now).await,
+        Ok(next) => start_execution(workflow, &next.transfer_id, next.execution_number, now).await,
         // The transfer has ended meanwhile, or another sweep restarted it first.
         Err(WriteError::Ended) => {
             Ok(ItemResult::Unchanged { next_check: saturating_add(now, NEXT_SWEEP) })
@@ -110,7 +113,7 @@ async fn restart(
 }
 
 /// Starts the execution with this number.
-async fn start(
+async fn start_execution(
     workflow: &impl Workflow,
     id: &TransferId,
     execution_number: u32,

@@ -1,5 +1,8 @@
 //! Removal of the copies of withdrawn documents from the delivery bucket, and the audit records of
-//! withdrawals.
+//! withdrawals. Each sweep calls this code.
+//!
+//! A *withdrawal* makes a document unavailable for good. The registry lists a withdrawal until its
+//! copies are removed and its audit record is sent.
 
 use docferry_domain::audit::{AuditAction, AuditEvent};
 use docferry_domain::transfer::DeliveredFile;
@@ -14,17 +17,20 @@ use crate::ports::{
 };
 use crate::time::saturating_add;
 
-/// Time after the first sweep of a withdrawal during which each sweep looks for copies. A step that
-/// asked the registry just before the withdrawal may still record a copy, but its invocation ends
-/// within 15 minutes.
+/// Time after the first sweep of a withdrawal during which each sweep removes copies. A step that
+/// asked the registry just before the withdrawal may still record a copy. The invocation of such a
+/// step ends within 15 minutes.
 const REMOVAL_PERIOD: SignedDuration = SignedDuration::from_mins(30);
 
-/// Sends each new withdrawal to the audit trail, and removes the copies of the documents whose
-/// withdrawal was sent in the last 30 minutes, the oldest withdrawal first, until `stop_at`.
-/// `page_size` withdrawals are listed at a time.
+/// Actor in the audit record of a withdrawal that names no operator or system.
+const UNKNOWN_ACTOR: &str = "unknown";
+
+/// Handles the listed withdrawals, the oldest first, until `stop_at`. `page_size` withdrawals are
+/// read at a time. The function sends each new withdrawal to the audit trail, and removes the
+/// copies of its document.
 ///
-/// Every sweep calls this function. If one withdrawal fails, the function continues with the next
-/// one, and the next sweep repeats it. A withdrawal stays in the work until it was sent.
+/// If one withdrawal fails, the function continues with the next one, and the next sweep repeats
+/// the failed one.
 ///
 /// # Errors
 /// The error of the registry when the withdrawals cannot be listed.
@@ -63,8 +69,8 @@ pub(super) async fn remove_withdrawn_copies<P: FinishAdapters>(
     }
 }
 
-/// Removes all copies of a withdrawn document, and sends the withdrawal to the audit trail if it was
-/// not sent yet. Returns the number of removed copies.
+/// Removes all copies of a withdrawn document, and sends the withdrawal to the audit trail if it
+/// was not sent yet. Returns the number of removed copies.
 async fn sweep_withdrawal<P: FinishAdapters>(
     ports: &FinishPorts<'_, P>,
     registry: &impl RegistryWork,
@@ -74,7 +80,7 @@ async fn sweep_withdrawal<P: FinishAdapters>(
     // The time is read before the list. Otherwise, a copy that is recorded between the list and the
     // end of the period would be missed.
     let now = ports.clock.now();
-    // Neither part prevents the other one.
+    // A failed removal does not prevent the audit record: its error is returned at the end.
     let removed = remove_copies(ports, withdrawal).await;
     match withdrawal.audited_at {
         None => {
@@ -106,21 +112,20 @@ async fn remove_copies<P: FinishAdapters>(
     Ok(removed)
 }
 
-/// Actor of a withdrawal of which docferry does not know who made it.
-const UNKNOWN_ACTOR: &str = "unknown";
-
+/// Returns the audit event of a withdrawal. Withdrawals of older versions have no file; the event
+/// then names the GUID of the document.
 fn audit_event(withdrawal: &Withdrawal) -> AuditEvent {
     let Withdrawal { id, obj_guid, withdrawn_at, withdrawn_by, subject, file, .. } = withdrawal;
     let message_id = format!("withdrawn/{}/{id}", withdrawn_at.as_millisecond());
     let actor = withdrawn_by.clone().unwrap_or_else(|| UNKNOWN_ACTOR.to_owned());
-    let without_name = || DeliveredFile {
+    let file_without_name = || DeliveredFile {
         id: obj_guid.as_str().to_owned(),
         file_name: String::new(),
         content_type: None,
     };
     AuditEvent {
         subject: subject.clone(),
-        files: vec![file.clone().unwrap_or_else(without_name)],
+        files: vec![file.clone().unwrap_or_else(file_without_name)],
         ..AuditEvent::new(message_id, AuditAction::Withdrawn, actor, *withdrawn_at)
     }
 }

@@ -1,7 +1,8 @@
 //! Slot scheduler: grants free slots to queued transfers, in the order of the queue.
 //!
-//! A *slot* is the right of a transfer to move bytes. Each *pool* (one for each kind of delivery)
-//! has a limited number of slots and its own queue.
+//! A *slot* is the right of a transfer to move bytes. Each *pool* (one for OneDrive deliveries, one
+//! for downloads) has a limited number of slots and its own queue. A *queue entry* is the place of
+//! a transfer in a queue.
 
 use std::time::Duration;
 
@@ -19,8 +20,13 @@ use crate::ports::{
 };
 use crate::time::saturating_add;
 
-/// Maximum optimistic-lock retries. The sweeper fills free slots every minute anyway.
+/// Maximum number of conflicts with other processes in one call of [`SlotScheduler::fill_slots`].
+/// The sweeper fills free slots every minute anyway.
 const MAX_CONFLICTS: u32 = 8;
+
+/// Base of the random delay after a conflict, in milliseconds. The longest delay doubles with each
+/// conflict.
+const CONFLICT_DELAY_MS: u64 = 10;
 
 /// Number of queue entries that are read at once.
 const QUEUE_PAGE: usize = 100;
@@ -29,8 +35,8 @@ const QUEUE_PAGE: usize = 100;
 /// granted it may have died before it started the workflow.
 const GRANT_CHECK_DELAY: SignedDuration = SignedDuration::from_secs(60);
 
-/// Grants slots and starts workflows. Use it after a transfer has joined the queue and after a slot
-/// was released.
+/// Grants slots and starts workflows. Use the scheduler after a transfer has joined the queue and
+/// after a slot was released.
 #[derive(Debug)]
 pub struct SlotScheduler<'a, P: SlotAdapters> {
     /// Slots, queue and transfer records.
@@ -72,7 +78,7 @@ impl<P: SlotAdapters> SlotScheduler<'_, P> {
                     self.start_workflow(&holding).await;
                     return Ok(CreateResult::Done);
                 }
-                existing => return Ok(existing),
+                already_exists => return Ok(already_exists),
             }
         }
         let created =
@@ -101,7 +107,7 @@ impl<P: SlotAdapters> SlotScheduler<'_, P> {
         while conflicts < MAX_CONFLICTS {
             let slots = self.store.slots(pool).await?;
             let chosen =
-                self.choose(pool, SlotAllocator::new(self.limits.of(pool), &slots)).await?;
+                self.choose_entries(pool, SlotAllocator::new(self.limits.of(pool), &slots)).await?;
             if chosen.is_empty() {
                 break;
             }
@@ -110,7 +116,8 @@ impl<P: SlotAdapters> SlotScheduler<'_, P> {
             if !self.store.grant(pool, slots.version, &chosen, now, next_check).await? {
                 // Another process changed the slots first. Retry after a random delay.
                 conflicts += 1;
-                tokio::time::sleep(Duration::from_millis(fastrand::u64(1..10 << conflicts))).await;
+                let delay_ms = fastrand::u64(1..CONFLICT_DELAY_MS << conflicts);
+                tokio::time::sleep(Duration::from_millis(delay_ms)).await;
                 continue;
             }
             granted += chosen.len();
@@ -139,24 +146,24 @@ impl<P: SlotAdapters> SlotScheduler<'_, P> {
         }
     }
 
-    /// Chooses the transfers that get a slot now, at most [`MAX_GRANTS`].
-    async fn choose(
+    /// Chooses the queue entries whose transfers get a slot now, at most [`MAX_GRANTS`].
+    async fn choose_entries(
         &self,
         pool: Pool,
         mut allocator: SlotAllocator,
     ) -> Result<Vec<QueueEntry>, TaskError> {
         let mut chosen = Vec::new();
-        let mut last: Option<QueueEntry> = None;
+        let mut last_read: Option<QueueEntry> = None;
         while !allocator.is_full() && chosen.len() < MAX_GRANTS {
-            let page = self.store.queue(pool, last.as_ref(), QUEUE_PAGE).await?;
-            let is_last = page.len() < QUEUE_PAGE;
-            last = page.last().cloned();
+            let page = self.store.queue(pool, last_read.as_ref(), QUEUE_PAGE).await?;
+            let is_last_page = page.len() < QUEUE_PAGE;
+            last_read = page.last().cloned();
             for entry in page {
                 if chosen.len() < MAX_GRANTS && allocator.admits(&entry) {
                     chosen.push(entry);
                 }
             }
-            if is_last {
+            if is_last_page {
                 break;
             }
         }

@@ -1,5 +1,7 @@
-//! Step `poll`: checks whether the document has arrived in the exchange bucket after a push.
+//! Step `poll`: checks whether the document has arrived in the exchange bucket after a push. The
+//! workflow repeats the step until the document has arrived.
 //!
+//! A *push* is the request to the source to put the document into the bucket.
 //! The *exchange key* is the name of the document's object in the bucket. Several documents may
 //! have the same key, so an object under the key may belong to another document.
 
@@ -22,6 +24,15 @@ use crate::{TaskError, TaskInput};
 /// Time for which a transfer keeps its slot while it waits for its document. Most documents have
 /// arrived at the first or second check.
 const SLOT_HOLD_TIME: SignedDuration = SignedDuration::from_secs(10);
+
+/// Shortest wait for other transfers, in seconds.
+const MIN_WAIT_SECONDS: i64 = 1;
+
+/// Longest wait for other transfers, in seconds.
+const MAX_WAIT_SECONDS: i64 = 15;
+
+/// The next wait for other transfers is the time waited so far, divided by this number.
+const WAIT_DIVISOR: i64 = 4;
 
 /// Result of a check. The workflow chooses its next state by this result.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -73,6 +84,7 @@ pub async fn poll<P: SlotAdapters<Store: PushStore + ExchangeKeyStore>>(
             }
             return Ok(Arrival::Wait { seconds });
         }
+        // The code is used below if the object is not there or not accepted.
         ArrivalVerdict::WrongSize => FailureCode::SourceSizeMismatch,
         ArrivalVerdict::NotArrived | ArrivalVerdict::Arrived => FailureCode::ArrivalTimeout,
     };
@@ -83,25 +95,25 @@ pub async fn poll<P: SlotAdapters<Store: PushStore + ExchangeKeyStore>>(
         Some(_) => store.pushes_in_flight().await?,
         None => Vec::new(),
     };
-    let key = store.exchange_key(&source.key).await?;
+    let exchange_key = store.exchange_key(&source.key).await?;
     let (guid, now) = (&transfer.object_guid, clock.now());
     // If this transfer's object is not there, any push under the key may have replaced it.
     let written_at = arrived.as_ref().map_or(Timestamp::MAX, |head| head.last_modified);
-    let pushes = &key.outstanding;
+    let pushes = &exchange_key.outstanding;
     match identify(guid, source, written_at, pushes, &in_flight, now, rules.deadline) {
         Identity::Own => {
             let head = arrived.ok_or(timeout_code)?;
             let written_at = Some(head.last_modified);
             let object = ArrivedObject { etag: head.etag, arrived_at: now, written_at };
             store.record_arrival(&task.transfer_id, task.execution_number, &object).await?;
-            if let Some(seen) = proven_push(guid, pushes, &in_flight, now, rules.deadline) {
-                store.remove_outstanding_push(&source.key, seen).await?;
+            if let Some(arrived_push) = proven_push(guid, pushes, &in_flight, now, rules.deadline) {
+                store.remove_outstanding_push(&source.key, arrived_push).await?;
             }
             Ok(Arrival::Arrived(transfer.pool))
         }
         Identity::Unknown => {
             tracing::info!(transfer.id = task.transfer_id.as_str(), "object not identified yet");
-            Ok(wait(scheduler, &transfer, source.pushed_at).await)
+            Ok(wait_for_others(scheduler, &transfer, source.pushed_at).await)
         }
         Identity::Lost => push_again(store, &transfer).await,
     }
@@ -110,7 +122,8 @@ pub async fn poll<P: SlotAdapters<Store: PushStore + ExchangeKeyStore>>(
 /// Requests another push, because it is unknown which document the current object is.
 async fn push_again(store: &impl TransferStore, transfer: &Transfer) -> Result<Arrival, TaskError> {
     tracing::info!(transfer.id = transfer.transfer_id.as_str(), "document pushed again");
-    store.discard_object(&transfer.transfer_id, transfer.epoch, true).await?;
+    let push_again = true;
+    store.discard_object(&transfer.transfer_id, transfer.epoch, push_again).await?;
     Ok(Arrival::PushAgain)
 }
 
@@ -125,17 +138,18 @@ async fn wait_for_key<P: SlotAdapters<Store: ExchangeKeyStore>>(
     if scheduler.store.acquire_key(transfer_id, *execution_number, object_guid, key, now).await? {
         return Ok(Arrival::PushAgain);
     }
-    Ok(wait(scheduler, transfer, transfer.started_at.unwrap_or(now)).await)
+    Ok(wait_for_others(scheduler, transfer, transfer.started_at.unwrap_or(now)).await)
 }
 
-/// Releases the slot and asks the workflow to wait for other transfers. The longer the transfer
-/// has waited since `since`, the longer is the next wait.
-async fn wait<P: SlotAdapters>(
+/// Releases the slot and asks the workflow to wait for other transfers. The next wait is longer the
+/// longer the transfer has waited since `since`.
+async fn wait_for_others<P: SlotAdapters>(
     scheduler: &SlotScheduler<'_, P>,
     transfer: &Transfer,
     since: Timestamp,
 ) -> Arrival {
     release_slot(scheduler, transfer).await;
     let waited = scheduler.clock.now().duration_since(since).as_secs();
-    Arrival::Wait { seconds: u32::try_from((waited / 4).clamp(1, 15)).unwrap_or(1) }
+    let seconds = (waited / WAIT_DIVISOR).clamp(MIN_WAIT_SECONDS, MAX_WAIT_SECONDS);
+    Arrival::Wait { seconds: u32::try_from(seconds).unwrap_or(1) }
 }

@@ -1,5 +1,5 @@
 //! Step `push`: asks the document source to push the document into the exchange bucket, and
-//! records the source's response.
+//! records the source's response. It is the first step of the workflow.
 //!
 //! The *exchange key* is the name of the object in the exchange bucket. The source chooses it, and
 //! docferry learns it only from the response. To *announce* a push is to record it before the
@@ -26,11 +26,12 @@ use crate::{RetryReason, StepOutcome, TaskError, TaskInput};
 
 /// Largest file that OneDrive accepts: 250 GB.
 const LARGEST_DOCUMENT_BYTES: u64 = 250_000_000_000;
+
 /// Length of the longest permitted key of an S3 object, in bytes.
 const LONGEST_KEY_BYTES: usize = 1024;
 
-/// Retention of the file names that the documents of a batch have reserved. The last retry of the
-/// batch ends earlier.
+/// Time after which the store may delete the file name that a document of a batch has reserved. The
+/// last retry of the batch ends before that.
 const NAME_TTL: SignedDuration = SignedDuration::from_hours(30 * 24);
 
 /// Ports of [`push`].
@@ -68,6 +69,7 @@ pub async fn push<P: PushAdapters>(
     let &PushPorts { store, source, exchange, registry, clock } = ports;
     let transfer = store.begin_push(&task.transfer_id, task.execution_number, clock.now()).await?;
     set_current(transfer.spec.trace.as_ref());
+    // If there is a code, the transfer has to stop and delivers nothing.
     let stop_code = match ensure_active(&transfer, task.execution_number, clock.now()) {
         Err(code) => Some(code),
         Ok(()) => {
@@ -85,7 +87,6 @@ pub async fn push<P: PushAdapters>(
     if !transfer.needs_push() {
         return Ok(StepOutcome::Done(()));
     }
-    // A stopped transfer delivers nothing, although it pushes.
     if stop_code.is_none() && deliver_existing_artifact(store, clock.now(), &transfer).await? {
         return Ok(StepOutcome::Done(()));
     }
@@ -96,8 +97,8 @@ pub async fn push<P: PushAdapters>(
     {
         return Ok(StepOutcome::RetryLater { reason: RetryReason::ExchangeKeyHeld });
     }
-    // The exchange store also dates the object. With its time for both, the clock of this
-    // function does not decide whether an object is older than this push.
+    // The exchange store dates the object. Its clock also dates the request, so that a difference
+    // between two clocks cannot make the object look older than this push.
     let requested_at = exchange.store_time().await?;
     let object_before_push = match &transfer.known_key {
         Some(key) => Some((key, FoundObject::before(exchange.head(key).await?))),
@@ -121,29 +122,29 @@ pub async fn push<P: PushAdapters>(
         }
     };
     // The object of this push may arrive under this key even if the push is not recorded.
-    let owed_key = LateArrivalKey { key: response.filename.clone(), requested_at };
+    let late_key = LateArrivalKey { key: response.filename.clone(), requested_at };
     let times = PushTimes { requested_at, asked_at, pushed_at: clock.now() };
-    let usable_source = match validate(&transfer, response, times, rules) {
+    let validated = match validate(&transfer, response, times, rules) {
         Ok(pushed) => reserve_name(store, &transfer, pushed).await,
         Err(error) => Err(error),
     };
-    let pushed = match usable_source {
+    let pushed = match validated {
         Ok(pushed) => pushed,
         Err(error) => {
             // The source has pushed although its response cannot be used. The key is recorded, so
             // that the object is found and deleted later.
-            if is_object_key(&owed_key.key) {
-                store.record_late_arrival_key(id, *execution_number, &owed_key).await?;
+            if is_object_key(&late_key.key) {
+                store.record_late_arrival_key(id, *execution_number, &late_key).await?;
             }
             store.withdraw_announcement(id).await?;
             return Err(error);
         }
     };
     let found = match object_before_push {
-        Some((key, found)) if *key == owed_key.key => Some(found),
-        // A failure of this read does not fail the push: without its result, the times alone
-        // decide whether an object is that of this push.
-        _ => exchange.head(&owed_key.key).await.ok().map(FoundObject::after),
+        Some((key, found)) if *key == late_key.key => Some(found),
+        // If this read fails, the push goes on. The times alone then decide whether an object is
+        // that of this push.
+        _ => exchange.head(&late_key.key).await.ok().map(FoundObject::after),
     };
     let pushed = PushedSource { found, ..pushed };
     // If an earlier try has announced the push, the store keeps that announcement. The earlier try
@@ -168,8 +169,8 @@ pub async fn push<P: PushAdapters>(
     })
 }
 
-/// Returns whether an earlier try may have pushed although its response, which names the key, was
-/// lost. The source is then called once more, even when the transfer is canceled. Without the key,
+/// Returns whether an earlier try may have pushed although the response with the key was lost. The
+/// source is then called once more, even when the transfer is canceled. Without the key,
 /// docferry can neither distinguish the object of that push from other documents nor delete it.
 fn may_have_unnamed_push(transfer: &Transfer) -> bool {
     transfer.needs_push() && transfer.known_key.is_none() && transfer.pushes > 1
@@ -232,7 +233,7 @@ async fn reserve_name(
     Err(FailureCode::DestinationConflict.into())
 }
 
-/// Returns whether this is a valid S3 object key.
+/// Returns whether `key` has a length that S3 permits for an object key.
 fn is_object_key(key: &str) -> bool {
     !key.is_empty() && key.len() <= LONGEST_KEY_BYTES
 }

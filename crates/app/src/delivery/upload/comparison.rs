@@ -1,9 +1,10 @@
 //! Comparison of files at the destination with the document in the exchange bucket (the *source*).
-//! It decides whether one of the files is the delivered document. The steps `upload` and `finalize`
-//! use it.
+//! The comparison decides whether one of the files is the delivered document. The steps `upload`
+//! and `finalize` use it.
 //!
-//! Most files are compared by size and hash. The drive may rewrite Office documents on arrival,
-//! which changes both; such a file is compared by its content parts, the entries of the ZIP file.
+//! Most files are compared by size and hash. The drive may *rewrite* an Office document on arrival,
+//! which changes its size and hash. Such a file is compared by its *content parts*, the entries of
+//! the ZIP file.
 
 use std::ops::Range;
 
@@ -25,8 +26,8 @@ use crate::ports::{Destination, Drive, DriveError, DriveItem, ExchangeError, Exc
 pub(crate) enum LastByte<'a> {
     /// No response arrived, or the response may have been about another item.
     Unanswered,
-    /// The drive responded with the item that has this id. `None` when the id is not known, but
-    /// only one item can be meant.
+    /// The drive responded with the item that has this id; `None` when the id is not known, but
+    /// the response can only be about the one file at the destination.
     Answered(Option<&'a str>),
 }
 
@@ -37,7 +38,7 @@ pub(crate) enum ComparisonResult {
     Delivered(DeliveredItem),
     /// An item has the document's size, but its hash has not been computed yet.
     HashPending,
-    /// The drive responded to the last byte with an item whose content cannot be compared.
+    /// An item may be the document as the drive rewrote it, but its content cannot be compared.
     Unproven,
     /// No item is the document.
     Different,
@@ -70,8 +71,8 @@ pub(crate) struct Comparison<'a, D, G> {
     exchange: &'a G,
     destination: &'a Destination,
     object: &'a SourceObject,
-    /// The source's content parts; `None` until they are needed and read.
-    source: Option<ZipKind<ZipContents>>,
+    /// The source's content parts; `None` until a comparison has read them.
+    source_parts: Option<ZipKind<ZipContents>>,
 }
 
 impl<'a, D: Drive, G: ExchangeStore> Comparison<'a, D, G> {
@@ -81,7 +82,7 @@ impl<'a, D: Drive, G: ExchangeStore> Comparison<'a, D, G> {
         destination: &'a Destination,
         object: &'a SourceObject,
     ) -> Self {
-        Self { drive, exchange, destination, object, source: None }
+        Self { drive, exchange, destination, object, source_parts: None }
     }
 
     /// Returns the files that may be the document: each file of the document's size, and each file
@@ -102,8 +103,8 @@ impl<'a, D: Drive, G: ExchangeStore> Comparison<'a, D, G> {
         Ok(candidates)
     }
 
-    /// Returns the result for an item that is the document. The id of the recipient is only recorded
-    /// for the audit trail, so a failure to read it does not prevent the delivery.
+    /// Returns the result for an item that is the document. The id of the recipient is recorded
+    /// only for the audit trail, so a failure to read the id does not prevent the delivery.
     async fn delivered(
         &self,
         item: DriveItem,
@@ -122,7 +123,7 @@ impl<'a, D: Drive, G: ExchangeStore> Comparison<'a, D, G> {
         })
     }
 
-    /// Compares the items with the source, whose `hash` is complete.
+    /// Compares the files with the source. `hash` is the hash of the whole source.
     pub(crate) async fn compare(
         &mut self,
         hash: &SourceHash,
@@ -154,7 +155,7 @@ impl<'a, D: Drive, G: ExchangeStore> Comparison<'a, D, G> {
         Ok(if is_unproven { ComparisonResult::Unproven } else { ComparisonResult::Different })
     }
 
-    /// Assesses whether a file of another size is the document as the drive rewrote it.
+    /// Assesses whether a file with another size or hash is the document as the drive rewrote it.
     async fn assess_rewriting(
         &mut self,
         candidate: &NamedItem,
@@ -164,7 +165,7 @@ impl<'a, D: Drive, G: ExchangeStore> Comparison<'a, D, G> {
         if !is_plausible_rewriting(sizes) {
             return Ok(Rewriting::Refuted);
         }
-        let parts = self.parts(&candidate.item).await?;
+        let parts = self.compare_parts(&candidate.item).await?;
         let sent_last_byte = match last_byte {
             LastByte::Unanswered => false,
             LastByte::Answered(item) => item.is_none_or(|item| item == candidate.item.id),
@@ -174,30 +175,30 @@ impl<'a, D: Drive, G: ExchangeStore> Comparison<'a, D, G> {
 
     /// Compares the content parts (ZIP entries) of source and item. Reads only the ZIP
     /// directories, which contain checksums of the entries.
-    async fn parts(&mut self, item: &DriveItem) -> Result<ContentParts, ComparisonError> {
-        let source = match self.source.take() {
-            Some(source) => source,
-            None => self.source_parts().await?,
+    async fn compare_parts(&mut self, item: &DriveItem) -> Result<ContentParts, ComparisonError> {
+        let source_parts = match self.source_parts.take() {
+            Some(source_parts) => source_parts,
+            None => self.read_source_parts().await?,
         };
-        let parts = match &source {
+        let result = match &source_parts {
             ZipKind::NotZip => ContentParts::NotZip,
             ZipKind::Unreadable => ContentParts::Unreadable,
-            ZipKind::Zip(contents) => match self.item_parts(item).await? {
-                ZipKind::Zip(in_drive) if contents.is_same(&in_drive) => ContentParts::Same,
+            ZipKind::Zip(in_source) => match self.read_item_parts(item).await? {
+                ZipKind::Zip(in_drive) if in_source.is_same(&in_drive) => ContentParts::Same,
                 ZipKind::Zip(_) | ZipKind::NotZip => ContentParts::Different,
                 ZipKind::Unreadable => ContentParts::Unreadable,
             },
         };
-        self.source = Some(source);
-        Ok(parts)
+        self.source_parts = Some(source_parts);
+        Ok(result)
     }
 
-    async fn source_parts(&self) -> Result<ZipKind<ZipContents>, ExchangeError> {
+    async fn read_source_parts(&self) -> Result<ZipKind<ZipContents>, ExchangeError> {
         let read = |range| self.object.read_range(self.exchange, range);
         zip_contents(self.object.size(), read).await
     }
 
-    async fn item_parts(&self, item: &DriveItem) -> Result<ZipKind<ZipContents>, DriveError> {
+    async fn read_item_parts(&self, item: &DriveItem) -> Result<ZipKind<ZipContents>, DriveError> {
         let read = |range| self.drive.read_item(self.destination, item, range);
         match zip_contents(item.facts.size, read).await {
             // A drive that does not permit docferry to read the item gives no evidence of a

@@ -1,5 +1,9 @@
 //! Actions of an upload that move bytes: they send fragments, write small documents with a single
-//! PUT, and read the source. The engine calls them to execute the commands of the state machine.
+//! PUT, and read the source (the document's object in the exchange bucket). The engine calls them
+//! to execute the commands of the state machine.
+//!
+//! Each action returns a [`DriveEvent`], which reports its result to the state machine. The *lease*
+//! in the checkpoint is the time until which a single PUT may take effect.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -35,15 +39,19 @@ impl<P: UploadAdapters> Run<'_, P> {
     ) -> Result<DriveEvent, TaskError> {
         let Some(url) = self.url().await? else { return Ok(DriveEvent::Gone) };
         let reader = match self.reader.take() {
-            Some(stored) if stored.position == range.start => stored.reader,
+            Some(current) if current.position == range.start => current.reader,
             _ => self.read_from(range.start),
         };
-        let left = self.time_left();
-        let limit = left.min(self.ports.settings.fragment_timeout);
+        let time_left = self.time_left();
+        let limit = time_left.min(self.ports.settings.fragment_timeout);
         let sent_at = self.ports.clock.now();
         let put = self.ports.drive.put_fragment(&url, range, reader.fragment(range.len()));
         let Ok(response) = tokio::time::timeout(limit, put).await else {
-            return Ok(if limit == left { DriveEvent::OutOfTime } else { DriveEvent::TimedOut });
+            return Ok(if limit == time_left {
+                DriveEvent::OutOfTime
+            } else {
+                DriveEvent::TimedOut
+            });
         };
         Ok(match response {
             Ok(FragmentResult::Accepted { next }) => {
@@ -61,9 +69,9 @@ impl<P: UploadAdapters> Run<'_, P> {
                 if range.is_last() {
                     self.hash = reader.hash().await;
                 }
-                let at = self.destination.clone();
+                let name = self.destination.name.clone();
                 self.completed_item_id = Some(item.id.clone());
-                self.candidates = vec![NamedItem { name: at.name, item }];
+                self.candidates = vec![NamedItem { name, item }];
                 DriveEvent::Complete
             }
             Err(DriveError::Body) => match reader.take_failure().await {
@@ -78,11 +86,11 @@ impl<P: UploadAdapters> Run<'_, P> {
     fn read_from(&self, position: u64) -> SourceReader {
         let exchange = Arc::clone(&self.ports.exchange);
         let settings = &self.ports.settings;
-        let ahead = ReadAhead {
+        let read_ahead = ReadAhead {
             memory_bytes: settings.read_ahead_bytes,
             parallel_reads: settings.parallel_reads,
         };
-        SourceReader::open(exchange, self.object.clone(), position, self.hash.clone(), ahead)
+        SourceReader::open(exchange, self.object.clone(), position, self.hash.clone(), read_ahead)
     }
 
     /// Hashes source bytes that the drive has stored but that the checkpoint's hash does not
@@ -133,15 +141,15 @@ impl<P: UploadAdapters> Run<'_, P> {
             ConflictPolicy::Rename => ConflictPolicy::Fail,
             policy => policy,
         };
-        let Ok(at) = self.destination.numbered(number) else {
+        let Ok(destination) = self.destination.numbered(number) else {
             return Ok(DriveEvent::Refused(FailureCode::DestinationConflict));
         };
-        let put = self.ports.drive.put_whole(&at, self.small_document.clone(), policy);
-        let left = self.time_left();
+        let put = self.ports.drive.put_whole(&destination, self.small_document.clone(), policy);
+        let time_left = self.time_left();
         // The result of this PUT says nothing about an earlier PUT that may still be in flight.
         let was_in_flight = std::mem::replace(&mut self.is_put_in_flight, true);
-        let Ok(response) = tokio::time::timeout(left.min(lease_left), put).await else {
-            return Ok(if left <= lease_left {
+        let Ok(response) = tokio::time::timeout(time_left.min(lease_left), put).await else {
+            return Ok(if time_left <= lease_left {
                 DriveEvent::OutOfTime
             } else {
                 DriveEvent::TimedOut
@@ -151,7 +159,7 @@ impl<P: UploadAdapters> Run<'_, P> {
         Ok(match response {
             Ok(item) => {
                 self.completed_item_id = Some(item.id.clone());
-                self.candidates = vec![NamedItem { name: at.name, item }];
+                self.candidates = vec![NamedItem { name: destination.name, item }];
                 DriveEvent::Complete
             }
             Err(error) => self.drive_error_event(error),

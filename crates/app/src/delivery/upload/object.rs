@@ -1,11 +1,15 @@
-//! The exchange object: the document's copy in the exchange bucket, which an upload reads. This
-//! file also checks that the object was not written by a push of another document.
+//! The exchange object: the document's copy in the exchange bucket, which `upload` and `publish`
+//! read. This file also checks that the object was not written by a push of another document.
+//!
+//! A *push* is the request to the source to put a document into the exchange bucket. The source
+//! chooses the *exchange key* (the name of the object) and may choose the same key for two
+//! documents. A push is *in flight* until the source has named its key.
 
 use std::ops::Range;
 
 use docferry_domain::document::SourceHash;
 use docferry_domain::failure::FailureCode;
-use docferry_domain::transfer::{Transfer, is_contested as is_contested_by};
+use docferry_domain::transfer::{Transfer, is_contested as is_contested_by_pushes};
 use futures::StreamExt as _;
 use jiff::Timestamp;
 
@@ -26,7 +30,7 @@ pub(crate) async fn is_contested(
     let source = transfer.source.as_ref().ok_or(FailureCode::Internal)?;
     let key = store.exchange_key(&source.key).await?;
     let written_at = written_at.unwrap_or(Timestamp::MAX);
-    Ok(is_contested_by(&transfer.object_guid, source, written_at, &key.outstanding))
+    Ok(is_contested_by_pushes(&transfer.object_guid, source, written_at, &key.outstanding))
 }
 
 /// Returns whether an object that `poll` has not accepted may be another document. In contrast to
@@ -36,16 +40,16 @@ pub(crate) async fn may_be_other_document(
     transfer: &Transfer,
     written_at: Option<Timestamp>,
 ) -> Result<bool, TaskError> {
-    // The pushes in flight are read before the exchange key. A push records its key before it
-    // withdraws its announcement, so one of the two reads finds it.
-    let may_be_foreign = store.pushes_in_flight().await?.into_iter().any(|push| {
+    // The pushes in flight are read before the exchange key. A push is recorded under its key
+    // before it is removed from the pushes in flight, so one of the two reads finds it.
+    let may_be_from_push_in_flight = store.pushes_in_flight().await?.into_iter().any(|push| {
         push.guid != transfer.object_guid
             && written_at.is_none_or(|written_at| push.may_have_brought(written_at))
     });
-    Ok(may_be_foreign || is_contested(store, transfer, written_at).await?)
+    Ok(may_be_from_push_in_flight || is_contested(store, transfer, written_at).await?)
 }
 
-/// An exchange object, identified by key and tag.
+/// A version of an exchange object, identified by key and ETag.
 #[derive(Debug, Clone)]
 pub(crate) struct SourceObject {
     pub(crate) key: String,

@@ -1,5 +1,8 @@
 //! Source reader of an upload: yields the bytes of the exchange object (the *source*) in order,
-//! fragment by fragment, while a background task reads ahead.
+//! while a background task reads ahead.
+//!
+//! The upload sends the bytes in *fragments*, one PUT each. The background task reads the source in
+//! *ranges*, one request each. A range arrives in *blocks*, which hold permits for memory.
 
 use std::sync::Arc;
 
@@ -33,13 +36,14 @@ pub(super) struct PositionedReader {
     pub(super) reader: SourceReader,
 }
 
+/// State of a reader, which the reader shares with the stream of the current fragment.
 #[derive(Debug)]
 struct State {
     /// Ranges of the source whose reads have been started, in order.
     ranges: mpsc::UnboundedReceiver<RangeBlocks>,
-    /// The range that is being consumed.
+    /// The range whose blocks are yielded now.
     range: Option<RangeBlocks>,
-    /// Remainder of a block that spans two fragments. It still holds its permits for memory.
+    /// Remainder of a block that spans two fragments. The block still holds its permits.
     remainder: Option<Block>,
     /// Offset of the next byte to yield.
     position: u64,
@@ -74,7 +78,7 @@ impl SourceReader {
             if missing == 0 {
                 return None;
             }
-            let item = state.lock().await.next(missing).await;
+            let item = state.lock().await.next_bytes(missing).await;
             // The stream ends after a failure.
             let still_missing = item.as_ref().map_or(0, |bytes| missing - bytes.len() as u64);
             Some((item, (state, still_missing)))
@@ -101,7 +105,7 @@ impl Drop for SourceReader {
 
 impl State {
     /// Yields the next bytes, at most `max_len`, and adds them to the hash.
-    async fn next(&mut self, max_len: u64) -> Result<Bytes, ExchangeError> {
+    async fn next_bytes(&mut self, max_len: u64) -> Result<Bytes, ExchangeError> {
         match self.next_block().await {
             Ok(mut block) => {
                 let bytes = block.take(max_len);
@@ -109,12 +113,12 @@ impl State {
                     self.remainder = Some(block);
                 }
                 if !self.hash.update_at(self.position, &bytes) {
-                    return Err(self.fail(ExchangeError::Gone));
+                    return Err(self.record_failure(ExchangeError::Gone));
                 }
                 self.position += bytes.len() as u64;
                 Ok(bytes)
             }
-            Err(error) => Err(self.fail(error)),
+            Err(error) => Err(self.record_failure(error)),
         }
     }
 
@@ -133,9 +137,9 @@ impl State {
         }
     }
 
-    /// Stores the error for the engine, and returns a copy without the cause, which ends the
-    /// stream. The drive's client, which consumes the stream, does not need the cause.
-    fn fail(&mut self, error: ExchangeError) -> ExchangeError {
+    /// Stores the error for the engine. Returns a copy without the cause, which ends the stream of
+    /// the fragment. The drive's client consumes that stream and does not need the cause.
+    fn record_failure(&mut self, error: ExchangeError) -> ExchangeError {
         let copy = match &error {
             ExchangeError::Unavailable(_) => ExchangeError::Unavailable("read failed".into()),
             ExchangeError::Changed => ExchangeError::Changed,

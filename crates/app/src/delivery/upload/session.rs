@@ -1,6 +1,9 @@
 //! Actions of an upload that open, query and close its upload session at the drive, and the action
 //! that adopts a new version of the source object. The engine calls them to execute the commands
 //! of the state machine.
+//!
+//! An *upload session* receives a large document in fragments through its own URL, which is a
+//! secret and is stored only *sealed* (encrypted).
 
 use docferry_domain::failure::FailureCode;
 use docferry_domain::transfer::ArrivedObject;
@@ -97,9 +100,10 @@ impl<P: UploadAdapters> Run<'_, P> {
         is_contested(&self.ports.store, &self.transfer, written_at).await
     }
 
-    /// Adopts the current tag of the exchange object. The tag changes when another transfer
-    /// pushes the same document, because not every store derives tags from the content. The bytes
-    /// sent so far may differ from the current object, so the upload starts over.
+    /// Adopts the current ETag of the exchange object, after a read has found that it changed. The
+    /// ETag may change when another transfer pushes the same document, because not every store
+    /// derives ETags from the content. The bytes sent so far may differ from the current object, so
+    /// the upload starts over.
     ///
     /// Returns `None` when the object may be another document. The workflow then polls for the
     /// arrival of the right object again.
@@ -112,7 +116,8 @@ impl<P: UploadAdapters> Run<'_, P> {
         let (store, epoch) = (&self.ports.store, self.transfer.epoch);
         let written_at = head.as_ref().map(|head| head.last_modified);
         if may_be_other_document(store, &self.transfer, written_at).await? {
-            store.discard_object(&self.transfer.transfer_id, epoch, false).await?;
+            let push_again = false;
+            store.discard_object(&self.transfer.transfer_id, epoch, push_again).await?;
             return Ok(None);
         }
         let Some(head) = head else {

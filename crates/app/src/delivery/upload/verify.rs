@@ -1,5 +1,8 @@
 //! Actions of an upload that check the destination: they find files that may be the document, and
 //! verify that one of them is. The engine calls them to execute the commands of the state machine.
+//!
+//! A *candidate* is a file at the destination that may be the document. Under the conflict policy
+//! `rename`, the document may have a numbered name, such as `order 1.pdf`.
 
 use docferry_domain::upload::{CandidateNames, DriveEvent, Occupancy};
 
@@ -20,6 +23,7 @@ impl<P: UploadAdapters> Run<'_, P> {
         }
     }
 
+    /// Returns which kind of item is at the destination, and stores the candidates.
     async fn check_names(&mut self, names: CandidateNames) -> Result<Occupancy, ComparisonError> {
         let NameListing { files, has_folder } = self.list_names(names).await?;
         let has_files = !files.is_empty();
@@ -68,8 +72,8 @@ impl<P: UploadAdapters> Run<'_, P> {
                 Ok(listing) => listing.files,
                 Err(error) => return Ok(self.drive_error_event(error)),
             };
-            // With several files and no known item id, a file that differs may belong to another
-            // user.
+            // With several files and no known item id, it is unknown which file the drive reported.
+            // A file that differs from the document may belong to another user.
             answers_last_byte &= self.completed_item_id.is_some() || self.candidates.len() < 2;
         }
         let has_no_file = self.candidates.is_empty();

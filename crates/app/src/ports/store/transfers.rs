@@ -1,4 +1,7 @@
 //! Port of the store for transfer records. A transfer delivers one document.
+//!
+//! An *execution* is one run of the workflow for a transfer; `execution_number` counts them. The
+//! *epoch* counts the invocations of the steps `upload` and `publish`.
 
 use std::future::Future;
 
@@ -15,12 +18,13 @@ use crate::ports::{CreateOptions, CreateResult, StoreError, WriteError};
 /// Transfer records, from creation to the terminal phase.
 ///
 /// Every write is conditional and can be repeated. `execution_number` guards against writes of an
-/// older execution. `epoch` guards against writes of an older invocation of `upload`. A transfer
-/// that has ended is not changed any more ([`WriteError::Ended`]).
+/// older execution. `epoch` guards against writes of an older invocation. A transfer that has ended
+/// is not changed any more ([`WriteError::Ended`]).
+///
 /// Reads are strongly consistent: they see every write that was acknowledged before.
 pub trait TransferStore: Send + Sync {
-    /// Adds a new transfer, together with its [`CreateOptions`], in one transaction. The call can be
-    /// repeated.
+    /// Adds a new transfer, together with its [`CreateOptions`], in one transaction. The call can
+    /// be repeated.
     fn create_with(
         &self,
         transfer: &Transfer,
@@ -32,7 +36,7 @@ pub trait TransferStore: Send + Sync {
         async move { self.create_with(transfer, CreateOptions::default()).await.map(drop) }
     }
 
-    /// Returns the transfer, or `None`.
+    /// Returns the transfer with this id, if it exists.
     fn get(
         &self,
         id: &TransferId,
@@ -108,10 +112,10 @@ pub trait TransferStore: Send + Sync {
         reason: FailureCode,
     ) -> impl Future<Output = Result<Transfer, WriteError>> + Send;
 
-    /// Ends the transfer, unless it has ended. This is the only way into a terminal phase. The
-    /// same transaction frees its slot or queue entry, writes an
-    /// [`OutcomeRecord`](docferry_domain::transfer::OutcomeRecord) to the outbox, and counts a document
-    /// of a batch.
+    /// Ends the transfer, unless it has ended. This is the only way into a terminal phase. The same
+    /// transaction frees its slot or queue entry, writes an
+    /// [`OutcomeRecord`](docferry_domain::transfer::OutcomeRecord) to the outbox, and counts a
+    /// document of a batch.
     ///
     /// `read` is the record on which the decision was based. Nothing changes if its execution,
     /// phase or slot state has changed since then, or if a delivery was recorded and `outcome` is
