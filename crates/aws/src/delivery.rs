@@ -1,8 +1,9 @@
 //! Adapter for the delivery bucket: the S3 bucket from which callers download documents.
 //!
-//! A download job copies a document into this bucket as an artifact, with a multipart upload for
-//! large documents. The caller then fetches the artifact with a presigned URL: a link that
-//! contains a signature and an expiry, so that its user needs no AWS credentials.
+//! A download job copies a document into this bucket as an *artifact*. A large document is copied
+//! with a *multipart upload*: its parts are stored one by one and then become one object. The
+//! caller fetches the artifact with a *presigned URL*: a link that contains a signature and an
+//! expiry, so that its user needs no AWS credentials.
 
 use std::time::{Duration, SystemTime};
 
@@ -30,11 +31,15 @@ use crate::Fault;
 /// Checksum algorithm of uploaded parts. The multipart upload must be created with the same one.
 const PART_CHECKSUM: ChecksumAlgorithm = ChecksumAlgorithm::Crc32;
 
+/// Prefix that health checks list. No key in the bucket begins with it, so a role that may list
+/// only this prefix cannot see any key.
+const PROBE_PREFIX: &str = "health/";
+
 /// Delivery bucket on S3: implements [`Artifacts`], [`Presigner`] and [`StorageProbe`].
 #[derive(Debug, Clone)]
 pub struct S3Artifacts {
     client: Client,
-    /// Credentials of `client`, consulted for their expiry when a URL is presigned.
+    /// Credentials of `client`. Their expiry limits the validity of presigned URLs.
     credentials: Option<SharedCredentialsProvider>,
     bucket: String,
 }
@@ -57,9 +62,9 @@ impl S3Artifacts {
         Self { client, credentials, bucket: bucket.into() }
     }
 
-    /// Returns how long a URL that is signed at `now` is valid. The result is the requested
-    /// duration or the remaining lifetime of the credentials, whichever is shorter, and at least
-    /// one second.
+    /// Returns how long a URL that is signed at `now` is valid. The result is the shorter one of
+    /// the requested duration and the remaining lifetime of the credentials, but at least one
+    /// second.
     async fn url_lifetime(
         &self,
         now: SystemTime,
@@ -96,10 +101,10 @@ impl S3Artifacts {
     async fn stored_parts(
         &self,
         key: &str,
-        upload: &str,
+        upload_id: &str,
     ) -> Result<Vec<StoredPart>, ArtifactError> {
         const CALL: &str = "S3 ListParts";
-        let request = self.client.list_parts().bucket(&self.bucket).key(key).upload_id(upload);
+        let request = self.client.list_parts().bucket(&self.bucket).key(key).upload_id(upload_id);
         let mut pages = request.into_paginator().items().send();
         let mut parts = Vec::new();
         while let Some(part) = pages.next().await {
@@ -165,7 +170,7 @@ impl Artifacts for S3Artifacts {
     async fn put_part(
         &self,
         key: &str,
-        upload: &str,
+        upload_id: &str,
         number: u32,
         bytes: Bytes,
         crc32: Crc32,
@@ -177,7 +182,7 @@ impl Artifacts for S3Artifacts {
             .upload_part()
             .bucket(&self.bucket)
             .key(key)
-            .upload_id(upload)
+            .upload_id(upload_id)
             .part_number(i32::try_from(number).unwrap_or(i32::MAX))
             .checksum_crc32(crc32.to_base64())
             .body(bytes.into());
@@ -190,7 +195,7 @@ impl Artifacts for S3Artifacts {
     async fn complete(
         &self,
         key: &str,
-        upload: &str,
+        upload_id: &str,
         parts: &[StoredPart],
         whole: Option<ObjectChecksum>,
     ) -> Result<(), ArtifactError> {
@@ -202,7 +207,7 @@ impl Artifacts for S3Artifacts {
         let completed_parts = parts.iter().map(completed_part).collect();
         let parts = CompletedMultipartUpload::builder().set_parts(Some(completed_parts)).build();
         let request = self.client.complete_multipart_upload().bucket(&self.bucket).key(key);
-        let mut request = request.upload_id(upload).multipart_upload(parts);
+        let mut request = request.upload_id(upload_id).multipart_upload(parts);
         if let Some(ObjectChecksum { size, crc32 }) = whole {
             request = request
                 .checksum_type(ChecksumType::FullObject)
@@ -252,10 +257,6 @@ impl Artifacts for S3Artifacts {
         }
     }
 }
-
-/// Prefix that health checks list. No key in the bucket begins with it, so a role that may list
-/// only this prefix cannot see any key.
-const PROBE_PREFIX: &str = "health/";
 
 impl StorageProbe for S3Artifacts {
     async fn probe_storage(&self) -> Result<(), ArtifactError> {
@@ -324,8 +325,8 @@ fn verification(checksum_type: Option<&ChecksumType>) -> Verification {
     }
 }
 
-/// Error for a failed call on a multipart upload. It tells an upload that no longer exists apart
-/// from every other failure.
+/// Error for a failed call on a multipart upload. In contrast to [`unavailable`], this function
+/// distinguishes an upload that no longer exists from every other failure.
 fn upload_error<E: ProvideErrorMetadata>(
     call: &'static str,
     error: &SdkError<E, HttpResponse>,

@@ -1,4 +1,5 @@
-//! Error for a failed AWS call, which is safe to log.
+//! Error for a failed AWS call, which is safe to log. All adapters of this crate convert the errors
+//! of the AWS SDK to a [`Fault`].
 
 use std::fmt;
 
@@ -6,9 +7,12 @@ use aws_smithy_runtime_api::client::orchestrator::HttpResponse;
 use aws_smithy_runtime_api::client::result::SdkError;
 use aws_smithy_types::error::metadata::ProvideErrorMetadata;
 
+/// Longest error code or request id that a fault contains, in characters.
+const MAX_CODE_LENGTH: usize = 80;
+
 /// Failure of an AWS call. It contains no value of the request, so it is safe to log.
 ///
-/// It contains the name of the call, the error code of the service or the kind of transport
+/// A fault contains the name of the call, the error code of the service or the kind of transport
 /// failure, and the request id, which AWS support asks for.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Fault {
@@ -71,7 +75,8 @@ impl FaultKind {
 }
 
 impl Fault {
-    /// Returns a fault that the adapter detected itself, of kind [`FaultKind::Other`].
+    /// Returns a fault for a problem that the adapter detected itself, of kind
+    /// [`FaultKind::Other`].
     pub(crate) fn new(call: &'static str, reason: &'static str) -> Self {
         Self { call, reason: reason.to_owned(), kind: FaultKind::Other }
     }
@@ -82,7 +87,7 @@ impl Fault {
         self.kind
     }
 
-    /// Converts an error of the SDK.
+    /// Converts an error of the AWS SDK.
     ///
     /// The text of the error is dropped, because it may contain a message of the service that
     /// quotes the request.
@@ -126,11 +131,12 @@ impl Fault {
 }
 
 /// Returns the leading part of `code` that looks like an error code or a request id, with at most
-/// 80 characters. The rest is cut off, because free text could quote values of the request.
+/// [`MAX_CODE_LENGTH`] characters. Other text is cut off, because it could quote values of the
+/// request.
 fn code_part(code: &str) -> String {
     let is_code =
         |character: &char| character.is_ascii_alphanumeric() || "._:-".contains(*character);
-    code.chars().take_while(is_code).take(80).collect()
+    code.chars().take_while(is_code).take(MAX_CODE_LENGTH).collect()
 }
 
 impl fmt::Display for Fault {

@@ -22,7 +22,7 @@ const MAX_URL_BYTES: usize = 4096;
 /// [`Sealer`] on KMS. It encrypts the URL directly, without a data key.
 ///
 /// A URL of more than 4096 bytes cannot be sealed. The call then fails with
-/// [`SealError::Unavailable`], and the cause names the limit.
+/// [`SealError::Unavailable`], whose cause names the limit.
 #[derive(Debug, Clone)]
 pub struct KmsSealer {
     client: Client,

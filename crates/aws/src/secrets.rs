@@ -34,14 +34,14 @@ pub struct SecretCache<T> {
     inner: Arc<Inner<T>>,
 }
 
-/// State shared by the clones of a [`SecretCache`].
+/// State that the clones of a [`SecretCache`] share.
 #[derive(Debug)]
 struct Inner<T> {
     client: Client,
     arn: String,
     cached: Mutex<Option<Cached<T>>>,
-    /// Number of successful fetches. [`SecretCache::refresh`] compares it to find out whether
-    /// another caller has fetched the secret in the meantime.
+    /// Number of successful fetches. If the number changes while [`SecretCache::refresh`] waits for
+    /// the lock, another caller has fetched the secret in the meantime.
     fetches: AtomicU64,
 }
 
@@ -62,8 +62,8 @@ impl<T: DeserializeOwned + Send + Sync> SecretCache<T> {
     /// Maximum age of a cached value before it is fetched again.
     pub const MAX_AGE: Duration = Duration::from_secs(300);
 
-    /// Time for which an outdated value is used after a failed fetch. Without it, every call would
-    /// wait for the unavailable service.
+    /// Time for which an outdated value is used after a failed fetch. Without this time, every call
+    /// would wait for the unavailable service.
     const GRACE_PERIOD: Duration = Duration::from_secs(30);
 
     /// Creates an empty cache for the secret with this ARN or name, without fetching it.
@@ -73,8 +73,8 @@ impl<T: DeserializeOwned + Send + Sync> SecretCache<T> {
         Self { inner: Arc::new(Inner { client, arn: arn.into(), cached, fetches }) }
     }
 
-    /// Returns the secret, which is at most [`SecretCache::MAX_AGE`] old. While Secrets Manager is
-    /// unavailable, the result is an older value, which is most probably still valid.
+    /// Returns the secret, at most [`SecretCache::MAX_AGE`] old. While Secrets Manager is
+    /// unavailable, the result may be older, and the secret is most probably still valid.
     ///
     /// # Errors
     /// If the secret cannot be read and was never read before.

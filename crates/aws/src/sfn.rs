@@ -1,4 +1,8 @@
 //! Step Functions adapter: starts executions of the transfer workflow and reads their status.
+//!
+//! An *execution* is one run of the workflow for one transfer. The name of an execution consists of
+//! the id of the transfer and the number of the execution. AWS accepts each name only once, so that
+//! an execution is never started twice.
 
 use aws_sdk_sfn::Client;
 use aws_sdk_sfn::types::ExecutionStatus;
@@ -62,7 +66,7 @@ impl Workflow for StepFunctionsWorkflow {
         transfer: &TransferId,
         execution_number: u32,
     ) -> Result<Start, WorkflowError> {
-        let name = format!("{transfer}-{execution_number}");
+        let name = execution_name(transfer, execution_number);
         let input =
             serde_json::json!({ "transferId": transfer.as_str(), "attempt": execution_number });
         let request = self
@@ -94,8 +98,12 @@ impl Workflow for StepFunctionsWorkflow {
         transfer: &TransferId,
         execution_number: u32,
     ) -> Result<Execution, WorkflowError> {
-        self.describe(&format!("{transfer}-{execution_number}")).await
+        self.describe(&execution_name(transfer, execution_number)).await
     }
+}
+
+fn execution_name(transfer: &TransferId, execution_number: u32) -> String {
+    format!("{transfer}-{execution_number}")
 }
 
 /// Error for a problem that this adapter detected itself.

@@ -15,16 +15,23 @@ use serde::Serialize;
 
 use crate::Fault;
 
-/// [`AuditQueue`] on SQS: the queue of the SIEM and the queue of the archive. Each message is an
-/// [`AuditMessage`] as JSON.
+/// Name of the call in faults.
+const SEND_MESSAGE: &str = "SQS SendMessage";
+
+/// Longest visibility timeout that SQS accepts, in seconds.
+const MAX_VISIBILITY_TIMEOUT: u64 = 12 * 3600;
+
+/// [`AuditQueue`] on SQS. Each record goes to two queues: that of the SIEM (the system that
+/// monitors security events) and that of the archive. Each message is an [`AuditMessage`] as JSON.
 #[derive(Debug, Clone)]
 pub struct SqsAuditQueue {
     client: Client,
+    /// URL of the queue of the SIEM, and URL of the queue of the archive.
     queue_urls: [String; 2],
 }
 
 impl SqsAuditQueue {
-    /// Creates a sender for the standard queues with these URLs.
+    /// Creates a sender for two standard queues: the queue of the SIEM, then that of the archive.
     #[must_use]
     pub const fn new(client: Client, queue_urls: [String; 2]) -> Self {
         Self { client, queue_urls }
@@ -42,8 +49,6 @@ impl AuditQueue for SqsAuditQueue {
     }
 }
 
-const SEND_MESSAGE: &str = "SQS SendMessage";
-
 /// Sends a message as JSON.
 async fn send(client: &Client, url: &str, message: &impl Serialize) -> Result<(), QueueError> {
     let body = serde_json::to_string(message)
@@ -51,6 +56,7 @@ async fn send(client: &Client, url: &str, message: &impl Serialize) -> Result<()
     submit(client.send_message().queue_url(url).message_body(body)).await
 }
 
+/// Executes a request to send a message.
 async fn submit(request: SendMessageFluentBuilder) -> Result<(), QueueError> {
     match Box::pin(request.send()).await {
         Ok(_) => Ok(()),
@@ -63,8 +69,8 @@ fn invalid_message(problem: &'static str) -> QueueError {
     QueueError(Box::new(Fault::new(SEND_MESSAGE, problem)))
 }
 
-/// [`RegistryDeadLetters`] on SQS. Each message is sent unchanged, with the message attributes
-/// `field` and `reason`.
+/// [`RegistryDeadLetters`] on SQS. It sends each rejected record unchanged to a dead-letter queue,
+/// with the message attributes `field` and `reason`, which say why the record was rejected.
 #[derive(Debug, Clone)]
 pub struct SqsRegistryDeadLetters {
     client: Client,
@@ -122,9 +128,7 @@ impl WebhookQueue for SqsWebhookQueue {
 
 impl Redelivery for SqsWebhookQueue {
     async fn delay_redelivery(&self, receipt: &str, delay: Duration) -> Result<(), QueueError> {
-        /// Longest visibility timeout that SQS accepts.
-        const MAX_SECONDS: u64 = 12 * 3600;
-        let seconds = delay.as_secs().min(MAX_SECONDS);
+        let seconds = delay.as_secs().min(MAX_VISIBILITY_TIMEOUT);
         let seconds = i32::try_from(seconds).unwrap_or_default();
         let request = self.client.change_message_visibility().queue_url(&self.queue_url);
         let request = request.receipt_handle(receipt).visibility_timeout(seconds);

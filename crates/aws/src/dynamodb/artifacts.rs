@@ -1,10 +1,14 @@
-//! Records of artifacts in DynamoDB. An artifact is an object in the delivery bucket, which callers
-//! download.
+//! Records of artifacts in DynamoDB. An *artifact* is an object in the delivery bucket, which
+//! callers download. Its *retention* is the time for which the object is kept. The sweeper removes
+//! an artifact whose retention is over.
 //!
-//! The item `A#{key}` records one artifact. The item `D#{guid}` records the newest delivered
-//! artifact of a document, which a later job for the same document can reuse. The items
-//! `D#{guid}` / `COPY#{key}` list all artifacts of a document, for its withdrawal. Items of older
-//! versions have no such list; of their artifacts, only the newest one is listed.
+//! | pk | sk | holds |
+//! |---|---|---|
+//! | `A#{key}` | `ARTIFACT` | one artifact |
+//! | `D#{guid}` | `NEWEST` | the newest delivered artifact of a document, for its reuse |
+//! | `D#{guid}` | `COPY#{key}` | the list of all artifacts of a document, for its withdrawal |
+//!
+//! Older versions wrote no list. For a document of theirs, only the newest artifact is found.
 //!
 //! | attribute of `A#{key}` | meaning |
 //! |---|---|
@@ -15,6 +19,9 @@
 //!
 //! Items of older versions have neither `retainUntil` nor `delivered`. Their `dueAt` is also the
 //! end of the retention, and they may be reused from the start.
+//!
+//! If a condition of a write does not hold, `WriteFailure::current_item` returns the current item.
+//! Any other failure becomes an error.
 
 use aws_sdk_dynamodb::types::{AttributeValue, TransactWriteItem};
 use docferry_app::ports::{ArtifactStore, StoreError, WorkItem};
@@ -43,6 +50,7 @@ const RETAIN: &str = "retainUntil";
 
 /// Attribute that says whether the delivery of the artifact is recorded.
 const DELIVERED: &str = "delivered";
+
 /// Attribute that is present after the removal of the artifact has begun.
 const GIVEN_UP: &str = "givenUp";
 
@@ -60,7 +68,8 @@ pub(super) fn is_delivered(item: &Item) -> bool {
     item.get(DELIVERED) != Some(&AttributeValue::Bool(false))
 }
 
-/// Extends the retention to `until`, if it ends earlier and the removal has not begun.
+/// Change that extends the retention to `until`. Its conditions are that the retention ends earlier
+/// and that the removal has not begun.
 fn extended_retention(until: Timestamp) -> ConditionalUpdate {
     let until = number(until.as_millisecond());
     ConditionalUpdate::default()
@@ -72,19 +81,20 @@ fn extended_retention(until: Timestamp) -> ConditionalUpdate {
         .set(DUE, until)
 }
 
-/// Sets the time of the sweeper's next check. In items of older versions, `dueAt` is also the end
-/// of the retention, so the same write copies it to `retainUntil`.
+/// Change that sets the time of the sweeper's next check. In items of older versions, `dueAt` is
+/// also the end of the retention, so the same write copies that time to `retainUntil`.
 pub(super) fn rescheduled(due: Timestamp) -> ConditionalUpdate {
     ConditionalUpdate::default()
         .set_from(RETAIN, &format!("if_not_exists(#{RETAIN}, #{DUE})"))
         .set(DUE, number(due.as_millisecond()))
 }
 
-/// Returns the actions that offer an artifact for reuse. The transaction that records the delivery
-/// of the artifact must contain them. Returns `None` if the artifact is unknown or already offered.
+/// Returns the actions that offer an artifact for reuse: the first one sets `delivered`, the second
+/// one makes the artifact the newest of its document. The transaction that records the delivery of
+/// the artifact must contain both. Returns `None` if the artifact is unknown or already offered.
 ///
 /// The first action has the condition that the artifact has not been offered in the meantime and
-/// that its removal has not begun.
+/// that the removal of the artifact has not begun.
 pub(super) async fn offer_actions(
     table: &Table,
     key: &str,
@@ -112,7 +122,7 @@ impl ArtifactStore for DynamoTransferStore {
         let mut item = indexed(item, ARTIFACTS_SHARD, until);
         item.insert(RETAIN.into(), number(until.as_millisecond()));
         item.insert(DELIVERED.into(), AttributeValue::Bool(false));
-        // The list entry comes first, so that every recorded artifact is listed.
+        // The list entry is written first, so that every recorded artifact is listed.
         let entry = ConditionalUpdate::default()
             .set("key", string(&artifact.key))
             .set("expiresAt", ttl(until.saturating_add(TTL_DELAY).unwrap_or(until)));
@@ -139,8 +149,8 @@ impl ArtifactStore for DynamoTransferStore {
     async fn artifacts_of(&self, document: &ObjectGuid) -> Result<Vec<String>, StoreError> {
         let (pk, first, last) = artifact_list(document);
         let entries = self.table.range(pk, first, last, MAX_LISTED).await?;
-        let key = |entry: &Item| Some(entry.get("key")?.as_s().ok()?.clone());
-        let mut keys: Vec<String> = entries.iter().filter_map(key).collect();
+        let listed_key = |entry: &Item| Some(entry.get("key")?.as_s().ok()?.clone());
+        let mut keys: Vec<String> = entries.iter().filter_map(listed_key).collect();
         keys.sort_unstable();
         keys.dedup();
         Ok(keys)
@@ -175,8 +185,8 @@ impl ArtifactStore for DynamoTransferStore {
         now: Timestamp,
         limit: usize,
     ) -> Result<Vec<String>, StoreError> {
-        let found = self.table.due(ARTIFACTS_SHARD, now.as_millisecond(), limit).await?;
-        let keys = found.iter().filter_map(|(_, key)| match parse_work_item(key)? {
+        let due_items = self.table.due(ARTIFACTS_SHARD, now.as_millisecond(), limit).await?;
+        let keys = due_items.iter().filter_map(|(_, key)| match parse_work_item(key)? {
             WorkItem::Artifact(key) => Some(key),
             WorkItem::Transfer(_) | WorkItem::Batch(_) => None,
         });

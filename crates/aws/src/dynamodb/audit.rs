@@ -1,5 +1,8 @@
-//! Log and outbox of audit events: a DynamoDB table of its own, so that functions which only read
-//! transfers need no right to write them.
+//! Log and outbox of audit events in their own DynamoDB table. Functions that only read transfers
+//! write to this table, and need no right to write transfers.
+//!
+//! An *audit event* is a record about a request, such as an issued URL. A *denial* is a request
+//! that was refused. The denials of one person in one minute become one event.
 //!
 //! | pk | sk | holds |
 //! |---|---|---|
@@ -27,23 +30,26 @@ use super::items::{DUE, Item, SHARD, attribute, corrupt, indexed, key, ttl, whol
 use super::table::{Table, WriteFailure};
 use crate::Fault;
 
-/// Sort key of events. The filter of the table's stream uses it.
+/// Sort key of events. The filter of the table's stream uses this value.
 const EVENT: &str = "EVENT";
+
 /// Sort key of denials.
 const DENIALS: &str = "DENIALS";
+
 /// Prefix of the partition keys of events.
 const EVENT_PREFIX: &str = "E#";
+
 /// Prefix of the partition keys of denials.
 const DENIALS_PREFIX: &str = "D#";
 
 /// Shards of the index `unfinished`.
 const SHARDS: [&str; 4] = ["E0", "E1", "E2", "E3"];
 
-/// Maximum number of consecutive minutes in which a denial is tried to be counted, beginning with
-/// its own.
+/// Maximum number of records that are tried to count a denial: the record of its minute, and those
+/// of the next minutes.
 const MAX_MINUTES: u32 = 3;
 
-/// Time for which sent denials are kept.
+/// Time for which sent denials are stored.
 const DENIALS_RETENTION: SignedDuration = SignedDuration::from_hours(24);
 
 /// Log of audit events in one DynamoDB table.
@@ -81,38 +87,39 @@ impl AuditLog for DynamoAuditLog {
     }
 
     async fn count_denial(&self, denial: &Denial) -> Result<(), StoreError> {
-        let mut minute = DenialKey::at(denial.actor.clone(), denial.at);
+        const CALL: &str = "DynamoDB UpdateItem";
+        let mut denial_key = DenialKey::at(denial.actor.clone(), denial.at);
         for _ in 0..MAX_MINUTES {
             let requested = AttributeValue::Ss(denial.requested.clone());
-            let with_documents = count(&minute, denial)?
+            let with_documents = count_change(&denial_key, denial)?
                 .add_to("requested", requested)
                 .when("attribute_not_exists(#requested) OR size(#requested) < :max")
                 .value("max", number(MAX_DENIED_OF_RECORD));
             // A record that has enough documents counts the denial without its documents.
-            for change in [with_documents, count(&minute, denial)?] {
-                match self.table.update(denials_key(&minute), change).await {
+            for change in [with_documents, count_change(&denial_key, denial)?] {
+                match self.table.update(denials_item_key(&denial_key), change).await {
                     Ok(_) => return Ok(()),
                     Err(failure) => failure.current_item().map(drop)?,
                 }
             }
-            // The record was sent.
-            minute = minute.next();
+            // The record is closed, because it is being sent or was sent.
+            denial_key = denial_key.next();
         }
-        const CALL: &str = "DynamoDB UpdateItem";
         Err(StoreError::Unavailable(Box::new(Fault::new(CALL, "the denials are closed"))))
     }
 }
 
-/// Returns the update that counts a denial in a record that is not closed.
-fn count(minute: &DenialKey, denial: &Denial) -> Result<ConditionalUpdate, StoreError> {
-    let due = minute.ends_at().saturating_add(DENIALS_DELAY).unwrap_or(denial.at);
+/// Returns the update that counts a denial in a record. Its condition is that the record is not
+/// closed.
+fn count_change(denial_key: &DenialKey, denial: &Denial) -> Result<ConditionalUpdate, StoreError> {
+    let due = denial_key.ends_at().saturating_add(DENIALS_DELAY).unwrap_or(denial.at);
     Ok(ConditionalUpdate::default()
         .increment("count")
-        .set_once("actor", string(&minute.actor))
-        .set_once("minute", number(minute.minute))
+        .set_once("actor", string(&denial_key.actor))
+        .set_once("minute", number(denial_key.minute))
         .set_once("at", attribute(&denial.at)?)
         .set_once("origin", attribute(&denial.origin)?)
-        .set_once(SHARD, string(shard(&minute.message_id())))
+        .set_once(SHARD, string(shard(&denial_key.message_id())))
         .set_once(DUE, number(due.as_millisecond()))
         .when("attribute_not_exists(#closed)"))
 }
@@ -121,17 +128,17 @@ impl EventOutbox for DynamoAuditLog {
     async fn unsent_event(&self, key: &EventKey) -> Result<Option<AuditEvent>, StoreError> {
         match key {
             EventKey::Event(id) => {
-                let item = self.table.get(event_key(id)).await?;
+                let item = self.table.get(event_item_key(id)).await?;
                 let read = |item| serde_dynamo::aws_sdk_dynamodb_1::from_item(item);
                 item.map(read).transpose().map_err(|_| corrupt("audit event"))
             }
-            EventKey::Denials(minute) => {
+            EventKey::Denials(denial_key) => {
                 let close = ConditionalUpdate::default()
                     .set("closed", AttributeValue::Bool(true))
                     .when("attribute_exists(#pk) AND attribute_not_exists(#sent)");
-                match self.table.update(denials_key(minute), close).await {
-                    Ok(item) => read_denials(minute, item).map(Some),
-                    Err(failure) => failure.current_item().map(|_sent| None),
+                match self.table.update(denials_item_key(denial_key), close).await {
+                    Ok(item) => read_denials(denial_key, item).map(Some),
+                    Err(failure) => failure.current_item().map(|_sent_record| None),
                 }
             }
         }
@@ -140,18 +147,19 @@ impl EventOutbox for DynamoAuditLog {
     async fn mark_event_sent(&self, key: &EventKey) -> Result<(), StoreError> {
         match key {
             EventKey::Event(id) => {
-                let sent = self.table.delete(event_key(id), ConditionalUpdate::default()).await;
+                let sent =
+                    self.table.delete(event_item_key(id), ConditionalUpdate::default()).await;
                 sent.or_else(|failure| failure.current_item())
             }
-            EventKey::Denials(minute) => {
-                let end =
-                    minute.ends_at().saturating_add(DENIALS_RETENTION).unwrap_or(minute.ends_at());
+            EventKey::Denials(denial_key) => {
+                let minute_end = denial_key.ends_at();
+                let expires_at = minute_end.saturating_add(DENIALS_RETENTION).unwrap_or(minute_end);
                 let sent = ConditionalUpdate::default()
                     .set("sent", AttributeValue::Bool(true))
-                    .set("expiresAt", ttl(end))
+                    .set("expiresAt", ttl(expires_at))
                     .remove(&[SHARD, DUE])
                     .when("attribute_exists(#closed)");
-                let written = self.table.update(denials_key(minute), sent).await;
+                let written = self.table.update(denials_item_key(denial_key), sent).await;
                 written.map(drop).or_else(|failure| failure.current_item().map(drop))
             }
         }
@@ -163,18 +171,18 @@ impl EventOutbox for DynamoAuditLog {
         limit: usize,
     ) -> Result<Vec<EventKey>, StoreError> {
         let due = |shard| self.table.due(shard, now.as_millisecond(), limit);
-        let mut found = futures::future::try_join_all(SHARDS.map(due)).await?.concat();
-        found.sort_by_key(|(due, _)| *due);
-        Ok(found.iter().filter_map(|(_, key)| parse_key(key)).take(limit).collect())
+        let mut due_keys = futures::future::try_join_all(SHARDS.map(due)).await?.concat();
+        due_keys.sort_by_key(|(due, _)| *due);
+        Ok(due_keys.iter().filter_map(|(_, key)| parse_key(key)).take(limit).collect())
     }
 }
 
-fn event_key(id: &str) -> Item {
+fn event_item_key(id: &str) -> Item {
     key(format!("{EVENT_PREFIX}{id}"), EVENT)
 }
 
-fn denials_key(minute: &DenialKey) -> Item {
-    key(format!("{DENIALS_PREFIX}{}#{}", minute.minute, minute.actor), DENIALS)
+fn denials_item_key(denial_key: &DenialKey) -> Item {
+    key(format!("{DENIALS_PREFIX}{}#{}", denial_key.minute, denial_key.actor), DENIALS)
 }
 
 /// Parses the key of an index entry.
@@ -196,7 +204,7 @@ fn shard(message_id: &str) -> &'static str {
 
 fn event_item(event: &AuditEvent) -> Result<Item, StoreError> {
     let due = event.at.saturating_add(OUTBOX_RESEND_DELAY).unwrap_or(event.at);
-    let item = whole_item(event, event_key(&event.id), "audit event")?;
+    let item = whole_item(event, event_item_key(&event.id), "audit event")?;
     Ok(indexed(item, shard(&event.id), due))
 }
 
@@ -210,7 +218,7 @@ struct DenialsItem {
     requested: Vec<String>,
 }
 
-fn read_denials(minute: &DenialKey, item: Item) -> Result<AuditEvent, StoreError> {
+fn read_denials(denial_key: &DenialKey, item: Item) -> Result<AuditEvent, StoreError> {
     let DenialsItem { at, origin, count, requested } =
         serde_dynamo::aws_sdk_dynamodb_1::from_item(item).map_err(|_| corrupt("denials"))?;
     let action = AuditAction::AccessDenied;
@@ -218,6 +226,6 @@ fn read_denials(minute: &DenialKey, item: Item) -> Result<AuditEvent, StoreError
         origin: Some(origin),
         count: Some(count),
         requested,
-        ..AuditEvent::new(minute.message_id(), action, minute.actor.clone(), at)
+        ..AuditEvent::new(denial_key.message_id(), action, denial_key.actor.clone(), at)
     })
 }

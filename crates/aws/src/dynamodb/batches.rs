@@ -1,4 +1,5 @@
-//! Batches in DynamoDB. A batch is one job for many documents.
+//! Batches in DynamoDB. A *batch* is one job for many documents. A retry of a batch is another
+//! *run*, and `retries` is the number of runs after the first one.
 //!
 //! All items of a batch are in one partition:
 //!
@@ -8,8 +9,11 @@
 //! | `COUNTS` | the numbers of its ended and completed documents |
 //! | `DOC#{number}` | one document, which is stored as a transfer |
 //! | `NAME#{name}` | a file name, and the document that has reserved it |
+//!
+//! If a condition of a write does not hold, `WriteFailure::current_item` returns the current item;
+//! for a transaction, it returns the result of each action. Any other failure becomes an error.
 
-use aws_sdk_dynamodb::types::TransactWriteItem;
+use aws_sdk_dynamodb::types::{AttributeValue, TransactWriteItem};
 use docferry_app::ports::{BatchStore, CreateResult, JobPosition, StoreError};
 use docferry_domain::document::DocumentName;
 use docferry_domain::failure::FailureCode;
@@ -31,6 +35,9 @@ use super::{history_index, idempotency, notifications};
 
 /// Highest number of a document in a batch: sort keys have four digits for the number.
 const LAST_DOCUMENT: u16 = 9999;
+
+/// Number of items that sort before the documents of a batch: `BUNDLE` and `COUNTS`.
+const ITEMS_BEFORE_DOCUMENTS: usize = 2;
 
 /// Parses the items of a batch. Returns the batch, its counts and its documents, or `None` if the
 /// items do not contain the batch itself.
@@ -57,6 +64,7 @@ pub(super) fn read_batch(item: Item) -> Result<Batch, StoreError> {
 
 fn read_counts(item: &Item) -> BatchCounts {
     let digits = |name: &str| item.get(name).and_then(|value| value.as_n().ok());
+    // A missing count is 0.
     let count = |name| digits(name).and_then(|text| text.parse().ok()).unwrap_or_default();
     let code = item.get("firstFailure").and_then(|value| value.as_s().ok());
     BatchCounts {
@@ -87,8 +95,8 @@ pub(super) fn count_ended_action(
     table.update_action(counts_key(&batch), counted).map(Some)
 }
 
-/// Adds the condition that the batch has been retried `retries` times. The attribute may be absent
-/// in a batch that was never retried.
+/// Adds the condition that the batch is in the run after `retries` retries. The attribute may be
+/// absent in a batch that was never retried.
 fn when_in_run(change: ConditionalUpdate, retries: u32) -> ConditionalUpdate {
     let same_run = if retries == 0 {
         "attribute_not_exists(#retries) OR #retries = :run"
@@ -126,7 +134,7 @@ impl BatchStore for DynamoTransferStore {
         let Err(failure) = table.transact(&actions).await else { return Ok(CreateResult::Done) };
         // The second action, if there is one, writes the idempotency record.
         let check = failure.current_item()?.into_iter().nth(1);
-        // If there is no record of an earlier request, the first attempt of this same write has
+        // If no earlier request has written that record, the first attempt of this same write has
         // created the batch.
         let existing =
             request.map(|own| idempotency::existing_request(check, own)).transpose()?.flatten();
@@ -139,20 +147,20 @@ impl BatchStore for DynamoTransferStore {
         purge_at: Timestamp,
     ) -> Result<(), StoreError> {
         let table = &self.table;
-        let item = |document: &Transfer| -> Result<Item, StoreError> {
+        let item_of = |document: &Transfer| -> Result<Item, StoreError> {
             let mut item = transfer_item(document)?;
             item.insert("expiresAt".into(), ttl(purge_at));
             Ok(item)
         };
         let actions: Vec<_> = documents
             .iter()
-            .map(|document| table.insert_action(item(document)?))
+            .map(|document| table.insert_action(item_of(document)?))
             .collect::<Result<_, StoreError>>()?;
         let Err(failure) = table.transact(&actions).await else { return Ok(()) };
         failure.current_item()?;
         // Some documents already exist. The loop inserts the missing documents one by one.
         for document in documents {
-            if let Err(failure) = table.insert(item(document)?).await {
+            if let Err(failure) = table.insert(item_of(document)?).await {
                 failure.current_item()?;
             }
         }
@@ -173,11 +181,10 @@ impl BatchStore for DynamoTransferStore {
 
     async fn batch(&self, id: &TransferId) -> Result<Option<(Batch, BatchCounts)>, StoreError> {
         let table = &self.table;
-        let found = read_partition(table.range(partition(id), "BUNDLE", "COUNTS", 2).await?)?;
-        Ok(found.map(|(batch, counts, _)| (batch, counts)))
+        let items = table.range(partition(id), "BUNDLE", "COUNTS", ITEMS_BEFORE_DOCUMENTS).await?;
+        Ok(read_partition(items)?.map(|(batch, counts, _no_documents)| (batch, counts)))
     }
 
-    // The query returns `BUNDLE` and `COUNTS` before the documents, so its limit is higher by 2.
     async fn batch_with_documents(
         &self,
         id: &TransferId,
@@ -185,7 +192,8 @@ impl BatchStore for DynamoTransferStore {
     ) -> Result<Option<(Batch, BatchCounts, Vec<Transfer>)>, StoreError> {
         let table = &self.table;
         let last = document_sort_key(LAST_DOCUMENT);
-        read_partition(table.range(partition(id), "BUNDLE", &last, limit.saturating_add(2)).await?)
+        let max_items = limit.saturating_add(ITEMS_BEFORE_DOCUMENTS);
+        read_partition(table.range(partition(id), "BUNDLE", &last, max_items).await?)
     }
 
     async fn documents(
@@ -210,7 +218,7 @@ impl BatchStore for DynamoTransferStore {
         let canceled = while_active()
             .when("#owner = :owner")
             .value("owner", string(owner))
-            .set("cancelRequested", aws_sdk_dynamodb::types::AttributeValue::Bool(true))
+            .set("cancelRequested", AttributeValue::Bool(true))
             .set(DUE, number(due.as_millisecond()));
         match table.update(batch_key(id), canceled).await {
             Ok(item) => read_batch(item).map(Some),
@@ -239,7 +247,7 @@ impl BatchStore for DynamoTransferStore {
         let table = &self.table;
         let stopped = when_in_run(ConditionalUpdate::default(), retries)
             .when("attribute_exists(pk)")
-            .set("documentsStopped", aws_sdk_dynamodb::types::AttributeValue::Bool(true));
+            .set("documentsStopped", AttributeValue::Bool(true));
         match table.update(batch_key(id), stopped).await {
             Ok(_) => Ok(()),
             Err(failure) => failure.current_item().map(drop),
@@ -258,7 +266,7 @@ impl BatchStore for DynamoTransferStore {
         let id = &read.batch_id;
         let mut ended = when_in_run(while_active(), read.retries)
             .when("attribute_not_exists(#resuming) OR #resuming = :false")
-            .value("false", aws_sdk_dynamodb::types::AttributeValue::Bool(false))
+            .value("false", AttributeValue::Bool(false))
             .set("phase", string(outcome.phase().as_str()))
             .set("endedAt", attribute(&ended_at)?)
             .set("failedDocuments", number(counts.failed()))

@@ -109,26 +109,26 @@ impl ConditionalUpdate {
 
     /// Adds the condition that attribute `name` has one of the `allowed` values.
     pub(super) fn when_one_of(mut self, name: &str, allowed: &[&str]) -> Self {
-        let labels: Vec<_> = allowed.iter().map(|word| format!(":is_{word}")).collect();
-        self.conditions.push(format!("#{name} IN ({})", labels.join(", ")));
-        for (label, word) in labels.into_iter().zip(allowed) {
-            self.values.insert(label, string(*word));
+        let placeholders: Vec<_> = allowed.iter().map(|value| format!(":is_{value}")).collect();
+        self.conditions.push(format!("#{name} IN ({})", placeholders.join(", ")));
+        for (placeholder, value) in placeholders.into_iter().zip(allowed) {
+            self.values.insert(placeholder, string(*value));
         }
         self
     }
 
     /// Returns the finished expressions and the placeholders that they use.
     pub(super) fn into_expressions(self) -> Expressions {
-        let clauses = [
+        let clauses_by_verb = [
             ("SET ", self.set),
             ("REMOVE ", self.remove),
             ("ADD ", self.add),
             ("DELETE ", self.delete),
         ];
-        let update: Vec<_> = clauses
+        let update: Vec<_> = clauses_by_verb
             .into_iter()
-            .filter(|(_, parts)| !parts.is_empty())
-            .map(|(verb, parts)| format!("{verb}{}", parts.join(", ")))
+            .filter(|(_, clauses)| !clauses.is_empty())
+            .map(|(verb, clauses)| format!("{verb}{}", clauses.join(", ")))
             .collect();
         let update = update.join(" ");
         let condition = self
@@ -149,10 +149,10 @@ impl ConditionalUpdate {
 
 /// Finds the placeholders (`#name`) in an expression, each with its attribute name.
 fn names_in(text: &str) -> impl Iterator<Item = (String, String)> + '_ {
-    text.split('#').skip(1).map(|rest| {
-        let end =
-            rest.find(|character: char| !character.is_ascii_alphanumeric()).unwrap_or(rest.len());
-        (format!("#{}", &rest[..end]), rest[..end].to_owned())
+    text.split('#').skip(1).map(|after_sign| {
+        let end_of_name = after_sign.find(|character: char| !character.is_ascii_alphanumeric());
+        let name = &after_sign[..end_of_name.unwrap_or(after_sign.len())];
+        (format!("#{name}"), name.to_owned())
     })
 }
 
@@ -172,23 +172,23 @@ mod tests {
 
     #[test]
     fn expressions_declare_exactly_the_placeholders_they_use() {
-        let parts = ConditionalUpdate::default()
+        let expressions = ConditionalUpdate::default()
             .set("phase", string("failed"))
             .remove(&["resumeAt"])
             .when("attribute_not_exists(#source) OR #source.#key = :key")
             .value("key", string("k"))
             .into_expressions();
-        assert_eq!(parts.update.as_deref(), Some("SET #phase = :phase REMOVE #resumeAt"));
-        let mut names: Vec<_> = parts.names.unwrap().into_values().collect();
+        assert_eq!(expressions.update.as_deref(), Some("SET #phase = :phase REMOVE #resumeAt"));
+        let mut names: Vec<_> = expressions.names.unwrap().into_values().collect();
         names.sort();
         assert_eq!(names, ["key", "phase", "resumeAt", "source"]);
-        assert_eq!(parts.values.unwrap().len(), 2);
+        assert_eq!(expressions.values.unwrap().len(), 2);
     }
 
     #[test]
     fn change_without_conditions_has_no_empty_expressions() {
-        let parts = ConditionalUpdate::default().remove(&["x"]).into_expressions();
-        assert_eq!(parts.condition, None);
-        assert_eq!(parts.values, None);
+        let expressions = ConditionalUpdate::default().remove(&["x"]).into_expressions();
+        assert_eq!(expressions.condition, None);
+        assert_eq!(expressions.values, None);
     }
 }

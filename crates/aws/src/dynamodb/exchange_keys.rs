@@ -1,9 +1,10 @@
-//! Exchange keys, and their release by the last transfer that uses them.
+//! Exchange keys, and their release by the last transfer that uses them. The steps `push`, `poll`
+//! and `finalize` use this port.
 //!
-//! An exchange key names an object in the exchange bucket, where the document source puts the
+//! An *exchange key* names an object in the exchange bucket, where the document source puts the
 //! documents that it pushes. Several transfers of the same document can use one key. The last user
-//! deletes the object under a lease, so that no transfer takes the key into use during the
-//! deletion.
+//! deletes the object under a *deletion lease*, so that no transfer begins to use the key during
+//! the deletion.
 //!
 //! | attribute of `K#{key}` | meaning |
 //! |---|---|
@@ -14,6 +15,9 @@
 //! | `outstanding` | the pushes that returned this key, see [`pushes`](super::pushes) |
 //!
 //! Times are milliseconds since 1970.
+//!
+//! If a condition of a write does not hold, `WriteFailure::current_item` returns the current item;
+//! for a transaction, it returns the result of each action. Any other failure becomes an error.
 
 use aws_sdk_dynamodb::types::AttributeValue;
 use docferry_app::ports::{ExchangeKeyStore, Release, StoreError, WriteError};
@@ -68,6 +72,7 @@ impl ExchangeKeyStore for DynamoTransferStore {
             self.table.update_action(references_key(key), take_key(id, document, now))?,
         ];
         let Err(failure) = self.table.transact(&actions).await else { return Ok(true) };
+        // The checks have the order of the actions: first the transfer, then the key.
         let mut checks = failure.current_item()?.into_iter();
         match (checks.next(), checks.next()) {
             (Some(ConditionResult::Failed(current)), _) => {
@@ -79,31 +84,32 @@ impl ExchangeKeyStore for DynamoTransferStore {
         }
     }
 
-    /// Removes a push from the outstanding pushes of a key, after its object has been identified.
+    /// Removes a push from the outstanding pushes of a key, after the object of the push has been
+    /// identified.
     async fn remove_outstanding_push(
         &self,
         key: &str,
         push: &OutstandingPush,
     ) -> Result<(), StoreError> {
-        let identified = ConditionalUpdate::default()
+        let removed = ConditionalUpdate::default()
             .remove_member("outstanding", &push.to_string())
             .when("attribute_exists(#outstanding)");
         self.table
-            .update(references_key(key), identified)
+            .update(references_key(key), removed)
             .await
             .map(drop)
             .or_else(ignore_condition_failure)
     }
 
-    /// Removes the transfer from the users of a key. If it was the last user, it gets the lease to
-    /// delete the object, which ends at `until`.
+    /// Removes the transfer from the users of a key. If the transfer was the last user, it gets the
+    /// deletion lease, which ends at `lease_end`.
     async fn release_key(
         &self,
         id: &TransferId,
         execution_number: u32,
         key: &str,
         now: Timestamp,
-        until: Timestamp,
+        lease_end: Timestamp,
     ) -> Result<Release, StoreError> {
         let table = &self.table;
         for _ in 0..MAX_WRITE_ATTEMPTS {
@@ -113,9 +119,9 @@ impl ExchangeKeyStore for DynamoTransferStore {
                 .remove_member("refs", id.as_str())
                 .remove(&["guid"])
                 .set("releasingBy", string(id.as_str()))
-                .set("releasingUntil", number(until.as_millisecond()))
+                .set("releasingUntil", number(lease_end.as_millisecond()))
                 // The TTL removes the record if the process dies before `mark_released`.
-                .set("expiresAt", ttl(ttl_time(until.max(now))))
+                .set("expiresAt", ttl(ttl_time(lease_end.max(now))))
                 .when("contains(#refs, :id) AND size(#refs) = :one")
                 .value("id", string(id.as_str()))
                 .value("one", number(1_u8));
@@ -137,10 +143,13 @@ impl ExchangeKeyStore for DynamoTransferStore {
                     Removal::ConditionFailed(current) => current,
                 };
             let refs = current.as_ref().and_then(|item| item.get("refs")?.as_ss().ok());
-            let lessee = current.as_ref().and_then(|item| item.get("releasingBy")?.as_s().ok());
-            if refs.is_none() && lessee.is_some_and(|lessee| lessee == id.as_str()) {
+            let lease_holder =
+                current.as_ref().and_then(|item| item.get("releasingBy")?.as_s().ok());
+            if refs.is_none()
+                && lease_holder.is_some_and(|lease_holder| lease_holder == id.as_str())
+            {
                 // Another process of this transfer has already taken the lease. Both now share it.
-                let shared = shared_lease(id, now, until);
+                let shared = shared_lease(id, now, lease_end);
                 match remove_reference(table, id, execution_number, key, shared).await? {
                     Removal::Done => return Ok(Release::Last),
                     Removal::NewerExecution => return Ok(Release::StillReferenced),
@@ -163,12 +172,12 @@ impl ExchangeKeyStore for DynamoTransferStore {
         id: &TransferId,
         key: &str,
         now: Timestamp,
-        until: Timestamp,
+        lease_end: Timestamp,
     ) -> Result<bool, StoreError> {
         let taken = ConditionalUpdate::default()
             .set("releasingBy", string(id.as_str()))
-            .set("releasingUntil", number(until.as_millisecond()))
-            .set("expiresAt", ttl(ttl_time(until.max(now))))
+            .set("releasingUntil", number(lease_end.as_millisecond()))
+            .set("expiresAt", ttl(ttl_time(lease_end.max(now))))
             .when("attribute_not_exists(#refs)")
             .when("attribute_not_exists(#releasingBy) OR #releasingUntil <= :now")
             .value("now", number(now.as_millisecond()));
@@ -177,7 +186,7 @@ impl ExchangeKeyStore for DynamoTransferStore {
         };
         failure.current_item()?;
         // If another process of this transfer holds the lease, both share it from now on.
-        match self.table.update(references_key(key), shared_lease(id, now, until)).await {
+        match self.table.update(references_key(key), shared_lease(id, now, lease_end)).await {
             Ok(_) => Ok(true),
             Err(failure) => failure.current_item().map(|_| false),
         }
@@ -205,26 +214,26 @@ impl ExchangeKeyStore for DynamoTransferStore {
     }
 }
 
-/// Time at which TTL removes the record of a key that has had no users since `since`.
+/// Returns the time at which TTL removes the record of a key that has had no users since `since`.
 pub(super) fn ttl_time(since: Timestamp) -> Timestamp {
     since.saturating_add(TTL_DELAY).unwrap_or(since)
 }
 
-/// Takes the deletion lease that another process of the same transfer holds. From then on the lease
-/// is shared. Neither process knows when the other one has deleted the object, so `mark_released`
-/// does not end a shared lease.
-fn shared_lease(id: &TransferId, now: Timestamp, until: Timestamp) -> ConditionalUpdate {
+/// Change that takes the deletion lease which another process of the same transfer holds. From then
+/// on the processes share the lease. Neither process knows when the other one has deleted the
+/// object, so `mark_released` does not end a shared lease.
+fn shared_lease(id: &TransferId, now: Timestamp, lease_end: Timestamp) -> ConditionalUpdate {
     ConditionalUpdate::default()
         .set("releasingBy", string(SEVERAL_PROCESSES))
-        .set("releasingUntil", number(until.as_millisecond()))
-        .set("expiresAt", ttl(ttl_time(until.max(now))))
+        .set("releasingUntil", number(lease_end.as_millisecond()))
+        .set("expiresAt", ttl(ttl_time(lease_end.max(now))))
         .when("#releasingBy = :id AND attribute_not_exists(#refs)")
         .value("id", string(id.as_str()))
 }
 
 /// Result of removing a transfer from the users of a key.
 enum Removal {
-    /// The change was applied.
+    /// The transfer was removed from the users of the key.
     Done,
     /// The transfer has a newer execution, to which the reference belongs.
     NewerExecution,
@@ -248,6 +257,7 @@ async fn remove_reference(
         table.update_action(references_key(key), change)?,
     ];
     let Err(failure) = table.transact(&actions).await else { return Ok(Removal::Done) };
+    // The checks have the order of the actions: first the transfer, then the key.
     let mut checks = failure.current_item()?.into_iter();
     Ok(match (checks.next(), checks.next()) {
         (Some(ConditionResult::Failed(_)), _) => Removal::NewerExecution,
@@ -256,8 +266,8 @@ async fn remove_reference(
     })
 }
 
-/// Makes the transfer a user of the key, unless its object is being deleted or another document
-/// uses it ([`is_held_by_another`]).
+/// Change that makes the transfer a user of the key. Its conditions are that the object of the key
+/// is not being deleted and that no other document uses the key ([`is_held_by_another`]).
 pub(super) fn take_key(
     id: &TransferId,
     document: &ObjectGuid,
@@ -279,8 +289,9 @@ pub(super) fn take_key(
 /// Returns whether transfers of another document use the key. This is the condition of
 /// [`take_key`] on the users, for an item that was read.
 ///
-/// Version 0.1.0 recorded no document with a key. The only user of such a key may continue to use
-/// it. With several users, the key stays closed until the others have left it.
+/// Version 0.1.0 recorded no document with a key. If such a key has one user, this user may
+/// continue to use it. If the key has several users, each of them must wait until the others have
+/// released the key.
 pub(super) fn is_held_by_another(item: &Item, id: &TransferId, document: &ObjectGuid) -> bool {
     let Some(users) = item.get("refs").and_then(|users| users.as_ss().ok()) else { return false };
     match item.get("guid").and_then(|guid| guid.as_s().ok()) {

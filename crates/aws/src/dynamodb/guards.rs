@@ -101,8 +101,8 @@ pub(super) fn ensure_epoch(current: Option<Item>, epoch: u64) -> Result<Transfer
     Ok(transfer)
 }
 
-/// Error for a write whose condition failed although the current item would satisfy it: another
-/// writer keeps changing the item. The caller may retry.
+/// Error for a write whose condition failed although the current item satisfies the condition:
+/// another writer keeps changing the item. The caller may retry.
 pub(super) fn contention_error(call: &'static str) -> StoreError {
     StoreError::Unavailable(Box::new(Fault::new(call, "the item keeps changing")))
 }

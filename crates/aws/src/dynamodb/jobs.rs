@@ -1,7 +1,8 @@
 //! Retries of jobs, idempotency records, and the job history of each caller, in DynamoDB.
 //!
-//! A job is what a caller requests: a single transfer or a batch of documents. An idempotency
-//! record stores which job a request has created, so that a repeated request creates no second job.
+//! A *job* is what a caller requests: a single transfer or a batch of documents. A retry is another
+//! *run* of the job. An *idempotency record* stores which job a request has created, so that a
+//! repeated request creates no second job.
 //!
 //! | pk | sk | holds |
 //! |---|---|---|
@@ -10,6 +11,9 @@
 //! The index `jobs` (`jobOwner`, `jobOrder`) lists each job, and each transfer that was requested
 //! through the API of SCV, the courts' document viewer. The index contains only keys, so that
 //! DynamoDB does not copy every change of a job's progress into it.
+//!
+//! If a condition of a write does not hold, `WriteFailure::current_item` returns the current item;
+//! for a transaction, it returns the result of each action. Any other failure becomes an error.
 
 use aws_sdk_dynamodb::types::{AttributeValue, TransactWriteItem};
 use docferry_app::ports::{BatchRetry, History, HistoryEntry, JobPosition, JobStore, StoreError};
@@ -29,16 +33,6 @@ use super::items::{
     shard, transfer_key, ttl,
 };
 use super::table::{ConditionResult, Table};
-
-/// Parses a job, which is a single transfer or a batch.
-fn read_job(item: Item) -> Result<HistoryEntry, StoreError> {
-    let is_batch = item.get("sk").is_some_and(|sk| sk.as_s().is_ok_and(|sk| sk == "BUNDLE"));
-    Ok(if is_batch {
-        HistoryEntry::Many(Box::new(batches::read_batch(item)?))
-    } else {
-        HistoryEntry::One(Box::new(read_transfer(item)?))
-    })
-}
 
 /// Attributes that belong to one run and are removed when a retry begins.
 const RUN_ATTRIBUTES: [&str; 17] = [
@@ -61,8 +55,22 @@ const RUN_ATTRIBUTES: [&str; 17] = [
     Step::Finalize.attribute(),
 ];
 
+/// Sort key after every job in a caller's history. The sort keys begin with digits, and `:` sorts
+/// after `9`.
+const AFTER_NEWEST_JOB: &str = ":";
+
+/// Parses a job, which is a single transfer or a batch.
+fn read_job(item: Item) -> Result<HistoryEntry, StoreError> {
+    let is_batch = item.get("sk").is_some_and(|sk| sk.as_s().is_ok_and(|sk| sk == "BUNDLE"));
+    Ok(if is_batch {
+        HistoryEntry::Many(Box::new(batches::read_batch(item)?))
+    } else {
+        HistoryEntry::One(Box::new(read_transfer(item)?))
+    })
+}
+
 /// Returns a transaction action that removes an ended document from the counts of its batch.
-fn decrement_counts(
+fn decrement_counts_action(
     table: &Table,
     batch: &TransferId,
     read: &Transfer,
@@ -116,7 +124,7 @@ impl JobStore for DynamoTransferStore {
         match id.batch_and_number() {
             None => actions.push(table.put_action(queue_item(next_run))?),
             Some((batch, _)) => {
-                actions.push(decrement_counts(table, &batch, read)?);
+                actions.push(decrement_counts_action(table, &batch, read)?);
                 let resuming = ConditionalUpdate::default()
                     .when("#resuming = :resuming AND #retries = :retries")
                     .value("resuming", AttributeValue::Bool(true))
@@ -242,13 +250,11 @@ impl History for DynamoTransferStore {
         limit: usize,
     ) -> Result<(Vec<HistoryEntry>, Option<JobPosition>), StoreError> {
         let table = &self.table;
-        // Without `before`, the query begins at the newest job. All sort keys begin with digits,
-        // and `:` sorts after `9`.
-        let before = before.map_or_else(|| ":".to_owned(), order);
-        let entries = table.newest(JOBS, (OWNER, owner), (ORDER, &before), limit).await?;
+        let end = before.map_or_else(|| AFTER_NEWEST_JOB.to_owned(), order);
+        let entries = table.newest(JOBS, (OWNER, owner), (ORDER, &end), limit).await?;
         let positions: Vec<JobPosition> =
             entries.iter().filter_map(|item| read_order(item.get(ORDER)?.as_s().ok()?)).collect();
-        // More jobs may follow a full page, so the next page begins after its last job.
+        // A full page may not be the last one. The next page begins after the last job of this one.
         let next = positions.last().filter(|_| entries.len() == limit).cloned();
         let keys = entries.into_iter().map(|item| {
             let key_part =

@@ -5,12 +5,16 @@
 //!
 //! - `P#pushes` / `{id}` announces a push whose exchange key is not known yet, with the attributes
 //!   `guid`, `requestedAt` and `announcedAt`.
-//! - `K#{key}` has the set `outstanding`: the pushes for which the source returned this key and
-//!   whose object has not been identified yet, as text of
-//!   [`OutstandingPush`].
+//! - `K#{key}` has the set `outstanding`, whose members are [`OutstandingPush`]es as text. A push
+//!   is *outstanding* if the source has returned this key, but the object of the push has not been
+//!   identified yet.
 //!
-//! The attribute `owedKeys` of a transfer lists its owed keys: the keys under which one of its
-//! objects may still arrive.
+//! The attribute `owedKeys` of a transfer lists its *late-arrival keys*: the keys under which one
+//! of the objects of the transfer may still arrive. The attribute `knownKey` is the key that the
+//! source returned last.
+//!
+//! If a condition of a write does not hold, `WriteFailure::current_item` returns the current item;
+//! for a transaction, it returns the result of each action. Any other failure becomes an error.
 
 use aws_sdk_dynamodb::types::AttributeValue;
 use docferry_app::ports::{PushRecord, PushStore, StoreError, WriteError};
@@ -34,8 +38,10 @@ use super::table::{ConditionResult, Table};
 
 /// Time after which TTL removes an announcement that the transfer has not withdrawn.
 const ANNOUNCEMENT_TTL_DELAY: SignedDuration = SignedDuration::from_hours(1);
+
 /// Maximum number of announcements to read. There is one for each push in progress.
 const MAX_ANNOUNCEMENTS: usize = 1000;
+
 /// Sort key before every announcement. The sort keys are transfer ids, which begin with a
 /// hexadecimal digit.
 const BEFORE_ALL_IDS: &str = "0";
@@ -43,21 +49,21 @@ const BEFORE_ALL_IDS: &str = "0";
 const AFTER_ALL_IDS: &str = "g";
 
 impl PushStore for DynamoTransferStore {
-    /// Announces a push before the source is called. An existing announcement keeps its request
-    /// time. It is not changed at all while it is younger than [`UNNAMED_PUSH_TIMEOUT`].
+    /// Announces a push before the source is called. An announcement of an earlier try keeps its
+    /// request time. If it is younger than [`UNNAMED_PUSH_TIMEOUT`], nothing is changed.
     async fn announce_push(
         &self,
         id: &TransferId,
         push: &OutstandingPush,
     ) -> Result<OutstandingPush, StoreError> {
-        let stale = push.pushed_at - UNNAMED_PUSH_TIMEOUT;
+        let stale_time = push.pushed_at - UNNAMED_PUSH_TIMEOUT;
         let announced = ConditionalUpdate::default()
             .set("guid", string(push.guid.as_str()))
             .set_once("requestedAt", number(push.requested_at.as_millisecond()))
             .set("announcedAt", number(push.pushed_at.as_millisecond()))
             .set("expiresAt", ttl(push.pushed_at + ANNOUNCEMENT_TTL_DELAY))
             .when("attribute_not_exists(#announcedAt) OR #announcedAt <= :stale")
-            .value("stale", number(stale.as_millisecond()));
+            .value("stale", number(stale_time.as_millisecond()));
         match self.table.update(announcement_key(id), announced).await {
             Ok(item) => read_announcement(&item),
             Err(failure) => match failure.current_item()? {
@@ -87,8 +93,9 @@ impl PushStore for DynamoTransferStore {
     /// Records the response to a push in the items of the transfer and of the exchange key, in one
     /// transaction.
     ///
-    /// The transfer cannot use the key if another document uses it or if its object is being
-    /// deleted. In these cases the push is recorded as outstanding, and the key as an owed key.
+    /// The transfer cannot use the key if another document uses the key, or if the object of the
+    /// key is being deleted. In these cases the push is recorded as outstanding, and the key as a
+    /// late-arrival key.
     async fn record_push(
         &self,
         id: &TransferId,
@@ -111,6 +118,7 @@ impl PushStore for DynamoTransferStore {
             let Err(failure) = table.transact(&actions).await else {
                 return Ok(PushRecord::Recorded);
             };
+            // The checks have the order of the actions: first the transfer, then the key.
             let mut checks = failure.current_item()?.into_iter();
             match (checks.next(), checks.next()) {
                 (Some(ConditionResult::Failed(current)), _) => {
@@ -134,7 +142,7 @@ impl PushStore for DynamoTransferStore {
                         id,
                         execution_number,
                         &LateArrivalKey { key, requested_at },
-                        true,
+                        KnownKey::Replace,
                     )
                     .await?;
                     return Ok(rejection);
@@ -145,15 +153,15 @@ impl PushStore for DynamoTransferStore {
         Err(contention_error("record_push").into())
     }
 
-    /// Records an owed key.
+    /// Records a late-arrival key.
     async fn record_late_arrival_key(
         &self,
         id: &TransferId,
         execution_number: u32,
-        owed: &LateArrivalKey,
+        late_key: &LateArrivalKey,
     ) -> Result<(), WriteError> {
         let table = &self.table;
-        add_late_arrival_key(table, id, execution_number, owed, false).await
+        add_late_arrival_key(table, id, execution_number, late_key, KnownKey::Keep).await
     }
 }
 
@@ -161,7 +169,7 @@ impl PushStore for DynamoTransferStore {
 /// known.
 ///
 /// The change is conditional on the exchange key in the stored transfer. If the source has returned
-/// a new key, the former key becomes an owed key.
+/// a new key, the former key becomes a late-arrival key.
 fn transfer_change(
     execution_number: u32,
     source: &PushedSource,
@@ -187,11 +195,11 @@ fn transfer_change(
     let former = stored.and_then(|transfer| Some((transfer, &transfer.source.as_ref()?.key)));
     Ok(match former {
         Some((transfer, former_key)) if *former_key != source.key => {
-            let owed = attribute(&transfer.keys_awaiting_arrival())?;
+            let late_keys = attribute(&transfer.keys_awaiting_arrival())?;
             change
                 .when("#source.#key = :former")
                 .value("former", string(former_key))
-                .set("owedKeys", owed)
+                .set("owedKeys", late_keys)
         }
         _ => change
             .when("attribute_not_exists(#source) OR #source.#key = :key")
@@ -226,20 +234,28 @@ async fn record_outstanding(
     table.update(references_key(key), change).await.map(drop).or_else(ignore_condition_failure)
 }
 
-/// Adds an owed key to the transfer, unless the transfer lists the key already. If `is_latest`,
-/// the key is also recorded as the key of the transfer's latest push.
+/// Whether a late-arrival key also becomes the known key of its transfer.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum KnownKey {
+    /// The known key becomes this key, which the latest push has returned.
+    Replace,
+    /// The known key stays, because the response with this key cannot be used.
+    Keep,
+}
+
+/// Adds a late-arrival key to the transfer, unless the transfer lists the key already.
 async fn add_late_arrival_key(
     table: &Table,
     id: &TransferId,
     execution_number: u32,
-    owed: &LateArrivalKey,
-    is_latest: bool,
+    late_key: &LateArrivalKey,
+    known_key: KnownKey,
 ) -> Result<(), WriteError> {
-    let with_known_key = |change: ConditionalUpdate| match is_latest {
-        true => change.set("knownKey", string(&owed.key)),
-        false => change,
+    let with_known_key = |change: ConditionalUpdate| match known_key {
+        KnownKey::Replace => change.set("knownKey", string(&late_key.key)),
+        KnownKey::Keep => change,
     };
-    let mut new_keys = vec![owed.clone()];
+    let mut new_keys = vec![late_key.clone()];
     let mut stored_keys: Option<Vec<LateArrivalKey>> = None;
     for _ in 0..MAX_WRITE_ATTEMPTS {
         let change =
@@ -251,8 +267,8 @@ async fn add_late_arrival_key(
         let Err(failure) = table.update(transfer_key(id), change).await else { return Ok(()) };
         let stored = ensure_active(failure.current_item()?, execution_number)?.late_arrival_keys;
         new_keys.clone_from(&stored);
-        if !stored.iter().any(|known| known.key == owed.key) {
-            new_keys.push(owed.clone());
+        if !stored.iter().any(|stored_key| stored_key.key == late_key.key) {
+            new_keys.push(late_key.clone());
         }
         stored_keys = Some(stored).filter(|keys| !keys.is_empty());
     }

@@ -3,7 +3,11 @@
 //!
 //! The sweeper is the scheduled function that repairs work whose own process has died. A transfer
 //! is in the index from its creation until its clean-up is complete. The index contains only keys,
-//! so that DynamoDB does not copy every checkpoint of a transfer into it.
+//! so that DynamoDB does not copy every checkpoint of a transfer into it. The index is divided into
+//! *shards*, so that the writes of many transfers do not meet in one partition.
+//!
+//! If a condition of a write does not hold, `WriteFailure::current_item` returns the current item.
+//! Any other failure becomes an error.
 
 use aws_sdk_dynamodb::types::AttributeValue;
 use docferry_app::ports::{RecoveryStore, StoreError, WorkItem, WriteError};
@@ -23,16 +27,16 @@ use super::table::Table;
 impl RecoveryStore for DynamoTransferStore {
     /// Lists the transfers and batches that are due before `now`, the earliest first.
     async fn unfinished(&self, now: Timestamp, limit: usize) -> Result<Vec<WorkItem>, StoreError> {
-        let mut found = Vec::new();
+        let mut due_items = Vec::new();
         for shard in SHARDS {
             let due_keys = self.table.due(shard, now.as_millisecond(), limit).await?;
-            found.extend(
+            due_items.extend(
                 due_keys.iter().filter_map(|(due, key)| Some((*due, parse_work_item(key)?))),
             );
         }
         // Each shard is sorted by due time. Sorting all entries merges the shards.
-        found.sort();
-        Ok(found.into_iter().map(|(_, work_item)| work_item).take(limit).collect())
+        due_items.sort();
+        Ok(due_items.into_iter().map(|(_, work_item)| work_item).take(limit).collect())
     }
 
     /// Sets the time of the next check.
@@ -51,7 +55,7 @@ impl RecoveryStore for DynamoTransferStore {
         }
     }
 
-    /// Increments the execution number.
+    /// Increments the execution number, if it still is `from`.
     ///
     /// If the response is lost, the SDK repeats the write. The repeated write finds the number
     /// already incremented and fails, because it cannot recognize its own first attempt. This is
@@ -89,7 +93,8 @@ impl RecoveryStore for DynamoTransferStore {
     }
 }
 
-/// Marks an ended transfer as closed: it has no open upload session and no open multipart upload.
+/// Change that marks an ended transfer as closed. A closed transfer has no open upload session and
+/// no open multipart upload.
 fn closed_change(execution_number: u32) -> ConditionalUpdate {
     ConditionalUpdate::default()
         .set("settled", AttributeValue::Bool(true))

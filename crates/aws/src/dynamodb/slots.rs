@@ -10,6 +10,9 @@
 //!
 //! The item of the transfer also has its slot state, in the attribute `turn`. Every change writes
 //! both items in one transaction.
+//!
+//! If a condition of a write does not hold, `WriteFailure::current_item` returns the current item;
+//! for a transaction, it returns the result of each action. Any other failure becomes an error.
 
 use aws_sdk_dynamodb::types::{AttributeValue, TransactWriteItem};
 use docferry_app::ports::{SlotStore, StoreError, WriteError};
@@ -44,22 +47,22 @@ fn parse_holder_attribute(name: &str) -> Option<TransferId> {
     name.strip_prefix('h')?.replace('x', "_").parse().ok()
 }
 
-/// Returns a transaction action that grants slots to the `admitted` queue entries. Its condition is
-/// that no slot has been granted since the caller read the slots at `version`.
+/// Returns a transaction action that grants slots to the `admitted` queue entries. The condition of
+/// the action is that no slot was granted after the caller had read the slots at `version`.
 pub(super) fn take_slots_action(
     table: &Table,
     pool: Pool,
     version: u64,
     admitted: &[QueueEntry],
 ) -> Result<TransactWriteItem, StoreError> {
-    let unchanged = if version == 0 {
+    let has_same_version = if version == 0 {
         "attribute_not_exists(#version) OR #version = :read"
     } else {
         "#version = :read"
     };
     let mut change = ConditionalUpdate::default()
         .increment("version")
-        .when(unchanged)
+        .when(has_same_version)
         .value("read", number(version));
     for entry in admitted {
         change = change.set(&holder_attribute(&entry.transfer_id), string(entry.person.as_str()));
@@ -81,7 +84,7 @@ async fn remove_stale_entry(
     transact_if_allowed(table, &actions).await.map(drop)
 }
 
-/// Condition: the transfer does not exist, has ended, or its slot state is not `slot_state`.
+/// Guard: the transfer does not exist, has ended, or has another slot state than `slot_state`.
 fn not_in_state(slot_state: SlotState) -> ConditionalUpdate {
     ConditionalUpdate::default()
         .when(
@@ -102,9 +105,9 @@ async fn transact_if_allowed(
     }
 }
 
-/// Returns a transaction action that frees a slot. The action does not change the version. A
-/// scheduler that has read the slots before may therefore still grant slots. It grants too few
-/// then, but never too many.
+/// Returns a transaction action that frees a slot. The action does not change the version, so a
+/// scheduler that has read the slots before can still grant slots. Such a scheduler may grant too
+/// few slots, but never too many.
 pub(super) fn free_slot_action(
     table: &Table,
     pool: Pool,
@@ -172,9 +175,9 @@ impl SlotStore for DynamoTransferStore {
     ) -> Result<Vec<QueueEntry>, StoreError> {
         let table = &self.table;
         let after_key = after.map_or_else(|| START_OF_QUEUE.to_owned(), queue_sort_key);
-        let found =
+        let items =
             table.range_after(queue_partition(pool), &after_key, END_OF_QUEUE, limit).await?;
-        found.iter().map(parse_queue_entry).collect()
+        items.iter().map(parse_queue_entry).collect()
     }
 
     async fn grant(

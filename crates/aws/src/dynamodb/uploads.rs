@@ -1,7 +1,11 @@
 //! Records of an upload in DynamoDB: its session, checkpoints, pauses and the delivery.
 //!
-//! Each invocation that takes over an upload gets a new epoch. The epoch is a fencing token: every
-//! write is conditional on it, so that an invocation with an older epoch cannot write any more.
+//! An *upload* brings a document into a OneDrive or the delivery bucket, in one or more invocations
+//! of a Lambda function. Each invocation gets a new *epoch*, a fencing token: every write is
+//! conditional on the epoch, so that an invocation with an older epoch cannot write any more.
+//!
+//! If a condition of a write does not hold, `WriteFailure::current_item` returns the current item;
+//! for a transaction, it returns the result of each action. Any other failure becomes an error.
 
 use aws_sdk_dynamodb::types::AttributeValue;
 use docferry_app::ports::{
@@ -73,10 +77,10 @@ impl UploadStore for DynamoTransferStore {
 
     /// Deletes the session that was stored at `epoch`.
     async fn delete_session_record(&self, id: &TransferId, epoch: u64) -> Result<(), StoreError> {
-        let stored_at = ConditionalUpdate::default()
+        let if_same_epoch = ConditionalUpdate::default()
             .when("#epoch = :storedAt")
             .value("storedAt", number(epoch));
-        match self.table.delete(session_key(id), stored_at).await {
+        match self.table.delete(session_key(id), if_same_epoch).await {
             Ok(()) => Ok(()),
             // The session is already deleted, or a newer session has replaced it and must stay.
             Err(failure) => failure.current_item(),
@@ -92,7 +96,7 @@ impl UploadStore for DynamoTransferStore {
     ) -> Result<(), WriteError> {
         let table = &self.table;
         let replaced = by_epoch(epoch).set("object", attribute(object)?);
-        write_in_epoch(table, id, epoch, replaced, "replace_object").await.map(std::mem::drop)
+        write_in_epoch(table, id, epoch, replaced, "replace_object").await.map(drop)
     }
 
     /// Writes a checkpoint, with one UpdateItem in almost all cases.
@@ -133,7 +137,7 @@ impl UploadStore for DynamoTransferStore {
     ) -> Result<(), WriteError> {
         let table = &self.table;
         let paused = by_epoch(epoch).set("resumeAt", attribute(&resume_at)?);
-        write_in_epoch(table, id, epoch, paused, "pause_until").await.map(std::mem::drop)
+        write_in_epoch(table, id, epoch, paused, "pause_until").await.map(drop)
     }
 
     /// Records the delivery. A download also offers its artifact for reuse, in the same
@@ -169,7 +173,7 @@ impl UploadStore for DynamoTransferStore {
             }
             // The first attempt of this same write has already offered the artifact for reuse.
         }
-        write_in_epoch(table, id, epoch, delivered, "record_delivery").await.map(std::mem::drop)
+        write_in_epoch(table, id, epoch, delivered, "record_delivery").await.map(drop)
     }
 }
 

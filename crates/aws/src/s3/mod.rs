@@ -1,8 +1,8 @@
 //! Adapter for the exchange bucket, on AWS S3 or any S3-compatible store.
 //!
 //! The document source writes documents into this bucket, and docferry reads and deletes them. The
-//! ETag of an object identifies one version of it: an object that is written again gets another
-//! ETag.
+//! *ETag* identifies one version of an object: an object that is written again gets another ETag.
+//! A read names the ETag that it expects, so that it never returns bytes of another version.
 
 mod body;
 mod client;
@@ -20,6 +20,12 @@ use jiff::Timestamp;
 use failure::{object_error, status, unavailable, unexpected};
 
 pub use client::{S3Settings, client};
+
+/// HTTP status: the object does not have the expected ETag.
+const PRECONDITION_FAILED: u16 = 412;
+
+/// HTTP status: the object ends before the range begins.
+const RANGE_NOT_SATISFIABLE: u16 = 416;
 
 /// Exchange bucket: implements [`ExchangeStore`] on S3.
 #[derive(Debug, Clone)]
@@ -107,9 +113,9 @@ impl ExchangeStore for S3ExchangeStore {
                 // Neither status proves that the object has changed. A store may check the range
                 // before the ETag (416), or compare the ETag in another form (412). The current
                 // ETag of the object is therefore read.
-                Some(rejected @ (412 | 416)) => {
+                Some(rejection @ (PRECONDITION_FAILED | RANGE_NOT_SATISFIABLE)) => {
                     self.require_tag(key, etag).await?;
-                    if rejected == 416 {
+                    if rejection == RANGE_NOT_SATISFIABLE {
                         return Err(ExchangeError::Gone);
                     }
                     // The ETag is unchanged, so the store cannot compare this form of the ETag. The

@@ -1,6 +1,11 @@
-//! Item layout of the registry's table: keys, and conversions from and to domain types.
+//! Item layout of the registry's table: keys, and conversions from and to domain types. The
+//! documentation of the parent module lists all keys.
 //!
-//! The table of all keys is in the documentation of the parent module.
+//! A document has three unique keys: its id, its number and its GUID. The table holds a copy of the
+//! record under each of them. While the document is listed, there is also a copy in the list of its
+//! *subject*, the court file or patient that the document concerns. All copies have the same
+//! *version*, the number of writes of the record. A *grant* is a person's right to see documents,
+//! and its *coverage* says which documents. A *withdrawal* makes a document unavailable for good.
 
 use docferry_app::ports::{StoreError, Withdrawal};
 use docferry_domain::document::{
@@ -27,9 +32,12 @@ pub(super) const WITHDRAWALS: &str = "withdrawals";
 /// Attribute of a grant with the documents that it covers.
 pub(super) const COVERAGE: &str = "coverage";
 
-/// Attribute of a grant with its expiry, in milliseconds since 1970. The name differs from
-/// `expiresAt`, which is the TTL attribute of the other table, with seconds.
+/// Attribute of a grant with its expiry, in milliseconds since 1970. Its name differs from that of
+/// the other table's TTL attribute, `expiresAt`, which is in seconds.
 pub(super) const EXPIRY: &str = "expiresAtMs";
+
+/// Attribute of a withdrawal with the time at which the withdrawal was sent to the audit trail.
+pub(super) const AUDITED_AT: &str = "auditedAt";
 
 /// Returns the partition of the record under one of its unique keys.
 pub(super) fn record_partition(document: &DocumentKey) -> String {
@@ -74,7 +82,7 @@ pub(super) fn grant_key(person: &Person, coverage: &Coverage) -> Item {
     key(grants_partition(person), &sort_key)
 }
 
-/// Record with its version.
+/// Record of a document with its version, as stored.
 #[derive(Debug, Clone)]
 pub(super) struct StoredRecord {
     pub(super) record: DocumentRecord,
@@ -82,14 +90,14 @@ pub(super) struct StoredRecord {
 }
 
 impl StoredRecord {
-    /// Parses the record in an item. Every copy contains the whole record and its version.
+    /// Parses the record and its version. Every copy contains the whole record.
     pub(super) fn parse(item: Item) -> Result<Self, StoreError> {
         let version = item.get(VERSION).and_then(|value| value.as_n().ok()?.parse().ok());
         let record = read_record(item)?;
         Ok(Self { record, version: version.ok_or_else(|| corrupt("document record"))? })
     }
 
-    /// Serializes a copy of the record under `key`.
+    /// Returns the item that holds a copy of the record under `key`.
     pub(super) fn copy(&self, key: Item) -> Result<Item, StoreError> {
         let mut item = whole_item(&self.record, key, "document record")?;
         item.insert(VERSION.into(), number(self.version));
@@ -97,7 +105,7 @@ impl StoredRecord {
     }
 }
 
-/// Parses the record in an item.
+/// Parses the record in an item, without its version.
 pub(super) fn read_record(item: Item) -> Result<DocumentRecord, StoreError> {
     serde_dynamo::aws_sdk_dynamodb_1::from_item(item).map_err(|_| corrupt("document record"))
 }
@@ -116,7 +124,7 @@ pub(super) fn read_grant(item: &Item) -> Result<Grant, StoreError> {
     Ok(Grant { coverage, expires_at })
 }
 
-/// Work item of a withdrawal.
+/// Item of a withdrawal whose copies still have to be deleted.
 #[derive(Debug, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 struct WithdrawalItem {
@@ -133,20 +141,17 @@ struct WithdrawalItem {
     audited_at: Option<Timestamp>,
 }
 
-/// Attribute of a withdrawal with the time at which it was sent to the audit trail.
-pub(super) const AUDITED_AT: &str = "auditedAt";
-
 /// Returns the key of a withdrawal in the partition of withdrawals.
 pub(super) fn withdrawal_key(withdrawal: &Withdrawal) -> Item {
     key(WITHDRAWALS.to_owned(), &withdrawal_sort_key(withdrawal.withdrawn_at, &withdrawal.id))
 }
 
-/// Returns the sort key of a withdrawal. The oldest withdrawal has the first one.
+/// Returns the sort key of a withdrawal. The keys sort the oldest withdrawal first.
 pub(super) fn withdrawal_sort_key(withdrawn_at: Timestamp, id: &DocumentId) -> String {
     Position { indexed: withdrawn_at, id: id.clone() }.sort_key()
 }
 
-/// Serializes the work of a withdrawn record; `None` for a record that is not withdrawn.
+/// Returns the item of a withdrawal; `None` for a record that is not withdrawn.
 pub(super) fn withdrawal_item(
     record: &DocumentRecord,
     withdrawn_by: Option<String>,
@@ -165,7 +170,7 @@ pub(super) fn withdrawal_item(
     whole_item(&item, key(WITHDRAWALS.to_owned(), &sort_key), "withdrawal").map(Some)
 }
 
-/// Parses the work of a withdrawal.
+/// Parses a withdrawal.
 pub(super) fn read_withdrawal(item: Item) -> Result<Withdrawal, StoreError> {
     let WithdrawalItem { id, obj_guid, withdrawn_at, withdrawn_by, subject, file, audited_at } =
         serde_dynamo::aws_sdk_dynamodb_1::from_item(item).map_err(|_| corrupt("withdrawal"))?;
