@@ -17,18 +17,19 @@ use std::time::Duration;
 use bytes::{Bytes, BytesMut};
 use docferry_domain::document::{Artifact, ArtifactRecord, Crc32, SourceHash};
 use docferry_domain::failure::FailureCode;
-use docferry_domain::transfer::{ArrivedObject, Delivery, Transfer};
+use docferry_domain::transfer::{ArrivedObject, Transfer};
 use docferry_domain::upload::Throughput;
 use docferry_domain::upload::{Checkpoint, UploadCounters};
 use futures::{StreamExt as _, TryStreamExt as _, stream};
 use jiff::Timestamp;
 
-use crate::delivery::artifact::reusable_artifact;
+use crate::delivery::artifact::{artifact_key, discard, has_delivered, reusable_artifact};
 use crate::delivery::upload::{Progress, SourceObject, is_contested, may_be_other_document};
 use crate::document::ensure_not_withdrawn;
 use crate::ports::{
-    ArtifactError, ArtifactStore, Artifacts, Clock, ExchangeError, ExchangeStore, ObjectChecksum,
-    OpenUpload, PublishAdapters, StoredPart, TransferStore, UploadStore as _, Verification,
+    ArtifactError, ArtifactStore as _, Artifacts as _, Clock, ExchangeError, ExchangeStore,
+    ObjectChecksum, OpenUpload, PublishAdapters, StoredPart, TransferStore, UploadStore as _,
+    Verification,
 };
 use crate::task::ensure_active;
 use crate::{TaskError, TaskInput};
@@ -64,13 +65,6 @@ pub struct PublishPorts<'a, P: PublishAdapters> {
     pub clock: &'a P::Clock,
     /// Limits.
     pub settings: PublishSettings,
-}
-
-/// Returns the key of the object that a transfer creates. Each run of the transfer has its own
-/// key, so the deletion of an earlier run's object cannot delete a later run's object.
-#[must_use]
-pub fn artifact_key(transfer: &Transfer) -> String {
-    format!("downloads/{}/{}", transfer.transfer_id, transfer.retries)
 }
 
 /// Copies the document of a transfer into the delivery bucket until the copy is complete or
@@ -380,46 +374,6 @@ fn checksum_of(parts: &[StoredPart]) -> Option<Crc32> {
     let checksums: Option<Vec<_>> =
         parts.iter().map(|part| part.crc32.map(|crc32| (crc32, part.size))).collect();
     checksums.map(Crc32::of_parts)
-}
-
-/// Returns whether the object of this key is the transfer's delivery. It is not if the transfer
-/// reuses the object of another transfer, which has another key.
-pub(crate) fn has_delivered(transfer: &Transfer, key: &str) -> bool {
-    matches!(&transfer.delivery, Some(Delivery::Download(artifact)) if artifact.key == key)
-}
-
-/// Deletes an object that its transfer did not deliver, and its multipart uploads. An object that
-/// was delivered stays until its retention is over. The call can be repeated.
-///
-/// In contrast to [`remove`], this function begins the removal in the object's record itself.
-///
-/// # Errors
-/// The errors of the bucket and the store.
-pub(crate) async fn discard(
-    store: &impl ArtifactStore,
-    artifacts: &impl Artifacts,
-    key: &str,
-) -> Result<(), TaskError> {
-    if store.withdraw_artifact(key).await? {
-        remove(store, artifacts, key).await
-    } else {
-        Ok(artifacts.abort(key).await?)
-    }
-}
-
-/// Deletes an object, its multipart uploads and its record. The caller must have begun the removal
-/// in the record. The call can be repeated.
-///
-/// # Errors
-/// The errors of the bucket and the store.
-pub(crate) async fn remove(
-    store: &impl ArtifactStore,
-    artifacts: &impl Artifacts,
-    key: &str,
-) -> Result<(), TaskError> {
-    artifacts.abort(key).await?;
-    artifacts.delete(key).await?;
-    Ok(store.delete_artifact_record(key).await?)
 }
 
 const fn length(range: &Range<u64>) -> u64 {

@@ -16,7 +16,7 @@ use docferry_domain::phase::Phase;
 use docferry_domain::transfer::{Outcome, Target, Transfer};
 
 use crate::batch::advance_batch;
-use crate::delivery::publish::{artifact_key, discard, has_delivered};
+use crate::delivery::artifact::{artifact_key, discard, has_delivered};
 use crate::ports::{
     Artifacts, Clock, FinishAdapters, RecoveryStore as _, TransferStore as _, WorkItem, WriteError,
 };

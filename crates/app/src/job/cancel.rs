@@ -64,8 +64,10 @@ pub async fn terminate<P: SlotAdapters<Store: Store>>(
     owner: &str,
     ids: &[TransferId],
 ) -> Result<(), TaskError> {
+    // The request concerns the present run of a transfer, whatever its number.
+    let last_run = u32::MAX;
     let stop = async |id: &TransferId| {
-        let Some(transfer) = scheduler.store.request_cancel(id, owner, u32::MAX).await? else {
+        let Some(transfer) = scheduler.store.request_cancel(id, owner, last_run).await? else {
             return Ok(None);
         };
         tracing::info!(transfer.id = id.as_str(), "cancel requested");

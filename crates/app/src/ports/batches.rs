@@ -1,4 +1,5 @@
-//! Port of batches. A batch is a job that delivers many documents.
+//! Port of batches. A *batch* is a job that delivers many documents. A batch is *committed* once
+//! all of its documents are recorded; until then it can be abandoned.
 
 use std::future::Future;
 

@@ -25,7 +25,7 @@ use docferry_domain::transfer::Transfer;
 use jiff::{SignedDuration, Timestamp};
 
 use crate::batch::recover_batch;
-use crate::delivery::publish::remove;
+use crate::delivery::artifact::remove;
 use crate::finish::FinishPorts;
 use crate::ports::{
     ArtifactStore as _, AuditQueue, Clock, EventOutbox, FinishAdapters, RecoveryStore as _,
@@ -78,10 +78,14 @@ pub async fn sweep<P: FinishAdapters>(
     let now = ports.clock.now();
     // Withdrawals get a fifth of the time, so that many of them do not prevent the other work.
     let withdrawals_end = saturating_add(now, stop_at.duration_since(now) / 5);
-    let OutboxQueues { withdrawals, audit, .. } = queues;
-    match remove_withdrawn_copies(ports, *withdrawals, *audit, settings.max_items, withdrawals_end)
-        .await
-    {
+    let removal = remove_withdrawn_copies(
+        ports,
+        queues.withdrawals,
+        queues.audit,
+        settings.max_items,
+        withdrawals_end,
+    );
+    match removal.await {
         Ok(withdrawals_swept) => {
             swept.withdrawn_copies = withdrawals_swept.removed;
             swept.failed += withdrawals_swept.failed;

@@ -1,5 +1,6 @@
-//! Operator command `requeue`, which starts a new execution of a transfer. It is for a transfer
-//! that has not ended although its execution has.
+//! Operator command `requeue`, which starts a new execution of a transfer. Operators use the
+//! command for a transfer that has not ended although its execution has. An *execution* is one run
+//! of the Step Functions workflow for a transfer.
 
 use docferry_domain::failure::FailureCode;
 use docferry_domain::ids::TransferId;
@@ -37,7 +38,7 @@ pub enum RequeueError {
     Ended(Phase),
     /// Only the ending of the transfer is missing, and `sweep` completes it. A new execution
     /// would use resources that are already closed.
-    #[error("its document is delivered, or it is being ended{}", suffix(*.0))]
+    #[error("its document is delivered, or it is being ended{}", code_suffix(*.0))]
     Ending(Option<FailureCode>),
     /// The transfer waits in the queue; starting it would exceed the limit on slots.
     #[error("it waits for a slot")]
@@ -59,7 +60,7 @@ pub enum RequeueError {
 }
 
 /// Returns the failure code in parentheses, or nothing without a code.
-fn suffix(code: Option<FailureCode>) -> String {
+fn code_suffix(code: Option<FailureCode>) -> String {
     code.map_or_else(String::new, |code| format!(" ({code})"))
 }
 
@@ -88,7 +89,7 @@ pub async fn requeue(
             Err(RequeueError::Queued)
         }
         Execution::Missing => {
-            start(workflow, id, execution_number).await?;
+            start_execution(workflow, id, execution_number).await?;
             Ok(Requeued::Started { execution_number })
         }
         Execution::Closed => {
@@ -98,7 +99,7 @@ pub async fn requeue(
                     WriteError::Ended | WriteError::Superseded => RequeueError::Overtaken,
                     WriteError::NotFound => RequeueError::NotFound,
                 })?;
-            start(workflow, id, next.execution_number).await?;
+            start_execution(workflow, id, next.execution_number).await?;
             Ok(Requeued::Next { execution_number: next.execution_number })
         }
     }
@@ -114,7 +115,7 @@ fn ensure_unfinished(transfer: &Transfer) -> Result<(), RequeueError> {
     Ok(())
 }
 
-async fn start(
+async fn start_execution(
     workflow: &impl Workflow,
     id: &TransferId,
     execution_number: u32,

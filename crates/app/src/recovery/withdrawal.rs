@@ -10,7 +10,7 @@ use jiff::{SignedDuration, Timestamp};
 
 use super::types::WithdrawalsSwept;
 use crate::TaskError;
-use crate::delivery::publish::remove;
+use crate::delivery::artifact::remove;
 use crate::finish::FinishPorts;
 use crate::ports::{
     ArtifactStore as _, AuditQueue, Clock as _, FinishAdapters, RegistryWork, Withdrawal,

@@ -15,6 +15,9 @@ use crate::{TaskError, TaskInput};
 /// be woken up, so a granted slot may stay unused for this long.
 const MAX_SLOT_CHECK_SECONDS: i64 = 15;
 
+/// Maximum interval, in seconds, between two checks while the drive has asked for a pause.
+const MAX_PAUSE_CHECK_SECONDS: i64 = 60;
+
 /// Releases the slot of a transfer that waits for its document or for the drive. A failure is only
 /// logged, because the slot is also freed at the end of the transfer.
 pub(crate) async fn release_slot<P: SlotAdapters>(
@@ -47,7 +50,7 @@ pub(crate) async fn wait_for_slot<P: SlotAdapters>(
     }
     ensure_active(&transfer, task.execution_number, now)?;
     if let Some(resume_at) = transfer.resume_at.filter(|at| *at > now) {
-        return Ok(Some(bounded_seconds(resume_at.duration_since(now), 60)));
+        return Ok(Some(bounded_seconds(resume_at.duration_since(now), MAX_PAUSE_CHECK_SECONDS)));
     }
     store.enqueue(&transfer, saturating_add(now, FIRST_CHECK_DELAY)).await?;
     scheduler.fill_slots(transfer.pool).await?;

@@ -66,27 +66,19 @@ pub async fn push<P: PushAdapters>(
     rules: &DeadlineRules,
     task: &TaskInput,
 ) -> Result<StepOutcome<()>, TaskError> {
-    let &PushPorts { store, source, exchange, registry, clock } = ports;
+    let &PushPorts { store, source, exchange, clock, .. } = ports;
     let transfer = store.begin_push(&task.transfer_id, task.execution_number, clock.now()).await?;
     set_current(transfer.spec.trace.as_ref());
-    // If there is a code, the transfer has to stop and delivers nothing.
-    let stop_code = match ensure_active(&transfer, task.execution_number, clock.now()) {
-        Err(code) => Some(code),
-        Ok(()) => {
-            is_withdrawn(registry, &transfer).await?.then_some(FailureCode::DocumentWithdrawn)
-        }
-    };
-    if let Some(code) = stop_code {
-        // A stopped transfer pushes once more to learn the key of an earlier push.
-        let may_push = matches!(code, FailureCode::Canceled | FailureCode::DocumentWithdrawn);
-        let has_to_push = may_push && may_have_unnamed_push(&transfer);
-        if !has_to_push {
-            return Err(code.into());
-        }
+    let stop_code = reason_to_stop(ports, task, &transfer).await?;
+    if let Some(code) = stop_code
+        && !has_to_push_although_stopped(code, &transfer)
+    {
+        return Err(code.into());
     }
     if !transfer.needs_push() {
         return Ok(StepOutcome::Done(()));
     }
+    // A stopped transfer delivers nothing, although it pushes.
     if stop_code.is_none() && deliver_existing_artifact(store, clock.now(), &transfer).await? {
         return Ok(StepOutcome::Done(()));
     }
@@ -167,6 +159,27 @@ pub async fn push<P: PushAdapters>(
             StepOutcome::RetryLater { reason: RetryReason::ExchangeKeyHeld }
         }
     })
+}
+
+/// Returns the code with which the transfer has to stop; `None` if the transfer may continue.
+async fn reason_to_stop<P: PushAdapters>(
+    ports: &PushPorts<'_, P>,
+    task: &TaskInput,
+    transfer: &Transfer,
+) -> Result<Option<FailureCode>, TaskError> {
+    Ok(match ensure_active(transfer, task.execution_number, ports.clock.now()) {
+        Err(code) => Some(code),
+        Ok(()) => {
+            is_withdrawn(ports.registry, transfer).await?.then_some(FailureCode::DocumentWithdrawn)
+        }
+    })
+}
+
+/// Returns whether a transfer that has to stop with this code pushes once more, to learn the key of
+/// an earlier push.
+fn has_to_push_although_stopped(code: FailureCode, transfer: &Transfer) -> bool {
+    let may_push = matches!(code, FailureCode::Canceled | FailureCode::DocumentWithdrawn);
+    may_push && may_have_unnamed_push(transfer)
 }
 
 /// Returns whether an earlier try may have pushed although the response with the key was lost. The

@@ -1,5 +1,6 @@
-//! Waits of an upload. The drive throttles docferry by asking for pauses; this file adds jitter to
-//! them, waits, and shares them with the tenant's other transfers.
+//! Waits of an upload. The drive throttles docferry by asking for pauses. This file adds *jitter*
+//! (a delay that differs between transfers) to a pause, waits, and shares the pause with all other
+//! transfers to the same tenant of Microsoft 365.
 
 use std::time::Duration;
 

@@ -1,7 +1,8 @@
 //! Port of the store for the progress of a delivery.
 //!
 //! Each invocation of `upload` or `publish` claims the transfer, which increments the transfer's
-//! *epoch*. Writes of an invocation with an older epoch fail.
+//! *epoch*. Writes of an invocation with an older epoch fail. An *upload session* is the drive's
+//! resource for a large upload. Its URL is a secret, so it is stored *sealed* (encrypted).
 
 use std::future::Future;
 
