@@ -92,7 +92,7 @@ mod tests {
     }
 
     #[test]
-    fn message_that_is_not_json_is_archived_in_a_line_of_its_own() {
+    fn message_that_is_not_json_is_kept_in_a_line_of_its_own() {
         assert_eq!(archive_line("{\"messageId\":\"1\"}"), "{\"messageId\":\"1\"}\n");
         for odd in ["{", "plain text", "{\n}", ""] {
             let line = archive_line(odd);

@@ -1,5 +1,5 @@
 //! Events of the audit trail about a request. They record which documents the response disclosed,
-//! or which documents were denied. The HTTP routes store them before they send the response.
+//! or which documents were denied. The HTTP routes store the events before they send the response.
 //!
 //! A response with many documents needs several events, because an event names at most
 //! [`MAX_FILES_PER_EVENT`] files. The *subject* of a document is the court file or patient that it
@@ -50,8 +50,8 @@ impl AuditedRequest {
     }
 
     /// Returns the events for a list of documents. `subject` is the subject of the search, if the
-    /// search named one. An empty list is an event only then, because it discloses that the subject
-    /// has no documents.
+    /// search named one. For such a search, an empty list is an event as well, because the response
+    /// discloses that the subject has no documents.
     #[must_use]
     pub fn list_viewed(
         &self,

@@ -19,8 +19,8 @@ pub(crate) fn artifact_key(transfer: &Transfer) -> String {
     format!("downloads/{}/{}", transfer.transfer_id, transfer.retries)
 }
 
-/// Returns whether the object of this key is the transfer's delivery. It is not if the transfer
-/// reuses the object of another transfer, which has another key.
+/// Returns whether the object of this key is the transfer's delivery. Returns `false` if the
+/// transfer reuses the object of another transfer, which has another key.
 pub(crate) fn has_delivered(transfer: &Transfer, key: &str) -> bool {
     matches!(&transfer.delivery, Some(Delivery::Download(artifact)) if artifact.key == key)
 }

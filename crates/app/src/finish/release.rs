@@ -14,7 +14,8 @@ use crate::ports::{Clock, ExchangeKeyStore as _, ExchangeStore, FinishAdapters, 
 use crate::time::saturating_add;
 
 /// Time for which other users of an exchange key wait for the deletion of its object. The lease is
-/// longer than the time-out of the function that deletes. If it expires, the function has died.
+/// longer than the time-out of the function that deletes. If the lease expires, the function has
+/// died.
 const DELETION_LEASE: SignedDuration = SignedDuration::from_secs(90);
 
 /// Shortest time until the sweeper checks again for a late object.

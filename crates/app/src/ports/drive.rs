@@ -1,6 +1,6 @@
 //! Port of the recipient's drive: upload sessions, single PUTs and look-ups, as Microsoft Graph
-//! offers them for OneDrive. The crate `docferry-graph` implements the trait [`Drive`]; the steps
-//! `upload` and `finalize` call it.
+//! offers them for OneDrive. The crate `docferry-graph` implements the trait [`Drive`]. The steps
+//! `upload` and `finalize` are its callers.
 //!
 //! An *upload session* receives a large file in fragments, consecutive byte ranges, through its own
 //! URL.

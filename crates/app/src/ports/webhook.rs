@@ -1,6 +1,6 @@
 //! Ports of webhook notifications. A notification reports the end of a job to a *receiver*, the
-//! server whose URL the caller named. It is stored in an *outbox*, then put into a queue, and sent
-//! from the queue.
+//! server at the URL that the caller named. A notification is first stored in an *outbox*, then put
+//! into a queue, and sent from the queue.
 
 use std::future::Future;
 use std::time::Duration;

@@ -170,8 +170,8 @@ impl<P: SlotAdapters> SlotScheduler<'_, P> {
         Ok(chosen)
     }
 
-    /// Starts the workflow of a transfer that has not begun. The workflow of a transfer that has
-    /// begun is already running, and its next step finds the slot.
+    /// Starts the workflow of a transfer that has not begun. A transfer that has begun already has
+    /// a running workflow, whose next step finds the slot.
     async fn start_if_accepted(&self, id: &TransferId) {
         match self.store.get(id).await {
             Ok(Some(transfer))

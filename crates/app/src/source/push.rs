@@ -1,5 +1,5 @@
 //! Step `push`: asks the document source to push the document into the exchange bucket, and
-//! records the source's response. It is the first step of the workflow.
+//! records the source's response. This is the first step of the workflow.
 //!
 //! The *exchange key* is the name of the object in the exchange bucket. The source chooses it, and
 //! docferry learns it only from the response. To *announce* a push is to record it before the

@@ -1,6 +1,6 @@
 //! Actions of an upload that move bytes: they send fragments, write small documents with a single
-//! PUT, and read the source (the document's object in the exchange bucket). The engine calls them
-//! to execute the commands of the state machine.
+//! PUT, and read the source (the document's object in the exchange bucket). The engine calls these
+//! actions to execute the commands of the state machine.
 //!
 //! Each action returns a [`DriveEvent`], which reports its result to the state machine. The *lease*
 //! in the checkpoint is the time until which a single PUT may take effect.

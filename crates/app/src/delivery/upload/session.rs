@@ -1,6 +1,6 @@
 //! Actions of an upload that open, query and close its upload session at the drive, and the action
-//! that adopts a new version of the source object. The engine calls them to execute the commands
-//! of the state machine.
+//! that adopts a new version of the source object. The engine calls these actions to execute the
+//! commands of the state machine.
 //!
 //! An *upload session* receives a large document in fragments through its own URL, which is a
 //! secret and is stored only *sealed* (encrypted).

@@ -1,5 +1,6 @@
 //! Actions of an upload that check the destination: they find files that may be the document, and
-//! verify that one of them is. The engine calls them to execute the commands of the state machine.
+//! verify that one of them is. The engine calls these actions to execute the commands of the state
+//! machine.
 //!
 //! A *candidate* is a file at the destination that may be the document. Under the conflict policy
 //! `rename`, the document may have a numbered name, such as `order 1.pdf`.
