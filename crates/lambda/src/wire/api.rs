@@ -2,7 +2,7 @@
 
 use docferry_http::{ApiLayers, HeaderValue, RateLimits};
 
-use super::Wiring;
+use super::wiring::Wiring;
 use crate::{InMemoryCallCounter, SystemClock};
 
 impl Wiring {
@@ -46,7 +46,7 @@ impl Wiring {
     /// Dependencies of the API routes that create or control transfers. New work is refused while
     /// `REFUSE_NEW_WORK` is `true`.
     #[cfg(all(feature = "store", feature = "workflow"))]
-    pub fn transfer_api(&mut self) -> docferry_http::TransferApi<super::Production> {
+    pub fn transfer_api(&mut self) -> docferry_http::TransferApi<super::adapters::Production> {
         docferry_http::TransferApi {
             store: self.transfer_store(),
             workflow: self.workflow(),
@@ -60,7 +60,7 @@ impl Wiring {
     /// Dependencies of the API routes that read jobs. The routes show ended jobs for
     /// [`Wiring::record_ttl`], and their presigned URLs are valid for `URL_TTL_SECONDS`.
     #[cfg(all(feature = "store", feature = "delivery"))]
-    pub fn job_api(&mut self) -> docferry_http::JobApi<super::Production> {
+    pub fn job_api(&mut self) -> docferry_http::JobApi<super::adapters::Production> {
         docferry_http::JobApi {
             store: self.transfer_store(),
             clock: SystemClock,

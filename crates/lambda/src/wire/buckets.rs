@@ -6,7 +6,7 @@ use std::time::Duration;
 use aws_sdk_s3::config::timeout::TimeoutConfig;
 use docferry_aws::{S3Artifacts, S3AuditArchive};
 
-use super::Wiring;
+use super::wiring::Wiring;
 
 impl Wiring {
     /// Client of the delivery bucket `DELIVERY_BUCKET`. It uses the credentials of the function's role.

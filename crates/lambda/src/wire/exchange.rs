@@ -5,7 +5,7 @@ use lambda_runtime::Error;
 use secrecy::SecretString;
 use serde::Deserialize;
 
-use super::Wiring;
+use super::wiring::Wiring;
 
 /// JSON format of the secret with the access key of the bucket.
 #[derive(Debug, Deserialize)]

@@ -8,7 +8,7 @@ use docferry_graph::{ClientCredentials, GraphDrive, GraphSettings};
 use secrecy::SecretString;
 use serde::Deserialize;
 
-use super::Wiring;
+use super::wiring::Wiring;
 use crate::SystemClock;
 
 /// JSON format of the secret with the credentials of docferry's app registration in Entra ID.

@@ -8,7 +8,7 @@ use docferry_ords::{OrdsCredentials, OrdsSettings, OrdsSource};
 use secrecy::SecretString;
 use serde::Deserialize;
 
-use super::Wiring;
+use super::wiring::Wiring;
 
 /// JSON format of the secret with the credentials for ORDS.
 #[derive(Debug, Deserialize)]

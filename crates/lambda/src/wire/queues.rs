@@ -1,6 +1,6 @@
 //! Construction of the clients of the queues and of the state machine.
 
-use super::Wiring;
+use super::wiring::Wiring;
 
 #[cfg(feature = "workflow")]
 impl Wiring {

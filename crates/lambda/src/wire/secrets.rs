@@ -1,6 +1,6 @@
 //! Construction of the clients of AWS Secrets Manager and of the key that encrypts upload URLs.
 
-use super::Wiring;
+use super::wiring::Wiring;
 
 #[cfg(feature = "secrets")]
 impl Wiring {

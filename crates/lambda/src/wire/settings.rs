@@ -11,7 +11,7 @@ use docferry_domain::slots::{PoolLimits, SlotLimits};
 use docferry_domain::transfer::{ArrivalRules, DeadlineRules};
 use jiff::SignedDuration;
 
-use super::Wiring;
+use super::wiring::Wiring;
 
 impl Wiring {
     /// Systems of subject identifiers that the deployment knows: `SUBJECT_SYSTEMS`, in JSON.

@@ -2,7 +2,7 @@
 
 use docferry_aws::{DynamoAuditLog, DynamoRegistry, DynamoThrottleBudget, DynamoTransferStore};
 
-use super::Wiring;
+use super::wiring::Wiring;
 
 impl Wiring {
     /// Store of all records, in `TRANSFERS_TABLE`.

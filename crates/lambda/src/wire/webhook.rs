@@ -6,7 +6,7 @@ use docferry_webhook::{HttpWebhookReceiver, ReceiverSettings, SecretProvider, Si
 use secrecy::SecretString;
 use serde::Deserialize;
 
-use super::Wiring;
+use super::wiring::Wiring;
 
 /// JSON format of the secret with the signing keys.
 #[derive(Debug, Deserialize)]

@@ -9,12 +9,12 @@ use syn::visit::{self, Visit};
 use syn::{Expr, Lit};
 
 use super::graph::Reached;
-use super::index::Index;
+use super::index::{Index, ItemKey};
 use crate::source::{ModuleId, Workspace};
 
 /// Names of the functions that read a required variable. A program does not start without its
 /// required variables.
-const REQUIRED_READERS: [&str; 3] = ["required", "required_url", "secret"];
+const REQUIRED_READERS: [&str; 4] = ["required", "required_url", "secret", "queue_url"];
 
 /// Environment variables of one function.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -28,7 +28,7 @@ pub(crate) struct Variables {
 /// Returns the variables that a program reads.
 ///
 /// Two groups of the reached functions can read variables: functions of the program's own crate,
-/// and functions that have a parameter of the type `Reader`.
+/// and methods of a type that has a field of the type `Reader`.
 pub(super) fn read_by(
     workspace: &Workspace,
     index: &Index<'_>,
@@ -39,7 +39,7 @@ pub(super) fn read_by(
     for id in &reached.functions {
         let function = &index.functions[*id];
         let may_read_variables = workspace.modules[function.module].crate_root() == main
-            || function.signature.inputs.iter().any(is_reader);
+            || function.owner.as_ref().is_some_and(|owner| has_reader(index, owner));
         if let Some(body) = function.body.filter(|_| may_read_variables) {
             variables.visit_block(body);
         }
@@ -47,12 +47,13 @@ pub(super) fn read_by(
     variables
 }
 
-/// Returns whether a parameter has the type `&Reader`. A `Reader` reads the environment.
-fn is_reader(parameter: &syn::FnArg) -> bool {
-    let syn::FnArg::Typed(parameter) = parameter else { return false };
-    let syn::Type::Reference(reference) = &*parameter.ty else { return false };
-    let syn::Type::Path(path) = &*reference.elem else { return false };
-    path.path.segments.last().is_some_and(|segment| segment.ident == "Reader")
+/// Returns whether a type has a field of the type `Reader`, which reads the environment.
+fn has_reader(index: &Index<'_>, owner: &ItemKey) -> bool {
+    let is_reader = |field: &&syn::Type| {
+        let syn::Type::Path(path) = field else { return false };
+        path.path.segments.last().is_some_and(|segment| segment.ident == "Reader")
+    };
+    index.types.get(owner).is_some_and(|definition| definition.fields.values().any(is_reader))
 }
 
 impl Variables {
