@@ -20,6 +20,7 @@ mod chunked;
 mod config;
 mod content;
 mod error;
+mod input;
 mod list;
 mod multipart;
 mod object;

@@ -9,9 +9,9 @@ use http::{
 use crate::{
     checksum::{Checksum, ChecksumType, text},
     error::S3Error,
+    input::Input,
     object::{Metadata, Object, etag_of, same_etag},
     payload,
-    service::Input,
     world::World,
 };
 

@@ -8,13 +8,13 @@ use axum::{
     extract::Request,
     response::{IntoResponse, Response},
 };
-use bytes::Bytes;
 use http::{HeaderMap, Method, StatusCode, header::AUTHORIZATION};
 use percent_encoding::percent_decode_str;
 use sim_kit::Rule;
 
 use crate::{
     error::{self, S3Error},
+    input::Input,
     list, multipart,
     operation::Operation,
     payload::{self, ReceiveError},
@@ -24,16 +24,6 @@ use crate::{
     world::{S3Faults, World, runs_operation},
     xml,
 };
-
-/// A received request.
-#[derive(Debug)]
-pub(crate) struct Input {
-    pub(crate) key: String,
-    pub(crate) query: Query,
-    pub(crate) headers: HeaderMap,
-    /// Body as transmitted.
-    pub(crate) body: Bytes,
-}
 
 /// Handles every request outside the admin interface.
 pub(crate) async fn dispatch(world: Arc<World>, request: Request) -> Response {

@@ -7,16 +7,16 @@ use http::HeaderMap;
 use md5::{Digest as _, Md5};
 
 use super::{
-    Part, Upload,
     part_list::{self, ListedPart},
+    upload::{Part, Upload},
 };
 use crate::{
     checksum::{self, CRC32_HEADER, Checksum, ChecksumType, text},
     content::{Content, Crc32},
     error::S3Error,
+    input::Input,
     object::{Object, hex, same_etag},
     put::check_conditions,
-    service::Input,
     world::World,
     xml,
 };

@@ -6,10 +6,10 @@ use axum::response::Response;
 use http::{HeaderMap, StatusCode};
 use percent_encoding::percent_decode_str;
 
-use super::{Part, part::part_number};
+use super::{part::part_number, upload::Part};
 use crate::{
-    checksum::text, content::Content, error::S3Error, object::same_etag, payload::MAX_SIZE,
-    service::Input, world::World, xml,
+    checksum::text, content::Content, error::S3Error, input::Input, object::same_etag,
+    payload::MAX_SIZE, world::World, xml,
 };
 
 /// Maximum size of a source from which no range can be copied.

@@ -6,13 +6,13 @@ use axum::response::{IntoResponse as _, Response};
 use http::StatusCode;
 use uuid::Uuid;
 
-use super::Upload;
+use super::upload::Upload;
 use crate::{
     checksum::{ChecksumType, TYPE_HEADER, text},
     error::S3Error,
+    input::Input,
     object::Metadata,
     put::with_headers,
-    service::Input,
     world::World,
     xml,
 };

@@ -2,8 +2,8 @@
 
 use axum::response::Response;
 
-use super::Upload;
-use crate::{error::S3Error, service::Input, world::World, xml};
+use super::upload::Upload;
+use crate::{error::S3Error, input::Input, world::World, xml};
 
 /// Maximum number of entries on a page.
 const PAGE_SIZE: usize = 1000;

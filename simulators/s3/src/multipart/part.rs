@@ -3,14 +3,14 @@
 use axum::response::{IntoResponse as _, Response};
 use http::{StatusCode, header::ETAG};
 
-use super::Part;
+use super::upload::Part;
 use crate::{
     checksum::{self, CRC32_HEADER, ChecksumType},
     error::S3Error,
+    input::Input,
     payload,
     put::with_headers,
     query::Query,
-    service::Input,
     world::World,
 };
 
