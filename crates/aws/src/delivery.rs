@@ -8,6 +8,7 @@
 use std::time::{Duration, SystemTime};
 
 use aws_sdk_s3::Client;
+use aws_sdk_s3::config::timeout::TimeoutConfig;
 use aws_sdk_s3::config::{ProvideCredentials as _, SharedCredentialsProvider};
 use aws_sdk_s3::presigning::PresigningConfig;
 use aws_sdk_s3::types::{
@@ -27,6 +28,13 @@ use jiff::{SignedDuration, Timestamp};
 use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 
 use crate::Fault;
+
+/// Time in which a connection is established.
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(3);
+
+/// Time limit of one attempt to send a part of a few megabytes over a slow connection, or to
+/// complete an upload, which S3 may work on for a while.
+const LONG_CALL_TIMEOUT: Duration = Duration::from_secs(60);
 
 /// Checksum algorithm of uploaded parts. The multipart upload must be created with the same one.
 const PART_CHECKSUM: ChecksumAlgorithm = ChecksumAlgorithm::Crc32;
@@ -131,7 +139,7 @@ impl Artifacts for S3Artifacts {
         let request = self.client.put_object().bucket(&self.bucket).key(key);
         let request = request.checksum_crc32(crc32.to_base64());
         let request = request.set_content_type(mime.map(header_media_type)).body(bytes.into());
-        match Box::pin(request.send()).await {
+        match Box::pin(request.customize().config_override(long_call()).send()).await {
             Ok(_) => Ok(()),
             Err(error) => Err(unavailable("S3 PutObject", &error)),
         }
@@ -186,8 +194,9 @@ impl Artifacts for S3Artifacts {
             .part_number(i32::try_from(number).unwrap_or(i32::MAX))
             .checksum_crc32(crc32.to_base64())
             .body(bytes.into());
-        let response =
-            Box::pin(request.send()).await.map_err(|error| upload_error(CALL, &error))?;
+        let response = Box::pin(request.customize().config_override(long_call()).send())
+            .await
+            .map_err(|error| upload_error(CALL, &error))?;
         let etag = response.e_tag.ok_or_else(|| unexpected(CALL, "the response has no ETag"))?;
         Ok(StoredPart { number, size, etag, crc32: Some(crc32) })
     }
@@ -214,7 +223,7 @@ impl Artifacts for S3Artifacts {
                 .checksum_crc32(crc32.to_base64())
                 .mpu_object_size(i64::try_from(size).unwrap_or(i64::MAX));
         }
-        match Box::pin(request.send()).await {
+        match Box::pin(request.customize().config_override(long_call()).send()).await {
             Ok(_) => Ok(()),
             Err(error) if error.code() == Some("BadDigest") => Err(ArtifactError::Corrupt),
             Err(error) => Err(upload_error("S3 CompleteMultipartUpload", &error)),
@@ -315,6 +324,16 @@ fn content_disposition(name: &str) -> String {
         .collect();
     let encoded = utf8_percent_encode(name, NON_ALPHANUMERIC);
     format!("attachment; filename=\"{ascii}\"; filename*=UTF-8''{encoded}")
+}
+
+/// Returns the timeouts of a call that sends a part or completes an upload. The timeouts of the
+/// client are for small calls.
+fn long_call() -> aws_sdk_s3::config::Builder {
+    let timeouts = TimeoutConfig::builder()
+        .connect_timeout(CONNECT_TIMEOUT)
+        .operation_attempt_timeout(LONG_CALL_TIMEOUT)
+        .operation_timeout(LONG_CALL_TIMEOUT * 2);
+    aws_sdk_s3::config::Builder::new().timeout_config(timeouts.build())
 }
 
 /// Returns the verification that the bucket offers for an upload of this checksum type.

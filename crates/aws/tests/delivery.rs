@@ -7,7 +7,13 @@
 mod support;
 
 use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
+use aws_sdk_s3::config::interceptors::BeforeTransmitInterceptorContextRef;
+use aws_sdk_s3::config::timeout::TimeoutConfig;
+use aws_sdk_s3::config::{ConfigBag, Intercept, RuntimeComponents};
+use aws_sdk_s3::error::BoxError;
+use aws_smithy_runtime_api::client::orchestrator::Metadata;
 use bytes::Bytes;
 use docferry_app::ports::{
     ArtifactError, Artifacts as _, ObjectChecksum, OpenUpload, StoredPart, Verification,
@@ -121,9 +127,66 @@ async fn bucket_with(verification: Verification) -> S3Artifacts {
         async move { (response, AfterResponse::Close) }
     })
     .await;
-    let config = aws_sdk_s3::config::Builder::from(&support::config(&url).await);
-    let client = aws_sdk_s3::Client::from_conf(config.force_path_style(true).build());
-    S3Artifacts::new(client, None, "delivery")
+    bucket_at(&url, TimeLimits::default()).await
+}
+
+/// Returns the bucket at this URL. Its client has the configuration of a function, and records the
+/// time limit of each call.
+async fn bucket_at(url: &str, limits: TimeLimits) -> S3Artifacts {
+    let config = aws_sdk_s3::config::Builder::from(&support::config(url).await);
+    let config = config.force_path_style(true).interceptor(limits);
+    S3Artifacts::new(aws_sdk_s3::Client::from_conf(config.build()), None, "delivery")
+}
+
+/// Name of an operation, and the time limit of its call with all retries.
+type TimeLimit = (String, Option<Duration>);
+
+/// Interceptor that records the operation and the time limit of each call.
+#[derive(Debug, Clone, Default)]
+struct TimeLimits(Arc<Mutex<Vec<TimeLimit>>>);
+
+impl Intercept for TimeLimits {
+    fn name(&self) -> &'static str {
+        "TimeLimits"
+    }
+
+    fn read_before_transmit(
+        &self,
+        _: &BeforeTransmitInterceptorContextRef<'_>,
+        _: &RuntimeComponents,
+        config: &mut ConfigBag,
+    ) -> Result<(), BoxError> {
+        let operation = config.load::<Metadata>().map(|metadata| metadata.name().to_owned());
+        let limit = config.load::<TimeoutConfig>().and_then(TimeoutConfig::operation_timeout);
+        self.0.lock().unwrap().push((operation.unwrap_or_default(), limit));
+        Ok(())
+    }
+}
+
+/// A part has several megabytes, and S3 may take a while to complete an upload. The time limit of
+/// small calls would end such calls over a slow connection.
+#[tokio::test]
+async fn calls_that_move_bytes_have_longer_time_limits() {
+    let server = Arc::new(Mutex::new(Server { algorithm: None, is_whole_verified: true }));
+    let url = serve(move |_, request| {
+        let request = String::from_utf8(request).unwrap();
+        let response = s3_response(&request, &mut server.lock().unwrap());
+        async move { (response, AfterResponse::Close) }
+    })
+    .await;
+    let limits = TimeLimits::default();
+    let bucket = bucket_at(&url, limits.clone()).await;
+    let upload = upload_of_one_part(&bucket).await;
+    bucket.complete("downloads/k", &upload.id, &upload.parts, None).await.unwrap();
+    let recorded = limits.0.lock().unwrap().clone();
+    let seconds: Vec<_> = recorded
+        .iter()
+        .map(|(operation, limit)| (operation.as_str(), limit.unwrap().as_secs()))
+        .collect();
+    assert_eq!(
+        seconds,
+        [("CreateMultipartUpload", 9), ("UploadPart", 120), ("CompleteMultipartUpload", 120)]
+    );
 }
 
 /// Stores the only part of a new upload. Returns the upload with the part.
