@@ -25,6 +25,9 @@ use crate::tools::{PendingTools, Tools};
 use step::Counts;
 pub(crate) use step::Step;
 
+/// Environment variable that gives the test of the simulated S3 a Python with boto3.
+const BOTO3_PYTHON: &str = "DOCFERRY_BOTO3_PYTHON";
+
 /// Result of a step of the test run.
 struct StepResult {
     step: Step,
@@ -98,11 +101,16 @@ fn run_step(
 
 /// Runs the step `unit`. If rclone cannot be installed, the tests that need it are skipped.
 fn run_unit_tests(paths: &Paths, tools: Result<Tools>, filter: Option<&str>) -> Result<Counts> {
+    // The tools' environment contains boto3, because the emulator and SAM need it.
+    let python = tools.as_ref().ok().map(Tools::python);
     let tests = "the tests of the simulated Graph with rclone";
-    let program = extras::RCLONE.or_skip(paths, tools, tests);
-    let rclone: Option<(&str, &OsStr)> =
-        program.as_ref().map(|program| (extras::RCLONE.variable, program.as_os_str()));
-    suites::run(paths, suites::UNIT, filter, rclone.as_slice())
+    let rclone = extras::RCLONE.or_skip(paths, tools, tests);
+    let programs = [(BOTO3_PYTHON, python), (extras::RCLONE.variable, rclone)];
+    let environment: Vec<(&str, &OsStr)> = programs
+        .iter()
+        .filter_map(|(variable, program)| Some((*variable, program.as_ref()?.as_os_str())))
+        .collect();
+    suites::run(paths, suites::UNIT, filter, &environment)
 }
 
 /// Prints the result of each step and the total counts. Returns an error if a step failed.

@@ -109,7 +109,8 @@ fn timeout_violations(template: &Template) -> Vec<String> {
         let is_behind_api = function
             .events()
             .any(|event| event["Type"] == "Api" && event["Properties"]["Method"] != "options");
-        if is_behind_api && timeout(template, function) > Some(GATEWAY_SECONDS) {
+        let is_too_long = timeout(template, function).is_none_or(|limit| limit > GATEWAY_SECONDS);
+        if is_behind_api && is_too_long {
             violations.push(format!("{} may take longer than API Gateway waits", function.id));
         }
     }
