@@ -1,10 +1,12 @@
-//! Adapters of a use case: one trait per use case names the types behind its ports. An *adapter* is
-//! a type that implements a port.
+//! Adapters of the use cases. An *adapter* is a type that implements a port.
 //!
-//! A Lambda function implements the traits of its use cases for an empty enum. The function builds
-//! the structs of ports ([`UploadPorts`](crate::delivery::upload::UploadPorts) and others) from its
-//! clients. A use case is generic over that one type and cannot reach any other port. There is one
-//! trait per use case, because each function has its own rights and only the clients that it needs.
+//! Each use case has one trait here, which names the adapters that the use case needs. A Lambda
+//! function implements the traits of its use cases for an empty enum `P`. It then builds the struct
+//! of ports of the use case from its clients, such as
+//! [`UploadPorts<P>`](crate::delivery::upload::UploadPorts).
+//!
+//! Each use case has its own trait because each function has its own rights. A function has only
+//! the clients that it needs, and a use case cannot reach any other port.
 
 use std::fmt::Debug;
 
@@ -28,13 +30,13 @@ pub trait SlotAdapters: Adapters<Store: SlotStore> {
     type Workflow: Workflow + Debug + 'static;
 }
 
-/// Adapter of every use case that names, delivers or hands out documents.
+/// Adapter of every use case that names or delivers documents, or issues URLs for them.
 pub trait RegistryAdapters: Debug + Send + Sync + 'static {
-    /// The document registry, which says who may see a document.
+    /// The document registry, which decides who may see a document.
     type Registry: Registry + Debug + 'static;
 }
 
-/// Adapter of the routes that disclose documents or their metadata, or deny them.
+/// Adapter of the routes that return documents or their metadata, or refuse to return them.
 pub trait AuditAdapters: Debug + Send + Sync + 'static {
     /// Log of audit events.
     type Audit: AuditLog + Debug + 'static;
@@ -49,8 +51,8 @@ pub trait InitiateAdapters: SlotAdapters<Store: Store> + RegistryAdapters + Audi
     type Directory: Directory + Debug + 'static;
 }
 
-/// Adapters of the routes that search for documents, and start the downloads that the search
-/// links to.
+/// Adapters of the routes that search for documents. A search result links to downloads, which
+/// these routes start as well.
 pub trait SearchAdapters: SlotAdapters<Store: Store> + RegistryAdapters + AuditAdapters {}
 
 /// Adapters of the routes that read jobs.
@@ -95,7 +97,7 @@ pub trait PublishAdapters:
     type Artifacts: Artifacts;
 }
 
-/// Adapters of the end of a transfer, by `finalize` or the sweeper.
+/// Adapters of the step `finalize`, which ends a transfer. The sweeper uses them as well.
 pub trait FinishAdapters: SlotAdapters<Store: Store> {
     /// The recipient's drive.
     type Drive: Drive;

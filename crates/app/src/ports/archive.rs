@@ -1,4 +1,6 @@
-//! Port of the archive of the audit trail.
+//! Port of the archive of the audit trail: the log of deliveries, issued URLs and denied requests.
+//! The function `archive` writes all records of the audit trail to a bucket, and operators read
+//! them there.
 
 use std::future::Future;
 
@@ -20,7 +22,8 @@ pub trait AuditArchive: Send + Sync {
         content: Bytes,
     ) -> impl Future<Output = Result<(), ArchiveError>> + Send;
 
-    /// Lists at most `limit` keys after `after` that begin with `prefix`, in ascending order.
+    /// Lists the keys that begin with `prefix`, in ascending order. The list starts after the key
+    /// `after` and has at most `limit` keys.
     fn list(
         &self,
         prefix: &str,

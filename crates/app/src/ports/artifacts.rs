@@ -1,7 +1,17 @@
 //! Ports of the delivery bucket, which holds the objects that callers download.
 //!
-//! [`Artifacts`] is the bucket itself. [`ArtifactStore`] holds one record for each object, which
-//! says how long the object is retained. An *artifact* is an object together with its record.
+//! [`Artifacts`] is the bucket itself. [`ArtifactStore`] holds one record for each object. An
+//! *artifact* is an object together with its record. The life of an artifact:
+//!
+//! 1. A transfer records the artifact ([`ArtifactStore::put_artifact`]) and copies the document
+//!    into the bucket.
+//! 2. The transfer records its delivery
+//!    ([`UploadStore::record_delivery`](super::UploadStore::record_delivery)). The artifact is then
+//!    *delivered*, and other transfers of the same document can reuse it.
+//! 3. Each transfer that uses the artifact extends its *retention*, the time until which the
+//!    artifact is retained.
+//! 4. After the retention, the *sweeper* (the background repair that runs every minute) removes the
+//!    object and then the record. The removal cannot be undone once it has begun.
 
 use std::future::Future;
 
@@ -135,18 +145,21 @@ pub trait Artifacts: Send + Sync {
 
 /// Records of the objects in the delivery bucket.
 ///
-/// Other transfers can reuse an artifact after its own transfer has recorded it as delivered. The
-/// retention of an artifact and the time at which the sweeper next checks it are separate values:
-/// rescheduling a check changes no retention. A retention never decreases.
+/// A retention never decreases. The time of the sweeper's next check is a separate value, and
+/// rescheduling the check does not change the retention.
 ///
-/// Three calls begin the removal of an artifact. They differ in their condition:
-/// [`ArtifactStore::withdraw_artifact`] needs an artifact that was never delivered,
-/// [`ArtifactStore::expire_artifact`] one whose retention is over, and
-/// [`ArtifactStore::give_up_artifact`] has no condition.
+/// Three calls begin the removal of an artifact, each on another condition. After such a call, the
+/// artifact can be neither delivered nor retained.
+///
+/// | call | condition |
+/// |---|---|
+/// | [`ArtifactStore::withdraw_artifact`] | the artifact was never delivered |
+/// | [`ArtifactStore::expire_artifact`] | the retention of the artifact is over |
+/// | [`ArtifactStore::give_up_artifact`] | none |
 pub trait ArtifactStore: Send + Sync {
-    /// Records an object that its transfer has not delivered yet, retained at least until
-    /// [`ArtifactRecord::retain_until`]. Repeating the call never shortens the retention, and
-    /// does not revive an artifact that is being removed.
+    /// Records an artifact before its delivery, with a retention until
+    /// [`ArtifactRecord::retain_until`]. A repeated call can only extend the retention. Does
+    /// nothing for an artifact that is being removed.
     fn put_artifact(
         &self,
         artifact: &ArtifactRecord,
@@ -158,52 +171,54 @@ pub trait ArtifactStore: Send + Sync {
         document: &ObjectGuid,
     ) -> impl Future<Output = Result<Option<ArtifactRecord>, StoreError>> + Send;
 
-    /// Returns the keys of all recorded objects of a document. Some of them may have been removed.
-    /// An object is listed from the moment at which [`ArtifactStore::put_artifact`] records it.
+    /// Returns the keys of all artifacts of a document that [`ArtifactStore::put_artifact`] has
+    /// recorded. Some of them may have been removed.
     fn artifacts_of(
         &self,
         document: &ObjectGuid,
     ) -> impl Future<Output = Result<Vec<String>, StoreError>> + Send;
 
-    /// Begins the removal of an artifact, whatever its retention. Returns whether the artifact
-    /// exists. The call can be repeated.
+    /// Begins the removal of an artifact, even if its retention is not over. Returns whether the
+    /// artifact exists. The call can be repeated.
     fn give_up_artifact(&self, key: &str) -> impl Future<Output = Result<bool, StoreError>> + Send;
 
-    /// Extends the retention of a delivered artifact to at least `until`. Returns `false` when
-    /// the artifact is not delivered yet, is being removed or has been removed. The caller must
-    /// then not use it.
+    /// Extends the retention of a delivered artifact to at least `until`.
+    ///
+    /// Returns `false` if the artifact is not delivered yet, is being removed or was removed. The
+    /// caller must then not use the artifact.
     fn retain_artifact(
         &self,
         key: &str,
         until: Timestamp,
     ) -> impl Future<Output = Result<bool, StoreError>> + Send;
 
-    /// Begins the removal of an artifact that was never delivered, so that it can neither be
-    /// delivered nor retained any more. Returns `false` when the artifact was delivered, because
-    /// other transfers may have reused it. Returns `true` for an artifact that is already being
-    /// removed or is unknown.
+    /// Begins the removal of an artifact that was never delivered.
+    ///
+    /// Returns `false` and changes nothing if the artifact was delivered, because other transfers
+    /// may reuse it. Returns `true` if the artifact is unknown or already being removed.
     fn withdraw_artifact(&self, key: &str)
     -> impl Future<Output = Result<bool, StoreError>> + Send;
 
-    /// Returns at most `limit` keys of artifacts whose check by the sweeper is due at `now`,
-    /// beginning with the longest due. The index is eventually consistent.
+    /// Returns the keys of at most `limit` artifacts that the sweeper has to check by `now`. The
+    /// artifact that is due for the longest time comes first. The index is eventually consistent.
     fn expired_artifacts(
         &self,
         now: Timestamp,
         limit: usize,
     ) -> impl Future<Output = Result<Vec<String>, StoreError>> + Send;
 
-    /// Begins the removal of an artifact whose retention is over at `now`, so that it can neither
-    /// be delivered nor retained any more. If the retention is not over, returns `false` and
-    /// reschedules the sweeper's check to the end of the retention. Returns `true` for an artifact
-    /// that is already being removed or is unknown.
+    /// Begins the removal of an artifact if its retention is over at `now`.
+    ///
+    /// Returns `false` if the retention is not over. The call then reschedules the sweeper's check
+    /// to the end of the retention. Returns `true` if the artifact is unknown or already being
+    /// removed.
     fn expire_artifact(
         &self,
         key: &str,
         now: Timestamp,
     ) -> impl Future<Output = Result<bool, StoreError>> + Send;
 
-    /// Deletes the record of an artifact whose object is gone.
+    /// Deletes the record of an artifact. Call this after the object was deleted.
     fn delete_artifact_record(
         &self,
         key: &str,

@@ -1,5 +1,15 @@
 //! Ports of the audit trail: the log of events about requests, its outbox, and the queues to which
 //! all records are sent.
+//!
+//! An *audit event* is a record about a request, such as an issued URL or a list of documents. A
+//! *denial* is a request for a document that the caller may not see. The life of an event:
+//!
+//! 1. A function of the API records the event before it sends its response ([`AuditLog`]). The
+//!    denials of one person in one minute are counted in one record.
+//! 2. The function `notify` reads the event from the stream of the table, and sends the event to
+//!    the queues ([`AuditQueue`]).
+//! 3. The *sweeper*, the background repair that runs every minute, sends the denials of past
+//!    minutes, and the events that `notify` missed ([`EventOutbox`]).
 
 use std::future::Future;
 
@@ -8,14 +18,14 @@ use jiff::{SignedDuration, Timestamp};
 
 use super::{QueueError, StoreError};
 
-/// Log of events about requests, for the functions that serve the API. An event is recorded before
-/// its response is sent, so no URL and no list leaves docferry without a record.
+/// Log of events about requests, for the functions of the API. If an event cannot be recorded, the
+/// function sends no response with a URL or a list of documents.
 pub trait AuditLog: Send + Sync {
     /// Records the events of one response: all of them or none. A repeated call has no effect.
     fn record(&self, events: &[AuditEvent]) -> impl Future<Output = Result<(), StoreError>> + Send;
 
-    /// Adds a denied request to the record of its person and minute. A call whose response was
-    /// lost, and which is repeated, may be counted twice.
+    /// Counts a denial in the record of its person and minute. A repeated call may count the denial
+    /// twice.
     fn count_denial(&self, denial: &Denial) -> impl Future<Output = Result<(), StoreError>> + Send;
 }
 
@@ -28,14 +38,16 @@ pub enum EventKey {
     Denials(DenialKey),
 }
 
-/// Time after the end of a minute at which its denials are sent. Requests that began in the minute
-/// have ended by then, because the functions of the API have 20 s at most.
+/// Time after the end of a minute at which the sweeper sends the denials of that minute. All
+/// requests of the minute have ended by then, because a function of the API runs for at most 20 s.
 pub const DENIALS_DELAY: SignedDuration = SignedDuration::from_secs(30);
 
-/// Events that were not sent yet.
+/// Outbox of the events and denials that were not sent yet.
 pub trait EventOutbox: Send + Sync {
-    /// Returns a record; `None` if it was sent or does not exist. A record of denials is closed
-    /// first: later denials of its person are added to the record of the next minute.
+    /// Returns a record; `None` if it was sent or does not exist.
+    ///
+    /// The call closes a record of denials. A later denial of the same person and minute is then
+    /// counted in the record of the next minute.
     fn unsent_event(
         &self,
         key: &EventKey,
@@ -47,9 +59,9 @@ pub trait EventOutbox: Send + Sync {
         key: &EventKey,
     ) -> impl Future<Output = Result<(), StoreError>> + Send;
 
-    /// Returns at most `limit` keys of records that should have been sent by now, the oldest first:
-    /// events after [`OUTBOX_RESEND_DELAY`](super::OUTBOX_RESEND_DELAY), denials after
-    /// [`DENIALS_DELAY`]. The index is eventually consistent.
+    /// Returns the keys of at most `limit` records that the sweeper has to send, the oldest first.
+    /// An event is listed after [`OUTBOX_RESEND_DELAY`](super::OUTBOX_RESEND_DELAY), a record of
+    /// denials after [`DENIALS_DELAY`]. The index is eventually consistent.
     fn unsent_events(
         &self,
         now: Timestamp,
@@ -60,6 +72,7 @@ pub trait EventOutbox: Send + Sync {
 /// The queues to which records of the audit trail are sent.
 pub trait AuditQueue: Send + Sync {
     /// Sends a record to every queue under its [`AuditRecord::message_id`]. After an error, some
-    /// queues may have the record, and the call is repeated for all of them.
+    /// queues may have the record already. The caller then repeats the call, which sends the record
+    /// to all queues.
     fn send(&self, record: &AuditRecord) -> impl Future<Output = Result<(), QueueError>> + Send;
 }

@@ -1,5 +1,17 @@
-//! Port of batches. A *batch* is a job that delivers many documents. A batch is *committed* once
-//! all of its documents are recorded; until then it can be abandoned.
+//! Port of batches. A *batch* is a job that delivers many documents, each of which is a transfer.
+//!
+//! The life of a batch:
+//!
+//! 1. A request records the batch and then its documents, page by page.
+//! 2. The batch is *committed*: all of its documents are recorded, and they may run. A batch that
+//!    is not committed is *abandoned* if its process dies.
+//! 3. Each document ends, and the batch counts it.
+//! 4. The batch ends after its last document.
+//! 5. The owner may retry the batch. The retry is another *run*; `retries` is the number of runs
+//!    after the first one.
+//!
+//! The *sweeper* is the background repair that runs every minute. It checks a batch when the batch
+//! is *due*.
 
 use std::future::Future;
 
@@ -11,13 +23,14 @@ use jiff::Timestamp;
 
 use super::{CreateResult, StoreError};
 
-/// Batches and their documents, each of which is also a transfer in
+/// Batches and their documents. Each document is also a transfer in
 /// [`TransferStore`](super::TransferStore).
 ///
-/// The transaction that ends a document also updates the counts of its batch, so each document is
-/// counted once.
+/// The transaction that ends a document also updates the counts of its batch. The batch therefore
+/// counts each document once.
 pub trait BatchStore: Send + Sync {
-    /// Adds a new batch that is not committed yet. The call can be repeated.
+    /// Adds a new batch that is not committed yet, and the idempotency record of its `request`. The
+    /// call can be repeated.
     fn record_batch(
         &self,
         batch: &Batch,
@@ -30,17 +43,18 @@ pub trait BatchStore: Send + Sync {
         async move { self.record_batch(batch, None).await.map(drop) }
     }
 
-    /// Adds documents of a batch, which hold no slot and are not queued yet. Does not change
-    /// documents that exist already. The store may delete documents after `purge_at` if they are
-    /// never started.
+    /// Adds documents of a batch. They hold no slot, the right to move bytes, and are not queued
+    /// yet. Does nothing for documents that exist already.
+    ///
+    /// The store may delete a document after `purge_at` if it is never started.
     fn add_documents(
         &self,
         documents: &[Transfer],
         purge_at: Timestamp,
     ) -> impl Future<Output = Result<(), StoreError>> + Send;
 
-    /// Commits the batch, once all of its documents are recorded. Does nothing for a batch that
-    /// has ended.
+    /// Commits the batch. Call this after all of its documents are recorded. Does nothing for a
+    /// batch that has ended.
     fn commit_batch(&self, id: &TransferId) -> impl Future<Output = Result<(), StoreError>> + Send;
 
     /// Returns the batch and its counts; `None` when the batch does not exist.
@@ -49,15 +63,15 @@ pub trait BatchStore: Send + Sync {
         id: &TransferId,
     ) -> impl Future<Output = Result<Option<(Batch, BatchCounts)>, StoreError>> + Send;
 
-    /// Returns the batch and its counts with at most `limit` documents, ordered by number, in
-    /// one paged query.
+    /// Returns the batch, its counts, and at most `limit` of its documents, ordered by number.
+    /// Reads all of them in one paged query.
     fn batch_with_documents(
         &self,
         id: &TransferId,
         limit: usize,
     ) -> impl Future<Output = Result<Option<(Batch, BatchCounts, Vec<Transfer>)>, StoreError>> + Send;
 
-    /// Returns at most `limit` documents, ordered by number, starting at number `from`.
+    /// Returns at most `limit` documents of a batch, ordered by number, starting at number `from`.
     fn documents(
         &self,
         id: &TransferId,
@@ -65,9 +79,10 @@ pub trait BatchStore: Send + Sync {
         limit: usize,
     ) -> impl Future<Output = Result<Vec<Transfer>, StoreError>> + Send;
 
-    /// Reserves a file name for a document of a batch. Returns `false` when another document of the
-    /// batch has the name; names that differ only in case are equal. The call can be repeated. The
-    /// store may delete the reservation after `purge_at`.
+    /// Reserves a file name for a document of a batch. Returns `false` if another document of the
+    /// batch has reserved the name. Names that differ only in case are equal.
+    ///
+    /// The call can be repeated. The store may delete the reservation after `purge_at`.
     fn claim_name(
         &self,
         document: &TransferId,
@@ -76,7 +91,9 @@ pub trait BatchStore: Send + Sync {
     ) -> impl Future<Output = Result<bool, StoreError>> + Send;
 
     /// Records a cancel request of the batch's owner. The sweeper checks the batch at `due`.
-    /// Returns the batch, or `None` when the owner has no such batch that is active.
+    ///
+    /// Returns the batch. Returns `None` if the batch does not exist, has ended, or belongs to
+    /// another owner.
     fn cancel_batch(
         &self,
         id: &TransferId,
@@ -84,17 +101,21 @@ pub trait BatchStore: Send + Sync {
         due: Timestamp,
     ) -> impl Future<Output = Result<Option<Batch>, StoreError>> + Send;
 
-    /// Records that all documents that had not ended were asked to stop. Has no effect if the
-    /// batch is in another run than the one with this number of `retries`.
+    /// Records that cancellation was requested for all documents that had not ended.
+    ///
+    /// Does nothing if the batch has begun another run, which means that its number of `retries`
+    /// differs.
     fn documents_stopped(
         &self,
         id: &TransferId,
         retries: u32,
     ) -> impl Future<Output = Result<(), StoreError>> + Send;
 
-    /// Ends the batch, unless it has ended or was restarted since it was `read`. The store may
-    /// delete the batch after `purge_at`. The number of documents that were not delivered,
-    /// according to `counts`, is recorded and sent with the outcome.
+    /// Ends the batch with this `outcome`. Also records how many documents were not delivered,
+    /// according to `counts`; the webhook notification contains this number.
+    ///
+    /// Does nothing if the batch has ended, is restarting its documents, or has begun another run
+    /// since the caller `read` it. The store may delete the batch after `purge_at`.
     fn end_batch(
         &self,
         read: &Batch,

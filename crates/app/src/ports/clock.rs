@@ -1,3 +1,5 @@
+//! Port of the clock.
+
 use jiff::Timestamp;
 
 /// Source of the current time. Use cases never read the system clock, so that tests can control

@@ -13,8 +13,8 @@ pub enum Freshness {
     Fresh,
 }
 
-/// Provides the credentials of a client of an outside system. Called only when they are needed,
-/// so that a function that needs none reads no secret.
+/// Provides the credentials `T` for an outside system. Clients call it only when they need the
+/// credentials. A function that uses no such client therefore reads no secret.
 pub trait CredentialsProvider<T>: Send + Sync {
     /// Returns the credentials. The text of an error is logged.
     fn credentials(&self, lookup: Freshness) -> impl Future<Output = Result<T, Cause>> + Send;

@@ -1,4 +1,4 @@
-//! Port of the directory of users, which finds the user who has an email address.
+//! Port of the directory of users, which finds a user by email address.
 
 use std::future::Future;
 
@@ -11,9 +11,9 @@ use super::Cause;
 #[error("the directory of users did not answer")]
 pub struct DirectoryError(#[source] pub Cause);
 
-/// Maps addresses to users of the service that holds their drives.
+/// Directory of the service that holds the drives. It maps email addresses to user ids.
 pub trait Directory: Send + Sync {
-    /// Returns the id of the user; `None` when no user has that address.
+    /// Returns the user id of a recipient; `None` when no user has the recipient's address.
     fn user_id(
         &self,
         recipient: &Recipient,

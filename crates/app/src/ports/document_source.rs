@@ -22,12 +22,11 @@ pub struct SourceAnswer {
 /// Failure of a call to the source. Variants differ in how the caller has to react.
 #[derive(Debug, thiserror::Error)]
 pub enum SourceError {
-    /// The source did not respond or reported a server error. The push may have happened. Pushing
-    /// again is harmless, because it writes the same object again.
+    /// The source did not respond or reported a server error. It may have pushed the document.
+    /// Pushing again is harmless, because the second push writes the same object.
     #[error("the document source did not answer")]
     Unavailable(#[source] Cause),
-    /// The response violates the contract, for example because it is an HTML page. The cause may be
-    /// transient.
+    /// The response violates the contract; it may be an HTML page. A repeated call may succeed.
     #[error("the document source gave an answer that is not of its contract")]
     InvalidAnswer,
     /// The document does not exist (404).

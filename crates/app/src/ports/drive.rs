@@ -47,8 +47,8 @@ impl Destination {
         })
     }
 
-    /// Returns the same destination with a numbered name, such as `order 1.pdf`. OneDrive
-    /// numbers conflicting names in the same form. Number 0 is the document's own name.
+    /// Returns the same destination with a numbered name, such as `order 1.pdf`. Number 0 is the
+    /// document's own name. OneDrive uses the same form when it renames a conflicting file.
     ///
     /// # Errors
     /// [`PathRule`] when the numbered name would be too long.
@@ -95,8 +95,8 @@ pub struct UploadSession {
 /// Status of an open session.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct SessionStatus {
-    /// The first missing range; `None` when the drive reports no range. In that case, the file may
-    /// or may not be complete, so look the destination up.
+    /// The first missing range; `None` when the drive reports no range. With `None`, the file may
+    /// or may not be complete, so the caller looks the destination up.
     pub next: Option<ExpectedRange>,
 }
 
@@ -208,9 +208,9 @@ pub enum DriveError {
 pub trait Drive: Send + Sync {
     /// Opens an upload session for `size` bytes (at least 1).
     ///
-    /// This call is not idempotent. After [`DriveError::Ambiguous`], a session may exist whose URL
-    /// is lost. Until that session expires, after about 15 minutes, each further session for the
-    /// path fails with [`DriveError::Conflict`], under any policy.
+    /// This call is not idempotent. After [`DriveError::Ambiguous`], the drive may have a session
+    /// whose URL is lost. That session expires after about 15 minutes. Until then, each further
+    /// call for the path fails with [`DriveError::Conflict`], under any policy.
     fn create_session(
         &self,
         destination: &Destination,
@@ -229,9 +229,9 @@ pub trait Drive: Send + Sync {
     /// `range.start` must equal the offset that the session expects next; if not, the call fails
     /// with [`DriveError::OffsetMismatch`].
     ///
-    /// After [`DriveError::Ambiguous`] or [`DriveError::Body`], and when the future is dropped, the
-    /// drive may or may not have stored the bytes. Call [`Drive::session_status`] before sending
-    /// again.
+    /// After [`DriveError::Ambiguous`] or [`DriveError::Body`], the drive may or may not have
+    /// stored the bytes. The same holds if the caller drops the future. The caller has to call
+    /// [`Drive::session_status`] before it sends again.
     fn put_fragment(
         &self,
         url: &UploadUrl,
@@ -248,9 +248,9 @@ pub trait Drive: Send + Sync {
     /// Writes a whole document of at most 4,000,000 bytes in one request. This is the only way to
     /// write an empty document, because a session needs at least one byte.
     ///
-    /// After [`DriveError::Ambiguous`], and when the future is dropped, the document may be at
-    /// the destination, or appear there later. The call can fail with [`DriveError::Conflict`]
-    /// under every policy.
+    /// After [`DriveError::Ambiguous`], the document may be at the destination, or appear there
+    /// later. The same holds if the caller drops the future. The call can fail with
+    /// [`DriveError::Conflict`] under every policy.
     fn put_whole(
         &self,
         destination: &Destination,
@@ -265,8 +265,8 @@ pub trait Drive: Send + Sync {
         destination: &Destination,
     ) -> impl Future<Output = Result<Option<DriveItem>, DriveError>> + Send;
 
-    /// Returns the user id of a recipient whose drive was used. The default implementation, for
-    /// drives whose users have no ids, returns `None`.
+    /// Returns the user id of a recipient, after another call has used the recipient's drive. The
+    /// default implementation returns `None`. It is for drives whose users have no ids.
     fn recipient_id(
         &self,
         _recipient: &Recipient,
@@ -276,8 +276,8 @@ pub trait Drive: Send + Sync {
 
     /// Returns whether a part of the destination's folder path is a file instead of a folder.
     ///
-    /// The result explains a conflict when there is no item at the destination itself. The default
-    /// implementation, for drives that cannot determine this, returns `false`.
+    /// Callers use the result to explain a conflict when there is no item at the destination
+    /// itself. The default implementation returns `false`. It is for drives that cannot check this.
     fn has_file_in_path(
         &self,
         _destination: &Destination,
@@ -285,11 +285,11 @@ pub trait Drive: Send + Sync {
         std::future::ready(Ok(false))
     }
 
-    /// Reads `range` (not empty) of an item's content. If the item no longer has the size in
-    /// `item`, it has changed, and the call fails with [`DriveError::Ambiguous`].
+    /// Reads `range` (not empty) of an item's content. Fails with [`DriveError::Ambiguous`] if the
+    /// stored item has another size than `item`, because the item has then changed.
     ///
-    /// The default implementation, for drives that cannot read, fails with
-    /// [`DriveError::Refused`].
+    /// The default implementation fails with [`DriveError::Refused`]. It is for drives that cannot
+    /// read.
     fn read_item(
         &self,
         _destination: &Destination,

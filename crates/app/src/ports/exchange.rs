@@ -1,4 +1,7 @@
-//! The exchange bucket, into which the mover writes documents.
+//! Port of the exchange bucket, through which documents come from their source.
+//!
+//! The *mover*, a process outside docferry, writes each document into this bucket. docferry waits
+//! for the object, reads it, and deletes it when no transfer needs it any more.
 
 use std::future::Future;
 use std::ops::Range;
@@ -19,7 +22,7 @@ pub enum ExchangeError {
     /// The bucket did not respond or reported a server error. Repeat the call.
     #[error("the exchange bucket did not answer")]
     Unavailable(#[source] Cause),
-    /// The object's tag is not the one that arrived (412).
+    /// The object was written again: its `ETag` is not the requested one (412).
     #[error("the exchange object was replaced")]
     Changed,
     /// The object is gone (404) or shorter than expected.
@@ -30,20 +33,20 @@ pub enum ExchangeError {
     Unauthorized,
 }
 
-/// The exchange bucket, into which the mover writes documents.
+/// The exchange bucket. It belongs to the operators of the document source.
 pub trait ExchangeStore: Send + Sync {
-    /// Returns the store's own time, to the second. Objects written later have a
-    /// `last_modified` that is not before it.
+    /// Returns the current time by the clock of the bucket, to the second. An object that is
+    /// written after the call has the same or a later `last_modified`.
     fn store_time(&self) -> impl Future<Output = Result<Timestamp, ExchangeError>> + Send;
 
-    /// Returns size, tag and time of an object; `None` when the object does not exist.
+    /// Returns size, `ETag` and time of an object; `None` when the object does not exist.
     fn head(
         &self,
         key: &str,
     ) -> impl Future<Output = Result<Option<ObjectHead>, ExchangeError>> + Send;
 
-    /// Reads `range` (not empty) of the object, provided that the object has this tag. The stream
-    /// yields exactly the range or ends with an error.
+    /// Reads `range` (not empty) of the object. The stream yields exactly the range or ends with an
+    /// error. Fails with [`ExchangeError::Changed`] if the object has another `etag`.
     fn read(
         &self,
         key: &str,

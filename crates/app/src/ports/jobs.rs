@@ -1,8 +1,17 @@
 //! Ports of jobs: their history, their retries, and the idempotency records of requests.
 //!
-//! A job is one request of an owner: a single transfer, or a batch of documents. A retry is another
-//! *run* of the job. An idempotency record lets a repeated request return the response of the first
-//! request.
+//! A *job* is one request of an owner: a single transfer, or a batch of documents. The life of a
+//! job:
+//!
+//! 1. A request records the job. If the request has an idempotency key, the store also records
+//!    which job the request has created. A repeated request then returns the same job.
+//! 2. A transfer waits in a queue for a *slot*, the right to move bytes, and then runs.
+//! 3. The job ends and is cleaned up.
+//! 4. The owner may retry the job. The retry is another *run* of the same job; `retries` is the
+//!    number of runs after the first one.
+//!
+//! The *sweeper* is the background repair that runs every minute. It checks a job when the job is
+//! *due*.
 
 use std::future::Future;
 
@@ -20,8 +29,9 @@ use super::StoreError;
 pub struct CreateOptions<'a> {
     /// The request's idempotency record, if the caller sent a key.
     pub request: Option<&'a IdempotencyRecord>,
-    /// Version of the pool's slots, as the scheduler read them. The transfer gets a slot if the
-    /// slots still have this version. `None` puts the transfer into the queue.
+    /// Version of the slots, as the caller read it. With a version, the new transfer gets a slot at
+    /// once; if another transfer was granted a slot since then, the call returns
+    /// [`CreateResult::SlotsChanged`]. With `None`, the new transfer joins the queue.
     pub slot: Option<u64>,
 }
 
@@ -43,7 +53,7 @@ pub struct BatchRetry {
 pub enum CreateResult {
     /// The record was written.
     Done,
-    /// The slots have changed since the caller read them; nothing was recorded.
+    /// Another transfer was granted a slot since the caller read the slots. Nothing was recorded.
     SlotsChanged,
     /// An unexpired idempotency record with the same key exists; nothing was recorded.
     AlreadyExists(IdempotencyRecord),
@@ -106,14 +116,14 @@ pub struct JobPosition {
     pub id: TransferId,
 }
 
-/// History of the jobs of each owner. The history includes transfers that were requested through
-/// the HTTP API of the court viewer. It does not list the documents of a batch separately.
+/// History of the jobs of each owner. The history includes transfers that the courts' viewer (SCV)
+/// requested. It lists a batch as one job, without its documents.
 pub trait History: Send + Sync {
-    /// Returns at most `limit` jobs of `owner` that are older than `before`, newest first. Also
-    /// returns the position at which to continue; `None` at the end.
+    /// Returns at most `limit` jobs of `owner`, newest first. With `before`, the list contains only
+    /// older jobs. Also returns the position at which the next call continues; `None` at the end.
     ///
-    /// Very recent jobs may be missing, because the index is eventually consistent. Jobs whose
-    /// records were deleted are missing.
+    /// Very recent jobs may be missing, because the index is eventually consistent. Jobs with
+    /// deleted records are missing.
     fn jobs(
         &self,
         owner: &str,
@@ -124,15 +134,20 @@ pub trait History: Send + Sync {
 
 /// Retries of jobs, and idempotency records.
 ///
-/// Every write is conditional and can be repeated.
+/// Every write checks a condition and can be repeated.
 pub trait JobStore: Send + Sync {
-    /// Starts another run of a transfer that has ended and is cleaned up; `restarted` is its new
-    /// record. A transfer outside a batch is put into the queue. A document of a batch is no longer
-    /// counted as ended in its batch, and is not queued. The sweeper checks the transfer at `due`.
+    /// Starts another run of an ended transfer, and replaces its record with `restarted`. The
+    /// sweeper checks the transfer at `due`.
     ///
-    /// `read` is the record that the caller has read. Returns `false` when the transfer has changed
-    /// since then, when it is not cleaned up, or when its batch is not resuming its documents in
-    /// that run.
+    /// - A transfer outside a batch joins the queue for a slot.
+    /// - A document of a batch does not join the queue yet. Its batch subtracts the document from
+    ///   the number of ended documents.
+    ///
+    /// Returns `false` and changes nothing in these cases:
+    ///
+    /// - The transfer has changed since the caller `read` it.
+    /// - The uploads of the last run are not closed yet ([`Transfer::closed`]).
+    /// - The batch is not restarting its documents ([`Batch::resuming`]), or is in another run.
     fn restart_transfer(
         &self,
         read: &Transfer,
@@ -140,24 +155,29 @@ pub trait JobStore: Send + Sync {
         due: Timestamp,
     ) -> impl Future<Output = Result<bool, StoreError>> + Send;
 
-    /// Starts another run of a batch that has ended, and sets [`Batch::resuming`]. Returns `false`
-    /// when the batch has changed since it was `read`.
+    /// Starts another run of a batch that has ended, and sets [`Batch::resuming`]. While this flag
+    /// is set, the caller and the sweeper restart the documents.
+    ///
+    /// Returns `false` and changes nothing if the batch has changed since the caller `read` it.
     fn resume_batch(
         &self,
         read: &Batch,
         retry: &BatchRetry,
     ) -> impl Future<Output = Result<bool, StoreError>> + Send;
 
-    /// Records that all documents of the batch that have to run again were restarted. Has no
-    /// effect if the batch is in another run than the one with this number of `retries`.
+    /// Clears [`Batch::resuming`]. Call this after all documents that must run again were
+    /// restarted.
+    ///
+    /// Does nothing if the batch has begun another run, which means that its number of `retries`
+    /// differs.
     fn mark_documents_resumed(
         &self,
         id: &TransferId,
         retries: u32,
     ) -> impl Future<Output = Result<(), StoreError>> + Send;
 
-    /// Extends the retention of an ended transfer's delivery to `retain_until`. The store may
-    /// delete the record of the transfer after `purge_at`, not before.
+    /// Extends the retention of an ended transfer's delivery to `retain_until`. The store retains
+    /// the record of the transfer until `purge_at`.
     fn extend_retention(
         &self,
         id: &TransferId,
@@ -172,8 +192,10 @@ pub trait JobStore: Send + Sync {
         now: Timestamp,
     ) -> impl Future<Output = Result<Option<IdempotencyRecord>, StoreError>> + Send;
 
-    /// Deletes the idempotency record of a job that was never accepted, or that is not to be
-    /// returned again, unless the stored record names another job.
+    /// Deletes an idempotency record, so that its key can create another job. Callers delete the
+    /// record of a job that was never accepted, or that a new job replaces.
+    ///
+    /// Does nothing if the stored record with this key names another job.
     fn delete_idempotency_record(
         &self,
         request: &IdempotencyRecord,

@@ -1,4 +1,9 @@
 //! Outbox of outcome records, and the error of the queues to which records are sent.
+//!
+//! An *outcome record* reports the end of a transfer to the audit trail. The transaction that ends
+//! a transfer writes the record into the outbox. The function `notify` reads the record from the
+//! stream of the table, sends the record to its queue, and removes it from the outbox. The
+//! *sweeper*, the background repair that runs every minute, sends records that `notify` missed.
 
 use std::future::Future;
 
@@ -8,14 +13,13 @@ use jiff::Timestamp;
 
 use super::{Cause, StoreError};
 
-/// Time after which the sweeper sends an outbox record itself, on the assumption that its
-/// delivery from the table's stream was lost.
+/// Age at which the sweeper sends a record of an outbox, because `notify` has not sent it.
 pub const OUTBOX_RESEND_DELAY: jiff::SignedDuration = jiff::SignedDuration::from_mins(2);
 
-/// Outcome records that were not sent yet. Only the transaction that ends a transfer adds a
-/// record.
+/// Outcome records that were not sent yet.
 pub trait Outbox: Send + Sync {
-    /// Returns the record of an execution (`execution_number`); `None` when it was already sent.
+    /// Returns the record of a transfer that ended in this execution, which is one run of its
+    /// workflow. Returns `None` if the record was already sent.
     fn outcome(
         &self,
         id: &TransferId,
@@ -29,8 +33,8 @@ pub trait Outbox: Send + Sync {
         execution_number: u32,
     ) -> impl Future<Output = Result<(), StoreError>> + Send;
 
-    /// Returns at most `limit` records that are older than [`OUTBOX_RESEND_DELAY`], oldest first. The
-    /// index is eventually consistent.
+    /// Returns the transfers and execution numbers of at most `limit` records that are older than
+    /// [`OUTBOX_RESEND_DELAY`], oldest first. The index is eventually consistent.
     fn unsent(
         &self,
         now: Timestamp,
@@ -38,8 +42,8 @@ pub trait Outbox: Send + Sync {
     ) -> impl Future<Output = Result<Vec<(TransferId, u32)>, StoreError>> + Send;
 }
 
-/// The queue did not accept a message, or its answer was lost. The message is sent again under
-/// the same id.
+/// The queue did not accept a message, or its response was lost. The caller sends the message again
+/// under the same id.
 #[derive(Debug, thiserror::Error)]
 #[error("the queue did not accept the call")]
 pub struct QueueError(#[source] pub Cause);

@@ -9,20 +9,20 @@ use secrecy::SecretString;
 
 use super::ArtifactError;
 
-/// A presigned URL: it lets its bearer fetch an object for a limited time. It is returned only
-/// to the caller that requested it.
+/// A presigned URL with its expiry. docferry returns it only to the caller that requested it, and
+/// never stores it.
 #[derive(Debug)]
 pub struct PresignedUrl {
     /// The URL.
     pub url: SecretString,
-    /// When the URL expires, by our clock.
+    /// Time at which the URL expires, by docferry's clock.
     pub expires_at: Timestamp,
 }
 
 /// Creates presigned URLs of objects in the delivery bucket.
 pub trait Presigner: Send + Sync {
-    /// Returns a URL that serves the object under the file name `name`, valid from `now` for at
-    /// most `valid_for`, and never longer than the credentials that sign it.
+    /// Returns a URL that serves the object under the file name `name`. The URL is valid from `now`
+    /// for at most `valid_for`. It expires earlier if the credentials that sign it expire earlier.
     fn presign(
         &self,
         key: &str,

@@ -1,4 +1,8 @@
-//! Port of the registry's feed: the dead-letter queue of records that the registry does not accept.
+//! Port of the registry's feed: the dead-letter queue of rejected records.
+//!
+//! The *feed* is the queue by which the system of record sends records of documents to the document
+//! registry. If the registry does not accept a record, the function `feed` puts its message into
+//! the *dead-letter queue*, from which operators read.
 
 use std::future::Future;
 
@@ -9,17 +13,17 @@ use super::QueueError;
 pub struct RejectedRecord {
     /// The message, as the system of record sent it.
     pub message: String,
-    /// Name of the first faulty member; `record` if the error concerns the whole record.
+    /// Name of the first faulty field; `record` if the error concerns the whole record.
     pub field: &'static str,
-    /// The rules that the record breaks, one in each line. The text is never empty and has less
-    /// than 16 KiB. It contains no value of the record, but it may contain names of unknown members.
+    /// The rules that the record breaks, one per line. The text is never empty and has less than 16
+    /// KiB. It contains no value of the record, but it may contain the names of unknown fields.
     pub reason: String,
 }
 
-/// The dead-letter queue of the registry's feed, from which operators read.
+/// The dead-letter queue of the registry's feed.
 pub trait RegistryDeadLetters: Send + Sync {
-    /// Adds a rejected message with its field and its reason. The call can be repeated, and then
-    /// adds the message again.
+    /// Adds a rejected message with its field and its reason. A repeated call adds the message
+    /// again.
     fn add_rejected(
         &self,
         rejected: &RejectedRecord,

@@ -19,16 +19,17 @@ pub enum SealError {
     Unreadable,
 }
 
-/// Encrypts upload URLs at rest, bound to their transfer.
+/// Encrypts upload URLs for storage. A sealed URL can be opened only for the same transfer.
 pub trait Sealer: Send + Sync {
-    /// Encrypts a URL with the transfer as encryption context.
+    /// Encrypts a URL for this transfer.
     fn seal(
         &self,
         transfer: &TransferId,
         url: &UploadUrl,
     ) -> impl Future<Output = Result<Vec<u8>, SealError>> + Send;
 
-    /// Decrypts a URL; fails unless it was encrypted for the same transfer.
+    /// Decrypts a URL. Fails with [`SealError::Unreadable`] if the URL was encrypted for another
+    /// transfer.
     fn open(
         &self,
         transfer: &TransferId,

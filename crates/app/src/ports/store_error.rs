@@ -1,4 +1,7 @@
 //! Errors of the store, which holds all records of docferry.
+//!
+//! An *execution* is one run of the workflow for a transfer. An *invocation* is one call of a
+//! function within an execution.
 
 use super::cause::Cause;
 

@@ -1,4 +1,7 @@
-//! Throttling pauses that all transfers of a tenant share.
+//! Port of the throttling pauses that all transfers of a tenant share.
+//!
+//! Microsoft Graph limits the requests of an application in a tenant, not those of one transfer. If
+//! Graph throttles one transfer, all transfers have to pause.
 
 use std::future::Future;
 
@@ -6,8 +9,7 @@ use jiff::Timestamp;
 
 use super::StoreError;
 
-/// A pause that the drive asked one transfer for and that applies to all: Graph's budgets are
-/// per application and tenant.
+/// A pause that the drive asked for. It applies to all transfers.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Pause {
     /// Time at which the drive asked for the pause.
@@ -16,15 +18,15 @@ pub struct Pause {
     pub until: Timestamp,
 }
 
-/// Throttling state of the drive that the transfers of a tenant share.
+/// Throttling state of the drive.
 ///
-/// Advisory, not a lock: it is read once at the start of an invocation, not before each
-/// request, and a transfer that cannot read it continues.
+/// The state is advisory. An invocation reads it once at its start, not before each request. If the
+/// state cannot be read, the transfer continues.
 pub trait ThrottleBudget: Send + Sync {
-    /// Returns the pause that ends last, even if it is over; `None` when there never was one.
+    /// Returns the recorded pause, which may be over; `None` if no pause is recorded.
     fn paused(&self) -> impl Future<Output = Result<Option<Pause>, StoreError>> + Send;
 
-    /// Records a pause for all transfers. A recorded pause that ends later is retained. The
-    /// call can be repeated.
+    /// Records a pause for all transfers. Does nothing if the recorded pause ends later. The call
+    /// can be repeated.
     fn pause(&self, pause: Pause) -> impl Future<Output = Result<(), StoreError>> + Send;
 }

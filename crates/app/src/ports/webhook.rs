@@ -1,6 +1,16 @@
-//! Ports of webhook notifications. A notification reports the end of a job to a *receiver*, the
-//! server at the URL that the caller named. A notification is first stored in an *outbox*, then put
-//! into a queue, and sent from the queue.
+//! Ports of webhook notifications. A notification reports the end of a job to a *receiver*: the
+//! server of a third party at the URL that the caller of the job named.
+//!
+//! The life of a notification:
+//!
+//! 1. The transaction that ends the job writes the notification into the *outbox*
+//!    ([`NotificationOutbox`]).
+//! 2. The function `notify` puts the notification into the queue ([`WebhookQueue`]), and removes it
+//!    from the outbox. The *sweeper*, the background repair that runs every minute, does the same
+//!    for notifications that `notify` missed.
+//! 3. The function `webhook` takes the notification from the queue and sends it to the receiver
+//!    ([`WebhookReceiver`]). If that fails, the queue delivers the notification again later
+//!    ([`Redelivery`]).
 
 use std::future::Future;
 use std::time::Duration;
@@ -11,11 +21,11 @@ use jiff::Timestamp;
 
 use super::{QueueError, StoreError};
 
-/// Outbox of webhook notifications that were not put into the queue yet. The transaction that ends
-/// a job adds a notification, which is separate from the outcome record.
+/// Outbox of webhook notifications that were not put into the queue yet. It is separate from the
+/// outbox of the audit trail.
 pub trait NotificationOutbox: Send + Sync {
-    /// Returns the notification of one end of a job; `None` when it was already queued.
-    /// `end_number` is the execution of a transfer, or the run of a batch
+    /// Returns the notification of one end of a job; `None` if it was already queued. A job ends
+    /// once in each run, and `end_number` identifies the end
     /// ([`WebhookNotification::end_number`]).
     fn notification(
         &self,
@@ -66,32 +76,31 @@ pub enum ReceiverError {
     /// The receiver wants no more notifications (410). Do not retry.
     #[error("the receiver is gone for good")]
     Gone,
-    /// The receiver was not called, because the address, or the address that its name resolves
-    /// to, is not allowed. The name may resolve to another address later.
+    /// The receiver was not called, because its IP address is not allowed. Its host name may
+    /// resolve to another address later.
     #[error("the address may not be called")]
     Forbidden,
-    /// The receiver responded with an error status. Retry later, and not before `retry_after` if
-    /// it is given.
+    /// The receiver responded with an error status. Retry later, at the earliest after
+    /// `retry_after`.
     #[error("the receiver answered {status}")]
     Refused {
         /// HTTP status of the response.
         status: u16,
-        /// Minimum delay that the receiver asked for.
+        /// Minimum delay that the receiver asked for, if any.
         retry_after: Option<Duration>,
     },
     /// The receiver did not respond in time. It may still have received the notification.
     #[error("the receiver did not answer: {0}")]
     Unreachable(&'static str),
-    /// The signing secret is not available.
+    /// The secret that signs notifications is not available.
     #[error("the signing secret cannot be had: {0}")]
     NoSecret(String),
 }
 
-/// Client of webhook receivers. A webhook receiver is a server of a third party that is notified of
-/// the end of a job; the caller that requested the job names it.
+/// Client of webhook receivers.
 pub trait WebhookReceiver: Send + Sync {
-    /// Sends a signed notification, dated `now`. Succeeds when the receiver responds with a
-    /// success status.
+    /// Sends a notification with a signature of time `now`. Succeeds if the receiver responds with
+    /// a success status.
     fn deliver(
         &self,
         notification: &WebhookNotification,

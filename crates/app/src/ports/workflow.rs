@@ -1,4 +1,7 @@
-//! The workflow service, which runs the steps of a transfer.
+//! Port of the workflow service (Step Functions), which runs the steps of a transfer.
+//!
+//! An *execution* is one run of the workflow for a transfer. Its name consists of the transfer's id
+//! and the execution number. If an execution dies, the next execution continues the transfer.
 
 use std::future::Future;
 
@@ -11,15 +14,15 @@ use super::Cause;
 pub enum Start {
     /// The execution runs. This call or an earlier call, whose response was lost, has started it.
     Running,
-    /// An execution with this name has already ended. A name can be used only once, so the transfer
-    /// needs its next execution number.
+    /// An execution with this name has already ended. Each name can be used only once, so the
+    /// caller has to use the next execution number.
     Closed,
 }
 
 /// Status of an execution.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Execution {
-    /// There is no execution of that name, or it is no longer known.
+    /// There is no execution with that name, or the service has deleted it.
     Missing,
     /// The execution is running.
     Running,
@@ -34,14 +37,15 @@ pub struct WorkflowError(#[source] pub Cause);
 
 /// Runs the steps of a transfer in order (Step Functions).
 pub trait Workflow: Send + Sync {
-    /// Starts the execution `{transfer}-{attempt}`. Idempotent while it runs.
+    /// Starts the execution `{transfer}-{execution_number}`. Repeated calls have no effect while it
+    /// runs.
     fn start(
         &self,
         transfer: &TransferId,
         execution_number: u32,
     ) -> impl Future<Output = Result<Start, WorkflowError>> + Send;
 
-    /// Returns the status of the execution `{transfer}-{attempt}`.
+    /// Returns the status of the execution `{transfer}-{execution_number}`.
     fn execution_status(
         &self,
         transfer: &TransferId,

@@ -1,5 +1,14 @@
-//! Port of the store for exchange keys. An exchange key is the name of a document's object in the
-//! exchange bucket, which several transfers of the document can use.
+//! Port of the store for exchange keys. An *exchange key* is the name of an object in the exchange
+//! bucket, where documents arrive from their source.
+//!
+//! Several transfers of the same document can use one key. The life of a key:
+//!
+//! 1. The source names the key in its response to a *push*, the request to write the document to
+//!    the bucket. The transfer becomes a user of the key. The push is *outstanding* until its
+//!    object is identified.
+//! 2. Each transfer *releases* the key when it ends.
+//! 3. The last user gets the *deletion lease*: the right to delete the object. Until the lease
+//!    ends, no transfer can use the key.
 
 use std::future::Future;
 
@@ -14,25 +23,26 @@ use crate::ports::{StoreError, WriteError};
 pub enum Release {
     /// Other transfers still use the key. Do not delete the object.
     StillReferenced,
-    /// The transfer was the last user of the key. Delete the object, then call
-    /// [`ExchangeKeyStore::mark_released`]. New pushes of the key wait for this call.
+    /// The transfer was the last user of the key, and has the deletion lease. Delete the object,
+    /// then call [`ExchangeKeyStore::mark_released`].
     Last,
 }
 
-/// Exchange keys: the transfers that use a key, and the deletion of its object.
+/// Exchange keys with their users and deletion leases.
 ///
 /// Every write is conditional and can be repeated, as in [`TransferStore`](super::TransferStore).
 pub trait ExchangeKeyStore: Send + Sync {
-    /// Returns the state of an exchange key. An unknown key is free and has no outstanding
-    /// pushes.
+    /// Returns the state of an exchange key. An unknown key has no users and no outstanding pushes.
     fn exchange_key(
         &self,
         key: &str,
     ) -> impl Future<Output = Result<ExchangeKey, StoreError>> + Send;
 
-    /// Registers the transfer as a user of a key that an earlier push named, before the
-    /// document is pushed again. Returns `false` while transfers of another document use the
-    /// key or its object is being deleted. The call can be repeated.
+    /// Makes the transfer a user of a key that an earlier push named. A transfer calls this before
+    /// it pushes its document again.
+    ///
+    /// Returns `false` while transfers of another document use the key, or while a deletion lease
+    /// is held. The call can be repeated.
     fn acquire_key(
         &self,
         id: &TransferId,
@@ -42,23 +52,26 @@ pub trait ExchangeKeyStore: Send + Sync {
         now: Timestamp,
     ) -> impl Future<Output = Result<bool, WriteError>> + Send;
 
-    /// Removes a push from the outstanding pushes of the key, because its object was identified.
+    /// Removes a push from the outstanding pushes of the key. Call this after its object was
+    /// identified.
     fn remove_outstanding_push(
         &self,
         key: &str,
         push: &OutstandingPush,
     ) -> impl Future<Output = Result<(), StoreError>> + Send;
 
-    /// Removes the transfer from the users of an exchange key.
+    /// Removes the transfer from the users of an exchange key. If it was the last user, it gets the
+    /// deletion lease until `until`, and the call returns [`Release::Last`].
     ///
-    /// After [`Release::Last`], the caller has a lease to delete the object, and new pushes of the
-    /// key wait until the lease ends at `until` or the caller ends it with
-    /// [`ExchangeKeyStore::mark_released`]. If the call is repeated before that, it returns
-    /// [`Release::Last`] again. Two processes may then share the lease, and neither knows whether
-    /// the other process has deleted the object, so only `until` ends a shared lease.
+    /// The caller can end the lease earlier with [`ExchangeKeyStore::mark_released`]. If the call
+    /// is repeated during the lease, two processes share the lease. Neither process knows whether
+    /// the other one has deleted the object, so only the time `until` ends a shared lease.
     ///
-    /// After the lease, the call returns [`Release::StillReferenced`]. It also returns that for a
-    /// transfer that never registered the key or is in another execution than `execution_number`.
+    /// Returns [`Release::StillReferenced`] in these cases:
+    ///
+    /// - Other transfers use the key.
+    /// - The transfer does not use the key, and does not hold the lease.
+    /// - The transfer is in another execution than `execution_number`.
     fn release_key(
         &self,
         id: &TransferId,
@@ -68,9 +81,10 @@ pub trait ExchangeKeyStore: Send + Sync {
         until: Timestamp,
     ) -> impl Future<Output = Result<Release, StoreError>> + Send;
 
-    /// Claims a key that no transfer uses, in order to delete an object that arrived late. Returns
-    /// `false` when a transfer uses the key or is deleting its object. New pushes of the key wait
-    /// until [`ExchangeKeyStore::mark_released`] is called, as after [`Release::Last`].
+    /// Takes the deletion lease of a key that no transfer uses, in order to delete an object that
+    /// arrived late. The lease ends as after [`ExchangeKeyStore::release_key`].
+    ///
+    /// Returns `false` if a transfer uses the key, or if another transfer holds the lease.
     fn acquire_unused_key(
         &self,
         id: &TransferId,
@@ -79,8 +93,10 @@ pub trait ExchangeKeyStore: Send + Sync {
         until: Timestamp,
     ) -> impl Future<Output = Result<bool, StoreError>> + Send;
 
-    /// Records that the object of the key was deleted before `released_at`, by the exchange
-    /// store's clock.
+    /// Ends the deletion lease. Call this after the object was deleted. `released_at` is a time
+    /// after the deletion, by the clock of the exchange bucket.
+    ///
+    /// Does nothing if the transfer does not hold the lease, or shares it with another process.
     fn mark_released(
         &self,
         id: &TransferId,

@@ -1,4 +1,12 @@
-//! Ports of the records of transfers: one trait per use.
+//! Ports of the store for the records of transfers.
+//!
+//! | trait | what the store holds |
+//! |---|---|
+//! | [`TransferStore`] | the transfers, from creation to end |
+//! | [`PushStore`] | pushes: requests to the source to put a document into the exchange bucket |
+//! | [`ExchangeKeyStore`] | the names of objects in the exchange bucket, and their users |
+//! | [`UploadStore`] | the progress of a delivery |
+//! | [`RecoveryStore`] | the unfinished work that the sweeper checks |
 
 mod exchange_keys;
 mod pushes;
@@ -14,7 +22,7 @@ pub use recovery::{FIRST_CHECK_DELAY, RecoveryStore, WorkItem};
 pub use transfers::TransferStore;
 pub use uploads::{CheckpointAck, SealedSession, SessionRecord, UploadStore};
 
-/// Everything that the DynamoDB table holds.
+/// All ports that the DynamoDB table of transfers implements.
 pub trait Store:
     TransferStore
     + UploadStore

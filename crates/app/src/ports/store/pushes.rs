@@ -1,5 +1,15 @@
-//! Port of the store for pushes. In a push, the document source writes a document to the exchange
-//! bucket, under a key (the exchange key) that only its response names.
+//! Port of the store for pushes. A *push* is the request to the document source to write a document
+//! to the exchange bucket. Only the response names the *exchange key*, the name of the object.
+//!
+//! The life of a push:
+//!
+//! 1. The transfer *announces* the push, and calls the source.
+//! 2. The source returns the exchange key. The transfer records the push, and withdraws the
+//!    announcement. The push is now *outstanding*.
+//! 3. The object of the push arrives under the key and is identified.
+//!
+//! An object may also arrive after its transfer has begun to use another key. The transfer records
+//! such a key as a *late-arrival key*, so that the object is deleted later.
 
 use std::future::Future;
 
@@ -14,52 +24,51 @@ use crate::ports::{StoreError, WriteError};
 pub enum PushRecord {
     /// The push is recorded, and the transfer uses the key.
     Recorded,
-    /// The last user of the key is deleting its object, or has deleted it after the push was
-    /// requested. Push again, because the object of this push may have been deleted.
+    /// The last user of the key is deleting the object, or has deleted it after the push was
+    /// requested. The deleted object may be that of this push, so the transfer has to push again.
     Releasing,
-    /// Transfers of another document use the key. The push is recorded as outstanding at the
-    /// key, and the transfer records that its object may still arrive under the key. Push again
-    /// once the key is free.
+    /// Transfers of another document use the key. The transfer has to push again when the key is
+    /// free. The push is recorded as outstanding, and the key as a late-arrival key.
     HeldByAnother,
 }
 
-/// Pushes, and the exchange keys that the source named for them.
+/// Pushes and their exchange keys.
 ///
 /// Every write is conditional and can be repeated, as in [`TransferStore`](super::TransferStore).
 pub trait PushStore: Send + Sync {
-    /// Announces a push before the source is called, because the exchange key is unknown until
-    /// the source has responded. Returns the stored announcement.
+    /// Announces a push. Call this before the source is called. Returns the stored announcement.
     ///
-    /// An earlier try that left an announcement may have pushed. The stored announcement then
-    /// retains the `requested_at` of the earlier try. It also retains its `pushed_at`, if that is
-    /// younger than [`UNNAMED_PUSH_TIMEOUT`](docferry_domain::transfer::UNNAMED_PUSH_TIMEOUT).
+    /// If an earlier try has announced a push, that try may have pushed the document. The stored
+    /// announcement then has the `requested_at` of the earlier try. It also has the `pushed_at` of
+    /// the earlier try, if that time is less than
+    /// [`UNNAMED_PUSH_TIMEOUT`](docferry_domain::transfer::UNNAMED_PUSH_TIMEOUT) ago.
     fn announce_push(
         &self,
         id: &TransferId,
         push: &OutstandingPush,
     ) -> impl Future<Output = Result<OutstandingPush, StoreError>> + Send;
 
-    /// Withdraws the announcement of a push, once its key is recorded.
+    /// Withdraws the announcement of a push. Call this after its exchange key was recorded.
     fn withdraw_announcement(
         &self,
         id: &TransferId,
     ) -> impl Future<Output = Result<(), StoreError>> + Send;
 
-    /// Returns pushes that were announced and whose keys are not known yet, including pushes of
-    /// transfers whose execution died.
+    /// Returns all announced pushes. Their exchange keys are not known yet. The list includes
+    /// pushes whose process died.
     fn pushes_in_flight(
         &self,
     ) -> impl Future<Output = Result<Vec<OutstandingPush>, StoreError>> + Send;
 
-    /// Records a push, moves to `AwaitingArrival`, and registers the transfer as a user of the
-    /// exchange key, in one transaction.
+    /// Records the response to a push. In one transaction, the transfer moves to `AwaitingArrival`
+    /// and becomes a user of the exchange key, and the push becomes outstanding.
     ///
-    /// A push that is repeated after the object had arrived changes nothing and succeeds,
-    /// unless the record says [`Transfer::push_again`], which it then clears.
-    ///
-    /// `push` is outstanding at the key until [`ExchangeKeyStore::remove_outstanding_push`](super::ExchangeKeyStore::remove_outstanding_push), also when transfers
-    /// of another document use the key. If the transfer used another key before, its record
-    /// retains that key, because an object may still arrive under it.
+    /// - If the transfer used another key before, that key becomes a late-arrival key.
+    /// - If the object has already arrived, the call changes nothing and succeeds, unless the flag
+    ///   [`push_again`](docferry_domain::transfer::Transfer::push_again) of the transfer is set.
+    ///   With this flag, the call records the push and clears the flag.
+    /// - The push stays outstanding until
+    ///   [`remove_outstanding_push`](super::ExchangeKeyStore::remove_outstanding_push).
     fn record_push(
         &self,
         id: &TransferId,
@@ -68,8 +77,7 @@ pub trait PushStore: Send + Sync {
         source: &PushedSource,
     ) -> impl Future<Output = Result<PushRecord, WriteError>> + Send;
 
-    /// Records a key under which an object of this transfer may still arrive. The call can be
-    /// repeated.
+    /// Records a late-arrival key of the transfer. The call can be repeated.
     fn record_late_arrival_key(
         &self,
         id: &TransferId,

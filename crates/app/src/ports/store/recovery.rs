@@ -1,5 +1,14 @@
-//! Port of the store for the work items of the sweeper, the background repair that runs once a
+//! Port of the store for the work items of the *sweeper*, the background repair that runs once a
 //! minute.
+//!
+//! A *work item* is a transfer, batch or artifact that the sweeper has to check when it is *due*.
+//! The life of a transfer as a work item:
+//!
+//! 1. The transfer is created, and becomes a work item.
+//! 2. The transfer ends.
+//! 3. The transfer is *closed*: it has no open upload session and no open multipart upload. Its
+//!    owner may now retry it. A copy of the document may still arrive in the exchange bucket.
+//! 4. The transfer is *cleaned up*: no copy can arrive any more. It is no longer a work item.
 
 use std::future::Future;
 
@@ -19,7 +28,7 @@ pub enum WorkItem {
     Transfer(TransferId),
     /// A batch.
     Batch(TransferId),
-    /// An object of the delivery bucket, by its key, whose retention may be over.
+    /// An artifact: an object of the delivery bucket, by its key. Its retention may be over.
     Artifact(String),
 }
 
@@ -27,46 +36,48 @@ pub enum WorkItem {
 ///
 /// Every write is conditional and can be repeated, as in [`TransferStore`](super::TransferStore).
 pub trait RecoveryStore: Send + Sync {
-    /// Returns at most `limit` transfers and batches that the sweeper has to check before `now`,
-    /// beginning with the longest due. These have not ended, or are not cleaned up.
+    /// Returns at most `limit` transfers and batches that are due before `now`. The item that is
+    /// due for the longest time comes first.
     ///
-    /// A transfer that is recorded with a slot is first due [`FIRST_CHECK_DELAY`] after its
-    /// creation. A transfer that waits for a slot has no execution yet, and is due at its deadline.
-    /// The index is eventually consistent: it may lack a transfer, or still list a transfer that is
-    /// cleaned up.
+    /// A transfer that is created with a slot is first due after [`FIRST_CHECK_DELAY`]. A transfer
+    /// that waits for a slot has no execution yet, so it is due at its deadline.
+    ///
+    /// The index is eventually consistent: an item may be missing, or may already be cleaned up.
     fn unfinished(
         &self,
         now: Timestamp,
         limit: usize,
     ) -> impl Future<Output = Result<Vec<WorkItem>, StoreError>> + Send;
 
-    /// Reschedules a work item to `due`. Does nothing for an item that is cleaned up.
+    /// Reschedules the check of a work item to `due`. Does nothing if the item is cleaned up.
     fn reschedule(
         &self,
         what: &WorkItem,
         due: Timestamp,
     ) -> impl Future<Output = Result<(), StoreError>> + Send;
 
-    /// Increments the execution number of a transfer, so that a new execution can continue it with
-    /// all progress. Fails unless `from` is the current execution number and the transfer has not
-    /// ended and is not being ended.
+    /// Increments the execution number of a transfer, so that a new execution can continue the
+    /// transfer. The progress of the transfer stays.
+    ///
+    /// Fails if `from` is not the current execution number, or if the transfer has ended or is
+    /// being ended.
     fn next_execution(
         &self,
         id: &TransferId,
         from: u32,
     ) -> impl Future<Output = Result<Transfer, WriteError>> + Send;
 
-    /// Records that the sessions and uploads of an ended transfer are closed. Its document may
-    /// still arrive late. Does nothing if `execution_number` is not the current execution.
+    /// Records that an ended transfer is closed. Does nothing if `execution_number` is not the
+    /// current execution.
     fn mark_closed(
         &self,
         id: &TransferId,
         execution_number: u32,
     ) -> impl Future<Output = Result<(), StoreError>> + Send;
 
-    /// Records that an ended transfer is cleaned up. The transfer leaves the index of unfinished
-    /// work, and the store may delete it after `purge_at`. Does nothing if `execution_number` is
-    /// not the current execution.
+    /// Records that an ended transfer is cleaned up, and removes it from the index. The store may
+    /// delete the transfer after `purge_at`. Does nothing if `execution_number` is not the current
+    /// execution.
     fn mark_cleaned_up(
         &self,
         id: &TransferId,

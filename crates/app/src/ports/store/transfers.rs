@@ -1,7 +1,14 @@
 //! Port of the store for transfer records. A transfer delivers one document.
 //!
-//! An *execution* is one run of the workflow for a transfer; `execution_number` counts them. The
-//! *epoch* counts the invocations of the steps `upload` and `publish`.
+//! | term | meaning |
+//! |---|---|
+//! | execution | one run of the workflow for a transfer; `execution_number` counts the executions |
+//! | epoch | the number of invocations of the steps `upload` and `publish` |
+//! | phase | `Accepted`, `Pushing`, `AwaitingArrival`, `Uploading`, then a terminal phase |
+//! | push | the request to the document source to write the document to the exchange bucket |
+//! | arrival | the pushed object is in the exchange bucket and accepted as the document |
+//! | slot | the right to move bytes, for which transfers wait in a queue |
+//! | sweeper | the background repair, which checks a transfer when the transfer is *due* |
 
 use std::future::Future;
 
@@ -17,13 +24,13 @@ use crate::ports::{CreateOptions, CreateResult, StoreError, WriteError};
 
 /// Transfer records, from creation to the terminal phase.
 ///
-/// Every write is conditional and can be repeated. `execution_number` guards against writes of an
-/// older execution. `epoch` guards against writes of an older invocation. A transfer that has ended
-/// is not changed any more ([`WriteError::Ended`]).
+/// Every write checks a condition and can be repeated. A write with an outdated `execution_number`
+/// or `epoch` fails, so an older execution or invocation cannot write any more. A write to an ended
+/// transfer fails with [`WriteError::Ended`].
 ///
 /// Reads are strongly consistent: they see every write that was acknowledged before.
 pub trait TransferStore: Send + Sync {
-    /// Adds a new transfer, together with its [`CreateOptions`], in one transaction. The call can
+    /// Adds a new transfer and the additional writes of `options`, in one transaction. The call can
     /// be repeated.
     fn create_with(
         &self,
@@ -42,9 +49,11 @@ pub trait TransferStore: Send + Sync {
         id: &TransferId,
     ) -> impl Future<Output = Result<Option<Transfer>, StoreError>> + Send;
 
-    /// Begins a push: sets `started_at` unless it is set, moves `Accepted` to `Pushing`, and
-    /// counts the push. A repeated push ([`Transfer::push_again`]) is counted as well. Later phases
-    /// are not changed. Returns the updated record.
+    /// Begins a push and returns the updated record.
+    ///
+    /// - Sets `started_at` if it is not set.
+    /// - Moves the phase `Accepted` to `Pushing`. Later phases stay.
+    /// - Counts the push, also if it is a repeated push ([`Transfer::push_again`]).
     fn begin_push(
         &self,
         id: &TransferId,
@@ -52,9 +61,11 @@ pub trait TransferStore: Send + Sync {
         now: Timestamp,
     ) -> impl Future<Output = Result<Transfer, WriteError>> + Send;
 
-    /// Records an artifact that is already in the delivery bucket as the delivery, and moves to
-    /// `Uploading`. The push that was counted is subtracted again, because it was not made. The
-    /// call can be repeated.
+    /// Records the reuse of an artifact: an object that is already in the delivery bucket becomes
+    /// the delivery of this transfer. Moves to `Uploading`. The call can be repeated.
+    ///
+    /// [`TransferStore::begin_push`] has counted a push that was not made, so this call subtracts
+    /// it.
     fn record_reuse(
         &self,
         id: &TransferId,
@@ -63,8 +74,8 @@ pub trait TransferStore: Send + Sync {
         artifact: &Artifact,
     ) -> impl Future<Output = Result<(), WriteError>> + Send;
 
-    /// Records the arrival and moves to `Uploading`, unless an object is recorded already or
-    /// another push is due.
+    /// Records the arrival of `object` and moves to `Uploading`. Does nothing if an object is
+    /// already recorded, or if the document has to be pushed again.
     fn record_arrival(
         &self,
         id: &TransferId,
@@ -72,9 +83,11 @@ pub trait TransferStore: Send + Sync {
         object: &ArrivedObject,
     ) -> impl Future<Output = Result<(), WriteError>> + Send;
 
-    /// Removes the accepted object and the progress of the upload from the record, because the
-    /// object is lost or may be another document. The workflow then polls for the arrival again,
-    /// after another push if `push_again`. `epoch` is that of the record as read.
+    /// Removes the arrived object and the progress of the upload from the record, because the
+    /// object is lost or may be another document. `epoch` is the epoch that the caller read.
+    ///
+    /// The workflow then waits for another arrival. With `push_again`, it pushes the document
+    /// again before that.
     fn discard_object(
         &self,
         id: &TransferId,
@@ -91,10 +104,13 @@ pub trait TransferStore: Send + Sync {
         error: &TransientError,
     ) -> impl Future<Output = Result<(), WriteError>> + Send;
 
-    /// Records a cancel request of the owner. The next step or checkpoint notices it, and the
-    /// transfer becomes due for the sweeper. Returns the record. Returns `None` when the owner has
-    /// no such active transfer, or when the number of its run ([`Transfer::retries`]) is greater
-    /// than `last_run`.
+    /// Records a cancel request of the owner, and returns the record. The next step or checkpoint
+    /// of the transfer notices the request. The transfer also becomes due for the sweeper.
+    ///
+    /// Returns `None` and changes nothing in these cases:
+    ///
+    /// - The transfer does not exist, has ended, or belongs to another owner.
+    /// - The transfer has begun a later run: [`Transfer::retries`] is greater than `last_run`.
     fn request_cancel(
         &self,
         id: &TransferId,
@@ -102,9 +118,11 @@ pub trait TransferStore: Send + Sync {
         last_run: u32,
     ) -> impl Future<Output = Result<Option<Transfer>, StoreError>> + Send;
 
-    /// Records the reason why the transfer is about to end, unless a reason is recorded already.
-    /// From then on, claims, new sessions and new executions are rejected, but a delivery may
-    /// still be recorded. Returns the record.
+    /// Begins the end of the transfer: records the `reason`, unless a reason is already recorded.
+    /// Returns the record.
+    ///
+    /// After this call, the store rejects new invocations, upload sessions and executions of the
+    /// transfer. It still accepts a delivery.
     fn begin_ending(
         &self,
         id: &TransferId,
@@ -112,14 +130,18 @@ pub trait TransferStore: Send + Sync {
         reason: FailureCode,
     ) -> impl Future<Output = Result<Transfer, WriteError>> + Send;
 
-    /// Ends the transfer, unless it has ended. This is the only way into a terminal phase. The same
-    /// transaction frees its slot or queue entry, writes an
-    /// [`OutcomeRecord`](docferry_domain::transfer::OutcomeRecord) to the outbox, and counts a
-    /// document of a batch.
+    /// Ends the transfer with this `outcome`. This is the only way into a terminal phase. The same
+    /// transaction frees the slot or queue entry, writes an
+    /// [`OutcomeRecord`](docferry_domain::transfer::OutcomeRecord) to the outbox, and counts the
+    /// document in its batch.
     ///
-    /// `read` is the record on which the decision was based. Nothing changes if its execution,
-    /// phase or slot state has changed since then, or if a delivery was recorded and `outcome` is
-    /// not a delivery. Returns the current record. If its phase is not terminal, decide the outcome
+    /// `read` is the record from which the caller has decided the outcome. The call does nothing in
+    /// these cases:
+    ///
+    /// - The execution, phase or slot state has changed since then.
+    /// - A delivery is recorded, and `outcome` is not a delivery.
+    ///
+    /// Returns the current record. If its phase is not terminal, the caller decides the outcome
     /// again from this record.
     fn finish(
         &self,

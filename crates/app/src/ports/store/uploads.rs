@@ -16,7 +16,8 @@ use crate::ports::{StoreError, WriteError};
 /// Result of writing a checkpoint.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct CheckpointAck {
-    /// Whether the upload has to stop: a cancel was requested, or the transfer is being ended.
+    /// Whether the upload has to stop, because the owner has requested a cancel or because the
+    /// transfer is being ended.
     pub stop: bool,
 }
 
@@ -38,13 +39,14 @@ pub struct SessionRecord {
     pub epoch: u64,
 }
 
-/// Progress of a delivery: epoch, upload session, checkpoint, pause, delivery.
+/// Progress of a delivery: epoch, upload session, checkpoint, pause, and the delivery itself.
 ///
 /// Every write is conditional and can be repeated, as in [`TransferStore`](super::TransferStore).
 pub trait UploadStore: Send + Sync {
-    /// Takes over the upload: increments the epoch and returns the record with the new epoch.
-    /// Older invocations fail at their next write. Fails with [`WriteError::Ended`] while the
-    /// transfer is being ended.
+    /// Takes over the upload: increments the epoch, and returns the record with the new epoch.
+    /// Older invocations fail at their next write.
+    ///
+    /// Fails with [`WriteError::Ended`] if the transfer is being ended.
     fn claim(
         &self,
         id: &TransferId,
@@ -58,8 +60,9 @@ pub trait UploadStore: Send + Sync {
     ) -> impl Future<Output = Result<Option<SessionRecord>, StoreError>> + Send;
 
     /// Stores the session of the invocation that holds `epoch`, and replaces an earlier session.
-    /// Fails while the transfer is being ended. If the write fails, the caller must delete the
-    /// session that it opened.
+    ///
+    /// Fails if the transfer is being ended. After an error, the caller must delete the session
+    /// that it opened at the drive.
     fn put_session(
         &self,
         id: &TransferId,
@@ -67,15 +70,16 @@ pub trait UploadStore: Send + Sync {
         session: &SealedSession,
     ) -> impl Future<Output = Result<(), WriteError>> + Send;
 
-    /// Deletes the record of the session that was stored at `epoch`. A session that was stored at
-    /// a later epoch stays.
+    /// Deletes the record of the session that was stored at `epoch`. Does nothing if the stored
+    /// session has another epoch.
     fn delete_session_record(
         &self,
         id: &TransferId,
         epoch: u64,
     ) -> impl Future<Output = Result<(), StoreError>> + Send;
 
-    /// Replaces the accepted object after it was written again. Later reads use its new tag.
+    /// Records that the object in the exchange bucket was written again. Later reads use its new
+    /// `ETag`.
     fn replace_object(
         &self,
         id: &TransferId,
@@ -99,9 +103,10 @@ pub trait UploadStore: Send + Sync {
         resume_at: Timestamp,
     ) -> impl Future<Output = Result<(), WriteError>> + Send;
 
-    /// Records the verified delivery. If it is an artifact of the delivery bucket, other transfers
-    /// can reuse the artifact from then on. Fails with [`StoreError::Unavailable`] if the artifact
-    /// is being removed.
+    /// Records the verified delivery. The delivery of a download is an *artifact*, an object of the
+    /// delivery bucket. Other transfers can reuse the artifact after this call.
+    ///
+    /// Fails with [`StoreError::Unavailable`] if the artifact is being removed.
     fn record_delivery(
         &self,
         id: &TransferId,
