@@ -1,4 +1,7 @@
 //! Cancellation of jobs and transfers at the request of their owner.
+//!
+//! A *job* is one transfer, or a *batch* of many transfers. Cancellation is cooperative: this
+//! module records a cancel request, and the next step or checkpoint of a transfer notices it.
 
 use std::collections::BTreeSet;
 
@@ -16,7 +19,7 @@ use crate::transfer::withdraw::withdraw;
 /// Result of a cancel request.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum CancelResult {
-    /// The request is recorded. The next step or checkpoint of the transfer notices it.
+    /// The cancel request is recorded.
     Asked,
     /// The job has already ended.
     Ended,
@@ -24,7 +27,7 @@ pub enum CancelResult {
     Unknown,
 }
 
-/// Requests the cancellation of a job, as [`terminate`] does.
+/// Requests the cancellation of a job of one or many documents.
 ///
 /// # Errors
 /// The errors of the store. The call can be repeated.
@@ -48,13 +51,13 @@ pub async fn cancel_job<P: SlotAdapters<Store: Store>>(
     }
 }
 
-/// Requests the cancellation of transfers.
+/// Requests the cancellation of transfers. Ignores ids of unknown transfers, of ended transfers and
+/// of transfers of other owners.
 ///
-/// Cancellation is cooperative: the next step or checkpoint of a transfer notices the request,
-/// stops the delivery, and the transfer is cleaned up. A document that was already complete stays
-/// at the destination, and its transfer ends as completed. A transfer that has not begun is ended
-/// at once. Ids of unknown transfers, of other owners' transfers and of ended transfers are
-/// ignored.
+/// - A transfer that has not begun is ended at once.
+/// - A transfer that is running stops at its next step or checkpoint.
+/// - If the document is already complete at its destination, it stays there, and the transfer ends
+///   as completed.
 ///
 /// # Errors
 /// The first error of the store. The call can be repeated.
@@ -64,7 +67,7 @@ pub async fn terminate<P: SlotAdapters<Store: Store>>(
     owner: &str,
     ids: &[TransferId],
 ) -> Result<(), TaskError> {
-    // The request concerns the present run of a transfer, whatever its number.
+    // The request applies to the current run of a transfer, whatever its number.
     let last_run = u32::MAX;
     let stop = async |id: &TransferId| {
         let Some(transfer) = scheduler.store.request_cancel(id, owner, last_run).await? else {

@@ -1,6 +1,7 @@
-//! Download job of one document, for the route that returns the content of a document. The route
-//! names no job id, so the job is found by its document and caller: an idempotency record with a
-//! key of both stores the id of the job.
+//! Download job of one document, for the route that returns the content of a document.
+//!
+//! A request of this route contains no job id. docferry therefore finds the job by an *idempotency
+//! record*: its key is derived from the caller and the document, and it stores the id of the job.
 
 use docferry_domain::audit::RequestOrigin;
 use docferry_domain::document::DocumentKey;
@@ -20,7 +21,7 @@ use crate::document::DocumentCaller;
 use crate::ports::{Clock as _, JobStore as _, Registry, SlotAdapters, Store};
 use crate::slots::scheduler::SlotScheduler;
 
-/// Request for the content of a document. The route has checked that the caller may see the
+/// Request for the content of a document. The route has already checked that the caller may see the
 /// document.
 #[derive(Debug, Clone)]
 pub struct ContentRequest {
@@ -28,13 +29,13 @@ pub struct ContentRequest {
     pub owner: String,
     /// Circumstances of the request, for the audit trail.
     pub origin: Option<RequestOrigin>,
-    /// The person whose slots the download occupies.
+    /// The person against whose limit of parallel transfers the download counts.
     pub person: Person,
     /// The caller, whose entitlement is checked again when a job is created.
     pub requester: DocumentCaller,
     /// The document.
     pub document: DocumentKey,
-    /// Key of the idempotency record, which names the caller and the document.
+    /// Key of the idempotency record, derived from the caller and the document.
     pub key: IdempotencyKey,
 }
 
@@ -56,9 +57,11 @@ pub enum NewWork {
     Refused,
 }
 
-/// Returns the download job of the document; `None` if there is none and [`NewWork::Refused`]
-/// forbids to create one. Requests of a caller find the same job until it expires. A job that
-/// failed, was canceled or has expired is replaced with a new one.
+/// Returns the download job of the document, and creates the job if necessary. All requests of a
+/// caller for the document find the same job, until the job expires. A new job replaces a job that
+/// failed, was canceled or has expired.
+///
+/// With [`NewWork::Refused`], creates no job, and returns `None` if there is no usable job.
 ///
 /// # Errors
 /// See [`JobRejection`]. [`JobRejection::Unknown`] if the document was withdrawn in the meantime.

@@ -33,7 +33,7 @@ pub struct NewJob {
     pub is_single: bool,
     /// Where the documents are delivered.
     pub target: Target,
-    /// Priority in the queue.
+    /// Priority of the documents in the queue for a slot, the right to move bytes.
     pub priority: Priority,
     /// Policy for the other documents when one fails.
     pub on_item_error: OnItemError,
@@ -41,8 +41,8 @@ pub struct NewJob {
     pub name: Option<IdempotencyKey>,
 }
 
-/// Records a job and starts it once it has a slot. Requests are idempotent: repeating one with
-/// the same key returns the first response, even when its documents are no longer known.
+/// Records a job, and starts it when it gets a slot. A repeated request with the same idempotency
+/// key returns the response of the first request, even if its documents are no longer known.
 ///
 /// # Errors
 /// See [`JobRejection`].
@@ -93,12 +93,13 @@ fn build_record(
     NewRecord::Many(Box::new(NewBatch { spec, origin, documents, target, priority, on_item_error }))
 }
 
-/// Looks up the documents of a request. Returns them in the same order.
+/// Looks up the documents of a request in the registry. Returns them in the order of the request.
 ///
-/// A service may also request documents by GUID that are not registered.
+/// A service may also request an unregistered document by its GUID.
 ///
 /// # Errors
-/// [`JobRejection::Unknown`] when the caller may not see a document, or it does not exist.
+/// [`JobRejection::Unknown`] if one of the documents does not exist, or if the caller may not see
+/// it.
 async fn look_up(
     registry: &impl Registry,
     new: &NewJob,
@@ -113,7 +114,7 @@ async fn look_up(
         match (known.get(key), key) {
             (Some(Access::Visible(record)), _) => found.push(BatchDocument {
                 object_guid: record.obj_guid.clone(),
-                // A document that was requested by GUID is named by it in all responses.
+                // If the caller requested the document by GUID, responses must not name its number.
                 file_id: record.file_id.filter(|_| !matches!(key, DocumentKey::Object(_))),
                 subject: Some(record.subject.clone()),
             }),

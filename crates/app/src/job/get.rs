@@ -49,8 +49,8 @@ impl Job {
         }
     }
 
-    /// Returns the object that the job has delivered for download; `None` for a batch, whose
-    /// documents have an object each.
+    /// Returns the object that the job has delivered for download, if any. Returns `None` for a
+    /// batch, because each of its documents has its own object.
     #[must_use]
     pub fn artifact(&self) -> Option<FetchableArtifact<'_>> {
         let Self::One(transfer) = self else { return None };
@@ -122,8 +122,8 @@ impl<'a> FetchableArtifact<'a> {
     }
 }
 
-/// Returns the job; `None` if it does not exist, belongs to another owner, or ended more than
-/// `record_ttl` ago. The caller cannot distinguish these cases.
+/// Returns the job. Returns `None` if the job does not exist, belongs to another owner, or ended
+/// more than `record_ttl` ago. The caller cannot distinguish these cases.
 ///
 /// # Errors
 /// The errors of the store.
@@ -143,7 +143,7 @@ pub async fn job_of<S: TransferStore + BatchStore>(
     Ok(job.filter(|job| job.is_shown(record_ttl, owner, clock.now())))
 }
 
-/// Returns the job like [`job_of`], but without the documents of a batch, which saves reading them.
+/// Returns the job like [`job_of`], but does not read the documents of a batch.
 ///
 /// # Errors
 /// The errors of the store.
@@ -165,8 +165,8 @@ pub(crate) async fn job_without_documents<S: TransferStore + BatchStore>(
     Ok(job.filter(|job| job.is_shown(record_ttl, owner, clock.now())))
 }
 
-/// Returns the transfer with this id as a job; `None` if there is no such transfer, or if the id is
-/// that of a batch.
+/// Returns the transfer with this id as a job. Returns `None` if there is no such transfer, or if
+/// the id belongs to a batch.
 async fn transfer_job(
     store: &impl TransferStore,
     id: &TransferId,

@@ -3,6 +3,9 @@
 //! A caller can send an *idempotency key* with a request. If the caller repeats the request with
 //! the same key, docferry creates nothing and returns the response of the first request. The
 //! *idempotency record* stores the key, a fingerprint of the request, and the response.
+//!
+//! A request may create a *batch*, a job of many documents. If its process dies before all of its
+//! documents are recorded, the batch is *abandoned*, and a repeated request may use the key again.
 
 use docferry_domain::job::IdempotencyRecord;
 use docferry_domain::phase::Phase;
@@ -21,11 +24,11 @@ use crate::transfer::create::{InitiateSettings, new_id, new_transfer};
 /// the key for this request.
 const MAX_ROUNDS: usize = 2;
 
-/// Records one transfer as [`initiate`](crate::transfer::create::initiate) does, with an
-/// idempotency key. A repeated request returns the response of the first request.
+/// Records one transfer with an idempotency key. A repeated request returns the response of the
+/// first request. Without a key, callers use [`initiate`](crate::transfer::create::initiate).
 ///
-/// The idempotency record expires before the record of the transfer, so the first response
-/// never names a transfer that no longer exists.
+/// The idempotency record expires before the record of the transfer. A repeated request therefore
+/// never returns the id of a transfer that no longer exists.
 ///
 /// # Errors
 /// See [`JobRejection`], except for [`JobRejection::Unknown`].
@@ -100,8 +103,8 @@ pub async fn first_accepted_job<P: SlotAdapters<Store: Store>>(
     }
 }
 
-/// Returns the response of the earlier request with the same key; `None` when that request was
-/// abandoned, which means that not all documents of its batch were recorded.
+/// Returns the response of the earlier request with the same key; `None` if its batch was
+/// abandoned.
 async fn first_response(
     store: &impl BatchStore,
     idempotency_key: Option<&IdempotencyKey>,
@@ -123,8 +126,8 @@ async fn first_response(
     }))
 }
 
-/// Records the job. If an earlier request has used the key, this function records nothing and
-/// returns that request's idempotency record.
+/// Records the job and returns `None`. If an earlier request has used the key, records nothing and
+/// returns the idempotency record of the earlier request.
 async fn record_job<P: SlotAdapters<Store: Store>>(
     scheduler: &SlotScheduler<'_, P>,
     settings: InitiateSettings,

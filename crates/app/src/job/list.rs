@@ -7,11 +7,11 @@ use jiff::{SignedDuration, Timestamp};
 use crate::ports::{Clock, History, HistoryEntry, JobPosition, StoreError};
 use crate::transfer::get::is_retained;
 
-/// Maximum number of index reads for one page. A page whose filter matches few jobs ends after
-/// these reads, and says where to continue.
+/// Maximum number of index reads for one page. If the filter matches few jobs, the page ends after
+/// these reads, and [`Page::next`] says where to continue.
 const MAX_READS: usize = 10;
 
-/// Filter of a history.
+/// Conditions on the jobs of a history. Without a condition, all jobs match.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Filter {
     /// Only jobs in this state.
@@ -25,13 +25,13 @@ pub struct Filter {
 pub struct Page {
     /// The jobs, newest first.
     pub jobs: Vec<HistoryEntry>,
-    /// Position at which the next page begins; `None` after the last page. A page may be short
-    /// or empty without being the last.
+    /// Position at which the next page begins; `None` after the last page. A page that is not the
+    /// last one may also be short or empty.
     pub next: Option<JobPosition>,
 }
 
-/// Returns at most `size` jobs of `owner` that are older than `before`. Jobs that ended more than
-/// `record_ttl` ago are skipped.
+/// Returns at most `size` jobs of `owner` that match the filter and are older than `before`. Skips
+/// jobs that ended more than `record_ttl` ago.
 ///
 /// # Errors
 /// The errors of the store.
@@ -53,7 +53,7 @@ pub async fn list_jobs(
             if matches(&job, filter, record_ttl, now) {
                 jobs.push(job);
                 if jobs.len() == size {
-                    // More jobs may follow, in this read or in the next one.
+                    // There may be more jobs, in this read or in the next one.
                     let next = jobs.last().map(HistoryEntry::place);
                     return Ok(Page { jobs, next });
                 }

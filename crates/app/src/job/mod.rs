@@ -1,4 +1,5 @@
-//! Jobs of the downloads API. A job of one document is a transfer; a job of many is a batch.
+//! Jobs of the downloads API. A job of one document is a transfer, and a job of many documents is a
+//! batch.
 
 mod cancel;
 mod content;

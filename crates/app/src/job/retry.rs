@@ -27,18 +27,18 @@ pub enum RetryResult {
         /// Number of runs, including this one.
         attempts: u32,
     },
-    /// The job has not ended, or it was completed and its delivery is still available.
+    /// The job cannot be retried: it has not ended, or its delivery is available.
     NotEnded,
-    /// The job was never committed, so not all of its documents are recorded.
+    /// The job is a batch that was abandoned before all of its documents were recorded.
     Abandoned,
     /// The maximum number of retries is reached.
     RetriesExhausted,
-    /// The last run is still being cleaned up; retry a moment later.
+    /// The last run is still being cleaned up. The owner can retry the job a moment later.
     Unsettled,
     /// The id is that of a document of a batch. Only the whole batch can be retried.
     Part,
-    /// The caller may no longer receive these documents of the job. To the caller, there is no such
-    /// job.
+    /// The caller may no longer receive these documents of the job. The response is the same as for
+    /// [`RetryResult::Unknown`].
     Hidden(Vec<DocumentKey>),
     /// There is no such job.
     Unknown,
@@ -72,8 +72,8 @@ pub struct RetryRequest<'a> {
 /// batch, only documents without an available delivery run again.
 ///
 /// # Errors
-/// The errors of the store. The call can be repeated. Once the retry of a batch is recorded, the
-/// sweeper continues it.
+/// The errors of the store. The call can be repeated. If the call fails after it has recorded the
+/// retry of a batch, the *sweeper* (the background repair) restarts the documents.
 pub async fn retry_job<P: SlotAdapters<Store: Store>>(
     scheduler: &SlotScheduler<'_, P>,
     registry: &impl Registry,
@@ -133,14 +133,16 @@ pub async fn retry_job<P: SlotAdapters<Store: Store>>(
     Ok(RetryResult::Accepted { job: AcceptedJob { job_id: id.clone(), retain_until }, attempts })
 }
 
-/// Records the next run of a transfer and grants free slots. `read` is the ended run. Returns
-/// `false` if the transfer has changed since it was read, or is not cleaned up yet.
+/// Records the next run of a transfer, and then grants free slots (rights to move bytes) to queued
+/// transfers.
+///
+/// Returns `false` if the transfer has changed since it was `read`, or is not cleaned up yet.
 async fn start_run<P: SlotAdapters<Store: Store>>(
     scheduler: &SlotScheduler<'_, P>,
     read: &Transfer,
     next_run: &Transfer,
 ) -> Result<bool, TaskError> {
-    // This queues the transfer. Its workflow starts when the transfer is granted a slot.
+    // The restarted transfer joins the queue. Its workflow starts when it gets a slot.
     let started = scheduler.store.restart_transfer(read, next_run, next_run.must_end_by()).await?;
     if started {
         scheduler.fill_slots_best_effort(next_run.pool).await;

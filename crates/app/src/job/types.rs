@@ -36,13 +36,13 @@ pub struct AcceptedJob {
 /// Why a job was not accepted.
 #[derive(Debug, thiserror::Error)]
 pub enum JobRejection {
-    /// Some documents are unknown. The numbers are their positions in the request, from 0.
+    /// Some documents are unknown. Contains their positions in the request, from 0.
     #[error("some documents are not known")]
     Unknown(Vec<usize>),
     /// The idempotency key was used for a different request.
     #[error("the idempotency key was used for another request")]
     KeyReused,
-    /// The first request with that key is still being recorded.
+    /// The first request with the same idempotency key is still being recorded.
     #[error("the request is still being recorded")]
     Pending,
     /// The service is not able to record the job now.
