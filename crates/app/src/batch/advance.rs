@@ -1,9 +1,14 @@
-//! Progress of batches: restarts or stops the documents of a batch, and ends the batch after its
-//! last document.
+//! Progress of batches. A *batch* is a job that delivers many documents, each of which is a
+//! transfer.
 //!
-//! A *batch* is a job that delivers many documents, each of which is a transfer. `finalize`
-//! advances the batch of each document that it ends; the sweeper advances batches that have to
-//! wait.
+//! To *advance* a batch is to do all of this that is due:
+//!
+//! 1. Restart documents, if the owner has retried the batch.
+//! 2. Stop documents, if the owner has canceled the batch or a document has failed.
+//! 3. End the batch, if all of its documents have ended.
+//!
+//! The step `finalize` advances the batch of each document that it ends. The *sweeper*, the
+//! background repair that runs every minute, advances batches that could not be advanced then.
 
 use docferry_domain::ids::TransferId;
 use docferry_domain::job::{Batch, BatchCounts};
@@ -22,12 +27,13 @@ use crate::time::saturating_add;
 use crate::transfer::withdraw::withdraw;
 use crate::{StepOutcome, TaskError};
 
-/// Requests the cancellation of all documents of a batch. Delivered documents stay. Returns
-/// `false` when the owner has no such batch that is active.
+/// Requests the cancellation of all documents of a batch. Delivered documents stay.
+///
+/// Returns `false` if the batch does not exist, has ended, or belongs to another owner.
 ///
 /// # Errors
-/// The errors of the store. Once the cancel request is recorded, the sweeper completes the
-/// cancellation.
+/// The errors of the store. If the call fails after it has recorded the cancel request, the sweeper
+/// completes the cancellation.
 pub async fn cancel_batch<P: SlotAdapters<Store: Store>>(
     scheduler: &SlotScheduler<'_, P>,
     record_ttl: SignedDuration,
@@ -38,13 +44,12 @@ pub async fn cancel_batch<P: SlotAdapters<Store: Store>>(
     if scheduler.store.cancel_batch(id, owner, due).await?.is_none() {
         return Ok(false);
     }
-    // If the batch has to wait, the sweeper advances it later.
+    // If the batch cannot be advanced yet, the sweeper advances it later.
     let _outcome = advance_batch(scheduler, record_ttl, id).await?;
     Ok(true)
 }
 
-/// Advances a batch: restarts or stops documents if that was requested, and ends the batch
-/// after its last document. Use it after a document of the batch has ended.
+/// Advances a batch. Returns [`StepOutcome::RetryLater`] if a document cannot be restarted yet.
 ///
 /// # Errors
 /// The errors of the store. The call can be repeated.
@@ -56,8 +61,8 @@ pub(crate) async fn advance_batch<P: SlotAdapters<Store: Store>>(
     let store = scheduler.store;
     let mut read = store.batch(id).await?;
     if let Some((batch, counts)) = read.as_ref().filter(|(batch, _)| batch.resuming) {
-        // The counts may be outdated: some deliveries may not be available any more.
-        // `resume_documents` checks each of them.
+        // The counts include deliveries that are no longer available. `resume_documents` checks
+        // each delivery.
         if batch.cancel_requested && counts.completed < batch.documents {
             // No further document is restarted. Documents that were restarted are stopped below.
             store.mark_documents_resumed(id, batch.retries).await?;
@@ -95,7 +100,7 @@ async fn stop_documents<P: SlotAdapters<Store: Store>>(
         stream::iter(active.map(Ok::<_, TaskError>))
             .try_for_each_concurrent(PARALLEL_WRITES, async |document| {
                 let id = &document.transfer_id;
-                // The request is limited to this run, so that a slow call cannot cancel documents
+                // The request applies only to this run, so that a slow call cannot cancel documents
                 // of the next run.
                 let stopped = scheduler.store.request_cancel(id, &batch.spec.owner, batch.retries);
                 match stopped.await? {

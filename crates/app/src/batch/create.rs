@@ -41,14 +41,14 @@ pub struct NewBatch {
 pub struct BatchDocument {
     /// Id of the document at its source.
     pub object_guid: ObjectGuid,
-    /// Number by which a client of the downloads API requested it.
+    /// Number of the document, if a client of the downloads API requested it by number.
     pub file_id: Option<FileId>,
-    /// Its subject, if it is registered.
+    /// Court file or patient that the document concerns, if the document is registered.
     pub subject: Option<Subject>,
 }
 
 impl BatchDocument {
-    /// Returns a document of which nothing but its GUID is known.
+    /// Returns an unregistered document, of which only the GUID is known.
     #[must_use]
     pub const fn of_guid(object_guid: ObjectGuid) -> Self {
         Self { object_guid, file_id: None, subject: None }
@@ -64,11 +64,12 @@ pub enum CreateBatchResult {
     AlreadyExists(IdempotencyRecord),
 }
 
-/// Records a batch and its documents, and queues the documents.
+/// Records a batch and its documents, and queues the documents. `request` is the idempotency record
+/// of the request, if it has a key.
 ///
-/// The batch is committed when all of its documents are recorded, and no document runs before
-/// that. If the process dies before the commit, the sweeper ends the batch. If it dies after the
-/// commit, the sweeper queues the documents.
+/// The batch is *committed* when all of its documents are recorded. No document runs before the
+/// commit. If the process dies, the sweeper (the background repair) continues: it ends a batch that
+/// is not committed, and queues the documents of a committed batch.
 ///
 /// # Errors
 /// [`FailureCode::StoreUnavailable`] when the batch is not accepted.
@@ -115,8 +116,8 @@ pub async fn initiate_batch<P: SlotAdapters<Store: Store>>(
     Ok(CreateBatchResult::Created(Box::new(Batch { phase: Phase::Uploading, ..batch })))
 }
 
-/// Queues the documents of a batch that was just committed, or stops them if a cancel was
-/// requested while they were being recorded.
+/// Queues the documents of a batch after the commit. If a cancel was requested before the commit,
+/// stops the documents instead.
 async fn start_documents<P: SlotAdapters<Store: Store>>(
     scheduler: &SlotScheduler<'_, P>,
     record_ttl: SignedDuration,

@@ -1,4 +1,5 @@
-//! Documents of a batch. They are read and written page by page.
+//! Documents of a batch. A *batch* is a job of many documents, each of which is a transfer. The
+//! documents are read and queued page by page.
 
 use docferry_domain::job::Batch;
 use docferry_domain::phase::Phase;
@@ -13,7 +14,7 @@ use crate::slots::scheduler::SlotScheduler;
 /// Number of documents in a page.
 pub(super) const PAGE: usize = 25;
 
-/// Number of parallel writes.
+/// Maximum number of documents that are written in parallel.
 pub(crate) const PARALLEL_WRITES: usize = 8;
 
 /// Returns the documents of a batch as a stream of pages.
@@ -31,7 +32,8 @@ pub(crate) fn pages<'a>(
     })
 }
 
-/// Queues the documents that have not begun and are not queued yet, and grants free slots.
+/// Queues those of the `documents` that have not begun and are not queued yet. Then grants free
+/// slots (rights to move bytes) to queued transfers.
 pub(crate) async fn enqueue<P: SlotAdapters<Store: Store>>(
     scheduler: &SlotScheduler<'_, P>,
     documents: &[Transfer],

@@ -1,5 +1,6 @@
-//! Batches: many documents in one job. Each document is a transfer of its own, scheduled like
-//! any other; the batch holds what they share.
+//! Batches. A batch is a job of many documents. Each document is a transfer of its own, which is
+//! scheduled like any other transfer. The record of the batch holds the data that all of its
+//! documents share.
 
 mod advance;
 mod create;

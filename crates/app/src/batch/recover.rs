@@ -1,4 +1,7 @@
-//! Recovery of batches whose processes died.
+//! Recovery of batches whose processes died. The *sweeper*, the background repair that runs every
+//! minute, calls this module.
+//!
+//! A batch is *committed* when all of its documents are recorded. Only then may its documents run.
 
 use docferry_domain::failure::FailureCode;
 use docferry_domain::ids::TransferId;
@@ -13,12 +16,12 @@ use crate::ports::{BatchStore as _, Clock, SlotAdapters, Store};
 use crate::slots::scheduler::SlotScheduler;
 use crate::{StepOutcome, TaskError};
 
-/// Age at which a batch that was not committed is ended, because the process that was recording it
-/// must have died.
+/// Age at which the sweeper ends a batch that is not committed. The process that was recording the
+/// batch has died by then.
 const ABANDONED_AFTER: SignedDuration = SignedDuration::from_mins(5);
 
-/// Advances a batch and repairs the effects of a crash: ends a batch that was never committed, and
-/// queues documents that should be in the queue but are not.
+/// Advances a batch and repairs the effects of a crash. Ends an old batch that was never committed,
+/// and queues the documents of a committed batch that are missing from the queue.
 ///
 /// # Errors
 /// The errors of [`advance_batch`].

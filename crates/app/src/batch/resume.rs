@@ -1,5 +1,8 @@
-//! Restart of the documents of a batch when its owner retries the batch. The retry is another *run*
-//! of the batch and of the documents that it restarts.
+//! Restart of the documents of a batch after its owner has retried the batch.
+//!
+//! The retry is another *run* of the batch. A document takes part in this run if it has no
+//! available delivery. `retries` is the number of runs after the first one. A batch is *resuming*
+//! until all such documents are restarted.
 
 use docferry_domain::job::Batch;
 use docferry_domain::phase::Phase;
@@ -13,18 +16,16 @@ use crate::slots::scheduler::SlotScheduler;
 use crate::time::saturating_add;
 use crate::{RetryReason, StepOutcome, TaskError};
 
-/// Number of documents that are restarted in parallel. Each restart is a transaction that
-/// writes the batch's counts and checks that the batch is resuming. DynamoDB rejects one of two
-/// concurrent transactions that touch the same item. More parallelism would therefore cause
-/// conflicts between the restarts, and with a cancel request.
+/// Number of documents that are restarted in parallel. Each restart is a transaction that writes
+/// the counts of the batch. DynamoDB rejects one of two concurrent transactions that use the same
+/// item, so more parallelism would cause conflicts.
 const PARALLEL_RESTARTS: usize = 2;
 
-/// Restarts the documents of a batch that were not delivered, or whose delivery is not
-/// available any more. The call can be interrupted and repeated, because a document's number of
-/// retries shows whether it was already restarted.
+/// Restarts the documents of a batch without an available delivery. The call can be interrupted and
+/// repeated: the number of retries of a document shows whether the document was already restarted.
 ///
-/// Returns [`StepOutcome::RetryLater`] while the last run of a document is not cleaned up, or when
-/// the batch is not resuming any more.
+/// Returns [`StepOutcome::RetryLater`] if a document cannot be restarted yet, because its last run
+/// is not cleaned up or its record has changed.
 ///
 /// # Errors
 /// The errors of the store.
@@ -95,13 +96,13 @@ async fn restart_document<S: Store>(
         if document.pushes > 0 || document.started_at.is_some() {
             return Ok(ResumeResult::Unsettled);
         }
-        // The document had not begun, so there is nothing to clean up. It is not marked as closed
-        // because the process that ended it died, or because it was never queued.
+        // The document had not begun, so there is nothing to clean up. It was not marked as closed,
+        // because it was never queued or because the process that ended it died.
         store.mark_closed(&document.transfer_id, document.execution_number).await?;
     }
     let deadline = batch.deadline.unwrap_or(retain_until);
     let next_run = document.clone().for_retry_at(now, deadline, Some(retain_until));
-    // The document may have skipped earlier runs, in which it kept its delivery.
+    // The document may have taken no part in earlier retries, so its own number may be lower.
     let mut next_run = Transfer { retries: batch.retries, ..next_run };
     next_run.audit.origin = batch.retry_origin.clone();
     let started = store
@@ -110,8 +111,8 @@ async fn restart_document<S: Store>(
     Ok(if started { ResumeResult::Restarted(Box::new(next_run)) } else { ResumeResult::Unsettled })
 }
 
-/// Retains a document's delivery until `until`. Returns `false` when the delivery is not available
-/// any more.
+/// Retains a document's delivery until `until`. Returns `false` if the delivery is no longer
+/// available. A delivery to OneDrive always stays available.
 async fn retain_delivery<S: Store>(
     store: &S,
     document: &Transfer,
