@@ -1,4 +1,5 @@
-//! Slots: the scheduler that grants them, and waiting for one.
+//! Slots. A *slot* is the right of a transfer to move bytes. The module `scheduler` grants slots,
+//! and the module `wait` lets a transfer wait for one.
 
 pub mod scheduler;
 pub mod wait;

@@ -3,6 +3,9 @@
 //! A *slot* is the right of a transfer to move bytes. Each *pool* (one for OneDrive deliveries, one
 //! for downloads) has a limited number of slots and its own queue. A *queue entry* is the place of
 //! a transfer in a queue.
+//!
+//! The *sweeper* is the background repair, whose function `sweep` runs every minute. It grants
+//! slots and starts workflows if another process died before it could do so.
 
 use std::time::Duration;
 
@@ -31,8 +34,8 @@ const CONFLICT_DELAY_MS: u64 = 10;
 /// Number of queue entries that are read at once.
 const QUEUE_PAGE: usize = 100;
 
-/// Delay after which `sweep` checks a transfer that was granted a slot: the process that
-/// granted it may have died before it started the workflow.
+/// Delay after which the sweeper checks a transfer that was granted a slot. The process that
+/// granted the slot may have died before it started the workflow.
 const GRANT_CHECK_DELAY: SignedDuration = SignedDuration::from_secs(60);
 
 /// Grants slots and starts workflows. Use the scheduler after a transfer has joined the queue and
@@ -54,8 +57,8 @@ impl<P: SlotAdapters> SlotScheduler<'_, P> {
     /// grants the slot, and the workflow starts at once. If not, the transfer is queued.
     ///
     /// # Errors
-    /// The errors of the store. The transfer is then not accepted, but it may still run if only the
-    /// response of the store was lost.
+    /// The errors of the store. The caller must not accept the transfer then. If only the response
+    /// of the store was lost, the transfer runs nevertheless.
     pub(crate) async fn create_transfer(
         &self,
         transfer: &Transfer,
@@ -92,8 +95,8 @@ impl<P: SlotAdapters> SlotScheduler<'_, P> {
     /// Grants the free slots of a pool and starts the workflows of transfers that have not
     /// begun. Returns the number of grants.
     ///
-    /// Any number of calls may run concurrently, because the store rejects a grant if the slots
-    /// have changed since they were read.
+    /// Calls may run concurrently, because the store rejects a grant if another grant has changed
+    /// the slots since they were read.
     ///
     /// # Errors
     /// The errors of the store. Grants before the error stay valid. The sweeper starts the
@@ -138,7 +141,8 @@ impl<P: SlotAdapters> SlotScheduler<'_, P> {
         Self { store, workflow, clock, limits: PoolLimits::new(0, 0).into() }
     }
 
-    /// Calls [`SlotScheduler::fill_slots`] and only logs a failure: `sweep` grants the slots later.
+    /// Calls [`SlotScheduler::fill_slots`]. If that fails, only logs the failure, because the
+    /// sweeper grants the slots later.
     pub async fn fill_slots_best_effort(&self, pool: Pool) {
         if let Err(error) = self.fill_slots(pool).await {
             let code = error.code.as_str();
@@ -170,8 +174,8 @@ impl<P: SlotAdapters> SlotScheduler<'_, P> {
         Ok(chosen)
     }
 
-    /// Starts the workflow of a transfer that has not begun. A transfer that has begun already has
-    /// a running workflow, whose next step finds the slot.
+    /// Starts the workflow of a transfer that has not begun. Does nothing for a transfer that has
+    /// begun: its workflow is running, and its next step finds the slot.
     async fn start_if_accepted(&self, id: &TransferId) {
         match self.store.get(id).await {
             Ok(Some(transfer))

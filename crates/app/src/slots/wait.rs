@@ -1,5 +1,6 @@
-//! Waits of a transfer for a slot, and the release of a slot while the transfer waits for its
-//! document or for the drive. A *slot* is the right of a transfer to move bytes.
+//! Waiting for a slot, and the release of a slot. A *slot* is the right of a transfer to move
+//! bytes. A transfer releases its slot while it waits for its document or for the drive, and then
+//! waits for another slot.
 
 use docferry_domain::slots::SlotState;
 use docferry_domain::transfer::Transfer;
@@ -11,8 +12,8 @@ use crate::task::{ensure_active, load};
 use crate::time::saturating_add;
 use crate::{TaskError, TaskInput};
 
-/// Maximum interval, in seconds, between two checks for a granted slot. A waiting workflow cannot
-/// be woken up, so a granted slot may stay unused for this long.
+/// Maximum interval, in seconds, between two checks for a granted slot. No call can wake up a
+/// waiting workflow, so a granted slot may stay unused for this time.
 const MAX_SLOT_CHECK_SECONDS: i64 = 15;
 
 /// Maximum interval, in seconds, between two checks while the drive has asked for a pause.
@@ -44,7 +45,7 @@ pub(crate) async fn wait_for_slot<P: SlotAdapters>(
 ) -> Result<Option<u32>, TaskError> {
     let (store, now) = (scheduler.store, scheduler.clock.now());
     let transfer = load(store, task).await?;
-    // A transfer with nothing to send needs no slot. The step itself reports the reason.
+    // A transfer that has nothing to send needs no slot. Its next step finds out why.
     if transfer.slot_state == SlotState::Holding || !has_bytes_to_send(&transfer) {
         return Ok(None);
     }
