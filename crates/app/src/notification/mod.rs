@@ -1,4 +1,5 @@
-//! Messages about endings: outcome records and webhook notifications.
+//! Messages about the end of transfers and jobs: outcome records for the audit trail, and webhook
+//! notifications for the receivers that callers name.
 
 pub mod outcome;
 pub mod webhook;

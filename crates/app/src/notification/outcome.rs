@@ -1,4 +1,10 @@
-//! Sends the records of the audit trail and webhook notifications from the outbox to their queues.
+//! Sends messages from the outboxes to their queues: the records of the audit trail, and webhook
+//! notifications.
+//!
+//! An *outbox* holds a message until a queue has accepted the message. The function `notify` sends
+//! each message soon after it was stored. The *sweeper*, the background repair that runs every
+//! minute, sends the messages that `notify` missed. A crash between the call of the queue and the
+//! removal from the outbox causes a repetition: each message is sent at least once.
 
 use docferry_domain::audit::AuditEvent;
 use docferry_domain::job::WebhookNotification;
@@ -7,10 +13,8 @@ use docferry_domain::transfer::OutcomeRecord;
 use crate::TaskError;
 use crate::ports::{AuditQueue, EventKey, EventOutbox, NotificationOutbox, Outbox, WebhookQueue};
 
-/// Sends an outcome record and removes it from the outbox.
-///
-/// The record is delivered at least once. After a crash between the two writes, it is sent again
-/// under the same id. A slow consumer of the queue delays no transfer.
+/// Sends an outcome record, which reports the end of a transfer, and removes it from the outbox. A
+/// repetition has the same id.
 ///
 /// # Errors
 /// The errors of the queue and the store. The record then stays in the outbox, and the sweeper
@@ -24,8 +28,7 @@ pub async fn notify(
     Ok(outbox.mark_sent(&record.transfer_id, record.execution_number).await?)
 }
 
-/// Sends an audit event about a request and removes it from the outbox. The event is delivered at
-/// least once, as in [`notify`].
+/// Sends an audit event about a request, and removes it from the outbox.
 ///
 /// # Errors
 /// The errors of the queue and the store. The event then stays in the outbox, and the sweeper sends
@@ -40,12 +43,12 @@ pub async fn send_event(
     Ok(outbox.mark_event_sent(key).await?)
 }
 
-/// Puts a webhook notification into the queue of the function `webhook`, and removes it from
-/// the outbox. The notification is queued at least once, as in [`notify`].
+/// Puts a webhook notification into the queue of the function `webhook`, and removes it from the
+/// outbox.
 ///
 /// # Errors
-/// The errors of the queue and the store. A caller that also sends outcomes should not fail
-/// because of this error, because the sweeper queues the notification again.
+/// The errors of the queue and the store. The notification then stays in the outbox, and the
+/// sweeper queues it again. A caller that also sends outcome records should continue with them.
 pub async fn forward(
     notifications: &impl NotificationOutbox,
     queue: &impl WebhookQueue,

@@ -1,6 +1,9 @@
-//! Delivery of webhook notifications. A caller can name the URL of a *webhook receiver*, which
-//! docferry then notifies of the end of the job. The queue that holds the notifications retries
-//! failed deliveries.
+//! Delivery of webhook notifications. A caller can name the URL of a *webhook receiver*. docferry
+//! then notifies this receiver of the end of the job.
+//!
+//! Each notification is a message in a queue. If a delivery fails, the queue delivers the message
+//! again after a pause. After the last try, the queue moves the message to the *dead-letter queue*,
+//! where operators see it.
 
 use std::time::Duration;
 
@@ -36,10 +39,12 @@ impl Default for WebhookSettings {
 impl WebhookSettings {
     /// Returns the pause after this number of failed tries: exponential backoff with jitter.
     ///
-    /// Half of the pause is fixed. The other half varies by job, so that notifications of jobs that
-    /// ended together are not retried together. `requested` is the pause that the receiver asks
-    /// for; it is used if it is longer, up to `longest_pause`. After the last try the pause is
-    /// zero, because the queue moves the message to the dead-letter queue.
+    /// - Half of the pause is fixed. The other half varies by job, so that notifications of jobs
+    ///   that ended at the same time are not retried at the same time.
+    /// - `requested` is the pause that the receiver asks for. It is used if it is longer.
+    /// - The pause is at most `longest_pause`.
+    /// - After the last try, the pause is zero, because the message then moves to the dead-letter
+    ///   queue.
     #[must_use]
     pub fn pause(
         &self,
@@ -91,10 +96,8 @@ pub enum NotificationResult {
 /// Notifies a receiver of the end of a job. If that fails, makes the queue redeliver the message
 /// after a pause.
 ///
-/// A failing receiver never affects the job. A receiver whose address docferry may not call is
-/// retried like a receiver that does not answer, because its host name may resolve to another
-/// address later. After the last try, the message reaches the dead-letter queue, where operators
-/// see it.
+/// A failing receiver never affects the job. docferry also retries a receiver whose address it may
+/// not call, because the host name of the receiver may resolve to another address later.
 pub async fn notify_receiver(
     receiver: &impl WebhookReceiver,
     redelivery: &impl Redelivery,
