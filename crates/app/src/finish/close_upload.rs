@@ -1,8 +1,11 @@
 //! Part of the step `finalize` that closes an upload before its transfer ends.
 //!
 //! An *upload session* receives a document in fragments at the drive. To *close* an upload is to
-//! delete its session, so that the drive accepts no more fragments. A document that is already
-//! complete at the destination is then recorded as delivered.
+//! delete its session, so that the drive accepts no more fragments.
+//!
+//! The drive may have completed the file although its last response was lost. The file is then
+//! compared with the document by its *hash*, which the drive may need time to compute. If they are
+//! equal, the document is recorded as delivered.
 
 use std::ops::Range;
 
@@ -23,19 +26,20 @@ use crate::ports::{
 use crate::time::saturating_add;
 use crate::{RetryReason, StepOutcome, TaskError, TaskInput};
 
-/// Maximum number of source bytes that are read to complete the source's hash for a comparison. One
-/// invocation of `upload` may have sent about this number of bytes after its last checkpoint, which
-/// contains the hash.
+/// Maximum number of source bytes that are read to complete the hash of the source for a
+/// comparison. The last checkpoint contains the hash of the bytes before it. After a checkpoint,
+/// one invocation of `upload` sends at most about this number of bytes.
 const LARGEST_GAP_BYTES: u64 = 128 * 1024 * 1024;
 
-/// Time after the last checkpoint for which an ending waits for the drive to compute a hash.
+/// Time after the last checkpoint during which the end of a transfer waits for the drive to compute
+/// a hash.
 const HASH_WAIT: SignedDuration = SignedDuration::from_secs(120);
 
 /// Closes the upload, so that the drive stores no fragment after the transfer has ended. Also
-/// checks whether the document is complete at the destination.
+/// checks whether the document is complete at the destination, and then records the delivery.
 ///
-/// Returns a failure code when a file at the destination may be the document but cannot be
-/// compared. The outcome must then not claim that nothing was delivered.
+/// Returns a failure code if a file at the destination may be the document but cannot be compared.
+/// The transfer then fails with this code, which says that a file may exist.
 pub(super) async fn close_upload<P: FinishAdapters>(
     ports: &FinishPorts<'_, P>,
     task: &TaskInput,
@@ -71,8 +75,8 @@ pub(super) async fn close_upload<P: FinishAdapters>(
         delete_record(ports, task, session).await?;
         Ok::<_, TaskError>(StepOutcome::Done(unverified))
     };
-    // A permanent failure, or a failure that lasts beyond the deadline, does not prevent the
-    // transfer from ending. The sweeper continues the clean-up.
+    // A permanent failure does not prevent the transfer from ending, nor does any failure after the
+    // deadline. The sweeper continues the clean-up.
     let reason_of_skip = match closing.await {
         Ok(StepOutcome::RetryLater { reason }) if !is_before_deadline() => reason.as_str(),
         Err(error) if !(error.code.is_retryable() && is_before_deadline()) => error.code.as_str(),
@@ -86,7 +90,7 @@ pub(super) async fn close_upload<P: FinishAdapters>(
     Ok(StepOutcome::Done(None))
 }
 
-/// Deletes the stored session, if there is one, at the drive and in the store. In contrast to
+/// Deletes the stored session at the drive and in the store, if there is one. Unlike
 /// [`close_upload`], this function does not check the destination.
 pub(super) async fn close_session<P: FinishAdapters>(
     ports: &FinishPorts<'_, P>,
@@ -110,7 +114,7 @@ async fn delete_at_drive<P: FinishAdapters>(
 ) -> Result<SessionEnd, TaskError> {
     match ports.sealer.open(&task.transfer_id, &record.session.sealed_url).await {
         Ok(url) => Ok(ports.drive.delete_session(&url).await?),
-        // The URL is lost; the session expires by itself within minutes.
+        // The URL is lost. The session expires by itself within minutes.
         Err(SealError::Unreadable) => Ok(SessionEnd::AlreadyGone),
         Err(error) => Err(error.into()),
     }
@@ -128,10 +132,10 @@ async fn delete_record<P: FinishAdapters>(
     Ok(())
 }
 
-/// Result of checking the destination before the transfer ends.
+/// Result of checking whether the document is complete at its destination.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum DestinationCheck {
-    /// Either the document is at the destination and recorded as delivered, or no file at the
+    /// The check is conclusive: either the document is recorded as delivered, or no file at the
     /// destination can be the document.
     Certain,
     /// A file may be the document, but its hash has not been computed yet.
@@ -140,8 +144,8 @@ enum DestinationCheck {
     Unproven,
 }
 
-/// Records the document as delivered if it is at the destination. The document may be complete
-/// although the response to its last byte was lost.
+/// Checks the destination, and records the document as delivered if it is there. `had_session` says
+/// whether the store held an upload session.
 async fn record_if_delivered<P: FinishAdapters>(
     ports: &FinishPorts<'_, P>,
     transfer: &Transfer,
@@ -192,9 +196,11 @@ async fn record_if_delivered<P: FinishAdapters>(
     }
 }
 
-/// Returns the range of numbers for [`find_all_numbered`], which also looks up the names before the
-/// range. Without numbering, the document can only have its own name (number 0). With numbering, it
-/// can have the name that was tried last, an earlier name, or a later name that the service chose.
+/// Returns the numbers of the file names that the document may have, such as 1 in `order 1.pdf`.
+///
+/// Without numbering, the document has its own name, which is number 0. With numbering, the range
+/// begins at the number that was tried last. The drive may have chosen a later number, and
+/// [`find_all_numbered`] also looks up the numbers before the range.
 fn candidate_numbers(checkpoint: Option<&Checkpoint>) -> Range<u32> {
     match checkpoint {
         Some(stored) if stored.numbering => stored.number..u32::MAX,
@@ -202,8 +208,8 @@ fn candidate_numbers(checkpoint: Option<&Checkpoint>) -> Range<u32> {
     }
 }
 
-/// Returns whether the drive may still be computing the hash of the document: not long after the
-/// last bytes were sent, and before the transfer's deadline.
+/// Returns whether the drive may still be computing the hash of the document. That is the case
+/// within [`HASH_WAIT`] after the last bytes were sent, and before the deadline of the transfer.
 fn is_hash_expected(transfer: &Transfer, now: Timestamp) -> bool {
     let throughput = transfer.checkpoint.as_ref().and_then(|stored| stored.throughput);
     let arrived = transfer.object.as_ref().map(|object| object.arrived_at);

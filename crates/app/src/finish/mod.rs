@@ -1,11 +1,17 @@
 //! Step `finalize`, the final step of every transfer. It ends the transfer and cleans up after it.
 //!
-//! To *end* a transfer is to write its terminal phase: completed, failed or canceled. Only this
-//! module does that. The workflow calls [`finalize`] as its last step; the sweeper calls it for a
-//! transfer whose workflow died.
+//! The workflow calls [`finalize`] as its last step. The *sweeper*, the background repair, calls it
+//! for a transfer whose workflow died. The step does this, in this order:
 //!
-//! An *execution* is one run of the workflow for a transfer. The *source copy* is the document's
-//! object in the exchange bucket, which several transfers of the document share.
+//! 1. It closes the upload, so that no more bytes are sent.
+//! 2. It *ends* the transfer: it writes the terminal phase, which is completed, failed or canceled.
+//!    Only this module does that. The transaction frees the *slot*, the right to move bytes.
+//! 3. It grants the freed slot to the next transfer in the queue, and advances the batch of the
+//!    transfer.
+//! 4. It cleans up: it deletes the upload session and the *source copy*, which is the object of the
+//!    document in the exchange bucket. Several transfers of the document may share this copy.
+//!
+//! An *execution* is one run of the workflow for a transfer.
 
 mod close_upload;
 mod release;
@@ -30,24 +36,19 @@ pub(crate) use release::next_check;
 use release::release_source;
 pub use types::{FinalizeSettings, FinishPorts};
 
-/// Ends a transfer and cleans up after it: deletes the upload session, and the source copy
-/// unless another transfer still refers to it.
+/// Ends a transfer and cleans up after it. Returns the phase of the transfer.
 ///
-/// `stopped_by` is the error name that stopped the workflow; `None` after the last step. If a newer
-/// invocation superseded the step that stopped, this function does not end the transfer. The newer
-/// execution or the sweeper ends it.
+/// `stopped_by` is the name of the error that stopped the workflow; `None` after the last step. If
+/// that error says that a newer invocation has taken over, this function does not end the transfer.
+/// The newer invocation or the sweeper ends it.
 ///
 /// The function can be called any number of times. The first call decides the outcome, and each
-/// call repeats the clean-up until it has succeeded. The source copy is deleted only after the
-/// terminal phase is durable.
-///
-/// The freed slot goes to the next transfer in the queue before the clean-up begins. When the last
-/// document of a batch ends, the batch ends as well.
+/// call repeats the clean-up until it has succeeded.
 ///
 /// # Errors
-/// A retryable code when the store, the drive or the exchange bucket does not respond. The transfer
-/// may already have ended; only the clean-up is then missing. After its deadline, a transfer is
-/// ended even if the drive or the exchange bucket does not respond.
+/// A retryable code if the store, the drive or the exchange bucket does not respond. The transfer
+/// may already have ended, so that only the clean-up is missing. After its deadline, a transfer
+/// ends even if the drive or the exchange bucket does not respond.
 pub async fn finalize<P: FinishAdapters>(
     ports: &FinishPorts<'_, P>,
     scheduler: &SlotScheduler<'_, P>,
@@ -70,8 +71,8 @@ pub async fn finalize<P: FinishAdapters>(
         None => Ok(StepOutcome::Done(())),
     };
     match transfer.target {
-        // `close_upload` has closed a session before. An invocation that was still running may have
-        // stored another session since then.
+        // `close_upload` has already closed a session. An invocation that was still running may
+        // have stored another session since then.
         Target::Onedrive(_) => close_session(ports, task, &transfer).await?,
         Target::Download(_) => withdraw_artifact(ports, &transfer).await?,
     }
@@ -96,7 +97,8 @@ async fn withdraw_artifact<P: FinishAdapters>(
     transfer: &Transfer,
 ) -> Result<(), TaskError> {
     let key = artifact_key(transfer);
-    // Nothing was written to the bucket before the document had arrived.
+    // A transfer writes to the delivery bucket only after its document has arrived. A delivery
+    // without an arrived object is therefore a reused artifact.
     let is_reused = transfer.delivery.is_some() && transfer.object.is_none();
     if is_reused || has_delivered(transfer, &key) {
         // The delivery stays, but a second invocation may have left another multipart upload.
@@ -105,8 +107,10 @@ async fn withdraw_artifact<P: FinishAdapters>(
     discard(ports.store, ports.artifacts, &key).await
 }
 
-/// Ends the transfer, unless the transfer has ended, has a newer execution, or was taken over by a
-/// newer invocation. Returns the current record of the transfer.
+/// Closes the upload and ends the transfer. Returns the current record of the transfer.
+///
+/// Does not end the transfer if it has ended, has a newer execution, or was taken over by a newer
+/// invocation.
 async fn end_transfer<P: FinishAdapters>(
     ports: &FinishPorts<'_, P>,
     task: &TaskInput,

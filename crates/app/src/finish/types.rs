@@ -4,7 +4,8 @@ use jiff::SignedDuration;
 
 use crate::ports::FinishAdapters;
 
-/// Time after the end of a transfer during which its document may still arrive.
+/// Time after the end of a transfer during which its document may still arrive in the exchange
+/// bucket.
 pub(crate) const LATE_PUSH_WATCH: SignedDuration = SignedDuration::from_hours(1);
 
 /// Retention periods after the end of a transfer.
@@ -12,9 +13,8 @@ pub(crate) const LATE_PUSH_WATCH: SignedDuration = SignedDuration::from_hours(1)
 pub struct FinalizeSettings {
     /// Retention of the record of an ended transfer.
     pub record_ttl: SignedDuration,
-    /// Time after the end during which the exchange bucket is checked for a document that was
-    /// pushed but had not arrived, or that may arrive again. The document is deleted when it
-    /// arrives.
+    /// Time after the end during which the document may still arrive in the exchange bucket. The
+    /// sweeper, the background repair, deletes the document when it arrives.
     pub late_push_watch: SignedDuration,
 }
 
@@ -31,7 +31,7 @@ pub struct FinishPorts<'a, P: FinishAdapters> {
     pub store: &'a P::Store,
     /// The recipient's drive, where an upload session may be open.
     pub drive: &'a P::Drive,
-    /// The exchange bucket, which holds the source copy.
+    /// The exchange bucket, from which the object of the document is deleted.
     pub exchange: &'a P::Exchange,
     /// The delivery bucket, which holds downloads.
     pub artifacts: &'a P::Artifacts,
