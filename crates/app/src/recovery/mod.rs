@@ -1,14 +1,18 @@
-//! Sweeper: the background repair of docferry. The function `sweep` runs it once a minute.
+//! Sweeper: the background repair of docferry. The function `sweep` runs it once a minute. Each run
+//! is a *sweep*, which does this work in this order:
 //!
-//! The sweeper restarts or ends transfers whose execution died, cleans up after ended transfers,
-//! advances batches, and removes expired downloads. It frees slots without a holder, grants free
-//! slots, removes copies of withdrawn documents, and sends outcomes, audit events and webhook
-//! notifications that were not sent. An *execution* is a run of the Step Functions workflow of one
-//! transfer; a *slot* is the right to move bytes.
+//! 1. Remove the copies of withdrawn documents.
+//! 2. Free *slots* (rights to move bytes) without a holder, and grant free slots.
+//! 3. Send outcomes, audit events and webhook notifications that were not sent.
+//! 4. Recover transfers: restart or end each transfer whose *execution* died. An execution is one
+//!    run of the Step Functions workflow for a transfer.
+//! 5. Advance batches.
+//! 6. Clean up after ended transfers.
+//! 7. Remove expired downloads.
 //!
-//! Each kind of work has its own limits in number and time, so that a backlog of one kind
-//! cannot block another kind. Recovery comes before clean-up, and clean-up before the removal of
-//! expired downloads.
+//! Each kind of work has its own limits in number and time, so that a backlog of one kind cannot
+//! block another kind. A *work item* is a transfer, batch or download that the sweeper has to check
+//! when it is *due*.
 
 mod outbox;
 pub mod requeue;
@@ -40,11 +44,12 @@ use slots::reclaim_slots;
 use types::ItemResult;
 use withdrawal::remove_withdrawn_copies;
 
-/// Number of work items that are listed for each transfer that may be recovered. The list also
-/// contains transfers that only need clean-up, and recovery has to find the transfers behind them.
+/// Number of listed work items for each transfer that may be recovered. The list also contains
+/// ended transfers that only need clean-up, so it must be longer than the number of recoveries.
 const LISTING_FACTOR: usize = 5;
 
-/// Maximum number of batches advanced in one sweep. Each may read every document of its batch.
+/// Maximum number of batches advanced in one sweep. To advance a batch may mean to read all of its
+/// documents.
 const MAX_BATCHES: usize = 20;
 
 /// Delay until the next sweep: a little less than the schedule's minute.
@@ -53,14 +58,14 @@ const NEXT_SWEEP: SignedDuration = SignedDuration::from_secs(50);
 /// Delay until a work item that failed is checked again.
 const DELAY_AFTER_FAILURE: SignedDuration = SignedDuration::from_secs(100);
 
-/// Handles all due work items until `stop_at`. Each item is rescheduled, so an item that keeps
+/// Does the work of one sweep until `stop_at`. Reschedules each work item, so an item that keeps
 /// failing does not block other items.
 ///
-/// Concurrent sweeps are harmless, because every action is conditional or idempotent.
+/// Concurrent sweeps are harmless, because every write checks a condition or can be repeated.
 ///
 /// # Errors
-/// The error of the store when an index cannot be read. A failure of a single item is only
-/// counted, and a later sweep retries the item.
+/// The error of the store if an index cannot be read. A failure of a single item is only counted,
+/// and a later sweep retries the item.
 pub async fn sweep<P: FinishAdapters>(
     ports: &FinishPorts<'_, P>,
     scheduler: &SlotScheduler<'_, P>,
@@ -98,8 +103,8 @@ pub async fn sweep<P: FinishAdapters>(
     // Each kind of work has to end after a number of tenths of the sweep's time.
     let tenths =
         |count: i32| saturating_add(started_at, stop_at.duration_since(started_at) / 10 * count);
-    // When the sweeper ends a transfer, it does not grant the freed slot at once, because each
-    // grant would read the queue.
+    // The ends of transfers free slots. The sweeper does not grant each of these slots at once,
+    // because every grant would read the queue. The next sweep grants them at the latest.
     let mut sweeper = Sweeper { ports, scheduler: &scheduler.deferred(), settings, swept };
     // The quick work comes first, so that a backlog of slow transfers does not delay it.
     for pool in Pool::ALL {
@@ -175,7 +180,8 @@ impl<P: FinishAdapters> Sweeper<'_, P> {
         ended
     }
 
-    /// Advances the due batches: records the ends of their documents and ends them if necessary.
+    /// Advances the due batches: restarts or stops documents, and ends a batch after its last
+    /// document.
     async fn advance_batches(&mut self, due: Vec<TransferId>, until: Timestamp) {
         for id in due.into_iter().take(MAX_BATCHES) {
             if self.is_past(until) {
@@ -239,7 +245,7 @@ impl<P: FinishAdapters> Sweeper<'_, P> {
         saturating_add(self.ports.clock.now(), self.settings.check_interval)
     }
 
-    /// Counts the result and reschedules the item.
+    /// Counts the result of handling a work item, and reschedules the item.
     async fn record_result(&mut self, item: &WorkItem, result: Result<ItemResult, TaskError>) {
         self.swept.seen += 1;
         let next_check = match result {

@@ -15,12 +15,12 @@ use crate::ports::{
     StoreError, WebhookQueue,
 };
 
-/// Number of failed audit events after which the sweep sends no more of them. One bad event must
-/// not block the others, but an unavailable queue must not use up the time of the sweep.
+/// Number of failed audit events after which a sweep sends no more events. One bad event must not
+/// block the others. An unavailable queue must not use up the time of the sweep.
 const MAX_FAILED_EVENTS: usize = 10;
 
-/// Returns the record that was read. A corrupt record counts as absent: a newer version of
-/// docferry may have written it, and it must not block other records.
+/// Returns the record that was read, or `None` for a record that this version cannot read. A newer
+/// version of docferry may have written that record. It must not block other records.
 fn readable<T>(
     id: &TransferId,
     read: Result<Option<T>, StoreError>,
@@ -34,8 +34,10 @@ fn readable<T>(
     }
 }
 
-/// Sends outcomes that `notify` did not send. Returns the number of sent outcomes. Stops at the
-/// first outcome that the queue does not accept, because further outcomes would fail as well.
+/// Sends outcomes that `notify` did not send. Returns the number of sent outcomes.
+///
+/// Stops at the first outcome that the queue does not accept, because the queue would probably not
+/// accept further outcomes either.
 pub(super) async fn send_unsent_outcomes<P: FinishAdapters>(
     ports: &FinishPorts<'_, P>,
     queue: &impl AuditQueue,
@@ -60,9 +62,10 @@ pub(super) async fn send_unsent_outcomes<P: FinishAdapters>(
     Ok(sent)
 }
 
-/// Sends audit events that `notify` did not send, and denials. Denials of one person are collected
-/// for a minute and sent as one event. Returns the number of sent events. Stops after
-/// [`MAX_FAILED_EVENTS`] failures.
+/// Sends audit events that `notify` did not send, and all denials. A *denial* is a request for a
+/// document that the caller may not see. The denials of one person in one minute form one event.
+///
+/// Returns the number of sent events. Stops after [`MAX_FAILED_EVENTS`] failures.
 pub(super) async fn send_unsent_events(
     clock: &impl Clock,
     events: &impl EventOutbox,

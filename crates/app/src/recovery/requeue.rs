@@ -1,6 +1,9 @@
-//! Operator command `requeue`, which starts a new execution of a transfer. Operators use the
-//! command for a transfer that has not ended although its execution has. An *execution* is one run
+//! Operator command `requeue`, which starts an execution of a transfer. An *execution* is one run
 //! of the Step Functions workflow for a transfer.
+//!
+//! Operators use the command if the execution of a transfer has ended but the transfer has not. The
+//! function `sweep`, the background repair, restarts such a transfer as well, but within minutes
+//! and only a limited number of times.
 
 use docferry_domain::failure::FailureCode;
 use docferry_domain::ids::TransferId;
@@ -36,25 +39,26 @@ pub enum RequeueError {
     /// The transfer has ended. Request the document anew.
     #[error("it has ended: {}", .0.as_str())]
     Ended(Phase),
-    /// Only the ending of the transfer is missing, and `sweep` completes it. A new execution
-    /// would use resources that are already closed.
+    /// The document is delivered, or the transfer is being ended. `sweep` completes the end of the
+    /// transfer. A new execution would use resources that are already closed.
     #[error("its document is delivered, or it is being ended{}", code_suffix(*.0))]
     Ending(Option<FailureCode>),
-    /// The transfer waits in the queue; starting it would exceed the limit on slots.
+    /// The transfer waits in the queue for a slot, the right to move bytes. To start it now would
+    /// exceed the limit on slots.
     #[error("it waits for a slot")]
     Queued,
-    /// The transfer's execution is still running; two executions would conflict.
+    /// The transfer's execution is still running. Two executions would conflict.
     #[error("its execution of attempt {0} runs")]
     Running(u32),
     /// `sweep` or another operator restarted the transfer first, or the transfer has ended.
     #[error("another process restarted or ended it meanwhile")]
     Overtaken,
-    /// The store failed. The next execution number may be recorded although its execution was not
-    /// started: repeat the command.
+    /// The store failed. The next execution number may be recorded, but its execution was not
+    /// started. Repeat the command.
     #[error(transparent)]
     Store(#[from] StoreError),
-    /// The workflow service failed. The next execution number may be recorded although its
-    /// execution was not started: repeat the command, or wait for `sweep` to start the execution.
+    /// The workflow service failed. The next execution number may be recorded, but its execution
+    /// was not started. Repeat the command, or wait until `sweep` starts the execution.
     #[error(transparent)]
     Workflow(#[from] WorkflowError),
 }
@@ -64,15 +68,13 @@ fn code_suffix(code: Option<FailureCode>) -> String {
     code.map_or_else(String::new, |code| format!(" ({code})"))
 }
 
-/// Starts an execution of a transfer that has none. If the current execution has ended, the next
-/// execution continues from the checkpoint.
+/// Starts an execution of a transfer that has no running execution. If the current execution has
+/// ended, starts the next execution, which continues from the checkpoint.
 ///
-/// `sweep` does the same within minutes, but starts only a limited number of executions for each
-/// run of a transfer. The command can be repeated. Concurrent calls, and a concurrent sweep, start
-/// only one execution.
+/// The command can be repeated. Concurrent calls and a concurrent sweep start only one execution.
 ///
 /// # Errors
-/// See [`RequeueError`]. Nothing is changed for a transfer that is running or has ended.
+/// See [`RequeueError`]. Does nothing for a transfer that is running or has ended.
 pub async fn requeue(
     store: &(impl TransferStore + RecoveryStore),
     workflow: &impl Workflow,

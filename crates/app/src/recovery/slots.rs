@@ -1,5 +1,5 @@
-//! Part of the sweeper that frees slots without a holder. A slot is the right to move bytes; its
-//! holder is a transfer.
+//! Part of the sweeper that frees unused slots. A *slot* is the right to move bytes. Its *holder*
+//! is a transfer.
 
 use docferry_domain::slots::{Pool, SlotState};
 use jiff::Timestamp;
@@ -7,12 +7,12 @@ use jiff::Timestamp;
 use crate::TaskError;
 use crate::ports::{Store, StoreError};
 
-/// Frees slots whose holders do not use them any more, according to their records. Returns the
-/// number of freed slots.
+/// Frees the slots of transfers that have ended or do not exist, and of transfers that hold no slot
+/// according to their records. Returns the number of freed slots.
 ///
-/// Normally the transaction that ends a transfer frees its slot. This function repairs slots that
-/// older versions of docferry or manual changes to the table left behind. Each sweep checks
-/// `limit` holders, starting at a position that moves on every minute.
+/// Normally, the transaction that ends a transfer frees its slot. This function repairs slots after
+/// manual changes to the table, and slots of older versions of docferry. Each sweep checks `limit`
+/// holders. The position of the first one moves on every minute.
 pub(super) async fn reclaim_slots(
     store: &impl Store,
     pool: Pool,

@@ -41,8 +41,8 @@ impl<P: FinishAdapters> Sweeper<'_, P> {
             if has_to_end {
                 return self.end_transfer(transfer, None).await;
             }
-            // The transfer has no execution yet that could have died. It is queued again, because
-            // its queue entry may be missing.
+            // The transfer has no execution yet, so no execution can have died. The transfer joins
+            // the queue again, because its queue entry may be missing.
             return match store.enqueue(transfer, ending_time).await {
                 Ok(()) => Ok(ItemResult::Queued),
                 Err(WriteError::Ended) => {
@@ -55,11 +55,11 @@ impl<P: FinishAdapters> Sweeper<'_, P> {
             Execution::Running => {
                 Ok(ItemResult::Unchanged { next_check: ending_time.min(self.regular_check()) })
             }
-            // The execution died when it was ending the transfer or was about to end it.
+            // The execution died while it was ending the transfer, or before it began to do so.
             Execution::Missing | Execution::Closed if has_to_end => {
                 self.end_transfer(transfer, None).await
             }
-            // The record was written, but the start of the execution was lost.
+            // The execution was never started: a process died after it had written the record.
             Execution::Missing => start_execution(workflow, id, execution_number, now).await,
             Execution::Closed if transfer.executions() < self.settings.max_executions => {
                 restart_execution(store, workflow, transfer, now).await
@@ -93,9 +93,9 @@ impl<P: FinishAdapters> Sweeper<'_, P> {
     }
 }
 
-/// Starts the next execution of a transfer whose execution stopped before the transfer ended. The
-/// next execution continues from the checkpoint. It needs a new number, because Step Functions
-/// accepts each execution name only once.
+/// Starts the next execution of a transfer that has not ended although its execution has. The next
+/// execution continues from the checkpoint. It has a new number, because Step Functions accepts
+/// each execution name only once.
 async fn restart_execution(
     store: &impl Store,
     workflow: &impl Workflow,

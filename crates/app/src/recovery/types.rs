@@ -1,4 +1,7 @@
-//! Settings and results of a sweep, the background repair that runs once a minute.
+//! Settings and results of a *sweep*, the background repair that runs once a minute.
+//!
+//! A *work item* is a transfer, batch or download that the sweep checks. An *execution* is one run
+//! of the workflow for a transfer. An *outbox* holds messages that were not sent yet.
 
 use jiff::{SignedDuration, Timestamp};
 
@@ -9,8 +12,8 @@ use crate::finish::FinalizeSettings;
 pub struct SweepSettings {
     /// Interval between two checks of a transfer whose execution is running.
     pub check_interval: SignedDuration,
-    /// Time after the deadline of a transfer at which the sweeper ends it. The steps of the
-    /// transfer, if they still run, notice the deadline before that.
+    /// Time after the deadline of a transfer at which the sweeper ends the transfer. Steps that
+    /// still run notice the deadline before that.
     pub deadline_grace: SignedDuration,
     /// Maximum number of executions in one run of a transfer.
     pub max_executions: u32,
@@ -33,8 +36,8 @@ impl Default for SweepSettings {
     }
 }
 
-/// Work of the sweeper outside the store of transfers, and the queues to which the contents of all
-/// outboxes are sent.
+/// Sources of work outside the table of transfers, and the queues to which the sweep sends the
+/// messages of all outboxes.
 #[derive(Debug)]
 pub struct OutboxQueues<'a, R, E, A, W> {
     /// Withdrawals whose copies have to be removed.
@@ -47,14 +50,14 @@ pub struct OutboxQueues<'a, R, E, A, W> {
     pub webhook: &'a W,
 }
 
-/// Counts of what a sweep did.
+/// Counts of the work of one sweep.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Swept {
     /// Work items checked.
     pub seen: usize,
     /// Executions started.
     pub started: usize,
-    /// Transfers ended, or cleaned up after.
+    /// Transfers ended or cleaned up.
     pub finalized: usize,
     /// Outcomes sent that `notify` had not sent.
     pub sent: usize,
@@ -66,7 +69,7 @@ pub struct Swept {
     pub withdrawn_copies: usize,
     /// Slots freed that had no active holder.
     pub reclaimed: usize,
-    /// Work items that failed; the next sweep retries them.
+    /// Work items that failed. A later sweep retries them.
     pub failed: usize,
 }
 
@@ -75,7 +78,7 @@ pub struct Swept {
 pub(super) struct WithdrawalsSwept {
     /// Copies removed.
     pub(super) removed: usize,
-    /// Withdrawals that failed; the next sweep repeats them.
+    /// Withdrawals that failed. The next sweep retries them.
     pub(super) failed: usize,
 }
 

@@ -1,8 +1,12 @@
 //! Removal of the copies of withdrawn documents from the delivery bucket, and the audit records of
 //! withdrawals. Each sweep calls this code.
 //!
-//! A *withdrawal* makes a document unavailable for good. The registry lists a withdrawal until its
-//! copies are removed and its audit record is sent.
+//! A *withdrawal* makes a document unavailable for good. The document registry lists each
+//! withdrawal until the copies of the document are removed and the audit record is sent:
+//!
+//! 1. The first sweep removes the copies, and sends the audit record.
+//! 2. Each sweep in the next [`REMOVAL_PERIOD`] removes copies that were recorded late.
+//! 3. The last sweep takes the withdrawal off the list.
 
 use docferry_domain::audit::{AuditAction, AuditEvent};
 use docferry_domain::transfer::DeliveredFile;
@@ -17,20 +21,19 @@ use crate::ports::{
 };
 use crate::time::saturating_add;
 
-/// Time after the first sweep of a withdrawal during which each sweep removes copies. A step that
-/// asked the registry just before the withdrawal may still record a copy. The invocation of such a
-/// step ends within 15 minutes.
+/// Time after the audit record of a withdrawal during which each sweep removes copies. A step that
+/// read the registry just before the withdrawal may still record a copy. Its invocation ends within
+/// 15 minutes.
 const REMOVAL_PERIOD: SignedDuration = SignedDuration::from_mins(30);
 
 /// Actor in the audit record of a withdrawal that names no operator or system.
 const UNKNOWN_ACTOR: &str = "unknown";
 
-/// Handles the listed withdrawals, the oldest first, until `stop_at`. `page_size` withdrawals are
-/// read at a time. The function sends each new withdrawal to the audit trail, and removes the
-/// copies of its document.
+/// Handles the listed withdrawals, the oldest first, until `stop_at`. Reads pages of `page_size`
+/// withdrawals.
 ///
-/// If one withdrawal fails, the function continues with the next one, and the next sweep repeats
-/// the failed one.
+/// If a withdrawal fails, continues with the other withdrawals. The next sweep retries the failed
+/// withdrawal.
 ///
 /// # Errors
 /// The error of the registry when the withdrawals cannot be listed.
@@ -69,16 +72,16 @@ pub(super) async fn remove_withdrawn_copies<P: FinishAdapters>(
     }
 }
 
-/// Removes all copies of a withdrawn document, and sends the withdrawal to the audit trail if it
-/// was not sent yet. Returns the number of removed copies.
+/// Removes all copies of a withdrawn document, and sends the audit record if that was not done yet.
+/// Returns the number of removed copies.
 async fn sweep_withdrawal<P: FinishAdapters>(
     ports: &FinishPorts<'_, P>,
     registry: &impl RegistryWork,
     queue: &impl AuditQueue,
     withdrawal: &Withdrawal,
 ) -> Result<usize, TaskError> {
-    // The time is read before the list. Otherwise, a copy that is recorded between the list and the
-    // end of the period would be missed.
+    // The time is read before the copies are listed. Otherwise, a copy that is recorded after the
+    // list was read, but before the end of the period, would be missed.
     let now = ports.clock.now();
     // A failed removal does not prevent the audit record: its error is returned at the end.
     let removed = remove_copies(ports, withdrawal).await;
@@ -112,8 +115,8 @@ async fn remove_copies<P: FinishAdapters>(
     Ok(removed)
 }
 
-/// Returns the audit event of a withdrawal. Withdrawals of older versions have no file; the event
-/// then names the GUID of the document.
+/// Returns the audit event of a withdrawal. A withdrawal that an older version of docferry wrote
+/// has no file. Its event contains the GUID of the document instead.
 fn audit_event(withdrawal: &Withdrawal) -> AuditEvent {
     let Withdrawal { id, obj_guid, withdrawn_at, withdrawn_by, subject, file, .. } = withdrawal;
     let message_id = format!("withdrawn/{}/{id}", withdrawn_at.as_millisecond());
