@@ -8,7 +8,8 @@
 //! | `D#{guid}` | `NEWEST` | the newest delivered artifact of a document, for its reuse |
 //! | `D#{guid}` | `COPY#{key}` | the list of all artifacts of a document, for its withdrawal |
 //!
-//! Older versions wrote no list. For a document of theirs, only the newest artifact is found.
+//! Older versions of docferry wrote no list. Of their artifacts, only the newest one of a document
+//! is found.
 //!
 //! | attribute of `A#{key}` | meaning |
 //! |---|---|
@@ -18,10 +19,10 @@
 //! | `givenUp` | present after the removal of the artifact has begun |
 //!
 //! Items of older versions have neither `retainUntil` nor `delivered`. Their `dueAt` is also the
-//! end of the retention, and they may be reused from the start.
+//! end of the retention, and the artifact may always be reused.
 //!
-//! If a condition of a write does not hold, `WriteFailure::current_item` returns the current item.
-//! Any other failure becomes an error.
+//! If DynamoDB rejects a write because a condition does not hold, `WriteFailure::current_item`
+//! returns the current item. For any other failure, it returns an error.
 
 use aws_sdk_dynamodb::types::{AttributeValue, TransactWriteItem};
 use docferry_app::ports::{ArtifactStore, StoreError, WorkItem};
@@ -37,12 +38,12 @@ use super::items::{
 };
 use super::table::Table;
 
-/// Time after the end of the retention at which TTL removes the record. The sweeper normally
-/// removes the object and the record long before.
+/// Time after the end of the retention at which TTL removes the record. Normally, the sweeper
+/// removes the object and the record much earlier.
 const TTL_DELAY: SignedDuration = SignedDuration::from_hours(7 * 24);
 
-/// Maximum number of artifacts of one document to list. A document is copied again at most every 12
-/// hours, and by requests that run at the same time.
+/// Maximum number of listed artifacts of one document. Normally, a document is copied at most every
+/// 12 hours, because transfers reuse a copy. Transfers that run at the same time may each copy it.
 const MAX_LISTED: usize = 10_000;
 
 /// Attribute with the end of the retention.
@@ -68,8 +69,8 @@ pub(super) fn is_delivered(item: &Item) -> bool {
     item.get(DELIVERED) != Some(&AttributeValue::Bool(false))
 }
 
-/// Change that extends the retention to `until`. Its conditions are that the retention ends earlier
-/// and that the removal has not begun.
+/// Returns the change that extends the retention to `until`. Its conditions are that the retention
+/// ends earlier and that the removal has not begun.
 fn extended_retention(until: Timestamp) -> ConditionalUpdate {
     let until = number(until.as_millisecond());
     ConditionalUpdate::default()
@@ -81,20 +82,20 @@ fn extended_retention(until: Timestamp) -> ConditionalUpdate {
         .set(DUE, until)
 }
 
-/// Change that sets the time of the sweeper's next check. In items of older versions, `dueAt` is
-/// also the end of the retention, so the same write copies that time to `retainUntil`.
+/// Returns the change that sets the time of the sweeper's next check. In items of older versions,
+/// `dueAt` is also the end of the retention, so the change first copies it to `retainUntil`.
 pub(super) fn rescheduled(due: Timestamp) -> ConditionalUpdate {
     ConditionalUpdate::default()
         .set_from(RETAIN, &format!("if_not_exists(#{RETAIN}, #{DUE})"))
         .set(DUE, number(due.as_millisecond()))
 }
 
-/// Returns the actions that offer an artifact for reuse: the first one sets `delivered`, the second
-/// one makes the artifact the newest of its document. The transaction that records the delivery of
-/// the artifact must contain both. Returns `None` if the artifact is unknown or already offered.
+/// Returns the actions that offer an artifact for reuse. The transaction that records the delivery
+/// of the artifact must contain both. Returns `None` if the artifact is unknown or already offered.
 ///
-/// The first action has the condition that the artifact has not been offered in the meantime and
-/// that the removal of the artifact has not begun.
+/// 1. The first action sets `delivered`. It fails if the artifact is already offered, or if its
+///    removal has begun.
+/// 2. The second action makes the artifact the newest one of its document.
 pub(super) async fn offer_actions(
     table: &Table,
     key: &str,
@@ -132,7 +133,7 @@ impl ArtifactStore for DynamoTransferStore {
         }
         let Err(failure) = table.insert(item).await else { return Ok(()) };
         failure.current_item()?;
-        // The artifact is already recorded: extend its retention and change nothing else.
+        // The artifact is already recorded, so only its retention is extended.
         match table.update(artifact_key(&artifact.key), extended_retention(until)).await {
             Ok(_) => Ok(()),
             Err(failure) => failure.current_item().map(drop),
@@ -172,8 +173,8 @@ impl ArtifactStore for DynamoTransferStore {
             .value("true", AttributeValue::Bool(true));
         match self.table.update(artifact_key(key), extended).await {
             Ok(_) => Ok(true),
-            // If the artifact is delivered and its removal has not begun, its retention already
-            // ends later.
+            // The artifact is usable if it is delivered and its removal has not begun. In that
+            // case, the write failed because the retention already ends later.
             Err(failure) => Ok(failure
                 .current_item()?
                 .is_some_and(|item| is_delivered(&item) && !is_given_up(&item))),

@@ -1,18 +1,22 @@
-//! Log and outbox of audit events in their own DynamoDB table. Functions that only read transfers
-//! write to this table, and need no right to write transfers.
+//! Log and outbox of audit events in their own DynamoDB table. Some functions write events but only
+//! read transfers, so they need no right to write to the table of transfers.
 //!
-//! An *audit event* is a record about a request, such as an issued URL. A *denial* is a request
-//! that was refused. The denials of one person in one minute become one event.
+//! An *audit event* is a record about a request, such as an issued URL. A *denial* is a request for
+//! a document that the person may not see. All denials of one person in one minute form one event.
 //!
 //! | pk | sk | holds |
 //! |---|---|---|
 //! | `E#{id}` | `EVENT` | an event that was not sent yet |
 //! | `D#{minute}#{actor}` | `DENIALS` | the denials of a person in one minute |
 //!
-//! The function `notify` reads new events from the table's stream. The index `unfinished`
-//! (`sweepShard`, `dueAt`) lists the items that the sweeper sends: denials after their minute, and
-//! events that `notify` did not send. A sent event is deleted. Sent denials stay for a day, until
-//! `expiresAt`, so that a late denial cannot reuse the id of a sent message.
+//! | item | sent by | after it was sent |
+//! |---|---|---|
+//! | `EVENT` | the function `notify`, from the table's stream; later the sweeper | deleted |
+//! | `DENIALS` | the *sweeper*, the background repair, after the minute | stays for a day |
+//!
+//! The index `unfinished` (`sweepShard`, `dueAt`) lists the items for the sweeper. Before denials
+//! are sent, their item is *closed*: it counts no further denials. A closed item stays, so that a
+//! late denial cannot create a second message with the same id.
 
 use aws_sdk_dynamodb::Client;
 use aws_sdk_dynamodb::types::AttributeValue;
@@ -45,8 +49,8 @@ const DENIALS_PREFIX: &str = "D#";
 /// Shards of the index `unfinished`.
 const SHARDS: [&str; 4] = ["E0", "E1", "E2", "E3"];
 
-/// Maximum number of records that are tried to count a denial: the record of its minute, and those
-/// of the next minutes.
+/// Maximum number of records that a denial is tried on. If the record of its minute is closed, the
+/// record of the next minute counts the denial.
 const MAX_MINUTES: u32 = 3;
 
 /// Time for which sent denials are stored.
@@ -95,7 +99,8 @@ impl AuditLog for DynamoAuditLog {
                 .add_to("requested", requested)
                 .when("attribute_not_exists(#requested) OR size(#requested) < :max")
                 .value("max", number(MAX_DENIED_OF_RECORD));
-            // A record that has enough documents counts the denial without its documents.
+            // If the record already has the maximum number of documents, the second change counts
+            // the denial without its documents.
             for change in [with_documents, count_change(&denial_key, denial)?] {
                 match self.table.update(denials_item_key(&denial_key), change).await {
                     Ok(_) => return Ok(()),
@@ -109,7 +114,7 @@ impl AuditLog for DynamoAuditLog {
     }
 }
 
-/// Returns the update that counts a denial in a record. Its condition is that the record is not
+/// Returns the change that counts a denial in a record. Its condition is that the record is not
 /// closed.
 fn count_change(denial_key: &DenialKey, denial: &Denial) -> Result<ConditionalUpdate, StoreError> {
     let due = denial_key.ends_at().saturating_add(DENIALS_DELAY).unwrap_or(denial.at);

@@ -1,4 +1,5 @@
-//! The DynamoDB call BatchGetItem, with retries of the keys that DynamoDB has not processed.
+//! The DynamoDB call BatchGetItem, which reads many items by their keys. DynamoDB may return some
+//! keys as *unprocessed*; this module requests them again.
 
 use std::time::Duration;
 
@@ -13,7 +14,7 @@ use crate::Fault;
 /// Source: <https://docs.aws.amazon.com/amazondynamodb/latest/APIReference/API_BatchGetItem.html>.
 pub(super) const MAX_KEYS: usize = 100;
 
-/// Maximum number of calls before keys that are still unprocessed are reported as an error.
+/// Maximum number of calls. Keys that are still unprocessed after these calls are an error.
 const MAX_TRIES: u32 = 8;
 
 /// Reads the items with these keys, in any order. Keys without an item are skipped. At most
@@ -31,8 +32,8 @@ pub(super) async fn batch_get(
             return Ok(found);
         }
         if tries > 0 {
-            // DynamoDB leaves keys unprocessed if it throttles the table, so the calls back off
-            // exponentially.
+            // DynamoDB leaves keys unprocessed if it throttles the table. The delay doubles before
+            // each further call.
             tokio::time::sleep(Duration::from_millis(10 << tries)).await;
         }
         let query = KeysAndAttributes::builder().set_keys(Some(keys)).consistent_read(consistent);

@@ -10,8 +10,9 @@
 //! | `DOC#{number}` | one document, which is stored as a transfer |
 //! | `NAME#{name}` | a file name, and the document that has reserved it |
 //!
-//! If a condition of a write does not hold, `WriteFailure::current_item` returns the current item;
-//! for a transaction, it returns the result of each action. Any other failure becomes an error.
+//! If DynamoDB rejects a write because a condition does not hold, `WriteFailure::current_item`
+//! returns the current item. For a transaction, it returns the result of each action. For any other
+//! failure, it returns an error.
 
 use aws_sdk_dynamodb::types::{AttributeValue, TransactWriteItem};
 use docferry_app::ports::{BatchStore, CreateResult, JobPosition, StoreError};
@@ -33,7 +34,7 @@ use super::items::{
 use super::table::Table;
 use super::{history_index, idempotency, notifications};
 
-/// Highest number of a document in a batch: sort keys have four digits for the number.
+/// Highest possible number of a document. Sort keys have four digits for the number.
 const LAST_DOCUMENT: u16 = 9999;
 
 /// Number of items that sort before the documents of a batch: `BUNDLE` and `COUNTS`.
@@ -76,9 +77,8 @@ fn read_counts(item: &Item) -> BatchCounts {
     }
 }
 
-/// Returns a transaction action that counts an ended document in its batch. The transaction that
-/// ends the document must contain this action. Returns `None` for a transfer that belongs to no
-/// batch.
+/// Returns a transaction action that counts an ended document in its batch; `None` for a transfer
+/// outside a batch. The transaction that ends the document must contain this action.
 pub(super) fn count_ended_action(
     table: &Table,
     ended: &Transfer,
@@ -95,8 +95,8 @@ pub(super) fn count_ended_action(
     table.update_action(counts_key(&batch), counted).map(Some)
 }
 
-/// Adds the condition that the batch is in the run after `retries` retries. The attribute may be
-/// absent in a batch that was never retried.
+/// Adds the condition that the batch is in the run with this number of `retries`. The attribute may
+/// be absent if the batch was never retried.
 fn when_in_run(change: ConditionalUpdate, retries: u32) -> ConditionalUpdate {
     let same_run = if retries == 0 {
         "attribute_not_exists(#retries) OR #retries = :run"
@@ -132,10 +132,10 @@ impl BatchStore for DynamoTransferStore {
             actions.push(idempotency::idempotency_action(table, request, batch.created_at)?);
         }
         let Err(failure) = table.transact(&actions).await else { return Ok(CreateResult::Done) };
-        // The second action, if there is one, writes the idempotency record.
+        // The second action writes the idempotency record, if the request has a key.
         let check = failure.current_item()?.into_iter().nth(1);
-        // If no earlier request has written that record, the first attempt of this same write has
-        // created the batch.
+        // If no earlier request has written that record, then the first attempt of this same write
+        // has created the batch.
         let existing =
             request.map(|own| idempotency::existing_request(check, own)).transpose()?.flatten();
         Ok(idempotency::create_result(existing))

@@ -1,7 +1,8 @@
 //! Builder for the update and condition expressions of DynamoDB writes.
 //!
-//! Every write of the store is one [`ConditionalUpdate`]: changes of attributes, and the conditions
-//! under which DynamoDB applies them.
+//! A [`ConditionalUpdate`] has changes of attributes, and the conditions under which DynamoDB
+//! applies them. An *expression* is a text in the language of DynamoDB, such as
+//! `SET #phase = :phase`. In it, `#name` stands for the attribute `name`, and `:name` for a value.
 
 use std::collections::HashMap;
 
@@ -10,9 +11,9 @@ use aws_sdk_dynamodb::types::AttributeValue;
 /// Update of an item in DynamoDB's expression language, with the conditions for it.
 ///
 /// Expressions refer to attributes only by placeholders (`#name`), because many of our attribute
-/// names (`source`, `object`, …) are or may become reserved words of DynamoDB. DynamoDB rejects a
-/// request that declares a placeholder without using it, or uses one without declaring it. The
-/// declarations are therefore collected from the finished expressions.
+/// names (`source`, `object`, …) are or may become reserved words of DynamoDB. A request must
+/// declare exactly the placeholders that its expressions use. The declarations are therefore
+/// collected from the finished expressions.
 #[derive(Debug, Clone, Default)]
 pub(super) struct ConditionalUpdate {
     /// Clauses after `SET`.
@@ -45,7 +46,7 @@ impl ConditionalUpdate {
         self.value(name, value)
     }
 
-    /// Sets an attribute to an expression over other attributes.
+    /// Sets an attribute to the value of an expression, such as `if_not_exists(#size, #bytesDone)`.
     pub(super) fn set_from(mut self, name: &str, operand: &str) -> Self {
         self.set.push(format!("#{name} = {operand}"));
         self
@@ -83,7 +84,7 @@ impl ConditionalUpdate {
         self.add_to(name, AttributeValue::Ss(vec![member.to_owned()]))
     }
 
-    /// Adds the members of a set to a set, or a number to a number.
+    /// Adds `value` to an attribute: the members of a set to a set, or a number to a number.
     pub(super) fn add_to(mut self, name: &str, value: AttributeValue) -> Self {
         self.add.push(format!("#{name} :{name}"));
         self.value(name, value)

@@ -1,10 +1,10 @@
-//! Exchange keys, and their release by the last transfer that uses them. The steps `push`, `poll`
-//! and `finalize` use this port.
+//! Exchange keys in DynamoDB, with their users and deletion leases. The steps `push`, `poll` and
+//! `finalize` use this port.
 //!
 //! An *exchange key* names an object in the exchange bucket, where the document source puts the
 //! documents that it pushes. Several transfers of the same document can use one key. The last user
-//! deletes the object under a *deletion lease*, so that no transfer begins to use the key during
-//! the deletion.
+//! gets the *deletion lease*: the right to delete the object. Until the lease ends, no transfer can
+//! begin to use the key.
 //!
 //! | attribute of `K#{key}` | meaning |
 //! |---|---|
@@ -12,12 +12,13 @@
 //! | `guid` | the document of these transfers |
 //! | `releasingBy`, `releasingUntil` | the deletion lease: its holder and its end |
 //! | `releasedAt` | time of the deletion |
-//! | `outstanding` | the pushes that returned this key, see [`pushes`](super::pushes) |
+//! | `outstanding` | pushes to this key whose objects are not identified yet |
 //!
 //! Times are milliseconds since 1970.
 //!
-//! If a condition of a write does not hold, `WriteFailure::current_item` returns the current item;
-//! for a transaction, it returns the result of each action. Any other failure becomes an error.
+//! If DynamoDB rejects a write because a condition does not hold, `WriteFailure::current_item`
+//! returns the current item. For a transaction, it returns the result of each action. For any other
+//! failure, it returns an error.
 
 use aws_sdk_dynamodb::types::AttributeValue;
 use docferry_app::ports::{ExchangeKeyStore, Release, StoreError, WriteError};
@@ -31,11 +32,11 @@ use super::guards::{by_execution, contention_error, ensure_active};
 use super::items::{Item, corrupt, references_key, transfer_key, ttl};
 use super::table::{ConditionResult, Table, WriteFailure};
 
-/// Time after which TTL removes the record of an unreferenced key. It is far longer than the delay
-/// with which a pushed object may still arrive.
+/// Time after which TTL removes the record of a key without users. A pushed object arrives much
+/// earlier, or not at all.
 const TTL_DELAY: SignedDuration = SignedDuration::from_hours(24);
 
-/// Value of `releasingBy` if more than one process of the transfer deletes the object.
+/// Value of `releasingBy` if several processes of one transfer share the deletion lease.
 const SEVERAL_PROCESSES: &str = "several";
 
 /// Maximum number of attempts to write an item that other writers keep changing.
@@ -113,8 +114,8 @@ impl ExchangeKeyStore for DynamoTransferStore {
     ) -> Result<Release, StoreError> {
         let table = &self.table;
         for _ in 0..MAX_WRITE_ATTEMPTS {
-            // The last user gives up the key and takes the deletion lease in the same write, so
-            // that no push can take the key between the two steps.
+            // One write removes the last user and takes the deletion lease, so that no other
+            // transfer can become a user of the key between the two changes.
             let last_user = ConditionalUpdate::default()
                 .remove_member("refs", id.as_str())
                 .remove(&["guid"])
@@ -130,8 +131,8 @@ impl ExchangeKeyStore for DynamoTransferStore {
                 Removal::NewerExecution => return Ok(Release::StillReferenced),
                 Removal::ConditionFailed(_) => {}
             }
-            // The condition failed: other transfers use the key too, or this transfer does not use
-            // it.
+            // The condition failed. Either other transfers use the key too, or this transfer does
+            // not use the key.
             let one_of_many = ConditionalUpdate::default()
                 .remove_member("refs", id.as_str())
                 .when("contains(#refs, :id) AND size(#refs) > :one")
@@ -159,8 +160,8 @@ impl ExchangeKeyStore for DynamoTransferStore {
             if refs.is_none_or(|refs| !refs.iter().any(|member| member == id.as_str())) {
                 return Ok(Release::StillReferenced);
             }
-            // The other users gave up the key between the two writes, so this transfer is now the
-            // last user. The next iteration tries the first write again.
+            // The other users released the key between the two writes, so this transfer is now the
+            // last user. The next iteration repeats the first write.
         }
         Err(contention_error("release_key"))
     }
@@ -219,9 +220,9 @@ pub(super) fn ttl_time(since: Timestamp) -> Timestamp {
     since.saturating_add(TTL_DELAY).unwrap_or(since)
 }
 
-/// Change that takes the deletion lease which another process of the same transfer holds. From then
-/// on the processes share the lease. Neither process knows when the other one has deleted the
-/// object, so `mark_released` does not end a shared lease.
+/// Returns the change that turns the deletion lease of another process of the same transfer into a
+/// shared lease. Neither process knows when the other one has deleted the object, so
+/// `mark_released` does not end a shared lease.
 fn shared_lease(id: &TransferId, now: Timestamp, lease_end: Timestamp) -> ConditionalUpdate {
     ConditionalUpdate::default()
         .set("releasingBy", string(SEVERAL_PROCESSES))
@@ -235,9 +236,9 @@ fn shared_lease(id: &TransferId, now: Timestamp, lease_end: Timestamp) -> Condit
 enum Removal {
     /// The transfer was removed from the users of the key.
     Done,
-    /// The transfer has a newer execution, to which the reference belongs.
+    /// The transfer has a newer execution, which uses the key now.
     NewerExecution,
-    /// The conditions on the key did not hold. Contains the current item of the key.
+    /// A condition on the key did not hold. Contains the current item of the key.
     ConditionFailed(Option<Item>),
 }
 
@@ -266,8 +267,10 @@ async fn remove_reference(
     })
 }
 
-/// Change that makes the transfer a user of the key. Its conditions are that the object of the key
-/// is not being deleted and that no other document uses the key ([`is_held_by_another`]).
+/// Returns the change that makes the transfer a user of the key. Its conditions are:
+///
+/// - The deletion lease of the key is free or over.
+/// - No other document uses the key ([`is_held_by_another`]).
 pub(super) fn take_key(
     id: &TransferId,
     document: &ObjectGuid,
@@ -286,12 +289,12 @@ pub(super) fn take_key(
         .value("own", AttributeValue::Ss(vec![id.as_str().to_owned()]))
 }
 
-/// Returns whether transfers of another document use the key. This is the condition of
-/// [`take_key`] on the users, for an item that was read.
+/// Returns whether transfers of another document use the key, according to its `item`. In that
+/// case, the second condition of [`take_key`] fails.
 ///
-/// Version 0.1.0 recorded no document with a key. If such a key has one user, this user may
-/// continue to use it. If the key has several users, each of them must wait until the others have
-/// released the key.
+/// Version 0.1.0 recorded no document with a key. A transfer may continue to use such a key if it
+/// is the only user. Several users of such a key may belong to different documents, so the transfer
+/// has to wait until the others have released the key.
 pub(super) fn is_held_by_another(item: &Item, id: &TransferId, document: &ObjectGuid) -> bool {
     let Some(users) = item.get("refs").and_then(|users| users.as_ss().ok()) else { return false };
     match item.get("guid").and_then(|guid| guid.as_s().ok()) {

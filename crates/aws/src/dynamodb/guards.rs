@@ -1,11 +1,18 @@
 //! Guards of DynamoDB writes: the conditions under which a transfer or batch may be changed.
 //!
-//! A guard is a [`ConditionalUpdate`] with conditions, to which the caller adds its changes. If
-//! DynamoDB rejects the write, the `ensure_` function that matches the guard derives the error from
-//! the current item: `ensure_active` for executions, `ensure_epoch` for epochs and
-//! `ensure_not_ending` for endings. An execution is one run of the workflow for a transfer. Its
-//! number is stored in the attribute `attempt`. An epoch is the fencing token of one invocation
-//! that owns the upload.
+//! A *guard* is a [`ConditionalUpdate`] with conditions, to which the caller adds its changes. If
+//! DynamoDB rejects the write, the `ensure_…` function of the guard derives the error from the
+//! current item:
+//!
+//! | guard | condition | error |
+//! |---|---|---|
+//! | [`by_execution`] | the transfer is active, in this execution | [`ensure_active`] |
+//! | [`by_epoch`] | the transfer is active, in this epoch | [`ensure_epoch`] |
+//! | [`not_ending`] | no ending of the transfer has begun | [`ensure_not_ending`] |
+//!
+//! An *execution* is one run of the workflow for a transfer; the attribute `attempt` stores its
+//! number. An *epoch* is the number of the invocation that owns the upload. A new invocation gets a
+//! new epoch, so that older invocations cannot write any more.
 
 use docferry_app::ports::{StoreError, WriteError};
 use docferry_domain::phase::Phase;
@@ -46,8 +53,7 @@ pub(super) fn by_execution_in(execution_number: u32, phases: &[Phase]) -> Condit
         .when_one_of("phase", &names)
 }
 
-/// Guard: the transfer has not ended and `epoch` is the fencing token of the invocation that
-/// owns the upload.
+/// Guard: the transfer has not ended and `epoch` is its current epoch.
 pub(super) fn by_epoch(epoch: u64) -> ConditionalUpdate {
     ConditionalUpdate::default()
         .when("#epoch = :presentEpoch")
@@ -55,7 +61,7 @@ pub(super) fn by_epoch(epoch: u64) -> ConditionalUpdate {
         .when_one_of("phase", &ACTIVE_PHASES)
 }
 
-/// Adds the guard that no ending has begun.
+/// Adds the guard that no ending has begun. An ending begins when the reason for it is recorded.
 pub(super) fn not_ending(change: ConditionalUpdate) -> ConditionalUpdate {
     change.when("attribute_not_exists(#ending)")
 }
@@ -69,7 +75,7 @@ pub(super) fn ensure_not_ending(transfer: Transfer) -> Result<Transfer, WriteErr
 }
 
 /// Interprets the failure of a write with the guard [`by_execution`]. Returns the transfer if the
-/// guard holds, which means that another condition of the write failed.
+/// guard holds. In that case, another condition of the write has failed.
 ///
 /// # Errors
 /// If the transfer is missing, has ended or has another execution.
@@ -85,11 +91,11 @@ pub(super) fn ensure_active(
 }
 
 /// Interprets the failure of a write with the guard [`by_epoch`]. Returns the transfer if the guard
-/// holds, which means that another condition of the write failed.
+/// holds. In that case, another condition of the write has failed.
 ///
 /// # Errors
-/// If the transfer is missing, has ended or has another epoch. The end is checked before the epoch,
-/// because an invocation with an old epoch need not run again if the transfer has ended.
+/// If the transfer is missing, has ended or has another epoch. An ended transfer with another epoch
+/// is reported as ended, because no invocation of it has to run again.
 pub(super) fn ensure_epoch(current: Option<Item>, epoch: u64) -> Result<Transfer, WriteError> {
     let transfer = read_transfer(current.ok_or(WriteError::NotFound)?)?;
     if transfer.phase.is_terminal() {
@@ -101,8 +107,8 @@ pub(super) fn ensure_epoch(current: Option<Item>, epoch: u64) -> Result<Transfer
     Ok(transfer)
 }
 
-/// Error for a write whose condition failed although the current item satisfies the condition:
-/// another writer keeps changing the item. The caller may retry.
+/// Returns the error of a write that failed although the current item satisfies its conditions.
+/// Other writers keep changing the item, so the caller may retry later.
 pub(super) fn contention_error(call: &'static str) -> StoreError {
     StoreError::Unavailable(Box::new(Fault::new(call, "the item keeps changing")))
 }

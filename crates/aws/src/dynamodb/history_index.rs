@@ -1,4 +1,5 @@
-//! The DynamoDB index `jobs`, which lists the jobs of each caller in the order of their creation.
+//! The DynamoDB index `jobs`, which lists the jobs of each owner in the order of their creation.
+//! The *owner* of a job is the caller that requested it.
 
 use docferry_app::ports::JobPosition;
 
@@ -19,7 +20,7 @@ pub(super) fn with_history_entry(mut item: Item, owner: &str, position: &JobPosi
     item
 }
 
-/// Sort key of a job in the index: creation time in milliseconds, then the id.
+/// Returns the sort key of a job in the index: creation time in milliseconds, then the id.
 pub(super) fn order(position: &JobPosition) -> String {
     // 13 digits hold milliseconds until the year 2286.
     format!("{:013}#{}", position.created_ms.max(0), position.id)

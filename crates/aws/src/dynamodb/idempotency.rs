@@ -16,8 +16,8 @@ use super::table::{ConditionResult, Table};
 /// Returns a transaction action that writes an idempotency record. The transaction that creates the
 /// job must contain this action.
 ///
-/// The action replaces an expired record with the same key, because TTL may delete expired items
-/// days after their expiry.
+/// The action fails if an unexpired record with the same key exists. It replaces an expired record,
+/// because TTL may delete expired items days after their expiry.
 pub(super) fn idempotency_action(
     table: &Table,
     request: &IdempotencyRecord,
@@ -32,8 +32,8 @@ pub(super) fn idempotency_action(
 }
 
 /// Interprets the result of the action from [`idempotency_action`]. Returns the record of an
-/// earlier request, if there is one. A record that the first attempt of this same write has stored
-/// does not count.
+/// earlier request, if there is one. Ignores a record of the same job, because the first attempt of
+/// this same write has stored that record.
 pub(super) fn existing_request(
     check: Option<ConditionResult>,
     own: &IdempotencyRecord,
@@ -46,7 +46,8 @@ pub(super) fn read_request(item: Item) -> Result<IdempotencyRecord, StoreError> 
     serde_dynamo::aws_sdk_dynamodb_1::from_item(item).map_err(|_| corrupt("request"))
 }
 
-/// Converts the existing idempotency record, if there is one, into the result of a creation.
+/// Returns the result of a creation. `existing` is the record of an earlier request with the same
+/// key, if there is one.
 pub(super) fn create_result(existing: Option<IdempotencyRecord>) -> CreateResult {
     existing.map_or(CreateResult::Done, CreateResult::AlreadyExists)
 }

@@ -12,8 +12,9 @@
 //! through the API of SCV, the courts' document viewer. The index contains only keys, so that
 //! DynamoDB does not copy every change of a job's progress into it.
 //!
-//! If a condition of a write does not hold, `WriteFailure::current_item` returns the current item;
-//! for a transaction, it returns the result of each action. Any other failure becomes an error.
+//! If DynamoDB rejects a write because a condition does not hold, `WriteFailure::current_item`
+//! returns the current item. For a transaction, it returns the result of each action. For any other
+//! failure, it returns an error.
 
 use aws_sdk_dynamodb::types::{AttributeValue, TransactWriteItem};
 use docferry_app::ports::{BatchRetry, History, HistoryEntry, JobPosition, JobStore, StoreError};
@@ -34,7 +35,7 @@ use super::items::{
 };
 use super::table::{ConditionResult, Table};
 
-/// Attributes that belong to one run and are removed when a retry begins.
+/// Attributes of one run of a transfer. A retry removes them.
 const RUN_ATTRIBUTES: [&str; 17] = [
     "pushAgain",
     "admittedAt",
@@ -55,8 +56,8 @@ const RUN_ATTRIBUTES: [&str; 17] = [
     Step::Finalize.attribute(),
 ];
 
-/// Sort key after every job in a caller's history. The sort keys begin with digits, and `:` sorts
-/// after `9`.
+/// Sort key that is greater than that of every job in a caller's history. All sort keys begin with
+/// a digit, and `:` sorts after `9`.
 const AFTER_NEWEST_JOB: &str = ":";
 
 /// Parses a job, which is a single transfer or a batch.
@@ -69,7 +70,8 @@ fn read_job(item: Item) -> Result<HistoryEntry, StoreError> {
     })
 }
 
-/// Returns a transaction action that removes an ended document from the counts of its batch.
+/// Returns a transaction action that subtracts an ended document from the counts of its batch. The
+/// transaction that restarts the document must contain this action.
 fn decrement_counts_action(
     table: &Table,
     batch: &TransferId,

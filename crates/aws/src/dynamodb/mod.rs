@@ -17,15 +17,18 @@
 //! | `I#{hash}` | `REQUEST` | an idempotency record: the job that a request has created |
 //! | `R#{caller}` | `{minute}` | the number of a caller's requests in a minute, for rate limiting |
 //! | `A#{key}` | `ARTIFACT` | an object of the delivery bucket, and its retention |
-//! | `D#{guid}` | `NEWEST` | the newest delivered object of a document |
+//! | `D#{guid}` | `NEWEST` | the newest delivered object of a document, for its reuse |
 //! | `B#{budget}` | `PAUSE` | a pause during which no transfer calls the drive |
 //!
-//! Every write is one conditional request. If its condition fails, the response contains the
-//! current item. The store derives the reason from this item instead of reading it again, because a
-//! second read could return a later state.
+//! Every write is one request with a condition, which DynamoDB checks. If the condition fails, the
+//! response contains the current item, and the store derives the reason from this item. A second
+//! read could return a later state.
 //!
-//! The AWS SDK repeats a write whose response is lost. The repeated write finds an item that the
-//! first attempt has already changed. Every condition is written so that this is not an error.
+//! The AWS SDK repeats a write whose response is lost. The repeated write then finds an item that
+//! the first attempt has already changed. The conditions allow this case, so it is not an error.
+//!
+//! The *sweeper* is the background repair that runs every minute. The *outbox* items hold messages
+//! that were not sent yet.
 //!
 //! `expiresAt` (seconds since 1970) is the table's TTL attribute. Two indexes contain only keys:
 //! the index `unfinished` (`sweepShard`, `dueAt`) lists the items that the sweeper has to check,
@@ -63,8 +66,8 @@ pub use quota::DynamoQuota;
 pub use registry::{DynamoNumberIndex, DynamoRegistry, NumberedDocument};
 pub use throttle::DynamoThrottleBudget;
 
-/// Store of all records of docferry in one DynamoDB table. Each port of the store is implemented in
-/// the module that is named after the port.
+/// Store of transfers, jobs and slots in one DynamoDB table. Each port of the store has a module of
+/// the same name, which implements the port.
 #[derive(Debug, Clone)]
 pub struct DynamoTransferStore {
     table: Table,

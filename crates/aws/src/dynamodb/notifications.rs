@@ -1,7 +1,8 @@
 //! Outbox of webhook notifications in DynamoDB: items `NOTICE#…` in the partition of their job.
 //!
-//! The transaction that ends a job writes the notification into the outbox. The notification is
-//! deleted after it was sent to the webhook queue.
+//! The transaction that ends a job writes the notification into the outbox. The function `notify`
+//! reads the notification from the table's stream, sends it to the webhook queue, and deletes it.
+//! The *sweeper* (the background repair) does the same for notifications that `notify` missed.
 
 use aws_sdk_dynamodb::types::TransactWriteItem;
 use docferry_app::ports::{NotificationOutbox, OUTBOX_RESEND_DELAY, StoreError};
@@ -19,8 +20,8 @@ use super::table::Table;
 /// Returns a transaction action that writes a webhook notification. The transaction that ends the
 /// job must contain this action.
 ///
-/// The notification becomes due in the index `unfinished` after [`OUTBOX_RESEND_DELAY`]. The
-/// sweeper then sends it if the table's stream has not sent it.
+/// The notification becomes due for the sweeper in the index `unfinished` after
+/// [`OUTBOX_RESEND_DELAY`].
 pub(super) fn put_action(
     table: &Table,
     notification: &WebhookNotification,

@@ -1,8 +1,9 @@
 //! Outbox of outcomes for the audit queue in DynamoDB: items `OUTBOX#…` in the partition of their
 //! transfer.
 //!
-//! The transaction that ends a transfer writes its outcome into the outbox. The outcome is deleted
-//! after it was sent to the audit queue.
+//! The transaction that ends a transfer writes its outcome into the outbox. The function `notify`
+//! reads the outcome from the table's stream, sends it to the audit queue, and deletes it. The
+//! *sweeper* (the background repair) does the same for outcomes that `notify` missed.
 
 use docferry_app::ports::{OUTBOX_RESEND_DELAY, Outbox, StoreError};
 use docferry_domain::ids::TransferId;
@@ -15,8 +16,8 @@ use super::items::{
     Item, OUTBOX_SHARD, corrupt, indexed, outcome_key, read_outcome_key, whole_item,
 };
 
-/// Builds the item of an outcome. It becomes due in the index `unfinished` after
-/// [`OUTBOX_RESEND_DELAY`]. The sweeper then sends it if the table's stream has not sent it.
+/// Builds the item of an outcome. The item becomes due for the sweeper in the index `unfinished`
+/// after [`OUTBOX_RESEND_DELAY`].
 pub(super) fn item(record: &OutcomeRecord) -> Result<Item, StoreError> {
     let key = outcome_key(&record.transfer_id, record.execution_number);
     let due = record.ended_at.saturating_add(OUTBOX_RESEND_DELAY).unwrap_or(record.ended_at);

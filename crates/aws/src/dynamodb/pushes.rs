@@ -1,20 +1,19 @@
 //! Records of pushes: requests to the document source to put a document into the exchange bucket.
 //!
-//! The source responds to a push with the exchange key under which the object will arrive. Two
-//! kinds of items record pushes:
+//! The source responds to a push with the *exchange key*, the name under which the object will
+//! arrive. A push is *announced* before this response. After the response, it is *outstanding*
+//! until its object is identified.
 //!
-//! - `P#pushes` / `{id}` announces a push whose exchange key is not known yet, with the attributes
-//!   `guid`, `requestedAt` and `announcedAt`.
-//! - `K#{key}` has the set `outstanding`, whose members are [`OutstandingPush`]es as text. A push
-//!   is *outstanding* if the source has returned this key, but the object of the push has not been
-//!   identified yet.
+//! | item | attribute | meaning |
+//! |---|---|---|
+//! | `P#pushes` / `{id}` | `guid`, `requestedAt`, `announcedAt` | an announced push |
+//! | `K#{key}` | `outstanding` | the outstanding pushes of the key, as text |
+//! | transfer | `knownKey` | the exchange key that the source returned last |
+//! | transfer | `owedKeys` | *late-arrival keys*, under which an object may still arrive |
 //!
-//! The attribute `owedKeys` of a transfer lists its *late-arrival keys*: the keys under which one
-//! of the objects of the transfer may still arrive. The attribute `knownKey` is the key that the
-//! source returned last.
-//!
-//! If a condition of a write does not hold, `WriteFailure::current_item` returns the current item;
-//! for a transaction, it returns the result of each action. Any other failure becomes an error.
+//! If DynamoDB rejects a write because a condition does not hold, `WriteFailure::current_item`
+//! returns the current item. For a transaction, it returns the result of each action. For any other
+//! failure, it returns an error.
 
 use aws_sdk_dynamodb::types::AttributeValue;
 use docferry_app::ports::{PushRecord, PushStore, StoreError, WriteError};
@@ -36,21 +35,23 @@ use super::items::{
 };
 use super::table::{ConditionResult, Table};
 
-/// Time after which TTL removes an announcement that the transfer has not withdrawn.
+/// Time after which TTL removes an announcement that was not withdrawn.
 const ANNOUNCEMENT_TTL_DELAY: SignedDuration = SignedDuration::from_hours(1);
 
-/// Maximum number of announcements to read. There is one for each push in progress.
+/// Maximum number of announcements that are read. Each push in progress has one announcement.
 const MAX_ANNOUNCEMENTS: usize = 1000;
 
-/// Sort key before every announcement. The sort keys are transfer ids, which begin with a
-/// hexadecimal digit.
+/// Sort key that is not greater than that of any announcement. The sort keys are transfer ids,
+/// which begin with a hexadecimal digit.
 const BEFORE_ALL_IDS: &str = "0";
-/// Sort key after every announcement.
+/// Sort key that is greater than that of every announcement.
 const AFTER_ALL_IDS: &str = "g";
 
 impl PushStore for DynamoTransferStore {
-    /// Announces a push before the source is called. An announcement of an earlier try keeps its
-    /// request time. If it is younger than [`UNNAMED_PUSH_TIMEOUT`], nothing is changed.
+    /// Announces a push before the source is called.
+    ///
+    /// If an earlier try has announced a push, its `requestedAt` stays. If that announcement is
+    /// younger than [`UNNAMED_PUSH_TIMEOUT`], the call changes nothing.
     async fn announce_push(
         &self,
         id: &TransferId,
@@ -93,8 +94,8 @@ impl PushStore for DynamoTransferStore {
     /// Records the response to a push in the items of the transfer and of the exchange key, in one
     /// transaction.
     ///
-    /// The transfer cannot use the key if another document uses the key, or if the object of the
-    /// key is being deleted. In these cases the push is recorded as outstanding, and the key as a
+    /// If another document uses the key, or its object is being deleted, the transfer does not
+    /// become a user of the key. The call then records the push as outstanding, and the key as a
     /// late-arrival key.
     async fn record_push(
         &self,
@@ -165,11 +166,12 @@ impl PushStore for DynamoTransferStore {
     }
 }
 
-/// Change of the transfer's item when a push is recorded. `stored` is the stored transfer, if it is
-/// known.
+/// Returns the change of the transfer's item that records a push. `stored` is the stored transfer,
+/// if it is known.
 ///
-/// The change is conditional on the exchange key in the stored transfer. If the source has returned
-/// a new key, the former key becomes a late-arrival key.
+/// If the source has returned a new key, the former key becomes a late-arrival key. The change has
+/// the condition that the transfer still has the former key. Without `stored`, it has the condition
+/// that the transfer has no former key.
 fn transfer_change(
     execution_number: u32,
     source: &PushedSource,
@@ -207,14 +209,14 @@ fn transfer_change(
     })
 }
 
-/// Change of the key's item when a push is recorded. Its conditions are:
+/// Returns the change of the key's item that records a push. Its conditions are:
 ///
-/// - The object of the key is not being deleted. A deletion whose lease has expired is ignored.
-/// - The object was not deleted at or after the time of this push's request. Both times are by the
-///   clock of the exchange store.
+/// - The deletion lease of the key is free or over.
 /// - No transfer of another document uses the key.
+/// - The last deletion of the object was before the request of this push. Both times are by the
+///   clock of the exchange bucket.
 fn key_change(id: &TransferId, push: &OutstandingPush, source: &PushedSource) -> ConditionalUpdate {
-    // If this transfer already uses the key, the key cannot have been released since the push.
+    // While this transfer uses the key, the object cannot be deleted, so `releasedAt` is older.
     let released = "attribute_not_exists(#releasedAt) OR #releasedAt < :requestedAt \
                     OR contains(#refs, :id)";
     take_key(id, &push.guid, source.pushed_at)
@@ -237,9 +239,9 @@ async fn record_outstanding(
 /// Whether a late-arrival key also becomes the known key of its transfer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum KnownKey {
-    /// The known key becomes this key, which the latest push has returned.
+    /// The late-arrival key becomes the known key, because the last push has returned it.
     Replace,
-    /// The known key stays, because the response with this key cannot be used.
+    /// The known key stays.
     Keep,
 }
 

@@ -13,15 +13,14 @@ const TTL_DELAY: SignedDuration = SignedDuration::from_hours(1);
 
 /// [`CallCounter`] that all functions share. It has one item for each caller and minute.
 ///
-/// If the response to an increment is lost, the SDK repeats the increment, and the call counts
-/// twice.
+/// If a response of DynamoDB is lost, the SDK repeats the increment. The call then counts twice.
 #[derive(Debug, Clone)]
 pub struct DynamoQuota {
     table: Table,
 }
 
 impl DynamoQuota {
-    /// Creates a quota with its counts in `table`.
+    /// Creates a counter with its counts in `table`.
     #[must_use]
     pub fn new(client: Client, table: impl Into<String>) -> Self {
         Self { table: Table::new(client, table.into()) }

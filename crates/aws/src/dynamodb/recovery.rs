@@ -1,13 +1,13 @@
 //! The DynamoDB index `unfinished`, which lists the transfers and batches that the sweeper has to
 //! check.
 //!
-//! The sweeper is the scheduled function that repairs work whose own process has died. A transfer
-//! is in the index from its creation until its clean-up is complete. The index contains only keys,
-//! so that DynamoDB does not copy every checkpoint of a transfer into it. The index is divided into
-//! *shards*, so that the writes of many transfers do not meet in one partition.
+//! The *sweeper* is the background repair that runs every minute. A transfer is in the index from
+//! its creation until its clean-up is complete. The index is divided into *shards*, so that the
+//! writes of many transfers do not use one partition. It contains only keys, so that DynamoDB does
+//! not copy every checkpoint of a transfer into it.
 //!
-//! If a condition of a write does not hold, `WriteFailure::current_item` returns the current item.
-//! Any other failure becomes an error.
+//! If DynamoDB rejects a write because a condition does not hold, `WriteFailure::current_item`
+//! returns the current item. For any other failure, it returns an error.
 
 use aws_sdk_dynamodb::types::AttributeValue;
 use docferry_app::ports::{RecoveryStore, StoreError, WorkItem, WriteError};
@@ -57,9 +57,9 @@ impl RecoveryStore for DynamoTransferStore {
 
     /// Increments the execution number, if it still is `from`.
     ///
-    /// If the response is lost, the SDK repeats the write. The repeated write finds the number
-    /// already incremented and fails, because it cannot recognize its own first attempt. This is
-    /// harmless, because the caller checks the transfer again.
+    /// If the response is lost, the SDK repeats the write. The repeated write fails, because the
+    /// first attempt has already incremented the number. This is harmless, because the caller
+    /// checks the transfer again later.
     async fn next_execution(&self, id: &TransferId, from: u32) -> Result<Transfer, WriteError> {
         let next = not_ending(by_execution(from)).increment("attempt");
         match self.table.update(transfer_key(id), next).await {
@@ -93,8 +93,8 @@ impl RecoveryStore for DynamoTransferStore {
     }
 }
 
-/// Change that marks an ended transfer as closed. A closed transfer has no open upload session and
-/// no open multipart upload.
+/// Returns the change that marks an ended transfer as closed. A closed transfer has no open upload
+/// session and no open multipart upload.
 fn closed_change(execution_number: u32) -> ConditionalUpdate {
     ConditionalUpdate::default()
         .set("settled", AttributeValue::Bool(true))

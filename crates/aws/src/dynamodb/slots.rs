@@ -1,18 +1,23 @@
 //! Slots of a pool, and the queue of the transfers that wait for a slot.
 //!
-//! A slot is the right of a transfer to move bytes. Each pool has a limited number of slots, of
-//! which one person may use only a part. A scheduler grants free slots to queued transfers.
+//! A *slot* is the right of a transfer to move bytes. Each *pool* (one for OneDrive deliveries, one
+//! for downloads) has a limited number of slots, and one person may use only some of them. A
+//! scheduler grants free slots to queued transfers.
 //!
 //! | pk | sk | holds |
 //! |---|---|---|
-//! | `S#{pool}` | `SLOTS` | one attribute per slot holder, and `version`, which each grant raises |
-//! | `Q#{pool}` | `{order}#{id}` | a queued transfer, and the person for whom it would use a slot |
+//! | `S#{pool}` | `SLOTS` | one attribute for each transfer with a slot, and the `version` |
+//! | `Q#{pool}` | `{order}#{id}` | a queued transfer, and the person whose limit applies to it |
 //!
-//! The item of the transfer also has its slot state, in the attribute `turn`. Every change writes
-//! both items in one transaction.
+//! Each grant increments the `version`. A grant fails if another grant has changed the version
+//! since the scheduler read the slots.
 //!
-//! If a condition of a write does not hold, `WriteFailure::current_item` returns the current item;
-//! for a transaction, it returns the result of each action. Any other failure becomes an error.
+//! The attribute `turn` of a transfer's item is its slot state. One transaction writes this item
+//! and the item of the slots or of the queue, so they always agree.
+//!
+//! If DynamoDB rejects a write because a condition does not hold, `WriteFailure::current_item`
+//! returns the current item. For a transaction, it returns the result of each action. For any other
+//! failure, it returns an error.
 
 use aws_sdk_dynamodb::types::{AttributeValue, TransactWriteItem};
 use docferry_app::ports::{SlotStore, StoreError, WriteError};
@@ -31,9 +36,10 @@ use super::items::{
 };
 use super::table::{ConditionResult, Table, WriteFailure};
 
-/// Sort key before every entry of a queue.
+/// Sort key that is less than that of every queue entry.
 const START_OF_QUEUE: &str = "0";
-/// Sort key after every entry of a queue. Entries begin with digits, and `:` sorts after `9`.
+/// Sort key that is greater than that of every queue entry. Sort keys begin with a digit, and `:`
+/// sorts after `9`.
 const END_OF_QUEUE: &str = ":";
 
 /// Name of the attribute that represents a slot holder.
@@ -47,8 +53,8 @@ fn parse_holder_attribute(name: &str) -> Option<TransferId> {
     name.strip_prefix('h')?.replace('x', "_").parse().ok()
 }
 
-/// Returns a transaction action that grants slots to the `admitted` queue entries. The condition of
-/// the action is that no slot was granted after the caller had read the slots at `version`.
+/// Returns a transaction action that grants slots to the `admitted` queue entries. Its condition is
+/// that the slots still have the `version` that the caller read.
 pub(super) fn take_slots_action(
     table: &Table,
     pool: Pool,
@@ -70,8 +76,8 @@ pub(super) fn take_slots_action(
     table.update_action(slots_key(pool), change)
 }
 
-/// Removes a queue entry whose transfer is no longer queued. The removal is conditional, because
-/// the transfer may have joined the queue again in the meantime.
+/// Removes a queue entry whose transfer is no longer queued. Does nothing if the transfer has
+/// joined the queue again in the meantime.
 async fn remove_stale_entry(
     table: &Table,
     pool: Pool,
@@ -84,7 +90,8 @@ async fn remove_stale_entry(
     transact_if_allowed(table, &actions).await.map(drop)
 }
 
-/// Guard: the transfer does not exist, has ended, or has another slot state than `slot_state`.
+/// Returns the condition that the transfer does not exist, has ended, or is in another slot state
+/// than `slot_state`.
 fn not_in_state(slot_state: SlotState) -> ConditionalUpdate {
     ConditionalUpdate::default()
         .when(
@@ -105,9 +112,9 @@ async fn transact_if_allowed(
     }
 }
 
-/// Returns a transaction action that frees a slot. The action does not change the version, so a
-/// scheduler that has read the slots before can still grant slots. Such a scheduler may grant too
-/// few slots, but never too many.
+/// Returns a transaction action that frees a slot. The action does not change the version, so it
+/// causes no conflict with a scheduler that has already read the slots. This scheduler does not
+/// know the free slot, so it may grant too few slots, but never too many.
 pub(super) fn free_slot_action(
     table: &Table,
     pool: Pool,
@@ -119,9 +126,9 @@ pub(super) fn free_slot_action(
     )
 }
 
-/// Returns a transaction action that removes the transfer's slot or queue entry, if it has one.
-/// The transaction must also have the condition of [`unchanged_since`], because the action depends
-/// on the slot state of `read`.
+/// Returns a transaction action that removes the transfer's slot or queue entry; `None` if it has
+/// neither. The action depends on the slot state of `read`, so the transaction must also have the
+/// condition [`unchanged_since`].
 pub(super) fn release_action(
     table: &Table,
     read: &Transfer,
@@ -133,8 +140,8 @@ pub(super) fn release_action(
     })
 }
 
-/// Guard: the execution, phase and slot state of the transfer have not changed since the caller
-/// read it as `read`.
+/// Returns the condition that the execution, phase and slot state of the transfer are still those
+/// of `read`.
 pub(super) fn unchanged_since(read: &Transfer) -> ConditionalUpdate {
     let slot_state = match read.slot_state {
         // Items written by older versions have no slot state.
@@ -206,8 +213,8 @@ impl SlotStore for DynamoTransferStore {
             Err(WriteFailure::Conflict(_)) => return Ok(false),
             Err(failure) => failure.current_item()?,
         };
-        // The first action changes the slots. Two actions for each queue entry follow, and the
-        // first of these two fails if the transfer is no longer queued.
+        // The first action changes the slots. After it, there are two actions for each queue entry.
+        // The first of these two fails if the transfer is no longer queued.
         for (entry, check) in admitted.iter().zip(checks.iter().skip(1).step_by(2)) {
             if matches!(check, ConditionResult::Failed(_)) {
                 remove_stale_entry(table, pool, entry).await?;
@@ -231,8 +238,7 @@ impl SlotStore for DynamoTransferStore {
         ];
         let Err(failure) = table.transact(&actions).await else { return Ok(()) };
         match failure.current_item()?.into_iter().next() {
-            // If the transfer is active, the condition failed because the transfer already holds a
-            // slot.
+            // An active transfer fails the condition only if it already holds a slot.
             Some(ConditionResult::Failed(current)) => {
                 ensure_active(current, transfer.execution_number).map(drop)
             }

@@ -1,7 +1,5 @@
-//! Shared throttle state in DynamoDB.
-//!
-//! If the drive throttles one transfer, the state stores a pause. No transfer calls the drive
-//! before the pause ends.
+//! Throttling state in DynamoDB, which all transfers share. If the drive throttles one transfer,
+//! the state stores a pause. No transfer calls the drive before the pause ends.
 
 use aws_sdk_dynamodb::Client;
 use docferry_app::ports::{Pause, StoreError, ThrottleBudget};
@@ -14,7 +12,7 @@ use super::table::{Table, WriteFailure};
 /// Time after the end of a pause at which TTL removes its item.
 const TTL_DELAY: SignedDuration = SignedDuration::from_hours(1);
 
-/// [`ThrottleBudget`] as one item of the transfers' table.
+/// [`ThrottleBudget`] that is stored as one item of the table of transfers.
 #[derive(Debug, Clone)]
 pub struct DynamoThrottleBudget {
     table: Table,
@@ -22,7 +20,7 @@ pub struct DynamoThrottleBudget {
 }
 
 impl DynamoThrottleBudget {
-    /// Creates the budget with this name. All users of the same name and `table` share it.
+    /// Creates the budget with this name. Budgets with the same name and `table` share one pause.
     #[must_use]
     pub fn new(client: Client, table: impl Into<String>, name: &'static str) -> Self {
         Self { table: Table::new(client, table.into()), name }

@@ -1,11 +1,12 @@
 //! Records of an upload in DynamoDB: its session, checkpoints, pauses and the delivery.
 //!
 //! An *upload* brings a document into a OneDrive or the delivery bucket, in one or more invocations
-//! of a Lambda function. Each invocation gets a new *epoch*, a fencing token: every write is
-//! conditional on the epoch, so that an invocation with an older epoch cannot write any more.
+//! of a Lambda function. Each invocation increments the *epoch* of the transfer. Every write checks
+//! the epoch, so that an older invocation cannot write any more.
 //!
-//! If a condition of a write does not hold, `WriteFailure::current_item` returns the current item;
-//! for a transaction, it returns the result of each action. Any other failure becomes an error.
+//! If DynamoDB rejects a write because a condition does not hold, `WriteFailure::current_item`
+//! returns the current item. For a transaction, it returns the result of each action. For any other
+//! failure, it returns an error.
 
 use aws_sdk_dynamodb::types::AttributeValue;
 use docferry_app::ports::{
@@ -33,8 +34,8 @@ use super::table::{ConditionResult, Table};
 impl UploadStore for DynamoTransferStore {
     /// Takes over the upload with a new epoch.
     ///
-    /// If the response is lost, the SDK repeats the write, and the epoch is incremented twice. That
-    /// is harmless, because no invocation has the skipped epoch.
+    /// If the response is lost, the SDK repeats the write and increments the epoch twice. This is
+    /// harmless, because no invocation has the skipped epoch.
     async fn claim(&self, id: &TransferId, execution_number: u32) -> Result<Transfer, WriteError> {
         let claimed = not_ending(by_execution(execution_number)).increment("epoch");
         match self.table.update(transfer_key(id), claimed).await {
@@ -53,9 +54,9 @@ impl UploadStore for DynamoTransferStore {
 
     /// Stores the sealed session.
     ///
-    /// The epoch is in another item, so its check and this write need one transaction. After a
-    /// separate check, a newer invocation could claim the upload and store its session, and this
-    /// write would overwrite that session.
+    /// The epoch is in another item, so one transaction checks the epoch and writes the session.
+    /// Between a separate check and the write, a newer invocation could store its session, which
+    /// the write would then replace.
     async fn put_session(
         &self,
         id: &TransferId,
@@ -101,11 +102,9 @@ impl UploadStore for DynamoTransferStore {
 
     /// Writes a checkpoint, with one UpdateItem in almost all cases.
     ///
-    /// The first write also sets `bytesDone`, on condition that `bytesDone` does not decrease. This
-    /// condition fails if the upload had to start a new session and has sent fewer bytes in it than
-    /// were already shown as progress. A second write then stores only the checkpoint. This is
-    /// safe, because the second write is conditional on the epoch too, and no writer decreases
-    /// `bytesDone`.
+    /// 1. The first write also sets `bytesDone`, the progress shown to the owner. It fails if
+    ///    `bytesDone` would decrease. This happens after the upload had to start a new session.
+    /// 2. The second write stores only the checkpoint. It checks the epoch like the first write.
     async fn checkpoint(
         &self,
         id: &TransferId,
@@ -149,9 +148,9 @@ impl UploadStore for DynamoTransferStore {
         delivery: &Delivery,
     ) -> Result<(), WriteError> {
         let table = &self.table;
-        // `bytesDone` becomes the size of the document. No fragment was sent if the file was found
-        // at the destination, but the whole document is delivered in that case too. `bytesDone`
-        // never exceeds the size, so this write does not decrease it.
+        // `bytesDone` becomes the size of the document, even if the file was found at the
+        // destination and no fragment was sent. `bytesDone` is never greater than the size, so this
+        // write does not decrease it.
         let delivered = by_epoch(epoch)
             .set("delivery", attribute(delivery)?)
             .set_from("bytesDone", "if_not_exists(#source.#size, #bytesDone)");
@@ -183,7 +182,7 @@ fn acknowledgement(item: &Item) -> CheckpointAck {
     CheckpointAck { stop: canceled || item.contains_key("ending") }
 }
 
-/// Updates a transfer under the guard of its epoch. `call` names the operation in errors.
+/// Writes a change that has the guard [`by_epoch`]. `call` names the operation in errors.
 async fn write_in_epoch(
     table: &Table,
     id: &TransferId,

@@ -1,4 +1,5 @@
-//! Writes of grants.
+//! Writes of grants. A *grant* is the right of a person to see documents. Its *coverage* is the
+//! subject or group of these documents.
 
 use docferry_app::ports::{GrantResult, MAX_GRANTS_PER_PERSON, Registry as _, StoreError};
 use docferry_domain::document::{Coverage, Grant};
@@ -10,10 +11,10 @@ use super::super::table::WriteFailure;
 use super::DynamoRegistry;
 use super::items::{COVERAGE, EXPIRY, grant_key};
 
-/// Adds a grant, or replaces the one with the same coverage.
+/// Adds a grant, or replaces the person's grant with the same coverage.
 ///
-/// The grants are counted before the write, so concurrent calls for one person may exceed the
-/// maximum by a few grants.
+/// The function counts the grants before it writes. Concurrent calls for one person may therefore
+/// exceed the maximum by a few grants.
 pub(super) async fn put_grant(
     registry: &DynamoRegistry,
     person: &Person,
@@ -36,7 +37,7 @@ pub(super) async fn put_grant(
     }
 }
 
-/// Deletes a grant. Returns whether it existed.
+/// Deletes a grant. Returns whether the grant existed.
 pub(super) async fn delete_grant(
     registry: &DynamoRegistry,
     person: &Person,

@@ -2,10 +2,16 @@
 //! documentation of the parent module lists all keys.
 //!
 //! A document has three unique keys: its id, its number and its GUID. The table holds a copy of the
-//! record under each of them. While the document is listed, there is also a copy in the list of its
-//! *subject*, the court file or patient that the document concerns. All copies have the same
-//! *version*, the number of writes of the record. A *grant* is a person's right to see documents,
-//! and its *coverage* says which documents. A *withdrawal* makes a document unavailable for good.
+//! record under each of them. While the document is *listed*, there is also a copy in the list of
+//! its subject.
+//!
+//! | term | meaning |
+//! |---|---|
+//! | subject | the court file or patient that a document concerns |
+//! | version | the number of writes of a record; all copies have the same version |
+//! | grant | the right of a person to see documents |
+//! | coverage | the subject or group to whose documents a grant applies |
+//! | withdrawal | makes a document unavailable for good |
 
 use docferry_app::ports::{StoreError, Withdrawal};
 use docferry_domain::document::{
@@ -26,10 +32,10 @@ const RECORD: &str = "record";
 /// Attribute with the number of writes of a record.
 pub(super) const VERSION: &str = "version";
 
-/// Partition of the withdrawals whose copies still have to be deleted.
+/// Partition of the withdrawals that the sweeper (the background repair) has not completed yet.
 pub(super) const WITHDRAWALS: &str = "withdrawals";
 
-/// Attribute of a grant with the documents that it covers.
+/// Attribute of a grant with its coverage.
 pub(super) const COVERAGE: &str = "coverage";
 
 /// Attribute of a grant with its expiry, in milliseconds since 1970. Its name differs from that of
@@ -124,7 +130,7 @@ pub(super) fn read_grant(item: &Item) -> Result<Grant, StoreError> {
     Ok(Grant { coverage, expires_at })
 }
 
-/// Item of a withdrawal whose copies still have to be deleted.
+/// Item of a withdrawal that the sweeper has not completed yet.
 #[derive(Debug, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 struct WithdrawalItem {

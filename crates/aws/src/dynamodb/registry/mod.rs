@@ -7,12 +7,18 @@
 //! | `file#{fileId}`, `guid#{objGuid}` | `record` | copies, for the look-up by number and by GUID |
 //! | `subject#{system}\|{value}` | `{indexed}#{id}` | a copy, while the document is listed |
 //! | `grant#{person}` | `subject#{system}\|{value}`, `group#{group}` | a grant |
-//! | `withdrawals` | `{withdrawnAt}#{id}` | work: a withdrawal whose copies are to be deleted |
+//! | `withdrawals` | `{withdrawnAt}#{id}` | a withdrawal that the sweeper has not completed yet |
+//!
+//! A *subject* is the court file or patient that a document concerns. A *grant* is the right of a
+//! person to see the documents of a subject or group. A *withdrawal* makes a document unavailable
+//! for good; the *sweeper* (the background repair) then deletes its copies in the delivery bucket.
 //!
 //! One transaction writes all copies of a record, so they always agree. Each copy has the same
-//! `version`, and a write is conditional on the version that it has read in any of them.
+//! `version`, the number of writes of the record. A write fails if the version has changed since
+//! the record was read.
 //!
-//! The table has no TTL attribute: records have no end, and operators see expired grants.
+//! The table has no TTL attribute, because records never expire and operators want to see expired
+//! grants.
 
 mod grants;
 mod items;
@@ -31,7 +37,7 @@ pub use number_index::{DynamoNumberIndex, NumberedDocument};
 #[derive(Debug, Clone)]
 pub struct DynamoRegistry {
     table: Table,
-    /// Operator or system that writes, for the audit trail.
+    /// Operator or system that uses this registry to write, for the audit records of withdrawals.
     writer: Option<String>,
 }
 
@@ -42,7 +48,7 @@ impl DynamoRegistry {
         Self { table: Table::new(client, table.into()), writer: None }
     }
 
-    /// Names the operator or system whose withdrawals the registry writes, for the audit trail.
+    /// Sets the operator or system that writes. Audit records of withdrawals contain this name.
     #[must_use]
     pub fn written_by(self, writer: impl Into<String>) -> Self {
         Self { writer: Some(writer.into()), ..self }

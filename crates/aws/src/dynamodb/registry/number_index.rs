@@ -1,5 +1,6 @@
-//! The index by number of docferry 0.1.0, which the registry has replaced. Its entries can only be
-//! read, for the migration into the registry.
+//! The index by number of docferry 0.1.0: a table that maps the number of a document to its GUID.
+//! The registry has replaced this table. The command `docferry documents migrate` reads its entries
+//! and copies them into the registry.
 
 use aws_sdk_dynamodb::Client;
 use docferry_domain::ids::{FileId, ObjectGuid};
@@ -34,8 +35,9 @@ impl DynamoNumberIndex {
         Self { client, table: table.into() }
     }
 
-    /// Reads all entries, in no particular order. An entry without a valid number or GUID, which
-    /// docferry 0.1.0 treated as missing, is counted only: the second value is their number.
+    /// Reads all valid entries, in no particular order. The second value is the number of invalid
+    /// entries. An entry without a valid number or GUID is invalid; docferry 0.1.0 ignored such
+    /// entries too.
     ///
     /// # Errors
     /// If DynamoDB fails.

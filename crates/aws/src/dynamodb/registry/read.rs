@@ -15,11 +15,12 @@ use super::items::{
     subject_partition,
 };
 
-/// Sort keys below and above all sort keys of documents, which begin with a digit of the year.
+/// Bounds of the sort keys of all documents. The sort keys begin with a digit of the year, and `:`
+/// sorts after `9`.
 const ALL_DOCUMENTS: (&str, &str) = ("0", ":");
 
-/// Sort keys below and above all sort keys of grants, `group#…` and `subject#…`. The character `$`
-/// follows `#`.
+/// Bounds of the sort keys of all grants, `group#…` and `subject#…`. The character `$` sorts after
+/// `#`.
 const ALL_GRANTS: (&str, &str) = ("group#", "subject$");
 
 impl Registry for DynamoRegistry {
@@ -51,7 +52,7 @@ impl Registry for DynamoRegistry {
         let first = first.unwrap_or(ALL_DOCUMENTS.0);
         let end = end.unwrap_or(ALL_DOCUMENTS.1);
         let after = range.after.as_ref().map(Position::sort_key);
-        // DynamoDB rejects an empty range, and a start outside the range.
+        // DynamoDB rejects an empty range, and a start position outside the range.
         let (is_empty, starts_inside) = match (after.as_deref(), range.newest_first) {
             (None, _) => (first >= end, false),
             (Some(after), false) => (first >= end || after >= end, after >= first),
@@ -67,7 +68,7 @@ impl Registry for DynamoRegistry {
         let page = self.table.page(partition, sort_keys, start, range.limit).await?;
 
         let more_after = page.last_key.as_ref().map(position_of).transpose()?;
-        // The range of DynamoDB includes its end.
+        // The range of DynamoDB includes its end, but `range.sort_keys` does not.
         let is_before_end = |item: &Item| sort_key(item).is_some_and(|sort_key| sort_key < end);
         let items = page.items.into_iter().filter(is_before_end);
         Ok(RegistryPage {

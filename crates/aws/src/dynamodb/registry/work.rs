@@ -1,4 +1,6 @@
-//! The work of withdrawals.
+//! The list of withdrawals for the sweeper, the background repair. A *withdrawal* makes a document
+//! unavailable for good. It stays in the list until the sweeper has deleted all copies of the
+//! document and has sent the audit record.
 
 use docferry_app::ports::{RegistryWork, StoreError, Withdrawal};
 use jiff::Timestamp;
@@ -14,7 +16,7 @@ impl RegistryWork for DynamoRegistry {
         after: Option<&Withdrawal>,
         limit: usize,
     ) -> Result<Vec<Withdrawal>, StoreError> {
-        // The sort keys begin with a digit of the year; `:` follows the digits.
+        // The sort keys begin with a digit of the year, and `:` sorts after `9`.
         let sort_key = |after: &Withdrawal| withdrawal_sort_key(after.withdrawn_at, &after.id);
         let after = after.map_or_else(|| "0".to_owned(), sort_key);
         let partition = WITHDRAWALS.to_owned();

@@ -1,4 +1,6 @@
-//! Writes of records: one transaction for all copies of a record.
+//! Writes of records. The table holds several copies of a record: one under each unique key (id,
+//! number, GUID), and one in the list of its subject. One transaction writes all copies. Its first
+//! action checks the *version*, the number of writes of the record.
 
 use aws_sdk_dynamodb::types::TransactWriteItem;
 use docferry_app::ports::{GrantResult, RegistryWriter, StoreError, UpsertResult};
@@ -14,8 +16,8 @@ use super::grants::{delete_grant, put_grant};
 use super::items::{StoredRecord, VERSION, listed_key, record_key, withdrawal_item};
 use crate::Fault;
 
-/// Maximum number of transactions for one change. A transaction fails if another writer changes the
-/// same document between its read and the transaction.
+/// Maximum number of transactions for one change. A transaction fails if another writer has changed
+/// the same record since it was read.
 const MAX_TRIES: u32 = 8;
 
 impl RegistryWriter for DynamoRegistry {
@@ -68,8 +70,9 @@ impl RegistryWriter for DynamoRegistry {
     }
 }
 
-/// Repeats a read with its transaction until the transaction is not outdated any more. `try_once`
-/// returns `None` if another writer changed the document between the two.
+/// Repeats `try_once`, which reads a record and writes it in a transaction, until it returns a
+/// result. `try_once` returns `None` if another writer changed the record between its read and its
+/// transaction.
 ///
 /// # Errors
 /// The errors of `try_once`, and [`StoreError::Unavailable`] after [`MAX_TRIES`] transactions.
@@ -85,7 +88,7 @@ where
     Err(contention())
 }
 
-/// Result of one transaction.
+/// Result of one transaction that replaces a record.
 enum Replacement {
     /// All copies are written.
     Written,
@@ -96,12 +99,13 @@ enum Replacement {
 }
 
 impl DynamoRegistry {
-    /// Reads the copy of a record under one of its keys.
+    /// Reads the record with this key, and its version.
     async fn stored(&self, key: &DocumentKey) -> Result<Option<StoredRecord>, StoreError> {
         self.table.get(record_key(key)).await?.map(StoredRecord::parse).transpose()
     }
 
-    /// Replaces all copies of a record, if its version is still that of `stored`.
+    /// Replaces all copies of a record, if it still has the version of `stored`. Without `stored`,
+    /// adds the record if the document is unknown.
     async fn replace(
         &self,
         stored: Option<&StoredRecord>,
@@ -115,7 +119,8 @@ impl DynamoRegistry {
             Err(WriteFailure::Condition(checks)) => checks,
             Err(failure) => failure.current_item()?,
         };
-        // The version has precedence: a newer record may have another number or GUID.
+        // The first failed action decides. The version is checked first, because a newer record may
+        // have another number or GUID.
         let failed: Vec<_> =
             checks.iter().map(|check| matches!(check, ConditionResult::Failed(_))).collect();
         let taken = failed.iter().zip(&fields).find(|(failed, _)| **failed);
@@ -125,9 +130,11 @@ impl DynamoRegistry {
         })
     }
 
-    /// Returns the actions that replace all copies of a record. The second list has an element for
-    /// each of the first actions: the name of the unique field that the action writes. The first
-    /// action checks the version and has none.
+    /// Returns the actions that replace all copies of a record.
+    ///
+    /// The second list names the unique field of each action, in the order of the actions. The
+    /// first action has no such field, because it checks the version. The list ends after the
+    /// actions of the unique fields.
     fn actions(
         &self,
         stored: Option<&StoredRecord>,
@@ -174,7 +181,7 @@ fn unique_keys(record: &DocumentRecord) -> impl Iterator<Item = (DocumentKey, &'
     number.into_iter().chain([guid])
 }
 
-/// Returns the keys of the copies that the stored record has and its replacement has not.
+/// Returns the keys of the copies of the stored record that the next record does not replace.
 fn stale_keys(
     stored: Option<&DocumentRecord>,
     next: &DocumentRecord,
@@ -187,7 +194,7 @@ fn stale_keys(
     keys.map(|key| record_key(&key)).chain(position).collect()
 }
 
-/// Error for a change that met a concurrent one in every try.
+/// Returns the error of a change that failed in every try, because of concurrent changes.
 fn contention() -> StoreError {
     const CALL: &str = "DynamoDB TransactWriteItems";
     StoreError::Unavailable(Box::new(Fault::new(CALL, "other writers keep changing the document")))
