@@ -82,6 +82,6 @@ pub trait PushStore: Send + Sync {
         &self,
         id: &TransferId,
         execution_number: u32,
-        owed: &LateArrivalKey,
+        late_key: &LateArrivalKey,
     ) -> impl Future<Output = Result<(), WriteError>> + Send;
 }

@@ -52,7 +52,7 @@ pub trait RecoveryStore: Send + Sync {
     /// Reschedules the check of a work item to `due`. Does nothing if the item is cleaned up.
     fn reschedule(
         &self,
-        what: &WorkItem,
+        item: &WorkItem,
         due: Timestamp,
     ) -> impl Future<Output = Result<(), StoreError>> + Send;
 
