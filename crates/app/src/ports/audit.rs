@@ -2,7 +2,8 @@
 //! all records are sent.
 //!
 //! An *audit event* is a record about a request, such as an issued URL or a list of documents. A
-//! *denial* is a request for a document that the caller may not see. The life of an event:
+//! *denial* is a refused request for documents: they do not exist, or the person may not see them.
+//! The life of an event:
 //!
 //! 1. A function of the API records the event before it sends its response ([`AuditLog`]). The
 //!    denials of one person in one minute are counted in one record.

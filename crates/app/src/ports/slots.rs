@@ -10,8 +10,8 @@
 //! | sweeper | the background repair, which checks a transfer when the transfer is *due* |
 //!
 //! The life of a slot: a transfer joins the queue ([`SlotStore::enqueue`]), the scheduler grants it
-//! a slot ([`SlotStore::grant`]), and the transfer releases the slot while it waits or when it
-//! ends ([`SlotStore::release_slot`]).
+//! a slot ([`SlotStore::grant`]), and the transfer releases the slot while it waits for its
+//! document or the drive ([`SlotStore::release_slot`]). The end of the transfer frees the slot too.
 
 use std::future::Future;
 

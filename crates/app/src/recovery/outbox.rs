@@ -62,8 +62,9 @@ pub(super) async fn send_unsent_outcomes<P: FinishAdapters>(
     Ok(sent)
 }
 
-/// Sends audit events that `notify` did not send, and all denials. A *denial* is a request for a
-/// document that the caller may not see. The denials of one person in one minute form one event.
+/// Sends audit events that `notify` did not send, and all denials. A *denial* is a refused request
+/// for documents: they do not exist, or the person may not see them. The denials of one person in
+/// one minute form one event.
 ///
 /// Returns the number of sent events. Stops after [`MAX_FAILED_EVENTS`] failures.
 pub(super) async fn send_unsent_events(

@@ -1,8 +1,9 @@
 //! Log and outbox of audit events in their own DynamoDB table. Some functions write events but only
 //! read transfers, so they need no right to write to the table of transfers.
 //!
-//! An *audit event* is a record about a request, such as an issued URL. A *denial* is a request for
-//! a document that the person may not see. All denials of one person in one minute form one event.
+//! An *audit event* is a record about a request, such as an issued URL. A *denial* is a refused
+//! request for documents: they do not exist, or the person may not see them. All denials of one
+//! person in one minute form one event.
 //!
 //! | pk | sk | holds |
 //! |---|---|---|
