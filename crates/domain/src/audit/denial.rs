@@ -1,18 +1,19 @@
-//! Denials: requests of persons for documents that they may not see or that do not exist.
+//! Denials. A *denial* is a refused request: a person asked for a document that the person may not
+//! see or that does not exist.
 //!
-//! All denials of one person in one minute are counted in one audit record. So a person who tries
-//! many numbers of documents cannot flood the audit trail.
+//! One audit record counts all denials of one person in one minute. So a person cannot flood the
+//! audit trail by trying many document numbers.
 
 use jiff::Timestamp;
 
 use super::RequestOrigin;
 
-/// Maximum number of requested documents that one request adds to a record of denials.
+/// Maximum number of entries of [`Denial::requested`].
 pub const MAX_DENIED_OF_REQUEST: usize = 20;
 
-/// Maximum number of requested documents in one record of denials. Further denied requests are
-/// counted, but the documents that they name are not added. With the longest names, the record has
-/// about 110 KiB. An SQS message may have 256 KiB.
+/// Maximum number of requested documents in one record of denials. Later requests in the same
+/// minute only increase the count. With the longest names, the record has about 110 KiB. The limit
+/// of an SQS message is 256 KiB.
 pub const MAX_DENIED_OF_RECORD: usize = 200;
 
 /// Number of seconds in a minute.
@@ -27,8 +28,8 @@ pub struct Denial {
     pub at: Timestamp,
     /// Circumstances of the request.
     pub origin: RequestOrigin,
-    /// Documents or subject that the request named, as text. There are at most
-    /// [`MAX_DENIED_OF_REQUEST`] entries.
+    /// Documents or subject in the request, as text. The list has at most [`MAX_DENIED_OF_REQUEST`]
+    /// entries.
     pub requested: Vec<String>,
 }
 

@@ -1,7 +1,8 @@
 //! Audit records about issued URLs, lists of documents, denials and withdrawals.
 //!
-//! Records about transfers have another type, `OutcomeRecord`. The actions of both types are in
-//! [`AuditAction`].
+//! Records about transfers have another type, `OutcomeRecord`. [`AuditAction`] lists the actions of
+//! both types. A *denial* is a refused request for documents; one event counts all denials of a
+//! person in a minute.
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
@@ -12,11 +13,11 @@ use crate::ids::TransferId;
 use crate::slots::Pool;
 use crate::transfer::DeliveredFile;
 
-/// Maximum number of files in one event. With names of the maximum length, such an event has at
-/// most 160 KiB. An item in DynamoDB may have 400 KiB, and an SQS message 256 KiB.
+/// Maximum number of files in one event. An event with the longest names has at most 160 KiB. The
+/// limits are 400 KiB for an item in DynamoDB and 256 KiB for an SQS message.
 pub const MAX_FILES_PER_EVENT: usize = 100;
 
-/// Action in the audit trail. Its name describes an event in the past.
+/// Action that the audit trail records.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 pub enum AuditAction {
     /// The document was sent into a OneDrive. The field `outcome` says whether it arrived.
@@ -32,7 +33,7 @@ pub enum AuditAction {
     /// A response contained metadata of documents.
     #[serde(rename = "Viewed list")]
     ViewedList,
-    /// A person named documents or subjects that the person may not see or that do not exist.
+    /// A person asked for documents or subjects that the person may not see or that do not exist.
     #[serde(rename = "Access denied")]
     AccessDenied,
     /// A document was withdrawn.
@@ -74,7 +75,13 @@ impl From<Pool> for AuditAction {
     }
 }
 
-/// Audit record about a request or a withdrawal.
+/// Audit record about a request or a withdrawal. These fields depend on the action:
+///
+/// | field | URL issued | Viewed list | Access denied | Withdrawn |
+/// |---|---|---|---|---|
+/// | `origin` | of the request | of the request | of the minute's first denial | `None` |
+/// | `count` | `None` | length of the list, if only it was asked for | number of denials | `None` |
+/// | `requested` | empty | empty | requested documents and subjects | empty |
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct AuditEvent {
@@ -88,11 +95,11 @@ pub struct AuditEvent {
     pub actor: String,
     /// Time of the action.
     pub at: Timestamp,
-    /// Circumstances of the request; `None` for a withdrawal. An event of denials contains the
-    /// circumstances of the first denied request of the minute.
+    /// Circumstances of the request.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub origin: Option<RequestOrigin>,
-    /// The court file or patient that the files concern, if it is known and the same for all files.
+    /// The court file or patient that all files concern. `None` if it is unknown or differs between
+    /// the files.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub subject: Option<Subject>,
     /// The documents. There are at most [`MAX_FILES_PER_EVENT`].
@@ -101,17 +108,16 @@ pub struct AuditEvent {
     /// Job to which the URLs belong.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub job_id: Option<TransferId>,
-    /// Hashes of the keys of the objects for which URLs were issued ([`super::object_key_hash`]),
-    /// in the order of `files`. Empty for other actions.
+    /// Hashes of the object keys in the issued URLs ([`super::object_key_hash`]), in the order of
+    /// `files`. Empty for other actions.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub objects: Vec<String>,
-    /// Number of denied requests, in an event of denials. A repeated call to the store may count a
-    /// request twice. If the caller requested only the number of documents in a list, this is that
-    /// number.
+    /// Number of denials, or length of a list. The number of denials may be too high, because a
+    /// repeated call to the store counts a denial twice.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub count: Option<u64>,
-    /// Document keys and subjects that denied requests named, as text. If there are many, some are
-    /// missing.
+    /// Document keys and subjects in the denied requests, as text. The list has a maximum length,
+    /// so some may be missing.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub requested: Vec<String>,
 }

@@ -1,9 +1,9 @@
 //! Audit trail: the circumstances of requests, and records of the disclosures of documents.
 //!
-//! A record names one action that has happened. Records about transfers are
-//! [`OutcomeRecord`](crate::transfer::OutcomeRecord)s; records about requests are [`AuditEvent`]s.
-//! Both contain names of documents and people, so they are stored in encrypted tables, sent
-//! through encrypted queues, and never logged.
+//! Each record describes one action. Records about transfers are
+//! [`OutcomeRecord`](crate::transfer::OutcomeRecord)s. Records about requests and withdrawals are
+//! [`AuditEvent`]s. Both contain names of documents and people, so they are stored in encrypted
+//! tables, sent through encrypted queues, and never logged.
 
 mod denial;
 mod event;

@@ -1,4 +1,5 @@
-//! Circumstances of a request: where it came from, and the end user for whom a service made it.
+//! Circumstances of a request for the audit trail: the address and program of the caller, and the
+//! end user for whom a service made the request.
 
 use std::fmt;
 use std::net::IpAddr;
@@ -102,8 +103,8 @@ pub struct RequestOrigin {
     pub source: RequestSource,
 }
 
-/// Facts about a transfer that only the audit trail needs. They are fixed when the request is
-/// accepted. Records of older versions do not contain them.
+/// Facts about a transfer that only the audit trail needs. docferry records them when it accepts
+/// the request. Records of older versions do not contain them.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct AuditContext {
@@ -116,7 +117,7 @@ pub struct AuditContext {
 }
 
 impl AuditContext {
-    /// Returns whether no fact is known.
+    /// Returns whether there is neither an origin nor a subject.
     #[must_use]
     pub fn is_empty(&self) -> bool {
         *self == Self::default()

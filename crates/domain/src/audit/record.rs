@@ -1,4 +1,4 @@
-//! Records of the audit trail, as they are sent to its queues.
+//! Records of the audit trail in the form in which docferry sends them to the queues of the trail.
 
 use super::AuditEvent;
 use crate::transfer::OutcomeRecord;
@@ -8,7 +8,7 @@ use crate::transfer::OutcomeRecord;
 pub enum AuditRecord {
     /// Outcome of a transfer.
     Outcome(Box<OutcomeRecord>),
-    /// Event of a request, or a withdrawal.
+    /// A request to the API, or the withdrawal of a document.
     Event(Box<AuditEvent>),
 }
 
