@@ -1,10 +1,12 @@
-//! Allocator of slots: decides which queued transfers get a slot, within the limits of the pool
-//! and of each person.
+//! Allocator of slots: decides which queued transfers get a slot. It applies the limit of the pool
+//! and the limit of each person.
 //!
-//! A *slot* is the right of a transfer to move bytes. All transfers to the same kind of destination
-//! share a *pool* of slots. Each transfer is counted for a person, or for a service that makes
-//! requests for itself. The scheduler in `crates/app` reads the queue and the held slots from the
-//! store, asks the allocator, and stores the granted slots.
+//! A *slot* is the right of a transfer to move bytes. A *pool* contains the slots of all transfers
+//! to one kind of destination. Each slot counts for one person, or for a service that makes
+//! requests for itself.
+//!
+//! The scheduler in `crates/app` reads the queue and the held slots from the store, asks the
+//! allocator, and stores the granted slots.
 
 use std::collections::BTreeMap;
 
@@ -15,32 +17,30 @@ use crate::slots::{PoolLimits, QueueEntry};
 /// Slots of a pool that are held now.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Slots {
-    /// Transfers that hold a slot. The value is the person or service that the slot is counted
-    /// for.
+    /// Transfers that hold a slot, each with the person or service for which the slot counts.
     pub holders: BTreeMap<TransferId, Person>,
-    /// Version number for optimistic locking. It grows with each change. A slot is granted
-    /// only if the version has not changed since it was read.
+    /// Version number for optimistic locking. Each change of the slots increases it. The store
+    /// grants a slot only if it still has the version that the scheduler has read.
     pub version: u64,
 }
 
-/// Chooses the queued transfers that get a slot. The caller passes the entries of the queue in
-/// order.
+/// Chooses the queued transfers that get a slot. The caller passes the entries of the queue one by
+/// one, in order.
 ///
-/// Entries get slots in this order, except that an entry is skipped when its person is at the
-/// limit. Entries after a skipped entry may still get a slot. So no slot stays free while a queued
-/// transfer is allowed to take it.
+/// An entry gets no slot while its person is at the limit. The entries after it may still get one.
+/// So no slot stays free while a queued transfer may take it.
 #[derive(Debug)]
 pub struct SlotAllocator {
     /// Limits of the pool.
     limits: PoolLimits,
-    /// Number of slots held, including those granted here.
+    /// Number of held slots, including those that this allocator granted.
     held: usize,
-    /// Number of slots that are counted for each person or service.
+    /// Number of held slots of each person or service.
     by_person: BTreeMap<Person, usize>,
 }
 
 impl SlotAllocator {
-    /// Creates an allocator for a pool of which `slots` are held now.
+    /// Creates an allocator for a pool whose held slots are `slots`.
     #[must_use]
     pub fn new(limits: PoolLimits, slots: &Slots) -> Self {
         let mut by_person = BTreeMap::new();

@@ -1,7 +1,7 @@
 //! Slots: a transfer may move bytes only while it holds a slot.
 //!
-//! The modules hold the limits on the number of slots, the order of the queue in which
-//! transfers wait for a slot, and the allocator that grants free slots.
+//! Transfers wait for a slot in a queue. The modules define the limits on the number of slots, the
+//! order of the queue, and the allocator, which decides who gets a free slot.
 
 mod allocator;
 mod pool;

@@ -1,4 +1,7 @@
-//! Pools of slots, and the limits on the number of slots that may be held in each pool.
+//! Pools of slots and their limits.
+//!
+//! A *slot* is the right of a transfer to move bytes. The limits state how many transfers may hold
+//! a slot at the same time.
 
 use serde::{Deserialize, Serialize};
 

@@ -1,5 +1,5 @@
-//! Queue for slots: priorities, entries of the queue, and the states of a transfer that waits for a
-//! slot or holds one.
+//! Queue in which transfers wait for a slot: its order, its entries, and the state of a transfer
+//! with regard to slots.
 //!
 //! A *slot* is the right of a transfer to move bytes.
 
@@ -9,20 +9,22 @@ use serde::{Deserialize, Serialize};
 use crate::ids::TransferId;
 use crate::person::Person;
 
-/// Priority of a transfer. It changes the time by which the transfer is queued.
+/// Priority of a transfer in the queue. The queue is ordered by the time of the request, and each
+/// level of priority shifts this time by ten minutes.
 ///
-/// Ten minutes of waiting outweigh one level of priority, so no transfer waits forever.
+/// So a request of low priority comes before a normal request that is more than ten minutes
+/// younger, and no transfer waits forever.
 #[derive(
     Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Default, Serialize, Deserialize,
 )]
 #[serde(rename_all = "snake_case")]
 pub enum Priority {
-    /// Queued as if requested ten minutes later.
+    /// Takes the place of a request that came ten minutes later.
     Low,
-    /// Queued by the time of the request.
+    /// Takes the place of its own time.
     #[default]
     Normal,
-    /// Queued as if requested ten minutes earlier.
+    /// Takes the place of a request that came ten minutes earlier.
     High,
 }
 
@@ -44,8 +46,9 @@ impl Priority {
     }
 }
 
-/// Relation of a transfer to the slots of its pool. A transfer holds a slot only while it
-/// moves bytes or uses ORDS, never while it waits for a document to arrive.
+/// Relation of a transfer to the slots of its pool. A transfer holds a slot only while it moves
+/// bytes or calls ORDS, the document source. It holds none while it waits for the document to
+/// arrive.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum SlotState {
@@ -77,6 +80,6 @@ pub struct QueueEntry {
     pub order: i64,
     /// The transfer.
     pub transfer_id: TransferId,
-    /// Person or service that the slot will be counted for.
+    /// Person or service for which the slot will count.
     pub person: Person,
 }
