@@ -1,9 +1,9 @@
 //! Checkpoint of an upload: the stored state from which another invocation of the Lambda
 //! function continues.
 //!
-//! A small document is sent in one PUT request. A larger document is sent in *fragments* to an
-//! *upload session* of the drive. A *run* of a transfer may need several invocations and several
-//! sessions.
+//! A small document is sent in one PUT request. A larger document is sent in *fragments* (ranges of
+//! its bytes) to an *upload session*, which the drive opens for one file. A *run* of a transfer may
+//! need several invocations and several sessions.
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
@@ -18,16 +18,16 @@ use crate::upload::Throughput;
 pub struct Checkpoint {
     /// Number of bytes that the drive has acknowledged in the present session.
     pub offset: u64,
-    /// Hash state of the source's first bytes. It covers at most `offset` bytes, unless the drive
-    /// has lost acknowledged bytes.
+    /// Hash state of the first bytes of the source. It covers at most `offset` bytes, except after
+    /// the drive has lost acknowledged bytes.
     pub hash: HashState,
     /// Present length of fragments, in bytes.
     pub fragment_bytes: u64,
-    /// Number of upload sessions opened in this run. For a small document it is set to 1 just
-    /// before the document is sent in one PUT. See [`Checkpoint::may_be_delivered`].
+    /// Number of upload sessions opened in this run. A small document has no session; for it, the
+    /// number becomes 1 just before the PUT. See [`Checkpoint::may_be_delivered`].
     pub sessions: u32,
-    /// Whether the session was replaced because the last fragment failed repeatedly. A session
-    /// is replaced for this reason only once.
+    /// Whether a session was replaced because its last fragment failed repeatedly. This happens
+    /// only once in a run.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     #[serde(rename = "freshSession")]
     pub replaced_for_last_fragment: bool,
@@ -43,10 +43,10 @@ pub struct Checkpoint {
     /// Whether the document may have a numbered name at the destination.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub numbering: bool,
-    /// Highest number in a name under which a PUT of a small document was tried.
+    /// Highest number in a name that a PUT of a small document has used.
     #[serde(default, skip_serializing_if = "is_zero")]
     pub number: u32,
-    /// The drive's id of the item that it returned in response to this upload's last byte.
+    /// Id of the item that the drive returned in response to this upload's last byte.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[serde(rename = "answered")]
     pub completed_item_id: Option<String>,
@@ -80,8 +80,8 @@ pub struct UploadCounters {
     pub setbacks: u32,
     /// Number of waits for a path that another upload session or an editor has locked.
     pub waits: u32,
-    /// Why the last session was replaced. The upload fails with this code when no further session
-    /// is allowed.
+    /// Reason why the last session was replaced. If the upload may not open a further session, it
+    /// fails with this code.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub replaced_because: Option<FailureCode>,
 }

@@ -5,8 +5,8 @@
 
 use std::time::Duration;
 
-/// Unit of fragment lengths. The length of every fragment except the last must be a multiple of
-/// this unit (Microsoft Graph, "upload large files").
+/// Unit of fragment lengths. Every fragment except the last must be a multiple of it (Microsoft
+/// Graph, "upload large files").
 pub const GRANULE_BYTES: u64 = 320 * 1024;
 
 /// Maximum fragment length: 191 granules, below Graph's limit of 60 MiB.
@@ -20,18 +20,19 @@ pub const SMALL_FILE_BYTES: u64 = 4_000_000;
 /// 10 MiB for ordinary links.
 const FIRST_FRAGMENT_BYTES: u64 = 32 * GRANULE_BYTES;
 
-/// Maximum size of a document that is sent as one fragment: about 16 MiB. A second fragment
-/// would cost 0.1 to 0.3 s for another request. Its only benefit would be that fewer bytes are
-/// sent again after an interruption.
+/// Maximum size of a document that is sent as one fragment: about 16 MiB. A second fragment would
+/// need another request, which takes 0.1 to 0.3 s. Its only benefit is that an interruption costs
+/// fewer bytes.
 const MAX_SINGLE_FRAGMENT_BYTES: u64 = 51 * GRANULE_BYTES;
 
-/// Target duration of a fragment at the measured throughput. The overhead of 0.1 to 0.3 s per
-/// request then costs 1 to 3 % of the time. Progress is reported about every ten seconds, and
-/// a cancel request is noticed within about ten seconds.
+/// Target duration of a fragment at the measured throughput. Each request has an overhead of 0.1 to
+/// 0.3 s, which is then 1 to 3 % of the time. The upload reports progress and checks for a cancel
+/// request after each fragment, that is, about every ten seconds.
 const TARGET_DURATION: Duration = Duration::from_secs(10);
 
-/// Maximum growth factor from one fragment to the next. The largest fragment is about six times
-/// as long as the first. So at a high throughput, the second fragment has the largest length.
+/// Maximum growth factor from one fragment to the next. The largest fragment is only about six
+/// times as long as the first, so on a fast link the second fragment already has the largest
+/// length.
 const MAX_GROWTH_FACTOR: u64 = 8;
 
 /// Range of bytes `[start, end)` of a document of `total` bytes.
@@ -39,7 +40,7 @@ const MAX_GROWTH_FACTOR: u64 = 8;
 pub struct FragmentRange {
     /// First byte.
     pub start: u64,
-    /// One past the last byte; more than `start`.
+    /// One past the last byte; greater than `start`.
     pub end: u64,
     /// Size of the whole document.
     pub total: u64,
@@ -52,7 +53,7 @@ impl FragmentRange {
         self.end - self.start
     }
 
-    /// Returns whether the fragment is empty, which is never the case for a planned fragment.
+    /// Returns whether the fragment is empty. A planned fragment never is.
     #[must_use]
     pub const fn is_empty(&self) -> bool {
         self.end == self.start
@@ -65,7 +66,8 @@ impl FragmentRange {
     }
 }
 
-/// Length of the next fragment, always a multiple of [`GRANULE_BYTES`].
+/// Plan of an upload's fragments: the length of the next one, always a multiple of
+/// [`GRANULE_BYTES`].
 ///
 /// The length grows up to the number of bytes that the connection transfers in ten seconds.
 /// It is halved after a time-out. Request bodies are streamed, so a large fragment does not
@@ -76,7 +78,8 @@ pub struct FragmentPlan {
 }
 
 impl FragmentPlan {
-    /// Creates a plan with the allowed length that is closest to `bytes`, rounded down.
+    /// Creates a plan with the length `bytes`, rounded down to a multiple of the granule and
+    /// limited to the allowed lengths.
     #[must_use]
     pub const fn starting_at(bytes: u64) -> Self {
         Self { bytes: aligned(bytes) }
@@ -102,8 +105,8 @@ impl FragmentPlan {
 
     /// Returns the next fragment at `offset`, or `None` at the end.
     ///
-    /// A server may acknowledge bytes up to an unaligned offset. The length of the next
-    /// fragment is still a multiple of the granule, because offsets need no alignment.
+    /// `offset` need not be a multiple of the granule: a server may acknowledge any number of
+    /// bytes. Only the length of the fragment is aligned.
     #[must_use]
     pub const fn next(self, offset: u64, total: u64) -> Option<FragmentRange> {
         if offset >= total {
@@ -114,8 +117,8 @@ impl FragmentPlan {
         Some(FragmentRange { start: offset, end: offset + len, total })
     }
 
-    /// Returns the plan after a fragment of `sent` bytes succeeded in the time `took`. The next
-    /// fragments have at most `largest` bytes.
+    /// Returns the plan after a fragment of `sent` bytes that took the time `took`. The new length
+    /// is at most `largest`.
     #[must_use]
     pub fn grown(self, sent: u64, took: Duration, largest: u64) -> Self {
         let took_millis = took.as_millis().max(1);

@@ -1,11 +1,12 @@
-//! Measured throughput of an upload, and estimates of progress and remaining time. The steps that
-//! move bytes measure, and status responses show the estimates.
+//! Measured throughput of a document's delivery, and estimates of its progress and remaining time.
+//! The workflow's steps that move bytes record the measurements. Status responses show the
+//! estimates.
 
 use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 
-/// Length of the smoothing window. The previous value counts as a measurement of this length. A new
-/// measurement counts by the time since the previous one.
+/// Length of the smoothing window. The new value is a weighted mean: the previous value has the
+/// weight of this length, and a new measurement has the weight of the time since the previous one.
 const WINDOW: SignedDuration = SignedDuration::from_secs(10);
 
 /// Age after which a measurement is no longer used.
@@ -32,8 +33,8 @@ impl Throughput {
         Self { at, bytes, per_second: None }
     }
 
-    /// Adds a measurement to `last` with [`Throughput::moved`]. If `last` is `None`, begins with
-    /// this measurement.
+    /// Adds a measurement to `last`, or begins with this measurement if `last` is `None`. See
+    /// [`Throughput::moved`].
     #[must_use]
     pub fn next(last: Option<Self>, at: Timestamp, bytes: u64) -> Self {
         last.map_or_else(|| Self::begin(at, bytes), |last| last.moved(at, bytes))
@@ -41,8 +42,10 @@ impl Throughput {
 
     /// Adds a measurement.
     ///
-    /// The result is that of a first measurement if there are fewer bytes than before, which
-    /// happens after a new upload session, or if the last measurement is too old.
+    /// Starts over with this measurement in two cases:
+    ///
+    /// - There are fewer bytes than before, because a new upload session has begun.
+    /// - The last measurement is too old.
     #[must_use]
     pub fn moved(self, at: Timestamp, bytes: u64) -> Self {
         let elapsed = at.duration_since(self.at);

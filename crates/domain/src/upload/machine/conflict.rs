@@ -1,5 +1,5 @@
-//! Reactions of the upload's state machine to a conflict: an operation that the drive refused
-//! because of the item at the destination's path.
+//! Reactions of the upload's state machine to a conflict. In a *conflict*, the drive refuses an
+//! operation because of the item at the destination's path.
 //!
 //! The table [`crate::upload::refusal::TABLE`] decides; this module carries out its decision.
 
@@ -10,10 +10,11 @@ use super::{InvocationOutcome, Occupancy, Persist, UploadMachine};
 use crate::failure::FailureCode;
 use crate::upload::refusal::{Decision, Occupant, Operation, after_lookup};
 
-/// Maximum number of numbered names that are tried under the policy `rename`.
+/// Highest number in a name that is tried under the policy `rename`.
 const MAX_NAME_NUMBER: u32 = 99;
 /// Maximum number of waits for a path that another session or an editor has locked. All waits
-/// together take about 21 minutes. A session that is never closed expires after 15 minutes.
+/// together take about 21 minutes, which is longer than the 15 minutes after which an abandoned
+/// session expires.
 const MAX_WAITS: u32 = 24;
 /// First wait for a path. Each further wait is twice as long.
 const FIRST_WAIT: Duration = Duration::from_secs(5);
@@ -23,8 +24,8 @@ const LONGEST_WAIT: Duration = Duration::from_secs(60);
 const MAX_DOUBLINGS: u32 = 10;
 
 impl UploadMachine {
-    /// Handles an operation that was refused because of a conflict, once a lookup has shown
-    /// that the document is not at the destination. `occupancy` is the result of the lookup.
+    /// Handles a conflict of `operation` after a lookup of the destination. The lookup did not find
+    /// the document. `occupancy` is the item that it found.
     pub(super) fn handle_conflict(
         &mut self,
         operation: Operation,
@@ -61,8 +62,8 @@ impl UploadMachine {
         }
     }
 
-    /// Ends the invocation in order to wait for the path. The counter of waits must be
-    /// stored, because the next invocation continues to count.
+    /// Ends the invocation in order to wait for the path. The counter of waits is stored, so that
+    /// the next invocation continues to count.
     fn wait_for_path(&mut self) -> Persist {
         self.counters.waits += 1;
         if self.counters.waits > MAX_WAITS {
@@ -75,10 +76,9 @@ impl UploadMachine {
 
     /// Handles a refused PUT, which wrote nothing.
     ///
-    /// An earlier PUT of this upload may have written the document. If there was none, the
-    /// checkpoint must no longer say that the document may be at the destination. Then the
-    /// next run starts from the beginning, and `finalize` does not mistake a foreign file
-    /// for the document.
+    /// If no earlier PUT of this upload can have written the document, the checkpoint must no
+    /// longer say that the document may be at the destination. Then the next run starts from the
+    /// beginning, and `finalize` does not mistake a foreign file for the document.
     pub(super) fn fail_put(&mut self, code: FailureCode) -> Persist {
         if !self.may_have_written {
             self.may_be_delivered = false;

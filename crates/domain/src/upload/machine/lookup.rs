@@ -5,8 +5,8 @@ use super::step::{Candidate, Step, Uncertainty};
 use super::{MAX_HASH_CHECKS, Occupancy, Persist, UploadMachine};
 use crate::failure::FailureCode;
 
-/// Maximum number of lookups of the destination because the session names no missing byte. After
-/// them, the session counts as unusable.
+/// Maximum number of lookups for one session that names no missing byte. After that number, the
+/// session counts as unusable.
 const MAX_STATUSES_WITHOUT_RANGE: u32 = 3;
 
 impl UploadMachine {
@@ -16,7 +16,8 @@ impl UploadMachine {
         if occupancy != Occupancy::SameSize {
             return self.handle_absence(reason, occupancy);
         }
-        // A file that this upload cannot have written is a conflict, even with equal bytes.
+        // If this upload has written nothing, any file there is a conflict, even one with equal
+        // bytes.
         if matches!(reason, Uncertainty::Conflict(_)) && !self.may_have_written {
             return self.handle_absence(reason, Occupancy::Other);
         }
@@ -29,8 +30,8 @@ impl UploadMachine {
         self.handle_absence(reason, Occupancy::Folder)
     }
 
-    /// Handles a lookup that did not find the document. `reason` is the reason for the lookup, and
-    /// `occupancy` says which other item is there.
+    /// Handles a lookup that did not find the document. `reason` is the reason for the lookup.
+    /// `occupancy` is the other item that was found, if any.
     fn handle_absence(&mut self, reason: Uncertainty, occupancy: Occupancy) -> Persist {
         match reason {
             Uncertainty::SessionGone => self.restart(),
@@ -47,7 +48,7 @@ impl UploadMachine {
         }
     }
 
-    /// Handles a compared item that is not the document.
+    /// Handles an item that was compared with the source and is not the document.
     pub(super) fn handle_other_file(&mut self) -> Persist {
         match self.step {
             Step::Verify(Candidate::LookedUp(reason)) => {

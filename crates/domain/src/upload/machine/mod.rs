@@ -32,14 +32,14 @@ pub use types::{
 
 use step::{Candidate, Step, Uncertainty};
 
-/// Maximum number of upload sessions in one run. A session that is opened because the source
-/// was written again does not count; [`MAX_RENEWALS`] limits such sessions.
+/// Maximum number of upload sessions in one run. [`MAX_RENEWALS`] limits the sessions that are
+/// opened because the source was written again. They do not count here.
 pub const MAX_SESSIONS: u32 = 5;
-/// Maximum number of times in one run that the source may be written again during the
-/// upload.
+/// Maximum number of renewals in one run. A *renewal* is a restart of the upload because its source
+/// was written again.
 pub const MAX_RENEWALS: u32 = 25;
-/// Maximum number of failures since the acknowledged offset last exceeded its previous
-/// maximum.
+/// Maximum number of failures without progress. Progress is a new maximum of the acknowledged
+/// offset.
 pub const MAX_FAILURES: u32 = 6;
 /// Maximum number of checks for a hash that the service has not computed yet. The pauses
 /// between the checks add up to about 45 s.
@@ -62,33 +62,32 @@ pub struct UploadMachine {
     plan: FragmentPlan,
     /// Number of sessions opened in this run.
     sessions_opened: u32,
-    /// Whether the next invocation and the workflow's last step must assume that the document may
-    /// be at the destination. A checkpoint stores this value before the first byte is sent.
+    /// Whether the document may be at the destination, as the next invocation and the workflow's
+    /// last step have to assume. It becomes `true`, and is stored, before the first byte is sent.
     may_be_delivered: bool,
-    /// Whether bytes that this upload has sent may have become a file at the destination, or may
-    /// still become one. In contrast to `may_be_delivered`, it is `false` while the first PUT is
-    /// recorded but not sent yet.
+    /// Whether this upload has sent bytes that may be, or may still become, a file at the
+    /// destination. In contrast to `may_be_delivered`, it is still `false` between the checkpoint
+    /// before the first PUT and that PUT.
     may_have_written: bool,
-    /// Whether the session was already replaced because its last fragment failed
-    /// repeatedly.
+    /// Whether a session was already replaced because its last fragment failed repeatedly.
     replaced_for_last_fragment: bool,
     /// Counters that continue over all invocations of the run.
     counters: UploadCounters,
-    /// Whether an upload URL is stored whose session may still be open.
+    /// Whether a stored upload URL exists. Its session may still be open.
     has_session: bool,
-    /// Number of failures since the acknowledged offset last exceeded its previous maximum.
+    /// Number of failures since the last progress, see [`MAX_FAILURES`].
     failures: u32,
     /// Number of server errors on the last fragment of the present session.
     last_fragment_failures: u32,
-    /// Number of times that the present session named no missing byte, although the document was
-    /// not at the destination.
+    /// Number of times that the present session named no missing byte while the document was not at
+    /// the destination.
     statuses_without_range: u32,
-    /// Failure code with which the invocation ends if all retries fail.
+    /// Code with which the invocation fails if all retries fail.
     pending_failure: FailureCode,
-    /// Number in the document's name; 0 means the name without a number. Under the policy `rename`,
-    /// the number grows while files with the name exist.
+    /// Number in the document's name; 0 stands for the name without a number. Under the policy
+    /// `rename`, the machine tries higher numbers as long as the name is taken.
     name_number: u32,
-    /// Number of checks of an item that is not visible or has no hash yet.
+    /// Number of checks of an item that is not visible yet or has no hash yet.
     hash_checks: u32,
     /// Number of bytes acknowledged in this invocation.
     bytes_sent: u64,
@@ -114,7 +113,7 @@ impl UploadMachine {
             None => FragmentPlan::first(total, rules.largest_fragment),
         };
         let step = if may_be_delivered && total > 0 && offset == total {
-            // The whole size is stored as offset only after the drive has returned the item.
+            // An offset equal to the size is stored only after the drive has returned the item.
             Step::Verify(Candidate::CompletedByLastByte)
         } else if has_session {
             Step::QuerySession
@@ -161,7 +160,8 @@ impl UploadMachine {
         if let Step::Ended(outcome) = self.step {
             return Command::End(outcome);
         }
-        // A finished delivery is verified even when the time of the invocation is over.
+        // The first verification of a complete upload takes place even after the invocation's time
+        // is over.
         let is_first_check = matches!(self.step, Step::Verify(_)) && self.hash_checks == 0;
         let can_verify_now = is_first_check && self.hashed_to == self.total;
         if sendable_bytes == Some(0) && !can_verify_now {

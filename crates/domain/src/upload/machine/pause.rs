@@ -8,19 +8,18 @@ use std::time::Duration;
 use super::step::{AfterClose, Step};
 use super::{MAX_FAILURES, UploadMachine};
 
-/// Pause before the second check for a hash; it doubles with each further check.
+/// Pause before the second check for a hash. Each further pause is twice as long.
 const FIRST_HASH_PAUSE: Duration = Duration::from_millis(250);
 /// Maximum pause between two checks for a hash.
 const LONGEST_HASH_PAUSE: Duration = Duration::from_secs(15);
-/// Base of the backoff. The pause doubles with each failure and with each renewal of the
-/// source, from 0.2 s to 6.4 s.
+/// Base of the backoff. Each failure and each renewal doubles the pause, from 0.2 s to 6.4 s.
 const BASE_PAUSE: Duration = Duration::from_millis(100);
 /// Maximum number of doublings of the pause between checks. It avoids an overflow.
 const MAX_DOUBLINGS: u32 = 10;
 
 impl UploadMachine {
-    /// Returns the pause before the next command. It grows with each failure in a row, and
-    /// with each check of an item whose hash the service has not computed yet.
+    /// Returns the pause before the next command. It grows with each consecutive failure, and with
+    /// each check for a hash that the service has not computed yet.
     #[must_use]
     pub fn pause(&self) -> Duration {
         if self.hash_checks > 0 {

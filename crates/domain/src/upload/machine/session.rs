@@ -12,8 +12,8 @@ use super::{ExpectedRange, Persist, UploadMachine};
 use crate::failure::FailureCode;
 use crate::upload::FragmentRange;
 
-/// Number of server errors on the last fragment after which a new session with smaller fragments
-/// replaces the session. Some files complete only with smaller fragments.
+/// Number of server errors on the last fragment after which the upload opens a new session with
+/// smaller fragments. Some files complete only with smaller fragments.
 const MAX_LAST_FRAGMENT_FAILURES: u32 = 3;
 
 impl UploadMachine {
@@ -56,8 +56,7 @@ impl UploadMachine {
         next: Option<ExpectedRange>,
         took: Duration,
     ) -> Persist {
-        // If the session expects another byte than the one after this fragment, its status is
-        // queried.
+        // Normally, the session expects the byte after this fragment. If not, query its status.
         let Some(next) = next.filter(|next| next.start == range.end) else {
             return self.retry_from(Step::QuerySession);
         };
@@ -103,8 +102,8 @@ impl UploadMachine {
         Persist::Before
     }
 
-    /// Handles a closed session. `was_open` says whether the session was open until now. If it was
-    /// not, it may have been completed.
+    /// Handles a closed session. If `was_open` is `false`, the session had ended before and may
+    /// have been completed.
     pub(super) fn handle_closed_session(&mut self, was_open: bool) -> Persist {
         if self.step == Step::CloseSession(AfterClose::RenewSource) {
             self.has_session = false;

@@ -1,17 +1,17 @@
-//! Reactions of the upload's state machine to setbacks, and the progress that resets the
+//! Reactions of the upload's state machine to setbacks, and to the progress that resets its
 //! counters.
 //!
-//! A *setback* is a loss of bytes that the drive had acknowledged, or a file that the drive
-//! does not complete although it has every byte. Setbacks are counted over all invocations
-//! of a run.
+//! A *setback* is one of two faults of the drive: it loses bytes that it had acknowledged, or it
+//! does not complete a file although it has every byte. The counter of setbacks continues over all
+//! invocations of a run.
 
 use super::step::{AfterClose, Step};
 use super::{MAX_RENEWALS, Persist, UploadMachine};
 use crate::failure::FailureCode;
 
 /// Maximum number of setbacks without progress between them. After the first setback, the upload
-/// continues in the same session. After the second, it continues in a new session. So after the
-/// last progress, the whole document is sent at most two more times.
+/// continues in the same session, and after the second in a new session. So without progress, the
+/// document is sent at most two more times.
 const MAX_SETBACKS: u32 = 2;
 
 impl UploadMachine {
@@ -27,7 +27,7 @@ impl UploadMachine {
         }
     }
 
-    /// Handles a session that expects bytes which it had already acknowledged.
+    /// Handles a session that again expects bytes that it had acknowledged.
     pub(super) fn handle_lost_bytes(&mut self) -> Persist {
         self.counters.setbacks += 1;
         if self.counters.setbacks > MAX_SETBACKS {
@@ -39,13 +39,13 @@ impl UploadMachine {
         Persist::Before
     }
 
-    /// Handles a session that names no missing byte while the document is not at the
+    /// Handles a session that names no missing byte although the document is not at the
     /// destination.
     pub(super) fn handle_incomplete_session(&mut self) -> Persist {
         if self.offset < self.total {
             return self.replace_session(FailureCode::DestinationUnavailable);
         }
-        // The whole size as offset would mean that the drive has returned the completed item.
+        // An offset equal to the size would mean that the drive has returned the completed item.
         self.offset = 0;
         self.counters.setbacks += 1;
         if self.counters.setbacks > MAX_SETBACKS {
@@ -58,12 +58,12 @@ impl UploadMachine {
     /// Handles a source that was written again. All bytes that were sent and hashed so far
     /// belong to an outdated version.
     ///
-    /// These bytes and the session are dropped before the new entity tag is recorded. If the
-    /// tag were recorded first, an invocation that takes over in between would mix bytes of
-    /// both versions.
+    /// The order matters: first drop the bytes and the session, then record the new entity tag. In
+    /// the other order, an invocation that takes over between the two steps would mix bytes of both
+    /// versions.
     ///
-    /// Pushes of other transfers cause such changes, so the new session does not count
-    /// against the maximum number of sessions.
+    /// The new session does not count towards the maximum number of sessions, because pushes of
+    /// other transfers cause such changes.
     pub(super) fn handle_source_change(&mut self) -> Persist {
         self.hashed_to = 0;
         self.offset = 0;

@@ -3,8 +3,8 @@
 use super::InvocationOutcome;
 use crate::upload::refusal::Operation;
 
-/// Reason for a lookup of the destination. It decides the next state if the lookup does not
-/// find the document.
+/// Reason for a lookup of the destination. If the lookup does not find the document, the reason
+/// decides the next state.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Uncertainty {
     /// The session no longer exists. It may have been completed.
@@ -28,11 +28,11 @@ pub(super) enum Candidate {
     LookedUp(Uncertainty),
 }
 
-/// State of the machine. In each state except `Ended`, the machine expects the result of the
-/// [`Command`](super::Command) of the same name.
+/// State of the machine. Except in `Ended`, the machine expects the result of the
+/// [`Command`](super::Command) that has the name of the state.
 ///
-/// In `SendFragment` and `Verify`, the command is `HashSource` as long as source bytes are not
-/// hashed yet.
+/// There is one exception: in `SendFragment` and `Verify`, the command is `HashSource` until the
+/// necessary source bytes are hashed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Step {
     QuerySession,

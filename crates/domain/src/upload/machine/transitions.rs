@@ -1,7 +1,7 @@
 //! Transition table of the upload's state machine: for each command and each of its results,
 //! the next state.
 //!
-//! The names of commands, results and states are defined in `types` and `step`.
+//! `types` defines the commands and results, and `step` defines the states.
 
 use super::step::{AfterClose, Candidate, Step, Uncertainty};
 use super::{
@@ -15,9 +15,8 @@ impl UploadMachine {
     /// Records the result of the command that [`UploadMachine::next_command`] returned.
     /// Returns whether the checkpoint must be stored before the next command.
     ///
-    /// The write of the checkpoint returns the transfer's record, which shows whether
-    /// cancellation was requested. So a checkpoint is stored before each fragment, each PUT
-    /// and each repetition.
+    /// A checkpoint is stored before each fragment, each PUT and each repetition. The write returns
+    /// the transfer's record, so the caller also learns of a cancel request.
     ///
     /// This function handles the results that are possible for every command.
     /// `handle_result_of_command` handles the other results.
@@ -63,9 +62,9 @@ impl UploadMachine {
         }
     }
 
-    /// Handles a result that is possible only for the commands with which it is listed here. Any
-    /// other pair of command and result is a defect of the caller, and the upload fails with
-    /// [`FailureCode::Internal`].
+    /// Handles the results that are possible only for certain commands. Each arm lists one valid
+    /// pair of command and result. Any other pair is a defect of the caller, so the upload fails
+    /// with [`FailureCode::Internal`].
     fn handle_result_of_command(&mut self, command: Command, event: DriveEvent) -> Persist {
         match (command, event) {
             (Command::QuerySession, DriveEvent::Expects(range)) => {
@@ -150,8 +149,8 @@ impl UploadMachine {
         }
     }
 
-    /// Handles a failure after which a repetition may help. If the command may have taken
-    /// effect, the session is queried or the destination is looked up before a repetition.
+    /// Handles a failure after which a repetition may help. If the command may have taken effect,
+    /// the machine first queries the session or looks up the destination.
     fn handle_failure(&mut self, command: Command, event: DriveEvent) -> Persist {
         match command {
             Command::SendFragment(range) => {
@@ -184,8 +183,8 @@ impl UploadMachine {
         }
     }
 
-    /// Handles the end of the invocation's time. The next invocation continues. It sends
-    /// smaller fragments if this invocation completed no fragment.
+    /// Handles the end of the invocation's time. The next invocation continues. If this invocation
+    /// completed no fragment, the next one sends smaller fragments.
     fn hand_over(&mut self, command: Command) -> Persist {
         self.end_invocation(InvocationOutcome::HandOver);
         if matches!(command, Command::SendFragment(_)) && self.bytes_sent == 0 {
@@ -207,8 +206,8 @@ impl UploadMachine {
         })
     }
 
-    /// Closes the session in order to open another. If no further session is allowed, the
-    /// upload fails with `because`.
+    /// Closes the session in order to open another. The upload fails with `because` if it may not
+    /// open a further session.
     pub(super) fn replace_session(&mut self, because: FailureCode) -> Persist {
         self.counters.replaced_because = Some(because);
         self.enter(Step::CloseSession(AfterClose::Replace))
@@ -234,8 +233,8 @@ impl UploadMachine {
         self.enter(step)
     }
 
-    /// Enters `step`, or fails when it would open more sessions than allowed. A session that is
-    /// opened after a change of the source does not count.
+    /// Enters `step`. Fails the upload if `step` opens a session and the maximum number is reached.
+    /// Sessions that were opened after a change of the source do not count.
     pub(super) fn enter(&mut self, step: Step) -> Persist {
         self.step = step;
         let counted_sessions = self.sessions_opened.saturating_sub(self.counters.renewals);

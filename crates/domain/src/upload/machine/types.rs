@@ -1,5 +1,5 @@
-//! Commands of the upload's state machine, and the results that the use case `upload` reports
-//! to it.
+//! Commands of the upload's state machine, and their results. The use case `upload` carries out
+//! each command and reports its result.
 
 use std::time::Duration;
 
@@ -22,8 +22,8 @@ pub enum Command {
     LoadDocument,
     /// Send a small document in one PUT, under the name with this number.
     PutDocument {
-        /// Number in the name; 0 is the document's own name. Under the policy `rename`, the number
-        /// grows while files with the name exist.
+        /// Number in the name; 0 stands for the document's own name. Under the policy `rename`, the
+        /// machine tries higher numbers as long as the name is taken.
         number: u32,
     },
     /// Open an upload session.
@@ -34,8 +34,9 @@ pub enum Command {
     SendFragment(FragmentRange),
     /// Compare the file at the destination with the source, and record the delivery.
     Verify {
-        /// Whether the drive returned the item in response to this upload's last byte. Only in this
-        /// case can a difference mean that the service rewrote the file.
+        /// Whether the drive returned the item in response to this upload's last byte. If so, a
+        /// difference may mean that the service rewrote the file. If not, a different file is
+        /// another file.
         answers_last_byte: bool,
     },
     /// Record the new entity tag of the source, if it is still the same document.
@@ -56,7 +57,7 @@ impl Command {
     }
 }
 
-/// Decision whether the checkpoint must be stored before the next command.
+/// States whether the caller must store the checkpoint before the next command.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Persist {
     /// Store the checkpoint before the next command.
@@ -77,8 +78,8 @@ impl Persist {
 pub enum CandidateNames {
     /// Only the name with this number; 0 is the document's own name.
     One(u32),
-    /// The document's own name, and the numbered names before the first free number. The
-    /// service chose the number, so any of these names is possible.
+    /// The document's own name, and all numbered names up to the first free one. The service chose
+    /// the number, so any of these names is possible.
     All,
 }
 
@@ -94,7 +95,7 @@ pub enum InvocationOutcome {
     /// Another session for the path is open, or an editor has the file open. The upload
     /// continues after this time.
     Blocked(Duration),
-    /// The step fails with the code. If the code is not retryable, the whole run fails.
+    /// The workflow's step fails with the code. If the code is not retryable, the whole run fails.
     Failed(FailureCode),
 }
 
@@ -119,7 +120,7 @@ pub enum DriveEvent {
     /// A server error, a broken connection, or a success response without its body. The
     /// command may have taken effect.
     Lost,
-    /// The command had no effect, and a repetition may help. If all repetitions fail, the
+    /// The command had no effect, and a repetition may help. If every repetition fails as well, the
     /// upload fails with the code.
     NoEffect(FailureCode),
     /// No response arrived in time. The command may have taken effect.
@@ -131,8 +132,8 @@ pub enum DriveEvent {
     Opened,
     /// The upload session is closed.
     Closed {
-        /// Whether the session was still open, so that it was never completed. It is `false`
-        /// if the session had expired, had been deleted or had been completed.
+        /// `true` if the session was still open, so it was never completed. `false` if it had
+        /// expired, or had been deleted or completed.
         was_open: bool,
     },
     /// Result of looking up the destination.
@@ -147,7 +148,7 @@ pub enum DriveEvent {
     OtherFile,
     /// The service has not computed the hash yet.
     HashPending,
-    /// The response to the last byte contained an item that a lookup does not find at the
+    /// The response to the last byte contained an item, but a lookup does not find this item at the
     /// destination.
     NotSeen,
     /// The response to the last byte contained a file that the service rewrote. Its content
@@ -159,11 +160,14 @@ pub enum DriveEvent {
     SourceUnreadable,
     /// The source's entity tag has changed.
     SourceChanged,
-    /// The service throttled the request, so the command had no effect. The duration is the
-    /// pause that the service asks for, if it named one.
+    /// The service throttled the request, so the command had no effect. The service may ask for a
+    /// pause of this duration.
     Throttled(Option<Duration>),
-    /// The item at the path prevents the write, has changed, or is being uploaded (409, 412).
-    /// As the result of a lookup, it means that a folder has the document's name.
+    /// The result depends on the command:
+    ///
+    /// - For a write, the item at the path prevents the write, has changed, or is being uploaded
+    ///   (409, 412).
+    /// - For a lookup, a folder has the document's name.
     Conflict,
     /// The drive refused the command, and no repetition in this invocation can help.
     Refused(FailureCode),
@@ -185,12 +189,13 @@ pub enum Occupancy {
     FileInPath,
 }
 
-/// Range of bytes that a session still expects: the first of the ranges that it names.
+/// Range of bytes that a session still expects. If the session names several ranges, this is the
+/// first.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct ExpectedRange {
     /// The first missing byte.
     pub start: u64,
-    /// One past the last missing byte; `None` when everything from `start` on is missing.
+    /// One past the last missing byte. `None` if all bytes from `start` on are missing.
     pub end: Option<u64>,
 }
 
@@ -207,6 +212,6 @@ impl ExpectedRange {
 pub struct UploadRules {
     /// Maximum size of a fragment, in bytes.
     pub largest_fragment: u64,
-    /// Policy for a destination where a file of that name exists.
+    /// Policy for a destination at which a file of the document's name exists.
     pub policy: ConflictPolicy,
 }

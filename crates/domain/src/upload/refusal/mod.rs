@@ -1,8 +1,8 @@
 //! Refusals: error responses of Microsoft Graph, and docferry's reaction to each of them.
 //!
-//! [`TABLE`] is the only place that defines the reactions. A reaction depends on the
-//! operation and the status. For some conflicts, it also depends on the conflict policy and on
-//! the *occupant*, which is the item at the destination's path.
+//! [`TABLE`] is the only place that defines the reactions. A reaction depends on the *operation*
+//! (the kind of call) and on the status. For some conflicts, it also depends on the conflict policy
+//! and on the *occupant*, which is the item at the destination's path.
 //!
 //! The Graph client classifies error responses with [`classify`]. After a conflict, the state
 //! machine of an upload looks up the destination and calls [`after_lookup`]. `docs/GRAPH.md` is
@@ -17,7 +17,7 @@ use crate::upload::ConflictPolicy;
 pub use table::TABLE;
 pub use types::{Decision, Occupant, Operation, Row};
 
-/// Meaning of a refusal while the occupant of the destination is not known yet.
+/// Meaning of a refusal before the occupant of the destination is known.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum RefusalMeaning {
     /// The status alone decides.
@@ -32,7 +32,8 @@ pub enum RefusalMeaning {
 pub const STATUSES: [u16; 17] =
     [400, 401, 403, 404, 409, 410, 412, 416, 423, 429, 500, 501, 502, 503, 504, 507, 509];
 
-/// Status by which [`after_lookup`] finds the rows for conflicts. These rows list 412 as well.
+/// Status by which [`after_lookup`] finds the rows for conflicts. Each of these rows lists 409 and
+/// 412, so one of the two is enough.
 const CONFLICT: u16 = 409;
 
 /// Returns the meaning of an error response, from its status and the error codes in its body.

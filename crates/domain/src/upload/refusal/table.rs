@@ -1,7 +1,7 @@
 //! The table of refusals: docferry's reaction to each error response of Microsoft Graph.
 //!
-//! Each row names operations and statuses, and a reaction to them. The columns are described
-//! in `types`; [`classify`](super::classify) searches the table.
+//! Each row contains conditions (such as operations and statuses) and a reaction. `types` describes
+//! the columns, and [`classify`](super::classify) searches the table.
 
 use super::types::{Decision, Occupant, Operation, Row};
 use crate::failure::FailureCode;
@@ -72,9 +72,9 @@ const fn conflict(
 
 /// Reactions to all refusals. The first matching row decides.
 ///
-/// Under [`ConflictPolicy::Replace`], a conflict is final only if the occupant is a folder, or a
-/// file that has the name of a parent folder. Every other conflict may end by itself: the service
-/// responds with 409 while another session for the path is open or an editor has the file open.
+/// Under [`ConflictPolicy::Replace`], a conflict is final in two cases only: the occupant is a
+/// folder, or it is a file with the name of a parent folder. Any other conflict may end by itself.
+/// For example, the service responds with 409 while another session for the path is open.
 pub const TABLE: &[Row] = &[
     by_status(&Operation::ALL, &[429, 503, 509], Wait),
     by_status(
@@ -92,8 +92,8 @@ pub const TABLE: &[Row] = &[
         &[403],
         Fail(FailureCode::DestinationUnauthorized),
     ),
-    // Not final: the document may be at the destination, and Graph has just accepted the
-    // same token for the upload.
+    // This refusal is not final, because Graph has just accepted the same token for the upload and
+    // the document may be at the destination.
     by_status(&[ItemLookup], &[403], Repeat { last_failure: FailureCode::DestinationUnauthorized }),
     by_code(
         &[CreateSession, SmallPut, ItemLookup, DriveLookup],

@@ -1,5 +1,6 @@
-//! Columns of the table of refusals ([`TABLE`](super::TABLE)): the conditions under which
-//! Microsoft Graph refuses a call, and the reaction of docferry.
+//! Types of the columns in the table of refusals ([`TABLE`](super::TABLE)). A *refusal* is an error
+//! response of Microsoft Graph. A row states which refusals it covers, and how docferry reacts to
+//! them.
 
 use crate::failure::FailureCode;
 use crate::upload::ConflictPolicy;
@@ -73,38 +74,38 @@ pub enum Decision {
     RenewToken,
     /// Repeat the call, which had no effect.
     Repeat {
-        /// Failure of the upload when the last repetition is refused as well.
+        /// Failure of the upload if the last repetition is refused as well.
         last_failure: FailureCode,
     },
-    /// Query the session or look up the destination before the call is repeated, because the call
-    /// may have taken effect.
+    /// The call may have taken effect. So query the session or look up the destination before
+    /// repeating the call.
     Reconcile,
     /// Query the session for its offset and continue there.
     Resume,
     /// Look up the destination, then open a new session. The upload URL is invalid or the
     /// item at the destination has changed.
     NewSession,
-    /// Wait, then try to open a session again, because another session or an editor has locked the
-    /// path. All waits together are longer than the lifetime of a session. After the last wait, the
-    /// upload fails with [`FailureCode::DestinationLocked`].
+    /// Wait, then open a session again: another session or an editor has locked the path. All waits
+    /// together are longer than the lifetime of a session. After the last wait, the upload fails
+    /// with [`FailureCode::DestinationLocked`].
     WaitForPath,
     /// Try the next numbered name.
     NextNumber,
-    /// Look up the recipient's drive. If it exists, repeat the call. If it does not exist,
-    /// the transfer fails.
+    /// Look up the recipient's drive. Repeat the call if the drive exists, and fail the transfer if
+    /// it does not.
     CheckDrive,
     /// Do nothing, because the session that was to be deleted has already ended.
     AlreadyGone,
-    /// Treat the path as free. The response means that no item is at the path, if the recipient
-    /// has a drive.
+    /// Treat the path as free. For a recipient with a drive, the response means that there is no
+    /// item at the path.
     Absent,
     /// Fail this try of the workflow's step with the code. The workflow repeats the step when the
     /// code is retryable.
     Fail(FailureCode),
 }
 
-/// Row of [`TABLE`](super::TABLE): conditions and the reaction when all of them match. An
-/// empty list is a condition that always matches.
+/// Row of [`TABLE`](super::TABLE). Each list is a condition; an empty list always matches. If all
+/// conditions match a refusal, the row's reaction applies.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Row {
     /// Operations that were refused.
