@@ -1,4 +1,4 @@
-//! Time in the format of ZIP, which is the format of MS-DOS.
+//! Time in the format of ZIP, which comes from MS-DOS.
 
 use jiff::Timestamp;
 use jiff::civil::{DateTime, datetime};
@@ -19,11 +19,11 @@ pub(super) struct DosTime {
 }
 
 impl DosTime {
-    /// Converts a time. It is rounded down to an even second; a time outside the range becomes the
-    /// nearest time of the range.
+    /// Converts a time, rounded down to an even second. A time outside the range becomes the
+    /// nearest time in the range.
     pub(super) fn from_timestamp(timestamp: Timestamp) -> Self {
         let utc = Offset::UTC.to_datetime(timestamp).clamp(EARLIEST, LATEST);
-        // No cast changes a value, because all of these numbers are positive in the range.
+        // No cast changes a value, because all of these numbers are small and positive.
         let [hour, minute, second] = [utc.hour(), utc.minute(), utc.second()].map(|n| n as u16);
         let [month, day] = [utc.month(), utc.day()].map(|n| n as u16);
         let years = utc.year().saturating_sub(EARLIEST.year()) as u16;

@@ -1,4 +1,7 @@
-//! One document of the archive, and the prelude object that is stored for it.
+//! One document of the archive, and its prelude.
+//!
+//! S3 assembles the archive by copying stored objects. The *prelude* of a document is an object
+//! that is stored for this purpose: it contains the document's ZIP header and its first bytes.
 
 use std::ops::Range;
 
@@ -33,10 +36,10 @@ pub enum SizeClass {
 /// Whether the prelude object of a document is stored for this job.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum PreludeState {
-    /// It is stored, so S3 can copy it.
+    /// The prelude is stored, so S3 can copy it.
     Stored,
-    /// It is not stored, because the document was published earlier for another job. The function
-    /// reads the beginning of the document and uploads it.
+    /// The prelude is not stored, because the document was published earlier for another job. So
+    /// the function reads the beginning of the document and uploads it.
     Missing,
 }
 
@@ -49,18 +52,19 @@ pub struct Entry {
     pub size: u64,
     /// CRC-32 of the document.
     pub crc32: Crc32,
-    /// CRC-32 of the first [`PRELUDE_BYTES`] bytes of a large document, if it was recorded. It is
-    /// ignored for other documents.
+    /// CRC-32 of the first [`PRELUDE_BYTES`] bytes of a large document, if it was recorded. Other
+    /// documents do not use it.
     pub first_crc32: Option<Crc32>,
     /// Time of the last modification.
     pub modified: Timestamp,
-    /// Whether the prelude object is stored. It is ignored for small documents.
+    /// Whether the prelude object is stored. Small documents do not use it.
     pub prelude: PreludeState,
 }
 
 /// Content of a prelude object: the local header, and the first bytes of the document.
 ///
-/// It depends on the name, size, CRC-32 and time of the document alone, not on the other documents.
+/// The content depends only on the name, size, CRC-32 and time of this document, not on other
+/// documents.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Prelude {
     /// First bytes of the object.
@@ -88,9 +92,9 @@ impl Entry {
         self.facts().local_header()
     }
 
-    /// Returns the content of the prelude object: the local header with the first
-    /// [`PRELUDE_BYTES`] bytes of a large document, or with all of a medium one. Returns `None`
-    /// for a small document, which has no prelude.
+    /// Returns the content of the prelude object: the local header, and then the first
+    /// [`PRELUDE_BYTES`] bytes of a large document or all bytes of a medium document. Returns
+    /// `None` for a small document, which has no prelude.
     #[must_use]
     pub fn prelude_content(&self) -> Option<Prelude> {
         let document = 0..match self.class() {
@@ -106,9 +110,9 @@ impl Entry {
         Some(Prelude { local_header, document, crc32 })
     }
 
-    /// Returns the CRC-32 of a range of the document, if it follows from the recorded values. That
-    /// is so for the whole document, for the first [`PRELUDE_BYTES`] bytes of a large document,
-    /// and for its rest.
+    /// Returns the CRC-32 of a range of the document, if it can be computed from the recorded
+    /// values. These ranges are the whole document, the first [`PRELUDE_BYTES`] bytes of a large
+    /// document, and the bytes after them.
     pub(super) fn crc32_of(&self, range: &Range<u64>) -> Option<Crc32> {
         let first = self.first_crc32.filter(|_| self.class() == SizeClass::Large);
         match (range.start, range.end) {

@@ -1,6 +1,7 @@
 //! Reasons why the documents cannot become one archive.
 
-/// Error for an archive that cannot be stored. Refuse the request before any work (413).
+/// Error for an archive that cannot be stored. The caller refuses the request (413) before it
+/// starts any work.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum ArchiveTooLarge {
     /// The archive, or its last part, has too many bytes.

@@ -1,4 +1,9 @@
-//! The archive as a pure function of the accepted list of documents.
+//! Layout of the archive: the origin of each of its bytes, computed from the list of documents
+//! alone.
+//!
+//! The *accepted list* has the documents in the order of the request. The archive has another
+//! order, in which documents of the same size class are together. The *manifest* is a generated
+//! list of the documents.
 
 use std::ops::Range;
 
@@ -27,9 +32,10 @@ pub struct Manifest {
 
 /// Origin of every byte of the archive.
 ///
-/// The order is: large documents, medium ones, small ones, the manifest, the central directory.
-/// Within a class the documents have the order of the accepted list. Equal lists have equal
-/// archives. The layout needs about 32 bytes of memory for each document in addition to the list.
+/// The order is: large documents, medium documents, small documents, the manifest, the central
+/// directory. Within a class, the documents have the order of the accepted list. Equal lists have
+/// equal archives. For each document, the layout needs about 32 bytes of memory in addition to the
+/// list.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Layout {
     /// Documents, in accepted order.
@@ -41,9 +47,9 @@ pub struct Layout {
 }
 
 impl Layout {
-    /// Computes the layout of an archive with these documents, which are in accepted order.
+    /// Computes the layout of an archive. `entries` is the accepted list.
     ///
-    /// The names are distinct if they come from [`entry_names`](super::entry_names).
+    /// The names must be distinct. [`entry_names`](super::entry_names) returns such names.
     ///
     /// # Errors
     /// [`ArchiveTooLarge::Bytes`] if the size of the archive exceeds 64 bits.
@@ -73,8 +79,9 @@ impl Layout {
         self.positions.total_size()
     }
 
-    /// Returns the range of the archive with the local header and the content of a document, which
-    /// is given by its index in the accepted list. Returns `None` for an index that does not exist.
+    /// Returns the range of the archive that contains the local header and the content of a
+    /// document. `entry` is the index of the document in the accepted list. Returns `None` if there
+    /// is no such index.
     #[must_use]
     pub fn entry_range(&self, entry: usize) -> Option<Range<u64>> {
         let place = |entry: usize| (self.entries.get(entry).map(Entry::class), entry);
@@ -87,11 +94,11 @@ impl Layout {
         self.segments_in(0..self.total_size())
     }
 
-    /// Returns the segments of a range of the archive. Their bytes in a row are the bytes of the
-    /// range. Bytes beyond the end of the archive are ignored.
+    /// Returns the segments of a range of the archive, in order. Ignores the part of the range
+    /// after the end of the archive.
     ///
-    /// A segment is generated when the iterator reaches it, so the directory of the archive is
-    /// never in memory as a whole.
+    /// The iterator generates a segment only when the caller asks for it. So the directory of the
+    /// archive is never in memory as a whole.
     pub fn segments_in(&self, range: Range<u64>) -> impl Iterator<Item = Segment> {
         let Range { start, end } = range;
         self.positions
@@ -117,11 +124,12 @@ impl Layout {
     }
 
     /// Returns the CRC-32 of a range of the archive without reading any document. Returns `None` if
-    /// it does not follow from the recorded values.
+    /// it cannot be computed from the recorded values.
     ///
-    /// It always follows if the range contains each document and the manifest as a whole or not at
-    /// all. If the CRC-32 of the first [`PRELUDE_BYTES`](super::PRELUDE_BYTES) bytes of a large
-    /// document was recorded, the range may also begin or end after those bytes.
+    /// It can be computed if the range cuts neither a document nor the manifest. There is one
+    /// exception: the range may begin or end after the first
+    /// [`PRELUDE_BYTES`](super::PRELUDE_BYTES) bytes of a large document if their CRC-32 was
+    /// recorded.
     #[must_use]
     pub fn crc32_of(&self, range: Range<u64>) -> Option<Crc32> {
         let mut hasher = Hasher::new();
@@ -185,7 +193,7 @@ impl Manifest {
     }
 }
 
-/// Appends bytes of which the CRC-32 and the number are known.
+/// Appends `len` bytes whose CRC-32 is known.
 fn append_known(hasher: &mut Hasher, crc32: Crc32, len: u64) {
     hasher.combine(&Hasher::new_with_initial_len(crc32.get(), len));
 }

@@ -1,12 +1,14 @@
 //! Many stored documents as one ZIP archive that S3 assembles.
 //!
-//! The archive is never stored in a function's memory. [`Layout`] computes the origin of every
-//! byte from the list of documents: a header, which is generated, or a range of a stored document.
-//! [`Plan`] divides the archive into the parts of one multipart upload. S3 copies most of them;
-//! only small documents pass through the function.
+//! The archive is never in a function's memory as a whole:
 //!
-//! Everything is recomputed from the same list, so nothing of it is stored. The documents are not
-//! compressed, and their CRC-32 values are known, so no result depends on their content.
+//! - [`Layout`] computes the origin of every byte from the list of documents: a generated header,
+//!   or a range of a stored document.
+//! - [`Plan`] divides the archive into the parts of one multipart upload. S3 copies most parts.
+//!   Only small documents pass through the function.
+//!
+//! Neither is stored, because both can be recomputed from the list. The documents are not
+//! compressed and their CRC-32 values are known, so no document is read for this.
 //!
 //! | file | content |
 //! |---|---|

@@ -1,7 +1,7 @@
 //! Names of entries that every common system can extract.
 //!
-//! The rules are those of Windows, which are the strictest ones, and a limit of 255 bytes, which
-//! is the limit of Linux. A name has no path: it is one segment.
+//! An *entry* is a file in the archive. The rules for its name are those of Windows, which are the
+//! strictest, and the limit of 255 bytes of Linux. A name contains no path.
 
 use std::fmt;
 
@@ -23,9 +23,12 @@ const MAX_RETAINED_EXTENSION: usize = 64;
 
 /// Name of a document inside the archive. `Debug` hides it.
 ///
-/// It has 1 to 255 bytes of UTF-8, no separator, control character or other character that
-/// Windows forbids or that cannot be displayed, and no period or space at its end. It is neither a
-/// device name of Windows nor [`MANIFEST_NAME`].
+/// A name satisfies these rules:
+///
+/// - It has 1 to 255 bytes of UTF-8.
+/// - It contains no character that Windows forbids or that cannot be displayed.
+/// - It does not end with a period or a space.
+/// - It is neither a device name of Windows, such as `con`, nor [`MANIFEST_NAME`].
 #[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
 pub struct EntryName(String);
@@ -48,12 +51,12 @@ impl EntryName {
         &self.0
     }
 
-    /// Makes a safe name of a file name: replaces each forbidden character by `_`, removes periods
-    /// and spaces at the end, puts `_` before a device name, and shortens the stem. A name without
-    /// any usable character becomes `document`.
+    /// Makes a safe name from a file name. Replaces each forbidden character by `_`, removes
+    /// periods and spaces at the end, puts `_` before a device name, and shortens the stem. A name
+    /// without any usable character becomes `document`.
     ///
-    /// Only [`entry_names`](super::entry_names) may call this: the result may be the name of the
-    /// manifest or of another document.
+    /// The result may equal the name of the manifest or of another document. So only
+    /// [`entry_names`](super::entry_names) may call this function.
     pub(super) fn adapted_from(file_name: &str) -> Self {
         Self(safe_name(file_name))
     }
@@ -64,15 +67,16 @@ impl EntryName {
         Self(with_suffix(&self.0, &format!("({number})")))
     }
 
-    /// Returns the comparison key of the name with a number of `digits` zeros. Names with the same
-    /// result compete for the same numbers of so many digits.
+    /// Returns the number template of the name: the comparison key of the name with `digits` zeros
+    /// as its number. Two names with the same template would get equal names from equal numbers of
+    /// this length.
     pub(super) fn number_template(&self, digits: usize) -> String {
         let numbered = with_suffix(&self.0, &format!("({})", "0".repeat(digits)));
         comparison_key(&numbered)
     }
 
-    /// Returns the form in which names are compared: two names with the same form cannot be in
-    /// one folder of a system that ignores case.
+    /// Returns the form in which names are compared. Two names with the same form cannot be in one
+    /// folder of a system that ignores case.
     pub(super) fn comparison_key(&self) -> String {
         comparison_key(&self.0)
     }
@@ -80,9 +84,9 @@ impl EntryName {
 
 /// Converts to NFC and folds the case.
 ///
-/// `to_lowercase` alone depends on the position of a sigma in its word, and does not unite letters
-/// such as `ſ` and `s`; so each character is folded too. Lower case may form new combinations,
-/// such as `j` and a caron, so NFC is needed again.
+/// `to_lowercase` is not enough: its result for a sigma depends on the position in the word, and it
+/// does not unite letters such as `ſ` and `s`. So each character is folded too. Lower case may form
+/// new combinations, such as `j` and a caron, so NFC is applied again.
 fn comparison_key(name: &str) -> String {
     if name.is_ascii() {
         return name.to_ascii_lowercase();
@@ -132,11 +136,11 @@ fn with_suffix(name: &str, suffix: &str) -> String {
     trimmed(&format!("{stem}{suffix}{extension}")).to_owned()
 }
 
-/// Returns whether Windows opens a device instead of a file of this name. An extension makes no
-/// difference, nor do spaces before it.
+/// Returns whether Windows opens a device instead of a file of this name. An extension and the
+/// spaces before it make no difference.
 ///
-/// Source: Microsoft, "Naming Files, Paths, and Namespaces". The names of the console are not in
-/// that list, but Windows reserves them as well.
+/// Source: Microsoft, "Naming Files, Paths, and Namespaces". Windows also reserves the names of the
+/// console, `conin$` and `conout$`, which are not in that list.
 fn is_device_name(name: &str) -> bool {
     let stem = name.split('.').next().unwrap_or_default().trim_end_matches(' ');
     let folded: String = stem.chars().map(fold_case).collect();

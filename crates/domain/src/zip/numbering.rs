@@ -1,26 +1,29 @@
-//! Numbers for documents whose names are equal.
+//! Numbers for documents whose names are equal, such as `name(1).ext`.
+//!
+//! Names are compared by their *comparison key*, which ignores case. The *template* of a name
+//! stands for all names that it can get from numbers of the same length.
 
 use std::collections::{HashMap, HashSet};
 
 use super::names::{EntryName, MANIFEST_NAME};
 
-/// Names that are in use, and the next number of each name.
+/// Names in use, and the next number of each template.
 struct Numbering {
     /// Comparison keys of all names of the list, of the manifest, and of all numbered names.
     taken: HashSet<String>,
-    /// Next number for each template. Names that have the same template share their numbers, so
-    /// each number of a template is tried only once.
+    /// Next number for each template. Names with the same template share their numbers, so each
+    /// number is tried only once.
     next: HashMap<String, u64>,
 }
 
-/// Returns a safe name for each document, in the same order. No two names are equal, and none is
-/// equal to [`MANIFEST_NAME`].
+/// Returns a safe name for each document, in the same order. All names differ from each other and
+/// from [`MANIFEST_NAME`].
 ///
-/// The first document of a name retains it. The others are numbered, `name(1).ext`,
-/// `name(2).ext` and so on; numbers that form the name of any document of the list are skipped.
-/// Names are compared without regard to case, after conversion to Unicode's normal form C, and
-/// they retain their spelling. The time is proportional to the number of names, even if all are
-/// equal.
+/// The first document of a name retains the name. The others get numbers: `name(1).ext`,
+/// `name(2).ext` and so on. A number is skipped if the result is the name of another document.
+///
+/// Two names are equal if they differ only in case or in their Unicode normal form. The names
+/// retain their spelling. The time is proportional to the number of names, even if all are equal.
 ///
 /// ```
 /// let names = docferry_domain::zip::entry_names(["a.pdf", "A.PDF", "a(1).pdf", "../x", "con"]);
@@ -45,7 +48,8 @@ impl Numbering {
     fn assign_number(&mut self, name: &EntryName) -> EntryName {
         let mut digits = 1;
         loop {
-            // A number with more digits may need a shorter stem, which other names may share.
+            // A longer number may need a shorter stem, which other names may have as well. So the
+            // template depends on the number of digits.
             let next = self.next.entry(name.number_template(digits)).or_insert(1);
             let number = (*next).max(smallest_number(digits));
             if digits_of(number) > digits {
@@ -66,7 +70,7 @@ fn digits_of(number: u64) -> usize {
     number.checked_ilog10().map_or(1, |power| power as usize + 1)
 }
 
-/// Returns the smallest positive number with so many decimal digits.
+/// Returns the smallest positive number with this number of decimal digits.
 fn smallest_number(digits: usize) -> u64 {
     let power = u32::try_from(digits.saturating_sub(1)).unwrap_or(u32::MAX);
     10_u64.saturating_pow(power)

@@ -1,4 +1,8 @@
-//! The parts of the multipart upload that assembles the archive.
+//! Plan of the multipart upload that assembles the archive.
+//!
+//! S3 copies the large and medium documents from stored objects. The *prelude* of a document is a
+//! stored object with its ZIP header and its first bytes. Small documents are *packed*: the
+//! function reads several of them and uploads them as one part.
 
 use std::ops::Range;
 
@@ -15,22 +19,23 @@ pub const MAX_PART_BYTES: u64 = 5 * 1024 * 1024 * 1024;
 /// Maximum number of parts, from the same source.
 pub const MAX_PARTS: u64 = 10_000;
 
-/// Maximum length at which a part of packed documents is closed, in bytes: 16 MiB. With the
-/// document that exceeds it, such a part has less than 27 MiB and fits into memory.
+/// Largest closing threshold, in bytes: 16 MiB. A part of packed documents is closed when its
+/// length reaches the threshold. With its last document, the part has less than 27 MiB and fits
+/// into memory.
 const MAX_THRESHOLD: u64 = 16 * 1024 * 1024;
 
 /// Origin of a part.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum PartSource {
-    /// The function reads the segments of the part's range, and sends them in a row.
-    /// [`Layout::segments_in`] returns them.
+    /// The function reads the segments of the part's range ([`Layout::segments_in`]) and uploads
+    /// them.
     Upload,
-    /// S3 copies the whole prelude object of a document. No range is sent.
+    /// S3 copies the whole prelude object of a document.
     CopyPrelude {
         /// Index of the document in the accepted list.
         entry: usize,
     },
-    /// S3 copies a range of a document, which has more than 5 MiB.
+    /// S3 copies a range of a document. Such a document has more than 5 MiB.
     CopyRange {
         /// Index of the document in the accepted list.
         entry: usize,
@@ -48,10 +53,10 @@ pub struct Part {
     pub range: Range<u64>,
     /// CRC-32 of the part, if it is known in advance.
     ///
-    /// It is unknown for the parts of a large document without `first_crc32`, and for the ranges of
-    /// a document of which the rest exceeds 5 GiB. Compare such parts together: the
-    /// [`Crc32::of_parts`] of all [`Plan::parts_in`] the
-    /// [`Layout::entry_range`] of the document must equal [`Layout::crc32_of`] that range.
+    /// It is unknown in two cases: for the parts of a large document without `first_crc32`, and for
+    /// the ranges of a document that has more than 5 GiB after its prelude. Such parts can only be
+    /// checked together. For the [`Layout::entry_range`] of the document, the [`Crc32::of_parts`]
+    /// of all [`Plan::parts_in`] the range must equal the [`Layout::crc32_of`] the range.
     pub crc32: Option<Crc32>,
     /// Origin of the bytes.
     pub source: PartSource,
@@ -67,10 +72,12 @@ impl Part {
 
 /// All parts of the multipart upload, with numbers from 1 without gaps.
 ///
-/// Each part except the last has [`MIN_PART_BYTES`] to [`MAX_PART_BYTES`]; the last one may be
-/// shorter. A large or medium document has its own parts, which S3 copies if its prelude is
-/// stored. Small documents are packed: a part contains several of them as a whole. If the medium
-/// documents do not fit as own parts, they are packed as well.
+/// Each part except the last has [`MIN_PART_BYTES`] to [`MAX_PART_BYTES`]. The last part may be
+/// shorter.
+///
+/// - A large or medium document has its own parts. S3 copies them if the prelude is stored.
+/// - Small documents are packed: a part contains several whole documents.
+/// - If there are too many medium documents for parts of their own, they are packed as well.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Plan {
     parts: Vec<Part>,
@@ -87,8 +94,8 @@ enum MediumDocuments {
 impl Plan {
     /// Plans the upload of an archive.
     ///
-    /// Whether it fits does not depend on any CRC-32, so it can be checked before the documents
-    /// are published.
+    /// Whether the archive fits does not depend on any CRC-32. So the caller can check this before
+    /// the documents are published.
     ///
     /// # Errors
     /// [`ArchiveTooLarge`] if the archive does not fit into the limits of a multipart upload.
@@ -103,7 +110,7 @@ impl Plan {
         &self.parts
     }
 
-    /// Returns the parts that are inside a range of the archive as a whole.
+    /// Returns the parts that lie completely in a range of the archive.
     #[must_use]
     pub fn parts_in(&self, range: &Range<u64>) -> &[Part] {
         let first = self.parts.partition_point(|part| part.range.start < range.start);
@@ -111,9 +118,11 @@ impl Plan {
         self.parts.get(first..after).unwrap_or_default()
     }
 
-    /// Returns the number of calls of S3 for an upload without a disturbance: one to create it, one
-    /// for each part, one to complete it, and one read for each packed document that is not empty
-    /// and for each missing prelude.
+    /// Returns the number of S3 calls of an upload without failures:
+    ///
+    /// - one to create the upload and one to complete it,
+    /// - one for each part,
+    /// - one read for each packed document that is not empty, and for each missing prelude.
     #[must_use]
     pub const fn calls(&self) -> u64 {
         2 + self.parts.len() as u64 + self.reads
@@ -153,8 +162,8 @@ fn is_packed(document: &Entry, medium: MediumDocuments) -> bool {
     }
 }
 
-/// Returns the length at which a part of packed documents is closed, in bytes. It is the smallest
-/// one with which the packed documents certainly fit into the remaining part numbers.
+/// Returns the length in bytes at which a part of packed documents is closed. It is the smallest
+/// length with which the remaining part numbers certainly suffice for the packed documents.
 fn closing_threshold(layout: &Layout, medium: MediumDocuments) -> Result<u64, ArchiveTooLarge> {
     let (mut own_parts, mut packed_bytes) = (0_u64, 0_u64);
     for (_, document, range) in documents(layout) {
@@ -164,8 +173,8 @@ fn closing_threshold(layout: &Layout, medium: MediumDocuments) -> Result<u64, Ar
             own_parts += 1 + rest_ranges(document);
         }
     }
-    // One part is for the directory. If no other is free, the threshold is never reached or the
-    // number of parts exceeds the limit.
+    // One part is for the directory. If no other part is free, either all packed documents fit into
+    // that part, or `push` reports too many parts.
     let free = (MAX_PARTS - 1).checked_sub(own_parts).ok_or(ArchiveTooLarge::Parts)?;
     let threshold = packed_bytes.div_ceil(free.max(1)).max(MIN_PART_BYTES);
     if threshold > MAX_THRESHOLD { Err(ArchiveTooLarge::Parts) } else { Ok(threshold) }
@@ -187,7 +196,7 @@ struct Parts<'a> {
 }
 
 impl Parts<'_> {
-    /// Returns the position of the first byte that is in no part.
+    /// Returns the position of the first byte that is in no part yet.
     fn position(&self) -> u64 {
         self.planned.last().map_or(0, |part| part.range.end)
     }
@@ -226,7 +235,8 @@ impl Parts<'_> {
 
         let content = range.end - document.size;
         for index in 0..ranges {
-            // The first ranges are one byte longer, if the length is not a multiple.
+            // If the length is not a multiple of the number of ranges, the first ranges are one
+            // byte longer.
             let len = rest / ranges + u64::from(index < rest % ranges);
             let (start, end) = (self.position(), self.position() + len);
             let copied = start - content..end - content;

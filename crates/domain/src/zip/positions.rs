@@ -1,11 +1,15 @@
-//! The position of each header and content in the archive.
+//! Positions in the archive: the offset of each header, content and directory entry.
+//!
+//! An archive has this order: for each document its *local header* and its content, then the
+//! *directory* with one entry for each document, then the *end records*.
 
 use std::ops::Range;
 
 use super::error::ArchiveTooLarge;
 use super::record::{DirectoryFacts, EntryFacts};
 
-/// Positions in the archive. A *slot* is the place of an entry in the order of the archive, from 0.
+/// Positions in the archive. A *slot* is the index of an entry in the order of the archive. The
+/// first slot is 0.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Positions {
     /// Positions of the local headers.
@@ -36,7 +40,7 @@ pub(super) enum PieceKind {
 }
 
 impl Positions {
-    /// Computes the positions of entries, which are in the order of the archive.
+    /// Computes the positions. `entries` must be in the order of the archive.
     ///
     /// # Errors
     /// [`ArchiveTooLarge::Bytes`] if the size of the archive exceeds 64 bits.
@@ -64,8 +68,8 @@ impl Positions {
         self.total_size
     }
 
-    /// Returns the position of the local header in a slot. After the last slot, it is the position
-    /// of the directory.
+    /// Returns the position of the local header of a slot. For the slot after the last, returns the
+    /// position of the directory.
     pub(super) fn header(&self, slot: usize) -> u64 {
         let directory = || self.directory.first().copied().unwrap_or(self.end_records);
         self.headers.get(slot).copied().unwrap_or_else(directory)
@@ -78,8 +82,8 @@ impl Positions {
         DirectoryFacts { entries: self.headers.len() as u64, offset, len }
     }
 
-    /// Returns the pieces from the one that contains a position to the end of the archive. The
-    /// first one is found in logarithmic time.
+    /// Returns the piece that contains a position, and all pieces after it. Finds the first piece
+    /// in logarithmic time.
     pub(super) fn pieces_from(&self, position: u64) -> impl Iterator<Item = Piece> {
         let slot_in =
             |starts: &[u64]| starts.partition_point(|start| *start <= position).saturating_sub(1);
@@ -94,8 +98,8 @@ impl Positions {
         (first..=3 * slots).map(|index| self.piece(index))
     }
 
-    /// Returns a piece by its index. First are the header and the content of each slot, then the
-    /// directory entries, then the end records.
+    /// Returns a piece by its index. The pieces are in the order of the archive: the header and the
+    /// content of each slot, then the directory entries, then the end records.
     fn piece(&self, index: usize) -> Piece {
         let slots = self.headers.len();
         let (kind, start, end) = if index < 2 * slots {

@@ -6,8 +6,8 @@
 use super::dos_time::DosTime;
 use crate::document::Crc32;
 
-/// Maximum value of a field of 32 bits. In an archive with ZIP64 fields it has a second meaning:
-/// the value is in a ZIP64 field.
+/// Maximum value of a field of 32 bits. It also has a special meaning: the actual value is in a
+/// ZIP64 field.
 const MAX_32: u64 = 0xFFFF_FFFF;
 /// Maximum number of entries in a field of 16 bits.
 const MAX_16: u64 = 0xFFFF;
@@ -16,9 +16,10 @@ const MAX_16: u64 = 0xFFFF;
 const VERSION: u16 = 20;
 /// Version of the format that a reader needs for ZIP64 fields.
 const VERSION_ZIP64: u16 = 45;
-/// Unix, which gives the external attributes their meaning, and the version of the format.
+/// Field "version made by": the system Unix, which defines the meaning of the external attributes,
+/// and the version of the format.
 const MADE_BY: u16 = 3 << 8 | VERSION_ZIP64;
-/// Flag of names in UTF-8.
+/// Flag for a name in UTF-8.
 const UTF8_FLAG: u16 = 1 << 11;
 /// Method of an entry that is not compressed.
 const STORED: u16 = 0;
@@ -78,14 +79,14 @@ impl EntryFacts<'_> {
         header.0
     }
 
-    /// Returns the length of the directory entry if the local header is at `offset`, in bytes.
+    /// Returns the length in bytes of the directory entry for a local header at `offset`.
     pub(super) fn directory_entry_len(&self, offset: u64) -> u64 {
         let zip64_len = 8 * self.directory_zip64(offset).len() as u64;
         let extra = if zip64_len > 0 { EXTRA_HEADER_LEN + zip64_len } else { 0 };
         DIRECTORY_ENTRY_LEN + self.name.len() as u64 + extra
     }
 
-    /// Returns the entry of the central directory if the local header is at `offset`.
+    /// Returns the entry of the central directory for a local header at `offset`.
     pub(super) fn directory_entry(&self, offset: u64) -> Vec<u8> {
         let zip64 = self.directory_zip64(offset);
         let mut entry = Record::with_signature(b"PK\x01\x02");
@@ -100,13 +101,16 @@ impl EntryFacts<'_> {
         entry.0
     }
 
-    /// Returns the values that the directory entry has in ZIP64: size, compressed size and offset,
-    /// as far as they are needed.
+    /// Returns the values for the ZIP64 field of the directory entry: those of size, compressed
+    /// size and offset that need it.
     ///
-    /// A value of exactly `MAX_32` alone needs no ZIP64 field, and Info-ZIP 6.0 misreads the entry
-    /// after one that has it. However, if another value needs a field, readers expect the value of
-    /// each field that contains `MAX_32` there. Info-ZIP fails at a size of exactly `MAX_32` at an
-    /// offset above `MAX_32`, with or without the field.
+    /// A value of exactly `MAX_32` is a special case:
+    ///
+    /// - If no other value needs a ZIP64 field, there must be none. Info-ZIP 6.0 misreads the entry
+    ///   after one with an unnecessary field.
+    /// - If another value needs a ZIP64 field, readers expect this value in it as well.
+    ///
+    /// Info-ZIP fails at a size of exactly `MAX_32` with an offset above `MAX_32` in either case.
     fn directory_zip64(&self, offset: u64) -> Vec<u64> {
         let values = [self.size, self.size, offset];
         if values.iter().any(|value| *value > MAX_32) {
@@ -116,13 +120,13 @@ impl EntryFacts<'_> {
         }
     }
 
-    /// Writes the fields that both records of an entry have in the same order.
+    /// Writes the fields that the local header and the directory entry have in the same order.
     fn write_common_fields(&self, record: &mut Record, zip64: &[u64]) {
         record.u16(if zip64.is_empty() { VERSION } else { VERSION_ZIP64 });
         let fields = [UTF8_FLAG, STORED, self.modified.time, self.modified.date];
         fields.into_iter().for_each(|field| record.u16(field));
         record.u32(self.crc32.get());
-        // The size as stored, and the size of the content.
+        // The compressed and the uncompressed size are equal.
         record.u32_or_max(self.size);
         record.u32_or_max(self.size);
         record.u16_or_max(self.name.len() as u64);
@@ -196,12 +200,12 @@ impl Record {
         self.bytes(&value.to_le_bytes());
     }
 
-    /// Writes a field of 16 bits, with the maximum for values that are too large.
+    /// Writes a field of 16 bits. A value that is too large becomes the maximum.
     fn u16_or_max(&mut self, value: u64) {
         self.u16(u16::try_from(value).unwrap_or(u16::MAX));
     }
 
-    /// Writes a field of 32 bits, with the maximum for values that are too large.
+    /// Writes a field of 32 bits. A value that is too large becomes the maximum.
     fn u32_or_max(&mut self, value: u64) {
         self.u32(u32::try_from(value).unwrap_or(u32::MAX));
     }
