@@ -2,7 +2,7 @@
 
 use crate::failure::FailureCode;
 
-/// Progress counters of a batch. They never decrease within a run of the batch.
+/// Progress counters of a batch. Within a run (the first run, or a retry), they never decrease.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct BatchCounts {
     /// Number of documents that have ended, with any outcome.

@@ -32,7 +32,7 @@ pub struct JobSnapshot {
 pub struct Cursor {
     run_number: u32,
     state: JobState,
-    /// Progress of the last progress event in this run; `None` before the first.
+    /// Progress in the last progress event of this run; `None` before the first one.
     progress: Option<Progress>,
     /// Whether the final event of the run was sent.
     ended: bool,
@@ -73,18 +73,18 @@ pub enum JobEvent {
     End,
 }
 
-/// Returns the events to send, in order. Each event comes with its id, which is the cursor of a
-/// client that has received this event. `cursor` is `None` for a client that has received no event.
+/// Returns the events to send, in order, each with its id. The id is the cursor of a client that
+/// has received the event. `cursor` is `None` for a client that has received no event.
 ///
-/// Within a run, the progress in events never decreases, even if a snapshot contains less
-/// progress. The final event of a run is sent once. If a job expires after that, no event is sent.
+/// Within a run, the progress in events never decreases, even if a snapshot contains less progress.
+/// The final event of a run is sent only once. A job that expires later causes no further event.
 #[must_use]
 pub fn events_since(cursor: Option<Cursor>, snapshot: &JobSnapshot) -> Vec<(JobEvent, Cursor)> {
     if cursor.is_some_and(|cursor| cursor.has_seen_the_end(snapshot)) {
         return Vec::new();
     }
-    // A cursor of another run is ignored. It belongs to an earlier run, or it is invalid
-    // because its run has not begun.
+    // Ignore the cursor of an earlier run. A cursor of a later run is invalid and is ignored as
+    // well.
     let cursor_of_run = cursor.filter(|cursor| cursor.run_number == snapshot.run_number);
     let mut events = Vec::with_capacity(3);
     let mut cursor = match cursor_of_run {

@@ -1,26 +1,26 @@
-//! Idempotency record of a request: it lets a repeated request return the job of the first
-//! request.
+//! Idempotency record of a request. If the caller repeats a request with the same *idempotency
+//! key*, the record leads to the job of the first request, and no second job is created.
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use crate::ids::TransferId;
 
-/// Idempotency record of a request. Another request with the same key creates no job, and its
-/// response contains the job of the first request.
+/// Record of a request with an idempotency key, and of the job that it created.
 ///
-/// Both hashes cover values that the caller sent. The values themselves are not stored.
+/// The record contains hashes, so that the values that the caller sent are not stored.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct IdempotencyRecord {
     /// Hash of the caller and the idempotency key.
     pub key: String,
-    /// Hash of the content of the request.
+    /// Hash of the content of the request. A request with the same key and another content is
+    /// refused.
     pub fingerprint: String,
     /// Id of the job that the request created.
     pub job_id: TransferId,
-    /// End of the record's retention. It equals the end of the job's retention, unless the job
-    /// was retried later.
+    /// End of the record's retention. It is the end of the job's retention at the time of the
+    /// request. A later retry of the job extends only the retention of the job.
     #[serde(rename = "keepUntil")]
     pub retain_until: Timestamp,
 }

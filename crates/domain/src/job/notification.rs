@@ -1,9 +1,9 @@
-//! Notification of the end of a job, which is sent to a webhook: an HTTPS endpoint that the caller
-//! named in the request.
+//! Notification of the end of a job. docferry sends it to a *webhook*, an HTTPS endpoint that the
+//! caller named in the request.
 //!
 //! A job is a transfer of one document or a batch of many documents. A *run* is one pass of a job:
-//! the first run, or a retry. A run of a transfer has one *execution* of the workflow, or more if
-//! an execution dies.
+//! the first run, or a retry. A run of a transfer has one *execution* of the workflow. If an
+//! execution dies, the run gets another one.
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
@@ -18,24 +18,26 @@ use crate::transfer::{Outcome, Transfer};
 
 /// Notification of the end of a job.
 ///
-/// The transaction that ends the job stores the notification. Then the notification is sent at
-/// least once, always with the same [`WebhookNotification::message_id`]. It contains the webhook's
-/// URL, but no names of documents. The table and the queue for notifications are encrypted, and
-/// notifications are never logged.
+/// The transaction that ends the job stores the notification. Then docferry sends it at least once,
+/// each time with the same [`WebhookNotification::message_id`].
+///
+/// The notification contains the webhook's URL, but no names of documents. Its table and its queue
+/// are encrypted, and it is never logged.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct WebhookNotification {
     /// Id of the job.
     pub job_id: TransferId,
-    /// Number that distinguishes the ends of one job, because each retry leads to another end. For
-    /// a transfer it is the number of the execution. For a batch it is the number of the run.
+    /// Number of this end among the ends of the job. A job can end several times, once for each
+    /// retry. For a transfer, this is the number of the execution; for a batch, the number of the
+    /// run.
     #[serde(rename = "attempt")]
     pub end_number: u32,
     /// URL of the webhook.
     pub callback: CallbackUrl,
     /// Terminal phase of the job.
     pub outcome: Phase,
-    /// Why the job was not completed.
+    /// Reason why the job was not completed.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub failure: Option<FailureCode>,
     /// Number of the run: 1, and one more for each retry.
@@ -53,8 +55,8 @@ pub struct WebhookNotification {
 }
 
 impl WebhookNotification {
-    /// Returns the notification for a transfer that has ended. Returns `None` if the transfer
-    /// has not ended or its caller named no webhook.
+    /// Returns the notification for a transfer that has ended. Returns `None` if the transfer has
+    /// not ended, or if the caller named no webhook.
     #[must_use]
     pub fn of_transfer(ended: &Transfer) -> Option<Self> {
         Some(Self {
@@ -71,8 +73,8 @@ impl WebhookNotification {
         })
     }
 
-    /// Returns the notification for a batch that ends with `outcome`. Returns `None` if the
-    /// caller named no webhook or the batch was never committed.
+    /// Returns the notification for a batch that ends with `outcome`. Returns `None` if the caller
+    /// named no webhook, or if the batch was never committed (its documents were not all recorded).
     #[must_use]
     pub fn of_batch(
         ending: &Batch,

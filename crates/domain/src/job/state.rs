@@ -1,7 +1,7 @@
-//! State of a job of the downloads API, and the interval after which a client should request the
-//! state again.
+//! State of a job in the downloads API, and the interval at which clients should poll it.
 //!
-//! A job is a transfer of one document or a batch of many documents.
+//! A job is a transfer of one document or a batch of many documents. A *slot* is the right of a
+//! transfer to move bytes. The *retention* of a result is the time during which it can be fetched.
 
 use jiff::{SignedDuration, Timestamp};
 
@@ -11,9 +11,9 @@ use crate::phase::Phase;
 const MIN_POLL_MS: i128 = 1_000;
 /// Longest interval between two polls, in milliseconds.
 const MAX_POLL_MS: i128 = 15_000;
-/// Progress from which on a job is polled at the shortest interval, in percent.
+/// Progress in percent from which the shortest interval applies.
 const NEARLY_DONE_PERCENT: u8 = 90;
-/// Age of a job, divided by the interval. A client sees the end late by at most a tenth of the
+/// Ratio of a job's age to the interval. So a client sees the end late by at most a tenth of the
 /// job's duration.
 const AGE_PER_INTERVAL: i128 = 10;
 
@@ -39,8 +39,8 @@ impl JobState {
     pub const ALL: [Self; 6] =
         [Self::Queued, Self::Running, Self::Completed, Self::Failed, Self::Canceled, Self::Expired];
 
-    /// Derives the state from the stored phase and the present time. A job is expired from
-    /// `retain_until` on, even if the sweeper has not removed the job yet.
+    /// Derives the state from the stored phase and the present time. An ended job is expired from
+    /// `retain_until` on, even if the sweeper (the background clean-up) has not removed it yet.
     #[must_use]
     pub fn of(phase: Phase, retain_until: Option<Timestamp>, now: Timestamp) -> Self {
         let has_expired = retain_until.is_some_and(|until| until <= now);
