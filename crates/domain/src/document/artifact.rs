@@ -1,4 +1,5 @@
-//! Artifacts: copies of documents in the delivery bucket, from which clients download them.
+//! Artifacts. An *artifact* is a copy of a document in the delivery bucket, from which clients
+//! download it.
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
@@ -6,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use crate::document::{Crc32, DocumentName};
 use crate::ids::ObjectGuid;
 
-/// Object of the delivery bucket.
+/// Object of the delivery bucket, as the record of a transfer names it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Artifact {
@@ -14,8 +15,8 @@ pub struct Artifact {
     pub key: String,
     /// Size in bytes.
     pub size: u64,
-    /// Checksum of the bytes that were read from the exchange bucket. `None` in records of older
-    /// versions, and when an invocation found an object that was complete already.
+    /// Checksum of the bytes that docferry read from the exchange bucket. `None` in records of
+    /// older versions. Also `None` if an earlier invocation had already completed the object.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub crc32: Option<Crc32>,
 }
@@ -26,8 +27,10 @@ impl From<&ArtifactRecord> for Artifact {
     }
 }
 
-/// Stored record of an artifact. With this record, another request for the same document can use
-/// the object again, and the sweeper removes the object when its retention is over.
+/// Stored record of an artifact. The record has two uses:
+///
+/// - A later request for the same document uses the existing object.
+/// - The sweeper, a background job, removes the object when its retention is over.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct ArtifactRecord {
@@ -47,7 +50,7 @@ pub struct ArtifactRecord {
     pub mime: Option<String>,
     /// Time at which the object was written.
     pub written_at: Timestamp,
-    /// End of the retention, which is the latest end among all requests that use the object.
+    /// End of the retention. Each request that uses the object may extend it.
     #[serde(rename = "keepUntil")]
     pub retain_until: Timestamp,
 }

@@ -1,4 +1,5 @@
-//! References to court cases, which services give with their requests for the audit trail.
+//! References to court cases. A service may name a court case in a request, and the audit trail
+//! records it.
 
 use std::fmt;
 use std::str::FromStr;
@@ -7,13 +8,13 @@ use serde::{Deserialize, Serialize};
 
 use crate::text::is_printable;
 
-/// Error for a text that cannot name a court file. It never contains the text.
+/// Error for a text that cannot name a court file. The error never contains the text.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{0}")]
 pub struct InvalidCourtFile(&'static str);
 
-/// Number or name of a court file, as the requesting service writes it. `Debug` hides the value,
-/// because it says whom a document concerns.
+/// Number or name of a court file, as the requesting service writes it. `Debug` hides the text,
+/// because it may show whom a document concerns.
 #[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
 pub struct CourtFile(String);
@@ -79,8 +80,8 @@ pub enum CaseClass {
     Criminal,
 }
 
-/// Court case for which a service requests documents. It does not affect access; the audit trail
-/// names it.
+/// Court case for which a service requests documents. Only the audit trail uses it. It gives no
+/// access to documents.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct CaseReference {

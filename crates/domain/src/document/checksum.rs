@@ -1,11 +1,12 @@
-//! CRC-32 checksum of a document or of a part of it. S3 compares it with the bytes that it stores.
+//! CRC-32 checksum of a document or of a part of it. S3 compares the checksum with the bytes that
+//! S3 stores.
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use crc32fast::Hasher;
 use serde::{Deserialize, Serialize};
 
-/// CRC-32 (ISO-HDLC) of some bytes: the checksum that ZIP files and S3 use.
+/// CRC-32 (ISO-HDLC) of some bytes. ZIP files and S3 use this checksum.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct Crc32(u32);
@@ -23,8 +24,8 @@ impl Crc32 {
         Self(crc32fast::hash(bytes))
     }
 
-    /// Returns the checksum of a whole that consists of parts, each with its checksum and its size
-    /// in bytes. The parts are in the order of the whole; their bytes are not needed.
+    /// Returns the checksum of consecutive parts together. `parts` contains the checksum and the
+    /// size in bytes of each part, in order. The bytes themselves are not needed.
     #[must_use]
     pub fn of_parts(parts: impl IntoIterator<Item = (Self, u64)>) -> Self {
         let mut whole = Hasher::new();
@@ -34,14 +35,15 @@ impl Crc32 {
         Self(whole.finalize())
     }
 
-    /// Returns the checksum of the bytes after a beginning, from the checksum of the whole, that of
-    /// the beginning, and the number of bytes after it. The bytes are not needed.
+    /// Returns the checksum of the rest of a content. `whole` is the checksum of the content,
+    /// `beginning` is the checksum of its first bytes, and `rest_size` is the number of the bytes
+    /// after them. The bytes themselves are not needed.
     ///
-    /// The result has no meaning if the two checksums are not of the same whole.
+    /// The result is meaningless if the two checksums belong to different contents.
     #[must_use]
     pub fn of_rest(whole: Self, beginning: Self, rest_size: u64) -> Self {
-        // CRC-32 is linear: the checksum of two ranges is the shifted checksum of the first, XORed
-        // with that of the second. A second checksum of 0 leaves the shifted one.
+        // CRC-32 is linear. The checksum of two consecutive ranges is `shift(first) XOR second`.
+        // With 0 as the second checksum, `combine` returns `shift(first)`.
         let mut shifted = Hasher::new_with_initial_len(beginning.0, 0);
         shifted.combine(&Hasher::new_with_initial_len(0, rest_size));
         Self(whole.0 ^ shifted.finalize())
@@ -59,8 +61,8 @@ impl Crc32 {
         STANDARD.encode(self.0.to_be_bytes())
     }
 
-    /// Reads a checksum as S3 writes it. Returns `None` for any other text, such as the checksum of
-    /// checksums that S3 gives some multipart uploads.
+    /// Reads a checksum as S3 writes it. Returns `None` for any other text. For example, S3 gives
+    /// some multipart uploads a checksum of checksums, which is no CRC-32 of the content.
     #[must_use]
     pub fn from_base64(text: &str) -> Option<Self> {
         let bytes = STANDARD.decode(text).ok()?.try_into().ok()?;

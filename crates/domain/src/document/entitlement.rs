@@ -1,9 +1,10 @@
 //! Entitlements: which documents a caller may see.
 //!
-//! A person may see a document by a role, by a claim of the access token, or by a [`Grant`] in the
-//! registry. A *claim* is a value in the token that names a subject or an entitlement group; a
-//! *subject* is the court file or patient that a document concerns. If a caller may not see a
-//! document, responses are the same as for a document that does not exist.
+//! An *entitlement* is one of three things: a role that covers all documents, a *claim* (a value in
+//! the access token), or a [`Grant`] in the registry. A claim or grant covers the documents of a
+//! *subject*, which is a court file or patient, or of an entitlement group.
+//!
+//! For a document that a caller may not see, the API responds as if the document did not exist.
 
 use std::collections::BTreeSet;
 use std::fmt;
@@ -13,14 +14,13 @@ use serde::{Deserialize, Serialize};
 
 use super::{DocumentRecord, Group, Subject};
 
-/// Documents that an entitlement covers: all of one subject, or all of one group. `Debug` hides the
-/// identifier of the subject.
+/// Documents that a claim or grant covers. `Debug` hides the identifier of the subject.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub enum Coverage {
-    /// The documents of a subject.
+    /// All documents of a subject.
     Subject(Subject),
-    /// The documents of an entitlement group.
+    /// All documents of an entitlement group.
     Group(Group),
 }
 
@@ -35,7 +35,7 @@ impl Coverage {
     }
 }
 
-/// Grant record: lets one person see the covered documents.
+/// Stored right of one person to see the covered documents.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Grant {
@@ -47,7 +47,8 @@ pub struct Grant {
 }
 
 impl Grant {
-    /// Returns whether the grant is valid at `now`. At the time of its expiry, it is invalid.
+    /// Returns whether the grant is valid at `now`. It is no longer valid at the time of its
+    /// expiry.
     #[must_use]
     pub fn is_valid(&self, now: Timestamp) -> bool {
         self.expires_at.is_none_or(|expiry| now < expiry)
@@ -59,7 +60,7 @@ impl Grant {
 pub enum Viewer {
     /// A service, or a person with a role that covers all documents.
     Unrestricted,
-    /// A person, who may see only the documents that claims and grants cover.
+    /// A person without such a role. Claims and grants decide which documents the person may see.
     Restricted {
         /// Coverage by claims of the access token.
         claims: BTreeSet<Coverage>,
@@ -97,7 +98,7 @@ pub enum SubjectAccess {
 
 impl Viewer {
     /// Returns which documents of a subject the caller may see. In contrast to [`Viewer::may_see`],
-    /// this needs no record of a document.
+    /// the function needs no document record.
     #[must_use]
     pub fn subject_access(
         &self,

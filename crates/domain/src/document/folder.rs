@@ -12,8 +12,8 @@ use super::path_rule::{MAX_PATH, PathRule, SegmentPlace, check_segment, check_st
 
 /// Folder in the recipient's OneDrive. A folder without segments is the root.
 ///
-/// `FromStr` parses the folder of a request. It ignores slashes at both ends, and its error is the
-/// rule of OneDrive that the path breaks. `TryFrom` reads a stored folder.
+/// There are two ways to create a folder. `FromStr` parses the folder of a request by all present
+/// rules, and ignores slashes at both ends. `TryFrom` reads a stored folder by less strict rules.
 #[derive(Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
 pub struct DriveFolder(Vec<String>);
@@ -28,8 +28,8 @@ impl DriveFolder {
     /// Checks whether a document of this name is allowed in this folder.
     ///
     /// # Errors
-    /// [`PathRule::PathTooLong`] or [`PathRule::FormsAtRoot`]. A name from a record of an
-    /// older version may also break the other rules for a single name.
+    /// [`PathRule::PathTooLong`] or [`PathRule::FormsAtRoot`]. A name that an older version stored
+    /// may also break one of the rules for single names.
     pub fn check_path(&self, name: &DocumentName) -> Result<(), PathRule> {
         let is_root = self.0.is_empty();
         let place = if is_root { SegmentPlace::BelowRoot } else { SegmentPlace::Anywhere };
@@ -70,7 +70,8 @@ impl FromStr for DriveFolder {
     }
 }
 
-/// Reads a stored path by the less strict rules under which older versions accepted paths.
+/// Reads a stored path. Older versions accepted paths by less strict rules, so only these rules
+/// apply.
 impl TryFrom<String> for DriveFolder {
     type Error = PathRule;
 

@@ -21,14 +21,14 @@ const PERIOD: usize = 160;
 
 /// Microsoft's QuickXorHash, with a state that can be stored and resumed.
 ///
-/// It has a 160-bit register. Byte *i* is XORed in at bit offset `11·i mod 160`. At the end
-/// the 64-bit length is XORed into bytes 12–19, little-endian (Microsoft's public
-/// description of `quickXorHash`).
+/// The hash has a register of 160 bits. Byte *i* is XORed into it at the bit offset `11·i mod 160`.
+/// At the end, the 64-bit length is XORed into the bytes 12–19 of the register, little-endian
+/// (Microsoft's public description of `quickXorHash`).
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct QuickXorHash {
-    /// Column *p* is the XOR of the bytes at the positions *p*, *p* + 160, *p* + 320 and so on,
-    /// which have the same bit offset. The columns are combined into the register only for a digest
-    /// or a state, so hashing is a plain XOR of slices.
+    /// Column *p* is the XOR of the bytes at the positions *p*, *p* + 160, *p* + 320 and so on.
+    /// These bytes have the same bit offset in the register. So hashing is a plain XOR of slices,
+    /// and the columns are combined into the register only for a digest or a state.
     columns: Columns,
     len: u64,
 }
@@ -105,9 +105,9 @@ impl QuickXorHash {
     pub fn resume(state: &HashState) -> Option<Self> {
         let register: [u8; REGISTER_BYTES] =
             STANDARD.decode(&state.register).ok()?.try_into().ok()?;
-        // The state does not contain the columns, but any columns that combine to the same register
-        // give the same digest. The columns at the bit offsets 0, 8, 16, … cover the register
-        // exactly, so each byte of the register becomes one of these columns.
+        // The state contains the register but not the columns. Any columns that combine to this
+        // register give the same digest. The columns at the bit offsets 0, 8, 16, … cover the
+        // register exactly, so each of them gets one byte of the register and the others are 0.
         let mut columns = [0; PERIOD];
         for (position, column) in columns.iter_mut().enumerate() {
             let bit = position as u64 * SHIFT_BITS % WIDTH_BITS;
@@ -140,16 +140,16 @@ fn xor_into(target: &mut [u8], source: &[u8]) {
 }
 
 /// Hash of the first bytes of a document. In contrast to [`QuickXorHash`], it knows the position of
-/// each byte, so bytes that are read twice are hashed once.
+/// each byte, and hashes a byte only once even if it is read twice.
 ///
-/// Bytes are read twice if an upload is resumed and the server has fewer bytes than were hashed.
-/// The missing bytes must be sent again.
+/// Bytes are read twice when an upload resumes and the server has fewer bytes than were hashed.
+/// Then the missing bytes are sent again.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct SourceHash(QuickXorHash);
 
 impl SourceHash {
-    /// Continues from a stored state. If there is no state or the state is malformed, starts at
-    /// position 0. Then the source must be read again from its beginning.
+    /// Continues from a stored state. If there is no state, or the state is malformed, starts at
+    /// position 0, and the caller must read the source from its beginning.
     #[must_use]
     pub fn resume(state: Option<&HashState>) -> Self {
         Self(state.and_then(QuickXorHash::resume).unwrap_or_default())

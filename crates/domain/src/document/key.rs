@@ -1,4 +1,5 @@
-//! Keys of documents. The document registry has at most one document for each key.
+//! Keys of documents. The *document registry* is the table with the metadata of all documents. It
+//! has at most one document for each key.
 
 use super::{DocumentId, DocumentRecord};
 use crate::ids::{FileId, ObjectGuid};

@@ -1,5 +1,6 @@
-//! Documents: their names and folders in OneDrive, their hash, and the verification that a
-//! file at the destination is the document.
+//! Documents: their metadata and subjects in the document registry, the rules that decide who may
+//! see them, their names and folders in OneDrive, their hashes, and the verification of a delivered
+//! file.
 
 mod artifact;
 mod case;

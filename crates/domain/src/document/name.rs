@@ -1,8 +1,8 @@
 //! Names of documents in OneDrive.
 //!
-//! [`DocumentName`] holds only names that OneDrive accepts. The document source gives names
-//! from another system; [`DocumentName::adapted_from`] turns such a *foreign* name into one
-//! that OneDrive accepts.
+//! [`DocumentName`] holds only names that OneDrive accepts. Names from the document source are
+//! *foreign*: they satisfy the rules of another system. [`DocumentName::adapted_from`] turns a
+//! foreign name into one that OneDrive accepts.
 
 use std::fmt;
 use std::str::FromStr;
@@ -42,9 +42,9 @@ impl DocumentName {
 
     /// Turns a file name of another system into a name that OneDrive accepts.
     ///
-    /// The input may contain a path, of which only the last part is used. Each character
-    /// that OneDrive refuses or that cannot be displayed becomes `_`. The result depends on
-    /// the input alone, so a repeated push gives the file the same name.
+    /// Only the last part of a path is used. Each character that OneDrive refuses or that cannot be
+    /// displayed becomes `_`. The result depends on the input alone, so the file gets the same name
+    /// whenever the source sends the document again.
     ///
     /// # Errors
     /// [`PathRule::Empty`] when no usable character remains.
@@ -67,8 +67,8 @@ impl DocumentName {
         }
     }
 
-    /// Returns the name with a number, such as `stem 1.ext`. OneDrive uses this form when
-    /// the plain name is taken. Number 0 returns the name unchanged.
+    /// Returns the name with a number, such as `stem 1.ext`. OneDrive uses this form when the plain
+    /// name is taken. The number 0 stands for the plain name.
     ///
     /// # Errors
     /// [`PathRule::SegmentTooLong`] when the numbered name is too long.
@@ -83,12 +83,13 @@ impl DocumentName {
         if utf16_len(&numbered_name) > MAX_SEGMENT {
             return Err(PathRule::SegmentTooLong);
         }
-        // The less strict rules apply, because `self` may be a name that an older version stored.
+        // `try_into` applies the less strict rules, because `self` may be a name that an older
+        // version stored.
         numbered_name.try_into()
     }
 
-    /// Returns the name in lower case. Two names of one folder are compared in this form,
-    /// because OneDrive ignores case.
+    /// Returns the name in lower case, for the comparison of names in one folder. OneDrive ignores
+    /// case.
     #[must_use]
     pub fn folded(&self) -> String {
         self.0.to_lowercase()
@@ -147,7 +148,8 @@ impl fmt::Debug for DocumentName {
     }
 }
 
-/// Parses a new name by all present rules, except for the rule for names directly below the root.
+/// Parses a new name by all present rules. The rule for names directly below the root is not
+/// checked, because the folder is not known here.
 impl FromStr for DocumentName {
     type Err = PathRule;
 
@@ -157,7 +159,8 @@ impl FromStr for DocumentName {
     }
 }
 
-/// Reads a stored name by the less strict rules under which older versions accepted names.
+/// Reads a stored name. Older versions accepted names by less strict rules, so only these rules
+/// apply.
 impl TryFrom<String> for DocumentName {
     type Error = PathRule;
 

@@ -11,9 +11,8 @@ use crate::ids::{FileId, ObjectGuid};
 
 /// UTF-8 byte order mark, which some editors write at the beginning of a file.
 const BYTE_ORDER_MARK: &[u8] = b"\xef\xbb\xbf";
-/// Maximum length of a line, in bytes. The longest valid record
-/// ([`DocumentRecord::MAX_JSON_LEN`]) fits into a line, together with some white space between its
-/// tokens.
+/// Maximum length of a line, in bytes. The longest valid record ([`DocumentRecord::MAX_JSON_LEN`])
+/// fits into a line, even with some white space between its tokens.
 pub const MAX_LINE_BYTES: usize = 64 * 1024;
 const _: () =
     assert!(BYTE_ORDER_MARK.len() + DocumentRecord::MAX_JSON_LEN + "\r".len() <= MAX_LINE_BYTES);
@@ -30,7 +29,7 @@ pub struct LineError {
     pub error: FieldError,
 }
 
-/// Errors of an NDJSON file. At most [`MAX_ERRORS`] are listed, and the others are counted.
+/// Errors of an NDJSON file. The first [`MAX_ERRORS`] are listed, and the others are only counted.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct InvalidLines {
     /// The errors, in the order of lines.
@@ -56,8 +55,8 @@ impl std::error::Error for InvalidLines {}
 /// Reader of NDJSON that receives a file in chunks of any size.
 ///
 /// Each id, number and GUID may occur in one line only. The reader accepts a byte order mark at the
-/// beginning, CRLF and empty lines. It needs memory for one line, and about 200 bytes for each
-/// record in order to find duplicates.
+/// beginning, CRLF and empty lines. It needs memory for one line, and about 200 bytes for the keys
+/// of each record, by which it finds duplicates.
 #[derive(Debug)]
 pub struct RecordReader<'a> {
     rules: RecordRules<'a>,
@@ -65,7 +64,8 @@ pub struct RecordReader<'a> {
     buffer: Vec<u8>,
     /// Whether the current line is too long. Its remaining bytes are skipped.
     is_line_too_long: bool,
-    /// Number of lines that have ended. During `end_line`, it is the number of the current line.
+    /// Number of completed lines. `end_line` first counts the current line, so there it is the
+    /// number of that line.
     line_number: u64,
     seen_keys: SeenKeys,
     invalid_lines: InvalidLines,
@@ -96,7 +96,7 @@ impl<'a> RecordReader<'a> {
     /// Reads the next chunk of the file. Passes each valid record to `sink`, with the number of its
     /// line.
     pub fn push(&mut self, chunk: &[u8], sink: &mut impl FnMut(u64, DocumentRecord)) {
-        // A line feed is between each two pieces, so each piece except the last ends a line.
+        // Each piece except the last ends with a line feed in the chunk, so it ends a line.
         let mut pieces = chunk.split(|byte| *byte == b'\n').peekable();
         while let Some(piece) = pieces.next() {
             self.extend_line(piece);
@@ -174,8 +174,8 @@ impl<'a> RecordReader<'a> {
 }
 
 impl SeenKeys {
-    /// Remembers the keys of a record. Returns an error for each key that occurred in an earlier
-    /// line.
+    /// Stores the keys of a record in order to find duplicates. Returns an error for each key that
+    /// occurred in an earlier line.
     fn remember(&mut self, record: &DocumentRecord, line: u64) -> Vec<FieldError> {
         let mut errors = Vec::new();
         let mut check = |field: &str, earlier_line: Option<u64>| {
@@ -193,7 +193,7 @@ impl SeenKeys {
     }
 }
 
-/// Returns the line in which a key occurred before. If there is none, remembers `line` for the key.
+/// Returns the earlier line with this key. If there is none, stores `line` for the key.
 fn remember_key<K: std::hash::Hash + Eq>(
     lines: &mut HashMap<K, u64>,
     key: K,

@@ -1,7 +1,7 @@
 //! Rules of OneDrive for the names of files and folders, and for paths.
 //!
-//! A *segment* is one name in a path. `name` and `folder` apply these rules: [`check_segment`] to
-//! new names, and the less strict [`check_stored`] to names in stored records.
+//! A *segment* is one name in a path. The modules `name` and `folder` call [`check_segment`] for
+//! new names. For names in stored records, they call [`check_stored`], which is less strict.
 
 use crate::text::{fold_case, is_unprintable};
 
@@ -11,7 +11,7 @@ pub(super) const MAX_PATH: usize = 400;
 pub(super) const MAX_SEGMENT: usize = 255;
 /// Characters that OneDrive does not allow in a name.
 pub(super) const FORBIDDEN: &[char] = &['"', '*', ':', '<', '>', '?', '/', '\\', '|'];
-/// Text that OneDrive does not allow in a name, whether its letters are upper or lower case.
+/// Text that OneDrive does not allow in a name, in upper or lower case.
 pub(super) const VTI: &str = "_vti_";
 
 /// Rule of OneDrive that a name or path breaks.
@@ -49,8 +49,8 @@ pub enum PathRule {
     PathTooLong,
 }
 
-/// Checks a stored name by the rules that all versions have applied. A record of an older
-/// version may contain names that [`check_segment`] refuses.
+/// Checks a stored name by the rules that every version of docferry has applied. An older version
+/// may have stored names that [`check_segment`] refuses.
 pub(super) fn check_stored(segment: &str) -> Result<(), PathRule> {
     if segment.is_empty() {
         return Err(PathRule::Empty);
@@ -66,7 +66,7 @@ pub(super) fn check_stored(segment: &str) -> Result<(), PathRule> {
 pub(super) enum SegmentPlace {
     /// Directly below the drive's root, where one more name is reserved.
     BelowRoot,
-    /// In any folder, or in a folder that is not known yet.
+    /// Below another folder, or in a folder that is not known yet.
     Anywhere,
 }
 
@@ -112,7 +112,8 @@ pub(super) fn is_reserved(segment: &str) -> bool {
 /// Replaces every `_vti_`, in any case, by `_vti-`.
 pub(super) fn without_vti(name: &str) -> String {
     let mut characters: Vec<char> = name.chars().collect();
-    // `end` is one past the last character of each piece of the name that is as long as `_vti_`.
+    // Compare each piece of the name that is as long as `_vti_`. `end` is one past its last
+    // character.
     for end in VTI.len()..=characters.len() {
         if characters[end - VTI.len()..end].iter().copied().map(fold_case).eq(VTI.chars()) {
             characters[end - 1] = '-';

@@ -27,14 +27,15 @@ impl Position {
         format!("{}{SEPARATOR}{}", Self::time_key(self.indexed), self.id)
     }
 
-    /// Returns the time part of a sort key, which has a fixed width. It sorts before the sort keys
-    /// of this time and of all later times, and after the sort keys of all earlier times.
+    /// Returns the time part of a sort key, as the boundary of a time range. It sorts after the
+    /// sort keys of all earlier times, and before the sort keys of `time` itself and of all later
+    /// times.
     #[must_use]
     pub fn time_key(time: Timestamp) -> String {
         time.strftime("%Y-%m-%dT%H:%M:%S.%3fZ").to_string()
     }
 
-    /// Reads a sort key. Returns `None` for a text that [`Position::sort_key`] did not write.
+    /// Reads a sort key. Returns `None` for any text that [`Position::sort_key`] does not write.
     #[must_use]
     pub fn from_sort_key(text: &str) -> Option<Self> {
         let (time, id) = text.split_once(SEPARATOR)?;

@@ -1,8 +1,11 @@
-//! Records of the document registry, which has one record for each document. A record contains the
-//! metadata of the document, and the content is elsewhere.
+//! Records of the document registry. A record contains the metadata of one document. The content of
+//! the document is elsewhere.
 //!
-//! A record is parsed in two ways. [`DocumentRecord::from_json`] strictly parses a record that the
-//! system of record sends. serde reads a stored record, which has been validated before.
+//! There are two parsers:
+//!
+//! - [`DocumentRecord::from_json`] strictly validates a record that comes from the system of record
+//!   (the court's system in which the documents are registered).
+//! - serde reads a stored record, which was validated before it was stored.
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
@@ -20,23 +23,22 @@ const MAX_GROUPS: usize = 32;
 
 /// Number of digits of [`MAX_NUMBER`].
 const MAX_DIGITS: usize = MAX_NUMBER.ilog10() as usize + 1;
-/// Length of `\uXXXX`, the longest form of a character in JSON. A character above U+FFFF, which has
-/// four bytes in UTF-8, needs two of them.
+/// Length of `\uXXXX`, the longest form of a character in JSON. A character above U+FFFF needs two
+/// of these, but it also has four bytes in UTF-8.
 const ESCAPE_LEN: usize = 6;
 /// Length of the quotes around a string.
 const QUOTES_LEN: usize = 2;
 
-/// Maximum length of a JSON string for a text of `bytes` bytes. A text has this length if it
-/// consists of escaped ASCII characters.
+/// Maximum length of a JSON string for a text of `bytes` bytes. It is reached if all characters are
+/// ASCII and are escaped.
 const fn string_len(bytes: usize) -> usize {
     QUOTES_LEN + ESCAPE_LEN * bytes
 }
 
 /// Computes [`DocumentRecord::MAX_JSON_LEN`] from the limits of the fields.
 const fn longest_json() -> usize {
-    // Length of an object without its values. For each member, there are a name, a colon and a
-    // comma. The length begins at 1, because there are two braces, but no comma after the last
-    // member.
+    // Length of an object without its values. Each member has a name, a colon and a comma. Add 1
+    // for the whole object: it has two braces, and no comma after the last member.
     const fn object_without_values(names: &[&str]) -> usize {
         let (mut len, mut index) = (1, 0);
         while index < names.len() {
@@ -48,7 +50,7 @@ const fn longest_json() -> usize {
     let subject = object_without_values(&["system", "value"])
         + string_len(MAX_SYSTEM_LEN)
         + string_len(MAX_VALUE_LEN);
-    // There are two brackets, and a comma after each group except for the last one.
+    // The array has two brackets, and a comma after each group except for the last one.
     let groups = 1 + MAX_GROUPS * (string_len(Group::MAX_LEN) + 1);
     object_without_values(&DocumentRecord::FIELDS)
         + string_len(DocumentId::MAX_LEN)
@@ -78,7 +80,7 @@ const fn longest_code(codes: &[&str]) -> usize {
     longest
 }
 
-/// Defines an enum in which each value has a code: the text that stands for the value in JSON.
+/// Defines an enum whose values have codes. A *code* is the text for a value in JSON.
 macro_rules! codes {
     ($(#[$doc:meta])* $name:ident { $($(#[$variant_doc:meta])* $variant:ident = $text:literal),* }) => {
         $(#[$doc])*
@@ -139,9 +141,8 @@ codes!(
 
 /// Metadata of one document: its keys, its subject, its file, its codes and its state.
 ///
-/// The system of record sends a record for each document, and the registry stores the record. The
-/// content of the document is in the object store under [`obj_guid`](Self::obj_guid). Times are
-/// whole milliseconds.
+/// The registry stores one record for each document. The content of the document is in the object
+/// store under [`obj_guid`](Self::obj_guid). Times are whole milliseconds.
 ///
 /// `Serialize` and `Deserialize` are for the stored form only. They do not check the rules of a
 /// deployment, and their errors may contain values.
@@ -208,8 +209,8 @@ impl DocumentRecord {
         "groups",
     ];
 
-    /// Length of the longest valid record in JSON, in bytes. In this record, each character of
-    /// names and strings is escaped. White space between the tokens is not included.
+    /// Length of the longest valid record in JSON, in bytes. The length counts every character of
+    /// names and strings as escaped, and no white space between the tokens.
     pub const MAX_JSON_LEN: usize = longest_json();
 
     /// Parses and validates a record that the system of record sent. The members `fileId`, `type`,
@@ -240,7 +241,7 @@ impl DocumentRecord {
         });
         let withdrawn_at = members.optional("withdrawnAt", |raw| Members::time(raw, rules.now));
         let groups = members.optional("groups", |raw| Members::texts(raw, MAX_GROUPS));
-        // Without an error, each required field has a value, so `build` returns a record.
+        // If there is no error, each required field has a value, and `build` returns a record.
         let build = || {
             Some(Self {
                 id: id?,
@@ -264,12 +265,13 @@ impl DocumentRecord {
         members.finish(build)
     }
 
-    /// Returns the record to store when another record of this document arrives. Returns `None` if
-    /// that record has another GUID, because the GUID of a document never changes.
+    /// Returns the record to store when the record `arriving` of this document arrives. Returns
+    /// `None` if `arriving` has another GUID, because the GUID of a document never changes.
     ///
-    /// The record with the later `indexed` is stored. If both times are equal, the arriving record
-    /// is stored. A withdrawal in either record is final: records may arrive in any order, and the
-    /// system of record may repeat a record without its withdrawal.
+    /// The record with the later `indexed` wins. If both times are equal, `arriving` wins.
+    ///
+    /// A withdrawal in either record is final. Records may arrive in any order, and the system of
+    /// record may repeat a record without the withdrawal.
     #[must_use]
     pub fn merged_with(&self, arriving: &Self) -> Option<Self> {
         if self.obj_guid != arriving.obj_guid {
@@ -280,8 +282,8 @@ impl DocumentRecord {
         Some(Self { withdrawn_at, ..newer.clone() })
     }
 
-    /// Returns whether the list of the subject's documents contains the document. It does not
-    /// contain withdrawn and superseded documents.
+    /// Returns whether the document appears in the list of its subject's documents. Withdrawn and
+    /// superseded documents do not appear.
     #[must_use]
     pub fn is_listed(&self) -> bool {
         self.withdrawn_at.is_none() && self.status == RecordStatus::Current

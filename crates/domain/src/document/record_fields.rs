@@ -1,7 +1,8 @@
 //! Validated texts of a registry record: the document's id, file name, codes and groups.
 //!
 //! A *registry record* is the metadata of one document in the document registry. The macro
-//! `checked_text` defines a type for each kind of text, with the rule that its texts must satisfy.
+//! `checked_text` defines one type for each kind of text. A value of such a type always satisfies
+//! the rule of the type.
 
 use std::fmt;
 use std::str::FromStr;
@@ -16,8 +17,8 @@ use crate::text::{is_printable, media_type};
 #[error("{0}")]
 pub struct InvalidField(pub(super) &'static str);
 
-/// Defines a text type, its conversions and its stored form. `$is_valid` returns whether a text is
-/// valid, and `$rule` is the error text for an invalid text.
+/// Defines a text type with its parser and its stored form. `$is_valid` is a function that checks a
+/// text. `$rule` is the error text for an invalid text.
 macro_rules! checked_text {
     ($(#[$doc:meta])* $name:ident, $is_valid:expr, $rule:literal) => {
         $(#[$doc])*
@@ -59,7 +60,7 @@ macro_rules! checked_text {
 }
 
 checked_text!(
-    /// Id of a document in the registry, in the form that FHIR requires of resource ids
+    /// Id of a document in the registry. It has the form of a FHIR resource id
     /// (<https://hl7.org/fhir/R4/datatypes.html#id>).
     DocumentId,
     |text| {
@@ -95,7 +96,7 @@ checked_text!(
 );
 
 checked_text!(
-    /// Code of a document's type or category, in the form that FHIR requires of codes
+    /// Code of a document's type or category. It has the form of a FHIR code
     /// (<https://hl7.org/fhir/R4/datatypes.html#code>).
     Code,
     |text| text.len() <= Code::MAX_LEN && is_spaced_text(text),
@@ -140,7 +141,7 @@ fn is_spaced_text(text: &str) -> bool {
         && text.split(' ').all(|word| !word.is_empty() && !word.contains(char::is_whitespace))
 }
 
-/// Implements a `Debug` that shows the text of a type.
+/// Implements `Debug` for types whose text may be shown.
 macro_rules! debug_with_text {
     ($($name:ident),*) => {$(
         impl fmt::Debug for $name {

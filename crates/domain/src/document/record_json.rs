@@ -1,9 +1,11 @@
-//! Strict parser for a registry record in JSON, with one error for each faulty member.
+//! Strict parser for a registry record in JSON. It reports one error for each faulty member.
 //!
-//! A *registry record* is the metadata of one document, as the system of record sends it. A
-//! *member* is a name and its value in a JSON object. `DocumentRecord::from_json` reads each member
-//! through [`Members`], which collects the errors of all members. Stored records have been
-//! validated before, so serde reads them without these rules.
+//! A *registry record* is the metadata of one document. The *system of record* is the court's
+//! system that sends such records. A *member* is a name and its value in a JSON object.
+//!
+//! `DocumentRecord::from_json` reads each member through [`Members`], which collects the errors of
+//! all members. serde reads stored records without these rules, because they were validated before
+//! they were stored.
 
 use std::fmt;
 use std::ops::RangeInclusive;
@@ -17,8 +19,8 @@ use super::{Subject, SubjectPatterns};
 
 /// Tolerated difference between the clocks of the system of record and of docferry.
 const CLOCK_TOLERANCE: SignedDuration = SignedDuration::from_secs(60);
-/// Earliest allowed time, in seconds since 1970: the beginning of the year 1. FHIR has no earlier
-/// times.
+/// Earliest allowed time, in seconds since 1970: the beginning of the year 1. FHIR does not allow
+/// earlier times.
 const EARLIEST_SECOND: i64 = -62_135_596_800;
 
 /// Maximum number of digits of a fraction of a second. Nine digits are nanoseconds, which jiff can
@@ -30,7 +32,7 @@ pub(super) const MAX_TIME_LEN: usize =
 /// Rule for the form of a time.
 const TIME_FORM: &str =
     "must be an RFC 3339 time with Z or an offset, such as 2026-01-31T10:00:00Z";
-/// Maximum number of characters that an error shows of the name of an unknown member.
+/// Maximum number of characters of an unknown member's name that an error shows.
 const MAX_SHOWN_NAME_CHARS: usize = 40;
 
 /// Rules of a deployment for the records that it accepts.
@@ -38,7 +40,7 @@ const MAX_SHOWN_NAME_CHARS: usize = 40;
 pub struct RecordRules<'a> {
     /// The systems of subject identifiers.
     pub subjects: &'a SubjectPatterns,
-    /// The current time. A record must not contain a later time, except for a small difference
+    /// The current time. The times in a record must not be later, except for a small difference
     /// between clocks.
     pub now: Timestamp,
 }
@@ -75,7 +77,8 @@ pub(super) struct Members<'a> {
 }
 
 impl<'a> Members<'a> {
-    /// Parses an object. A member is an error if its name is not in `known_names` or occurs twice.
+    /// Parses an object. Reports an error for each member whose name is not in `known_names` or
+    /// occurs twice.
     pub(super) fn parse(text: &'a str, known_names: &[&str]) -> Result<Self, Vec<FieldError>> {
         let syntax_error = |error: &serde_json::Error| {
             let problem = if error.is_data() {
@@ -127,7 +130,8 @@ impl<'a> Members<'a> {
         result.map_err(|problem| self.errors.push(FieldError::new(name, problem))).ok()
     }
 
-    /// Returns the value that `build` creates, or the errors if any member is faulty.
+    /// Returns the value that `build` creates. If any member was faulty, returns the errors
+    /// instead.
     pub(super) fn finish<T>(self, build: impl FnOnce() -> Option<T>) -> Result<T, Vec<FieldError>> {
         if self.errors.is_empty() { build().ok_or(self.errors) } else { Err(self.errors) }
     }
@@ -172,7 +176,7 @@ impl<'a> Members<'a> {
         if allowed.contains(&number) { Ok(number) } else { Err(problem()) }
     }
 
-    /// Reads a time that is not in the future, and drops everything below a millisecond.
+    /// Reads a time and rounds it down to a millisecond. The time must not be in the future.
     pub(super) fn time(raw: &str, now: Timestamp) -> Result<Timestamp, String> {
         let malformed = || TIME_FORM.to_owned();
         let text: String = json(raw, TIME_FORM)?;
@@ -220,14 +224,17 @@ impl<'a> Members<'a> {
     }
 }
 
-/// Returns whether a text is `YYYY-MM-DDThh:mm:ss` with an optional fraction, and `Z` or `±hh:mm`.
+/// Returns whether a text has the form `YYYY-MM-DDThh:mm:ss`, then an optional fraction, then `Z`
+/// or `±hh:mm`.
 ///
-/// The caller parses the text with jiff, which accepts more forms than RFC 3339: spaces, lower
-/// case, basic format, offsets without minutes or with seconds, and time zones in brackets. jiff
-/// also reads a second 60 as 59, and accepts an offset of 25 hours. This function refuses all of
-/// these. jiff checks the ranges of the other numbers.
+/// The caller then parses the text with jiff, which checks the ranges of most numbers. jiff alone
+/// accepts more than RFC 3339, and this function refuses the difference:
+///
+/// - other forms: spaces, lower case, basic format, offsets without minutes or with seconds, and
+///   time zones in brackets;
+/// - a second 60, which jiff reads as 59, and an offset of 25 hours.
 fn is_rfc_3339(text: &str) -> bool {
-    // In a form, `0` stands for any digit, and every other character stands for itself.
+    // In the text `form`, `0` stands for any digit, and every other character stands for itself.
     let has_form = |text: &str, form: &str| {
         let is_match = |(byte, pattern): (u8, u8)| match pattern {
             b'0' => byte.is_ascii_digit(),

@@ -1,8 +1,9 @@
 //! Subjects: the court files or patients that documents concern.
 //!
-//! A subject is an identifier with two parts: a *system*, which is the URI of a kind of
-//! identifiers, and a *value*. A deployment configures its systems, each with a *pattern* for the
-//! values. [`SubjectPatterns`] validates the identifiers in requests and in imported records.
+//! A subject is an identifier with two parts. The *system* is a URI that names a kind of
+//! identifier, and the *value* identifies the subject within the system. A deployment configures
+//! its systems, each with a *pattern* for the values. [`SubjectPatterns`] validates the identifiers
+//! in requests and in imported records.
 
 use std::fmt;
 use std::str::FromStr;
@@ -16,9 +17,9 @@ pub(super) const MAX_SYSTEM_LEN: usize = 256;
 
 /// The court file or patient that a document concerns. `Debug` hides the value.
 ///
-/// The value is in its normal form, so equal subjects have equal texts. [`SubjectPatterns::read`]
-/// creates the subjects of requests and imported records. `Deserialize` is for stored subjects only
-/// and does not validate them.
+/// The value is in its normal form, so equal subjects have equal values. [`SubjectPatterns::read`]
+/// validates a subject from outside. `Deserialize` reads stored subjects only and does not validate
+/// them.
 #[derive(Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct Subject {
     system: String,
@@ -77,7 +78,8 @@ pub struct SystemSetting {
     pub pattern: String,
 }
 
-/// The systems of subject identifiers that a deployment knows. The first one is the default.
+/// The systems of subject identifiers in a deployment, with their patterns. The first system is the
+/// default.
 ///
 /// Without a configuration, there is one system, [`SubjectPatterns::DEFAULT_SYSTEM`], with the
 /// pattern of court file numbers.
@@ -111,8 +113,8 @@ impl SubjectPatterns {
         self.systems.first().map_or("", |system| &system.uri)
     }
 
-    /// Validates an identifier and converts its value into the normal form. `system` is a URI; if
-    /// it is `None`, the default system applies.
+    /// Validates an identifier and converts its value into the normal form. `system` is a URI.
+    /// `None` stands for the default system.
     ///
     /// # Errors
     /// [`SubjectError`] when the system is unknown or the value malformed.

@@ -1,5 +1,5 @@
-//! Patterns for the values of subject identifiers. A pattern decides whether a value is valid, and
-//! converts it into its normal form.
+//! Patterns for the values of subject identifiers. A pattern validates a value and converts it into
+//! its normal form.
 //!
 //! A *subject* is the court file or patient that a document concerns. Its identifier consists of a
 //! system and a value. The configuration of a deployment names a pattern for each system: a
@@ -40,7 +40,8 @@ pub(super) enum Pattern {
     CourtFile,
     /// NHS number: nine digits and a check digit (modulus 11), stored without spaces.
     NhsNumber,
-    /// Configured regular expression for the whole value, which is stored as it is.
+    /// Regular expression from the configuration. It must match the whole value, which is stored
+    /// unchanged.
     Custom(Regex),
 }
 
@@ -56,7 +57,8 @@ impl Pattern {
         match text {
             Self::COURT_FILE => Some(Self::CourtFile),
             Self::NHS_NUMBER => Some(Self::NhsNumber),
-            // The text is also compiled alone, so that it cannot close the group around it.
+            // The text must also be a valid expression alone. Otherwise it could close the group
+            // that is put around it.
             _ => Regex::new(text)
                 .and_then(|_| Regex::new(&format!("^(?:{text})$")))
                 .map(Self::Custom)

@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::document::{DocumentName, SourceHash};
 
-/// Growth that is plausible for every file, in bytes. The service may add properties,
+/// Growth that is plausible even for a small file, in bytes. The service may add properties,
 /// thumbnails and templates.
 const PLAUSIBLE_GROWTH_BYTES: u64 = 1024 * 1024;
 
@@ -40,7 +40,7 @@ pub fn verify_delivery(source: &SourceHash, item: &ItemFacts) -> Verdict {
     let same_size = item.size == source.hashed_to();
     match &item.quick_xor_hash {
         Some(hash) if same_size && *hash == source.digest() => Verdict::Same,
-        // An empty file has no content to compare, so it needs no hash.
+        // An empty file needs no hash, because it has no content to compare.
         None if same_size && item.size == 0 => Verdict::Same,
         None if same_size => Verdict::HashPending,
         _ => Verdict::Different,
@@ -53,11 +53,11 @@ pub fn verify_delivery(source: &SourceHash, item: &ItemFacts) -> Verdict {
 pub enum Evidence {
     /// Size and quickXorHash are those of the bytes that were sent.
     Hash,
-    /// The service rewrote the file. Each content part of the ZIP container has the
-    /// CRC-32 and the size that it has in the source.
+    /// The service rewrote the file, which is a ZIP container. Each content part has the same
+    /// CRC-32 and size as in the source.
     ContentParts,
-    /// The service rewrote the file. It returned the item in response to this upload's last
-    /// byte, it edits files of this type, and the size is plausible.
+    /// The service rewrote the file. The evidence is indirect: the service returned the item in
+    /// response to this upload's last byte, it edits files of this type, and the size is plausible.
     LastByteSent,
 }
 
@@ -77,10 +77,10 @@ pub enum ContentParts {
 /// Classification of an item that differs from its source.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Rewriting {
-    /// The item is the document in a rewritten form, by this evidence.
+    /// The item is the document in a rewritten form. The evidence proves it.
     Proven(Evidence),
-    /// The item may be the document. The service returned it in response to this upload's
-    /// last byte, but the contents cannot be compared.
+    /// The item may be the document: the service returned it in response to this upload's last
+    /// byte. But the contents cannot be compared.
     Unproven,
     /// The item is another file.
     Refuted,
@@ -95,9 +95,8 @@ pub struct ComparedSizes {
     pub item: u64,
 }
 
-/// Returns whether the item's size is plausible for the source after the service edited its
-/// metadata. The file may shrink by at most a quarter. It may grow by a quarter or by 1 MiB,
-/// whichever is more.
+/// Returns whether an edit of the source's metadata may have led to the item's size. The file may
+/// shrink by at most a quarter. It may grow by a quarter or by 1 MiB, whichever is more.
 #[must_use]
 pub const fn is_plausible_rewriting(sizes: ComparedSizes) -> bool {
     let ComparedSizes { source, item } = sizes;
@@ -108,11 +107,15 @@ pub const fn is_plausible_rewriting(sizes: ComparedSizes) -> bool {
 
 /// Decides whether an item whose size or hash differs from its source is the document.
 ///
-/// OneDrive edits the metadata of Office files and images after the upload, so size and
-/// hash may differ although every byte was accepted. `sent_last_byte` tells whether the
-/// service returned this item in response to this upload's last byte. `parts` is the comparison
-/// of the content parts, which are the files inside a ZIP container. Only equal content parts prove
-/// that a ZIP container is the document. The name alone proves nothing.
+/// OneDrive edits the metadata of Office files and images after the upload. So size and hash may
+/// differ although OneDrive has accepted every byte. These values decide:
+///
+/// - `parts`: the comparison of the content parts, which are the files inside a ZIP container. Only
+///   equal content parts prove that a ZIP container is the document.
+/// - `sent_last_byte`: whether the service returned this item in response to this upload's last
+///   byte.
+/// - `name`: its extension shows whether the service edits such files. The name alone proves
+///   nothing.
 #[must_use]
 pub fn classify_rewriting(
     name: &DocumentName,

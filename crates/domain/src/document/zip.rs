@@ -1,10 +1,12 @@
-//! Content parts of a ZIP container, such as an Office file. They are read from the
-//! container's central directory, without its compressed data.
+//! Content parts of a ZIP container, such as an Office file. docferry reads them from the
+//! container's central directory and does not decompress any data.
 //!
-//! A *part* is a file inside a container. OneDrive rewrites some files after the upload. Such a
-//! file is compared with its source by the names, checksums and sizes of the parts. The input is
-//! not trusted, so every length is checked. A container beyond the limits is
-//! [`ZipKind::Unreadable`], which is not an error.
+//! A *part* is a file inside a container. OneDrive rewrites the metadata of some files after the
+//! upload. The verification compares such a file with its source by the names, checksums and sizes
+//! of the content parts.
+//!
+//! The input is not trusted, so every length is checked. A container beyond the limits is not an
+//! error but [`ZipKind::Unreadable`].
 //!
 //! The *end record* at the end of a container contains the position of the *central directory*,
 //! which has one *entry* for each part. The caller reads the last bytes of a file, calls
@@ -28,7 +30,7 @@ const END_RECORD_BYTES: usize = 22;
 const ENTRY_SIGNATURE: &[u8] = b"PK\x01\x02";
 /// Length of a directory entry without its name, extra field and comment.
 const ENTRY_BYTES: usize = 46;
-/// Value of a field that means that a ZIP64 record contains the actual value.
+/// Value of a field whose actual value is in a ZIP64 record.
 const IN_ZIP64: u32 = 0xFFFF_FFFF;
 /// Flag of an encrypted entry.
 const ENCRYPTED_FLAG: u16 = 1;
@@ -91,8 +93,8 @@ impl ZipDirectory {
         if has_unreadable_directory { ZipKind::Unreadable } else { ZipKind::NotZip }
     }
 
-    /// Returns the directory whose position is in an end record. The record is at `position`
-    /// in the container.
+    /// Reads the position of the directory from the end record `record`, which is at `position` in
+    /// the container.
     fn from_end_record(record: &[u8], position: u64) -> ZipKind<Self> {
         // The numbers are the offsets of the fields in an end record.
         let (Some(disk), Some(first_disk), Some(entries_on_disk), Some(entries)) =
@@ -103,7 +105,8 @@ impl ZipDirectory {
         let (Some(length), Some(offset)) = (u32_at(record, 12), u32_at(record, 16)) else {
             return ZipKind::NotZip;
         };
-        // In a field of 16 bits, the maximum value has the meaning of `IN_ZIP64`.
+        // In a field of 16 bits, the maximum value means that a ZIP64 record contains the actual
+        // value.
         if entries_on_disk == u16::MAX
             || entries == u16::MAX
             || length == IN_ZIP64
@@ -142,7 +145,7 @@ impl ZipContents {
         for _ in 0..entries {
             let DirectoryEntry { name, summary, length } = first_entry(remaining)?;
             remaining = remaining.get(length..)?;
-            // When two parts have the same name, the format does not define which one counts.
+            // The format does not define which of two parts with the same name counts.
             if !names.insert(name) {
                 return None;
             }
@@ -153,8 +156,8 @@ impl ZipContents {
         Some(Self { parts })
     }
 
-    /// Returns whether both containers have the same content parts, with equal names, CRC-32
-    /// and sizes. Returns `false` for containers without any content, which prove nothing.
+    /// Returns whether both containers have the same content parts, with equal names, CRC-32 and
+    /// sizes. Returns `false` if there is no content, because empty containers prove nothing.
     #[must_use]
     pub fn is_same(&self, other: &Self) -> bool {
         self.parts.values().any(|part| part.size > 0) && self.parts == other.parts
@@ -187,9 +190,9 @@ fn first_entry(bytes: &[u8]) -> Option<DirectoryEntry<'_>> {
     Some(DirectoryEntry { name, summary, length })
 }
 
-/// Returns whether the part contains only metadata, which OneDrive may edit. These are the
+/// Returns whether the part contains only metadata, which OneDrive may edit. Such parts are the
 /// properties, content types and relationships of OOXML packages, and their counterparts in
-/// OpenDocument files. The names of such parts ignore case.
+/// OpenDocument files. The comparison of names ignores case.
 fn is_metadata(name: &[u8]) -> bool {
     let name = name.to_ascii_lowercase();
     let folders: [&[u8]; 3] = [b"docprops/", b"customxml/", b"docmetadata/"];
