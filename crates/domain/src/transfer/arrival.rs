@@ -9,8 +9,9 @@ use jiff::{SignedDuration, Timestamp};
 
 use crate::transfer::{FoundObject, ObjectHead, PushedSource, STORE_CLOCK_TOLERANCE};
 
-/// Time to wait after a push when the bucket contains an object that may be from an earlier push.
-/// The object of this push may still replace it. After this time, the document is pushed again.
+/// Time to wait after a push if the bucket contains an object that may be from an earlier push.
+/// Meanwhile, the object of this push may replace it. After this time, the document is pushed
+/// again.
 const AMBIGUITY_WAIT: SignedDuration = SignedDuration::from_secs(20);
 /// Shortest pause between two checks, in seconds.
 const MIN_PAUSE_SECONDS: i64 = 1;
@@ -20,10 +21,10 @@ const MAX_PAUSE_SECONDS: u32 = 30;
 impl ObjectHead {
     /// Returns whether this push may have written the object.
     ///
-    /// An object that is not older than the push always counts. The time of the push and the
-    /// time of the object may come from two nodes of the store, whose clocks differ. So an
-    /// object that seems older by at most [`STORE_CLOCK_TOLERANCE`] counts as well, if it did
-    /// not exist at the time of the push.
+    /// This is the case if the object's time is not before the push. The two times may come from
+    /// two nodes of the store, whose clocks differ. So an object that seems older by at most
+    /// [`STORE_CLOCK_TOLERANCE`] counts as well, if a HEAD request has shown that it did not exist
+    /// at the time of the push.
     #[must_use]
     pub fn is_from_push(&self, source: &PushedSource) -> bool {
         self.is_written_since(source.requested_at)
@@ -37,10 +38,10 @@ impl ObjectHead {
                 })
     }
 
-    /// Returns whether the object may be from this push but may also be slightly older.
+    /// Returns whether the object may be from this push or from a slightly earlier one.
     ///
-    /// This is the case when the object existed just after the push and no HEAD request was
-    /// sent before the push. Only another push resolves this.
+    /// This is the case if a HEAD request just after the push found the object, and no HEAD request
+    /// was sent before the push. Only another push resolves this.
     fn is_ambiguous(&self, source: &PushedSource) -> bool {
         !self.is_from_push(source)
             && self.may_be_written_since(source.requested_at)
@@ -54,7 +55,7 @@ impl ObjectHead {
     }
 
     /// Returns whether the store may have written the object at this time or later. In contrast to
-    /// `is_written_since`, the clocks of two nodes of the store may differ.
+    /// `is_written_since`, it allows for different clocks of the store's nodes.
     fn may_be_written_since(&self, requested_at: Timestamp) -> bool {
         self.is_written_since(requested_at - STORE_CLOCK_TOLERANCE)
     }
@@ -77,8 +78,8 @@ pub enum ArrivalVerdict {
     Ambiguous,
     /// The object has not arrived yet. Check again after a pause.
     Wait {
-        /// Pause in seconds, 1 to 30. It ends at the deadline at the latest, but it is never
-        /// shorter than 1 s.
+        /// Pause in seconds, 1 to 30. It does not exceed the time until the deadline, except that
+        /// it is at least 1.
         seconds: u32,
     },
     /// The deadline has passed, and there is no object of this push.
@@ -89,12 +90,11 @@ pub enum ArrivalVerdict {
 
 /// Decides whether the object that a push announced has arrived.
 ///
-/// An object from before this push does not count, see [`ObjectHead::is_from_push`]. If the
-/// object does not have the announced size, it may be incomplete and be replaced later. So the
-/// wait continues until the deadline.
+/// An object from before this push does not count, see [`ObjectHead::is_from_push`]. An object of
+/// another size may be incomplete and be replaced later, so the wait continues until the deadline.
 ///
-/// The pause is half of the time since the push, from 1 s to 30 s. It does not depend on a
-/// counter of checks, so a repeated invocation does not change the pauses.
+/// The pause is half of the time since the push, limited to 1 s to 30 s. There is no counter of
+/// checks, so a repeated invocation does not change the pauses.
 #[must_use]
 pub fn check_arrival(
     source: &PushedSource,

@@ -1,12 +1,12 @@
-//! Deadline of a transfer that depends on the size of its document. The deadline is set after the
-//! push, when the document source has announced the size.
+//! Deadline of a transfer by the size of its document. docferry sets it after the *push*, when the
+//! document source has announced the size.
 
 use jiff::{SignedDuration, Timestamp};
 
 use crate::slots::Pool;
 
-/// Rules for the deadline of a transfer. A larger document gets more time. Another deadline, which
-/// was set at the request, applies as well.
+/// Rules for the deadline of a transfer. A larger document gets more time. The transfer also has a
+/// deadline from the time of the request; the earlier one applies.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct DeadlineRules {
     /// Time for a document of any size. It includes the waits for the document and for a slot.

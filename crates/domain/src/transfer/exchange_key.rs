@@ -1,10 +1,15 @@
-//! Identity of objects in the exchange bucket: rules that decide whether an object under a
-//! key is the document that a transfer requested.
+//! Identity of objects in the exchange bucket. The rules in this file decide whether an object
+//! under a key is the document that a transfer requested.
 //!
-//! A *push* is a request to the document source to copy a document into the exchange
-//! bucket. The source names the object's key only in its response, and two documents may
-//! get the same key. So neither the key nor the size identifies a document. Its identity
-//! consists of its GUID, its key and the push that wrote the object.
+//! A *push* is a request to the document source to copy a document into the exchange bucket:
+//!
+//! 1. docferry records the push. Until the source responds, the push is *unnamed*, because its key
+//!    is not known.
+//! 2. The source responds with the key. Two documents may get the same key.
+//! 3. The object arrives under the key. Until then, the push is *outstanding*.
+//!
+//! So neither the key nor the size identifies a document. docferry identifies it by the push that
+//! wrote the object.
 
 use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
@@ -12,36 +17,35 @@ use serde::{Deserialize, Serialize};
 use crate::ids::ObjectGuid;
 use crate::transfer::{OutstandingPush, PushedSource};
 
-/// Maximum time between the request of a push and its response. The Lambda function that
-/// requests the push has a time limit of 60 s, and 30 s are a margin.
+/// Maximum time between the request of a push and its response. The Lambda function that requests
+/// the push may run for 60 s. The other 30 s are a margin.
 pub const MAX_PUSH_DURATION: SignedDuration = SignedDuration::from_secs(90);
 
-/// Maximum time for which an unnamed push of another document delays the acceptance of an
-/// object. A push is unnamed while the source has not responded with its key.
+/// Maximum time for which an unnamed push of another document delays the acceptance of an object.
 ///
-/// The first retries of a push take less time than this. The time is limited, because a push to
-/// which the source never responds must not block all other documents.
+/// The first retries of a push take less time than this. Without a limit, a push to which the
+/// source never responds would block all other documents.
 pub const UNNAMED_PUSH_TIMEOUT: SignedDuration = SignedDuration::from_secs(20);
 
 /// State of a key in the exchange bucket.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct ExchangeKey {
-    /// The document whose transfers use the key. It is `None` while no transfer uses the key. It is
-    /// also `None` if an older version recorded the transfers, because that version did not
-    /// distinguish documents.
+    /// The document whose transfers use the key. It is `None` in two cases: no transfer uses the
+    /// key, or an older version, which did not distinguish documents, recorded the transfers.
     pub holder: Option<ObjectGuid>,
-    /// Pushes for which the source named this key, oldest first. They may be of several documents.
+    /// Pushes for which the source named this key, oldest first. They may belong to several
+    /// documents.
     pub outstanding: Vec<OutstandingPush>,
 }
 
-/// A key whose object may still arrive after the transfer that pushed it has ended.
+/// Key of a transfer that has ended before its object arrived. The object may still arrive.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct LateArrivalKey {
     /// The key in the exchange bucket.
     pub key: String,
-    /// Time of the exchange store's clock just before the push was requested. An older
-    /// object is not from that push.
+    /// Time of the exchange store's clock just before the push was requested. An object with an
+    /// earlier time is not from that push.
     pub requested_at: Timestamp,
 }
 
@@ -50,21 +54,24 @@ pub struct LateArrivalKey {
 pub enum Identity {
     /// No push of another document can have written the object.
     Own,
-    /// A push of another document may have written the object, or may still replace it. The
-    /// caller must check again later.
+    /// A push of another document may have written the object or may still replace it. A later
+    /// check may give a definite result.
     Unknown,
-    /// A push of another document may have written the object, and no outstanding push can
-    /// still replace it. Only a new push of the transfer's document resolves this.
+    /// A push of another document may have written the object, and no outstanding push can still
+    /// replace the object. Only a new push of the transfer's document resolves this.
     Lost,
 }
 
-/// Decides whether the object that was written at `written_at` is the document `guid`,
-/// which `own_push` requested.
+/// Decides whether an object is the document `guid`. The object was written at `written_at`, and
+/// the transfer requested the document by the push `own_push`.
 ///
-/// `named_pushes` are the pushes for which the source named this key. `unnamed_pushes` are the
-/// pushes whose keys are still unknown. Pushes of the document `guid` in these lists are
-/// ignored. A push of another document counts if it may have written the object, unless its
-/// arrival deadline had passed before the push `own_push` began.
+/// `named_pushes` are the recorded pushes for which the source named this key. `unnamed_pushes` are
+/// the pushes whose keys are still unknown. A push in these lists is ignored in three cases:
+///
+/// - It is a push of the document `guid`.
+/// - It cannot have written the object.
+/// - Its time is over: the arrival deadline of a named push passed before `own_push` began, or an
+///   unnamed push is older than [`UNNAMED_PUSH_TIMEOUT`].
 #[must_use]
 pub fn identify(
     guid: &ObjectGuid,
@@ -95,16 +102,16 @@ pub fn identify(
     if unnamed_pushes.iter().any(delays_acceptance) { Identity::Unknown } else { identity }
 }
 
-/// Returns the time just before the push `own_push` was requested. A record of an older version
-/// does not contain that time, so the earliest possible time is returned for it.
+/// Returns the time just before the push `own_push` was requested. For a record of an older
+/// version, which does not contain this time, returns the earliest possible time.
 fn push_began_at(own_push: &PushedSource) -> Timestamp {
     own_push.asked_at.unwrap_or(own_push.pushed_at - MAX_PUSH_DURATION)
 }
 
 /// Returns whether the object that a transfer accepted may be another document.
 ///
-/// This is the case when a push of another document was recorded after the push `own_push` began
-/// and may have written the object. `written_at` is the object's time of writing.
+/// This is the case if there is a push of another document that was recorded after `own_push` began
+/// and that may have written the object. `written_at` is the time at which the object was written.
 #[must_use]
 pub fn is_contested(
     guid: &ObjectGuid,
@@ -119,11 +126,14 @@ pub fn is_contested(
     })
 }
 
-/// Returns the push of the document `guid` that must have written an accepted object.
+/// Returns the push that must have written the accepted object of the document `guid`.
 ///
-/// The push is known only if exactly one push of the document may still arrive. Returns `None` if
-/// several pushes may arrive, because the object does not show which push wrote it. A repeated push
-/// counts as several pushes, and so does a push of the document in `unnamed_pushes`.
+/// The object does not show which push wrote it. So the push is known only if exactly one object of
+/// the document may arrive. Returns `None` in any other case:
+///
+/// - Several pushes of the document are outstanding.
+/// - The push was repeated, so that it may bring two objects.
+/// - `unnamed_pushes` contains a push of the document.
 #[must_use]
 pub fn proven_push<'a>(
     guid: &ObjectGuid,

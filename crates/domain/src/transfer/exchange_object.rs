@@ -1,5 +1,6 @@
-//! Objects of the exchange bucket, as HEAD requests show them. The document source pushes
-//! documents into this bucket.
+//! Objects of the exchange bucket, as HEAD requests show them. A *push* is a request to the
+//! document source to copy a document into this bucket. docferry sends a HEAD request before or
+//! after a push, and compares later objects with the result.
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
@@ -11,11 +12,11 @@ pub struct ObjectHead {
     pub size: u64,
     /// Entity tag as the store writes it, with quotes.
     pub etag: String,
-    /// Time at which the object was written, by the store's clock, in whole seconds.
+    /// Time at which the object was written, in whole seconds of the store's clock.
     pub last_modified: Timestamp,
 }
 
-/// Object under an exchange key around the time of a push, from a HEAD request.
+/// Object under an exchange key just before or just after a push, from a HEAD request.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub enum FoundObject {
@@ -42,14 +43,15 @@ impl FoundObject {
     }
 }
 
-/// Version of an object under one key. Two writes of the same bytes within one second have
-/// equal versions.
+/// Version of an object under one key. Versions cannot distinguish two writes of the same bytes
+/// within one second.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct ObjectVersion {
     /// Entity tag, quotes included.
     pub etag: String,
-    /// Time of the write, by the clock of the store's node, to the second.
+    /// Time of the write, in whole seconds. The clock is that of the store's node that wrote the
+    /// object.
     pub last_modified: Timestamp,
 }
 

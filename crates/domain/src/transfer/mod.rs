@@ -1,7 +1,9 @@
-//! Transfers: the delivery of one document from the exchange bucket to its destination.
+//! Transfers. A *transfer* brings one document from the document source through the exchange bucket
+//! to its destination.
 //!
-//! The modules hold the stored record of a transfer, the rules that decide whether an object
-//! in the exchange bucket is its document, its deadlines, and its outcome.
+//! The modules define the stored record of a transfer, its deadlines and its outcome. They also
+//! contain the rules that decide whether an object in the exchange bucket is the transfer's
+//! document.
 
 mod arrival;
 mod deadline;

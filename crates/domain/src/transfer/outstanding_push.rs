@@ -1,8 +1,8 @@
-//! Pushes whose objects may still arrive in the exchange bucket, and the text in which a push
-//! is stored.
+//! Outstanding pushes, and the text in which a push is stored.
 //!
-//! A *push* is a request to the document source to copy a document into the exchange bucket.
-//! The rules in `exchange_key` use these values to decide which push wrote an object.
+//! A *push* is a request to the document source to copy a document into the exchange bucket. It is
+//! *outstanding* as long as its object may still arrive. The rules in `exchange_key` use these
+//! values to decide which push wrote an object.
 
 use std::fmt;
 use std::str::FromStr;
@@ -12,8 +12,8 @@ use jiff::{SignedDuration, Timestamp};
 use crate::ids::{InvalidId, ObjectGuid, TransferId};
 use crate::transfer::PushedSource;
 
-/// Maximum clock difference between two nodes of one exchange store. An object that was
-/// written up to this long before a push was requested may still belong to that push.
+/// Maximum clock difference between two nodes of one exchange store. So an object may belong to a
+/// push although its time of writing is earlier than the push, by at most this difference.
 pub const STORE_CLOCK_TOLERANCE: SignedDuration = SignedDuration::from_secs(5);
 
 /// Stored word for a push that was tried once.
@@ -28,11 +28,11 @@ const STORED_PARTS: usize = 5;
 pub struct OutstandingPush {
     /// Time of the exchange store's clock just before the push was requested.
     pub requested_at: Timestamp,
-    /// Time of docferry's clock when the push was recorded. While the source has not named the key,
-    /// it is the time when the push began.
+    /// Time of docferry's clock. While the source has not named the key, it is the time at which
+    /// the push began. After that, it is the time at which the response was recorded.
     pub pushed_at: Timestamp,
-    /// Whether an earlier try of this push, whose response was lost, may have copied the
-    /// document as well. Then a second object may follow the first.
+    /// Whether there was an earlier try of this push whose response was lost. That try may have
+    /// copied the document as well, so a second object may arrive after the first.
     pub is_repeated: bool,
     /// The transfer that requested the push. It distinguishes two pushes of the same time.
     pub transfer_id: TransferId,

@@ -4,7 +4,8 @@
 use crate::phase::Phase;
 use crate::transfer::Transfer;
 
-/// Percentage of a transfer whose document has been pushed, in which no byte has been acknowledged.
+/// Percentage of a transfer whose document has been pushed, before the destination has acknowledged
+/// any byte.
 const PUSHED_PERCENT: u8 = 10;
 /// Percentage points that the delivery of all bytes adds.
 const DELIVERY_PERCENT: u128 = 90;
@@ -13,8 +14,8 @@ const MAX_OPEN_PERCENT: u8 = 99;
 
 /// Returns the percentage that status responses show, as the contract with SCV defines it.
 ///
-/// The value is 0 until ORDS has pushed the document, and then 10. From there it grows with the
-/// acknowledged bytes. It is 100 only when the delivery is verified.
+/// The value is 0 until ORDS has pushed the document, and then 10. Then it grows with the bytes
+/// that the destination has acknowledged, up to 99. It is 100 only when the delivery is verified.
 ///
 /// The percentage never decreases within a run, because the phase and the number of acknowledged
 /// bytes never decrease.
@@ -32,8 +33,8 @@ pub fn percent(transfer: &Transfer) -> u8 {
         return PUSHED_PERCENT;
     }
     let acknowledged = u128::from(transfer.bytes_done.min(source.size));
-    // The multiplication comes before the division. The service before docferry divided first, so
-    // its value stayed at 10.
+    // Multiply before dividing. The service before docferry divided first, so its value stayed at
+    // 10.
     let delivered_percent = acknowledged * DELIVERY_PERCENT / u128::from(source.size);
     let open_percent = u128::from(PUSHED_PERCENT) + delivered_percent;
     u8::try_from(open_percent).unwrap_or(MAX_OPEN_PERCENT).min(MAX_OPEN_PERCENT)

@@ -1,8 +1,11 @@
-//! Results of the stages of a transfer. The record of the transfer contains a result from the end
-//! of its stage on.
+//! Results of the stages of a transfer. When a stage ends, its result is stored in the record of
+//! the transfer.
 //!
-//! A transfer has three stages. ORDS, the document source, *pushes* the document (copies it to the
-//! exchange bucket), the document arrives there, and docferry delivers it to its destination.
+//! A transfer has three stages:
+//!
+//! 1. Push: docferry asks ORDS, the document source, to copy the document to the exchange bucket.
+//! 2. Arrival: the object appears in the exchange bucket.
+//! 3. Delivery: docferry delivers the document to its destination.
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
@@ -11,7 +14,7 @@ use crate::document::{Artifact, DocumentName, Evidence};
 use crate::failure::FailureCode;
 use crate::transfer::FoundObject;
 
-/// Description of a document from the response of ORDS to a push, and the times of the push.
+/// Result of a push: the document as ORDS describes it in its response, and the times of the push.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct PushedSource {
@@ -24,10 +27,10 @@ pub struct PushedSource {
     pub mime: Option<String>,
     /// Size in bytes, as ORDS announced it.
     pub size: u64,
-    /// Time of the exchange store's clock just before ORDS was asked. An older object is
-    /// not from this push.
+    /// Time of the exchange store's clock just before ORDS was asked. An object with an earlier
+    /// time is not from this push.
     pub requested_at: Timestamp,
-    /// Result of the HEAD request for the key just before or after the push. `None` when the
+    /// Result of the HEAD request for the key just before or just after the push. `None` if the
     /// request failed, and in records of older versions.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub found: Option<FoundObject>,
@@ -44,7 +47,8 @@ pub struct PushedSource {
     pub must_end_by: Option<Timestamp>,
 }
 
-/// The exchange object that arrived. Each read of the object requires this entity tag.
+/// The exchange object that arrived. Each later read is conditional on the entity tag, so that a
+/// replaced object is detected.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct ArrivedObject {
@@ -105,7 +109,7 @@ pub struct DeliveredItem {
     pub web_url: Option<String>,
 }
 
-/// Why a transfer ended without a delivery.
+/// Reason why a transfer ended without a delivery.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Failure {

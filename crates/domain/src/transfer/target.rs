@@ -9,14 +9,14 @@ use crate::slots::Pool;
 
 /// Destination of a document.
 ///
-/// The fields of the variant are stored directly in the transfer's record. Only a record with a
-/// OneDrive has the field `recipient`, which distinguishes the two variants.
+/// The fields of the variant are stored directly in the transfer's record. The field `recipient`
+/// distinguishes the variants: only [`Target::Onedrive`] has it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(untagged)]
 pub enum Target {
     /// A folder in a OneDrive.
     Onedrive(DriveTarget),
-    /// The delivery bucket, from which a presigned URL downloads the document.
+    /// The delivery bucket. Clients download the document from it by a presigned URL.
     Download(DownloadTarget),
 }
 
@@ -37,12 +37,13 @@ pub struct DriveTarget {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct DownloadTarget {
-    /// Person or service that the transfer's slot is counted for.
+    /// Person or service for which the transfer's slot counts. A *slot* is the right to move bytes,
+    /// and each person may hold only a few.
     pub person: Person,
 }
 
 impl Target {
-    /// Returns the slot pool of the destination.
+    /// Returns the pool of slots for the destination.
     #[must_use]
     pub const fn pool(&self) -> Pool {
         match self {
@@ -51,8 +52,8 @@ impl Target {
         }
     }
 
-    /// Returns the person or service that the transfer's slot is counted for. For a OneDrive it
-    /// is the recipient, independent of the caller.
+    /// Returns the person or service for which the transfer's slot counts. For a OneDrive, this is
+    /// the recipient, regardless of the caller.
     #[must_use]
     pub fn person(&self) -> Person {
         match self {

@@ -1,5 +1,5 @@
-//! Counters of the tries of each workflow step within a run of a transfer. Status responses
-//! show them.
+//! Counters of the failed tries of each workflow step within a run of a transfer. Status responses
+//! are derived from them.
 //!
 //! A *run* is one pass of a transfer: the first run, or a retry by the caller. A *try* is one call
 //! of a step within a run.
