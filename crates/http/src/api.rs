@@ -1,5 +1,6 @@
-//! Dependencies of the routers that create or change transfers. A transfer needs a *slot*, the
-//! right to call ORDS or to move bytes. The scheduler gives slots to queued transfers.
+//! Dependencies of the routers that create or change transfers. A transfer needs a *slot*: the
+//! right to call ORDS (the document source) or to move bytes. Transfers wait for a slot in a queue,
+//! and the scheduler gives free slots to them.
 
 use docferry_app::ports::SlotAdapters;
 use docferry_app::slots::scheduler::SlotScheduler;
@@ -19,7 +20,7 @@ pub struct TransferApi<P: SlotAdapters> {
     pub clock: P::Clock,
     /// Time for which the record of an ended transfer is retained.
     pub record_ttl: SignedDuration,
-    /// Maximum number of transfers that hold a slot at once, for each pool.
+    /// Maximum number of transfers that hold a slot at the same time, for each kind of destination.
     pub limits: SlotLimits,
     /// Whether the service is in drain mode. It then refuses new work, and running transfers
     /// continue.

@@ -1,6 +1,6 @@
 //! Audit trail of the API: the extractor [`Audited`], which collects the circumstances of a
-//! request, and the record of a *denial*. A request is denied if it names a document that does not
-//! exist or that the caller may not see.
+//! request, and [`record_denial`]. A *denial* is the refusal of a document that does not exist or
+//! that the caller may not see.
 
 use std::net::IpAddr;
 
@@ -21,8 +21,8 @@ use crate::middleware::{Principal, RequestId};
 /// Header in which a service names the end user for whom it makes the request.
 const ON_BEHALF_OF: HeaderName = HeaderName::from_static("x-on-behalf-of");
 
-/// Facts that API Gateway adds to a request. The code that serves a router puts them into the
-/// extensions of each request.
+/// Facts about a request that only API Gateway knows. The code that serves a router puts them into
+/// the extensions of each request.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct GatewayContext {
     /// Address from which the request came.
@@ -31,8 +31,8 @@ pub struct GatewayContext {
     pub gateway_request_id: Option<String>,
 }
 
-/// Extractor of the facts that the audit trail contains of each request: the caller, the end user,
-/// and the source of the request.
+/// Extractor of the facts about a request that the audit trail needs: the caller, the end user, and
+/// the source of the request.
 pub(crate) struct Audited(pub(crate) AuditedRequest);
 
 impl<S: Sync> FromRequestParts<S> for Audited {
@@ -50,7 +50,7 @@ impl<S: Sync> FromRequestParts<S> for Audited {
             ..RequestSource::new(ip, user_agent.as_deref(), request_id.unwrap_or_default())
         };
         let on_behalf_of = match parts.headers.get(ON_BEHALF_OF) {
-            // A person acts in their own name, so only a service can name an end user.
+            // Only a service can name an end user. A person acts in their own name.
             Some(name) if caller.scopes.has(Scope::Service) => Some(end_user(name)?),
             _ => None,
         };
@@ -68,10 +68,10 @@ fn end_user(name: &HeaderValue) -> Result<EndUser, ApiError> {
     })
 }
 
-/// Records the denial of documents or subjects that a person named. Unknown and hidden documents
-/// are recorded alike.
+/// Records that a person was denied documents or subjects. The record does not distinguish unknown
+/// documents from hidden ones.
 ///
-/// Callers who may see all documents are never denied: for them, a missing document does not exist.
+/// Does nothing for callers who may see all documents, because no document is hidden from them.
 pub(crate) async fn record_denial(
     log: &impl AuditLog,
     caller: &Principal,

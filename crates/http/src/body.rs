@@ -1,4 +1,5 @@
-//! Reading of JSON request bodies, with limits and with errors that name the invalid member.
+//! Reader of JSON request bodies. It limits the size of a body, and its errors name the invalid
+//! member.
 
 use axum::extract::Request;
 use docferry_contract::problem::FieldError;
@@ -12,13 +13,13 @@ use crate::json::duplicate_members;
 /// UTF-8 byte order mark, which some clients write before a text.
 const BYTE_ORDER_MARK: &[u8] = b"\xef\xbb\xbf";
 
-/// Reads a JSON body of any shape, of at most the default size. Rejects bodies in which an object
-/// has a duplicate member.
+/// Reads a JSON body. Rejects a body that is larger than the default size, and a body in which an
+/// object has a duplicate member.
 pub(crate) async fn json(request: Request) -> Result<Value, ApiError> {
     json_up_to(BodyLimit::Default, request).await
 }
 
-/// Reads a JSON body as [`json`] does, with another maximum size.
+/// Reads a JSON body like [`json`], but with the maximum size `limit`.
 pub(crate) async fn json_up_to(limit: BodyLimit, request: Request) -> Result<Value, ApiError> {
     let content_type =
         request.headers().get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok());
@@ -40,14 +41,14 @@ pub(crate) async fn json_up_to(limit: BodyLimit, request: Request) -> Result<Val
     Err(ApiError::Invalid(errors.collect()))
 }
 
-/// Reports the position of a syntax error. The text at that position may be personal data, so
-/// it is not repeated.
+/// Returns the error for invalid JSON. It contains only the position, because the text there may be
+/// personal data.
 fn syntax_error(error: &serde_json::Error) -> ApiError {
     let detail = format!("is not JSON (line {}, column {})", error.line(), error.column());
     ApiError::Invalid(vec![FieldError { pointer: String::new(), detail }])
 }
 
-/// Returns whether a media type is JSON: `application/json`, or one that ends with `+json`.
+/// Returns whether a media type is `application/json` or ends with `+json`.
 fn is_json(media_type: &str) -> bool {
     let essence = media_type.split(';').next().unwrap_or_default().trim().to_ascii_lowercase();
     essence == "application/json"

@@ -5,8 +5,8 @@
 pub enum BodyLimit {
     /// Limit of most routes: 64 KiB.
     Default,
-    /// Limit of `POST /v1/download/initiate`: 512 KiB. Its list of 1000 GUIDs with 256 characters
-    /// each has more than 250 KiB.
+    /// Limit of `POST /v1/download/initiate`: 512 KiB. A body may list 1000 GUIDs of 256 characters
+    /// each, which are more than 250 KiB.
     DocumentList,
 }
 

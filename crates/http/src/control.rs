@@ -27,8 +27,8 @@ use crate::error::ApiError;
 use crate::job_id::parse_id;
 use crate::middleware::{Service, Writer, with_common_parts};
 
-/// Dependencies and settings of the retry route. A retry reads the document registry, because the
-/// caller may have lost the right to see some documents.
+/// Dependencies and settings of the retry route. A retry checks in the document registry whether
+/// the caller may still see the documents.
 struct RetryState<P: RetryAdapters> {
     api: Arc<TransferApi<P>>,
     registry: P::Registry,

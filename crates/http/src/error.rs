@@ -10,13 +10,11 @@ use http::StatusCode;
 
 use crate::body_limit::BodyLimit;
 
-/// Number of seconds after which a client should repeat a request whose first copy is still being
-/// recorded.
+/// `Retry-After` in seconds for [`ApiError::Pending`].
 const PENDING_SECONDS: u32 = 1;
-/// Number of seconds after which a client should repeat a request that failed by a transient error,
-/// or a retry of a job that is not cleaned up yet.
+/// `Retry-After` in seconds for transient errors and for [`ApiError::Unsettled`].
 const TRANSIENT_SECONDS: u32 = 5;
-/// Number of seconds after which a client should repeat a request that was refused in drain mode.
+/// `Retry-After` in seconds for [`ApiError::Draining`].
 const DRAINING_SECONDS: u32 = 60;
 
 /// Texts of an error response.
@@ -29,7 +27,7 @@ pub(crate) struct ErrorTexts {
     pub(crate) detail: &'static str,
 }
 
-/// Error response to a request. It becomes a problem document, to which the middleware adds the
+/// Error response to a request. Its body is a problem document (RFC 9457). The middleware adds the
 /// request id.
 #[derive(Debug)]
 pub enum ApiError {
@@ -39,7 +37,7 @@ pub enum ApiError {
     UnsupportedMediaType,
     /// The body is larger than this limit.
     TooLarge(BodyLimit),
-    /// The resource does not exist, or belongs to another caller.
+    /// The resource does not exist or belongs to another caller.
     NotFound,
     /// The job has expired and its files are no longer retained.
     Gone,
@@ -51,7 +49,8 @@ pub enum ApiError {
     KeyReused,
     /// The first request with the idempotency key is still being recorded.
     Pending,
-    /// The job has ended, but its last run is not cleaned up yet, so it cannot be retried.
+    /// The job cannot be retried yet. It has ended, but the clean-up of its last run is not
+    /// complete.
     Unsettled,
     /// The caller has exceeded its rate limit.
     RateLimited {
@@ -62,17 +61,17 @@ pub enum ApiError {
     Draining,
     /// The request is valid, but asks for a feature that is not implemented. The text names it.
     NotImplemented(&'static str),
-    /// The path exists, but not for this method.
+    /// The path exists, but does not support this method.
     MethodNotAllowed,
-    /// The request has no [`Principal`](crate::Principal): the authorizer did not run.
+    /// The request has no [`Principal`](crate::Principal), so the authorizer did not run.
     Unauthenticated,
     /// The caller lacks this scope.
     Forbidden(Scope),
-    /// The service failed to process the request. The status is 503 if the error is transient and
-    /// 500 if it is not.
+    /// The service failed to process the request. The status is 503 for a transient error and 500
+    /// for any other error.
     Failed(TaskError),
-    /// The service failed to process a call whose contract requires the status 500 for all
-    /// failures.
+    /// The service failed to process the request. The status is 500 for every error, as the
+    /// contract of the call requires.
     Broken(TaskError),
 }
 
@@ -112,8 +111,8 @@ impl ApiError {
         }
     }
 
-    /// Returns the value of `Retry-After` in seconds, or `None` if repeating the request cannot
-    /// succeed.
+    /// Returns the value of `Retry-After` in seconds. Returns `None` if the client need not repeat
+    /// the request.
     pub(crate) fn retry_after(&self) -> Option<u32> {
         match self {
             Self::NotCompleted(status) => {

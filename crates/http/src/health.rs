@@ -16,8 +16,8 @@ use http::StatusCode;
 
 use crate::download::JobApi;
 
-/// Timeout of one check. It is short because monitors have short timeouts, and because the Lambda
-/// function ends after 10 s.
+/// Timeout of one check. Monitors have short timeouts, and the Lambda function is stopped after 10
+/// s.
 const CHECK_TIMEOUT: Duration = Duration::from_secs(4);
 
 /// Routes of `GET /health`.
@@ -27,7 +27,7 @@ pub(crate) fn health_routes<P: ReadAdapters>(api: Arc<JobApi<P>>) -> Router {
 
 /// Checks the table and the delivery bucket concurrently.
 async fn health<P: ReadAdapters>(State(api): State<Arc<JobApi<P>>>) -> Response {
-    // Even the read of a record that does not exist shows that the table responds.
+    // Read a record that does not exist. Any response shows that the table works.
     let unused_id = TransferId::from_u128(0);
     let state = check("state", api.store.get(&unused_id));
     let storage = check("storage", api.presigner.probe_storage());
@@ -40,7 +40,7 @@ async fn health<P: ReadAdapters>(State(api): State<Arc<JobApi<P>>>) -> Response 
     (code, Json(health)).into_response()
 }
 
-/// Awaits the probe of a dependency and logs its failure.
+/// Waits for the probe of a dependency. Logs a failure or a timeout of the probe.
 async fn check<T, E: Display>(
     name: &'static str,
     probe: impl Future<Output = Result<T, E>>,

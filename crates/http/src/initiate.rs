@@ -52,7 +52,7 @@ async fn upload<P: InitiateAdapters>(
         Ok((StatusCode::ACCEPTED, Json(UploadAccepted { obj_guid, transfer_id })))
     };
     if let Err(draining) = api.transfers.ensure_not_draining() {
-        // In drain mode, a request that repeats an accepted request gets the first response again.
+        // In drain mode, a repetition of an accepted request still gets the first response.
         let result = first_accepted_job(&scheduler, idempotency_key.as_ref()).await.transpose();
         let first_job = result
             .ok_or(draining)?

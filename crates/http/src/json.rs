@@ -11,8 +11,8 @@ const MAX_REPORTED: usize = 20;
 
 /// Returns JSON pointers (RFC 6901) to the members that occur more than once in their object.
 ///
-/// JSON parsers differ in which of the duplicates they return. If one parser validates a value and
-/// another parser uses it, they may see different values.
+/// Some JSON parsers use the first of several duplicates, others the last. If one parser validates
+/// a body and another one uses it, they may see different values.
 pub(crate) fn duplicate_members(text: &[u8]) -> serde_json::Result<Vec<String>> {
     let mut pointer = String::new();
     let mut duplicates = Vec::new();
@@ -31,7 +31,8 @@ struct DuplicateFinder<'a> {
 }
 
 impl DuplicateFinder<'_> {
-    /// Runs `read` with the pointer extended by `name`, a member name or an array index.
+    /// Calls `read` for a value inside the current one. During the call, the pointer is extended by
+    /// `name`, which is a member name or an array index.
     fn within<T>(&mut self, name: &str, read: impl FnOnce(DuplicateFinder<'_>) -> T) -> T {
         let parent_length = self.pointer.len();
         self.pointer.push('/');

@@ -1,5 +1,5 @@
-//! Middleware that is wrapped around every router of the API: the rate limit of each caller, and
-//! the CORS rules for web pages of other origins.
+//! Middleware around every router of the API. It applies the rate limit of each caller, and the
+//! CORS rules, which decide which web pages of other origins may call the API.
 
 use std::sync::Arc;
 
@@ -19,10 +19,10 @@ use crate::middleware::{Principal, REQUEST_ID, ensure_standard_headers};
 
 /// Length of the window in which calls are counted, in seconds.
 const WINDOW_SECONDS: i64 = 60;
-/// Seconds for which a browser may cache the result of a CORS preflight, the request by which it
-/// asks whether a page may send a request to another origin.
+/// Time in seconds for which a browser may cache the result of a CORS preflight. By a *preflight*,
+/// the browser asks whether a page may send a request to another origin.
 const PREFLIGHT_SECONDS: u64 = 7200;
-/// Header with the number of calls that are allowed in a window.
+/// Header with the number of calls that a caller may make in a window.
 const RATE_LIMIT: HeaderName = HeaderName::from_static("ratelimit-limit");
 /// Header with the number of calls that remain in the current window.
 const RATE_REMAINING: HeaderName = HeaderName::from_static("ratelimit-remaining");
@@ -98,10 +98,10 @@ fn cors_layer(origins: Vec<HeaderValue>) -> CorsLayer {
         .max_age(std::time::Duration::from_secs(PREFLIGHT_SECONDS))
 }
 
-/// Window of a caller's rate limit: the calls of the current minute.
+/// Calls of one caller in the current window of the rate limit.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 struct RateWindow {
-    /// Number of calls that are allowed.
+    /// Number of calls that the caller may make.
     limit: u32,
     /// Number of calls that the caller has made.
     used: u32,
@@ -138,13 +138,12 @@ async fn rate_limit<Q: CallCounter, C: Clock>(
         return next.run(request).await;
     }
     let used = match caller {
-        // Unauthenticated calls are not counted, because the routes that are open to them are
-        // cheap.
+        // Unauthenticated calls are not counted, because their routes are cheap.
         None => 0,
         Some(caller) => match layers.quota.count_call(&caller.id, now).await {
             Ok(used) => used,
-            // If the count fails, the call is accepted. It is better to accept too many calls than
-            // to reject calls without a reason.
+            // If the counter fails, accept the call. Too many accepted calls are better than calls
+            // rejected without a reason.
             Err(error) => {
                 tracing::warn!(error = %error, "rate limit count failed");
                 0

@@ -1,5 +1,5 @@
-//! HTTP API of docferry: one axum router for each Lambda function, request parsing, problem
-//! documents (RFC 9457), rate limits and response headers.
+//! HTTP API of docferry. There is one axum router for each Lambda function. The crate also contains
+//! the parsing of requests, problem documents (RFC 9457), rate limits and response headers.
 //!
 //! The routers do not depend on Lambda. The code that serves a router puts the caller's
 //! [`Principal`] into the request's extensions.

@@ -30,17 +30,18 @@ const MIN_REQUEST_ID_LENGTH: usize = 8;
 /// Maximum length of a request id that a caller sends, in characters.
 const MAX_REQUEST_ID_LENGTH: usize = 128;
 
-/// Authenticated caller. The authorizer determines it before the request reaches a router, and the
-/// code that serves the router puts it into the extensions of the request.
+/// Authenticated caller. The authorizer identifies the caller before the request reaches a router.
+/// The code that serves the router puts the principal into the extensions of the request.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Principal {
-    /// Id of the caller: `scv`, or `sub:` and the subject of a token. Transfers and jobs store it.
+    /// Id of the caller: `scv`, or `sub:` and the subject of a token. Transfers and jobs store this
+    /// id as their owner.
     pub id: String,
     /// Scopes granted to the caller.
     pub scopes: Scopes,
     /// The caller's user id in Microsoft Graph, if the token contains it.
     pub graph_user: Option<String>,
-    /// Documents that claims of the token cover.
+    /// Documents that the caller may see by claims, which are values in the token.
     pub claims: BTreeSet<Coverage>,
 }
 
@@ -50,8 +51,8 @@ impl Principal {
         self.scopes.has(scope) || self.scopes.has(Scope::Service)
     }
 
-    /// Returns the caller with the entitlements that decide which documents the caller may see.
-    /// Services and callers with the scope [`Scope::Documents`] may see all documents.
+    /// Returns the caller with the rights to see documents. Services and callers with the scope
+    /// [`Scope::Documents`] may see all documents.
     pub(crate) fn document_caller(&self) -> DocumentCaller {
         let viewer = if self.may(Scope::Documents) {
             Viewer::Unrestricted
@@ -61,9 +62,9 @@ impl Principal {
         DocumentCaller { person: person(&self.id), viewer }
     }
 
-    /// Returns the person whose slots the caller's own downloads occupy. A slot is the right of a
-    /// transfer to call ORDS or to move bytes, and each person may hold only a limited number. The
-    /// same limit applies to a service, so a service is a `Person` too.
+    /// Returns the person for whom the slots of the caller's downloads count. A *slot* is the right
+    /// of a transfer to call ORDS or to move bytes. Each person may hold only a limited number of
+    /// slots. A service has such a limit too, so it is also a `Person`.
     pub(crate) fn slot_person(&self) -> Person {
         if self.scopes.has(Scope::Service) { Person::service(&self.id) } else { person(&self.id) }
     }
@@ -74,8 +75,8 @@ impl Principal {
     }
 }
 
-/// Returns the person for a principal id (`sub:ada`) or a token subject (`ada`). Both spellings
-/// give the same person.
+/// Returns the person for a principal id (`sub:ada`) or a token subject (`ada`). Both give the same
+/// person.
 pub(crate) fn person(user: &str) -> Person {
     Person::new(subject(user))
 }
@@ -93,7 +94,8 @@ impl<S: Sync> FromRequestParts<S> for Principal {
     }
 }
 
-/// Defines extractors that contain the caller. An extractor rejects callers without its scope.
+/// Defines extractors of the caller, one for each scope. An extractor rejects callers without its
+/// scope.
 macro_rules! callers {
     ($($(#[$doc:meta])* $name:ident = $scope:ident;)+) => {$(
         $(#[$doc])*
@@ -124,8 +126,8 @@ callers! {
     Writer = Write;
 }
 
-/// Id of a request. It is the value of `X-Request-ID` that the caller sent. If this header is
-/// absent or its value is not well-formed, the id is a new UUID.
+/// Id of a request: the value of `X-Request-ID` that the caller sent. If the header is absent or
+/// malformed, the id is a new UUID.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct RequestId(pub String);
 
@@ -143,8 +145,8 @@ impl RequestId {
     }
 }
 
-/// Returns whether an id can be used in logs and headers without escaping. Such an id consists of 8
-/// to 128 ASCII letters, digits and the characters `-_.:`.
+/// Returns whether an id is safe in logs and headers without escaping. Such an id has 8 to 128
+/// characters: ASCII letters, digits and `-_.:`.
 fn is_well_formed(id: &str) -> bool {
     (MIN_REQUEST_ID_LENGTH..=MAX_REQUEST_ID_LENGTH).contains(&id.len())
         && id
@@ -178,14 +180,14 @@ fn trace_parent(request: &Request) -> Option<TraceParent> {
     request.headers().get(TRACEPARENT)?.to_str().ok()?.parse().ok()
 }
 
-/// Creates the span that adds the request id and the trace id to every log line of a request. It
-/// has the level `ERROR`, so that no log level setting filters it out.
+/// Creates the span that adds the request id and the trace id to every log line of a request. The
+/// span has the level `ERROR`, so that no log level setting filters it out.
 fn request_span(id: &RequestId, trace: Option<&TraceParent>) -> tracing::Span {
     tracing::error_span!("request", request.id = id.0, trace.id = trace.map(TraceParent::trace_id))
 }
 
-/// Middleware that adds the standard headers to responses that do not come from a router. These are
-/// the responses to CORS preflights and the errors of the rate limit.
+/// Middleware that adds the standard headers to responses that do not come from a router: the
+/// responses to CORS preflights and the errors of the rate limit.
 pub(crate) async fn ensure_standard_headers(mut request: Request, next: Next) -> Response {
     let id = RequestId::of(&request);
     request.extensions_mut().insert(id.clone());
@@ -205,7 +207,7 @@ fn with_standard_headers(mut response: Response, id: &RequestId, format: ErrorFo
     if let Some(problem) = response.extensions_mut().remove::<Problem>() {
         *response.body_mut() = format.render(problem, &id.0);
         response.headers_mut().insert(header::CONTENT_TYPE, format.media_type());
-        // The header contains the length of the empty body that was replaced.
+        // This header contains the length of the empty body that the problem replaces.
         response.headers_mut().remove(header::CONTENT_LENGTH);
     }
     let headers = response.headers_mut();

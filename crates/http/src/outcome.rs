@@ -1,4 +1,5 @@
-//! Format of error bodies: a problem document, or an `OperationOutcome` on the FHIR routes.
+//! Format of error bodies: `OperationOutcome` on the FHIR routes, and problem documents (RFC 9457)
+//! on all others.
 
 use axum::body::Body;
 use docferry_contract::problem::{MEDIA_TYPE, Problem};
@@ -17,8 +18,8 @@ pub(crate) enum ErrorFormat {
 }
 
 impl ErrorFormat {
-    /// Returns the format of the errors of a path. The format depends on the path and not on the
-    /// router, because the middleware of the rate limit returns errors without calling a router.
+    /// Returns the format of the errors of a path. It depends on the path and not on the router,
+    /// because the rate limit returns errors without calling a router.
     pub(crate) fn of(path: &str) -> Self {
         let first_segment = path.split('/').nth(1);
         match first_segment {
@@ -49,7 +50,7 @@ fn outcome(problem: Problem) -> OperationOutcome {
     let code = match problem.status {
         401 => IssueCode::Login,
         403 => IssueCode::Forbidden,
-        // The text of the problem document speaks of jobs, so it does not fit a document.
+        // The text of the problem document is about jobs, so it does not fit here.
         404 => return OperationOutcome::not_found(),
         405 | 415 => IssueCode::NotSupported,
         413 => IssueCode::TooLong,

@@ -1,6 +1,8 @@
 //! Problem documents (RFC 9457), which are the JSON bodies of the API's error responses. An
-//! [`ApiError`] becomes a response with a [`Problem`] in its extensions; the middleware adds the
-//! request id and writes the problem into the body.
+//! [`ApiError`] becomes a response in two steps:
+//!
+//! 1. [`IntoResponse`] puts a [`Problem`] into the extensions of the response.
+//! 2. The middleware adds the request id and writes the problem into the body.
 
 use axum::response::{IntoResponse, Response};
 use docferry_contract::job::JobStatus;
@@ -47,8 +49,7 @@ impl IntoResponse for ApiError {
             response.headers_mut().insert(header::RETRY_AFTER, seconds.into());
         }
         if status == StatusCode::UNAUTHORIZED {
-            // API Gateway sends the same value with its own 401, when the authorizer rejects a
-            // caller.
+            // API Gateway sends the same value with its own 401 if the authorizer rejects a caller.
             let challenge = HeaderValue::from_static(CHALLENGE);
             response.headers_mut().insert(header::WWW_AUTHENTICATE, challenge);
         }

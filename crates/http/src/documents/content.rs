@@ -1,4 +1,6 @@
-//! `GET /DocumentReference/{id}/$content`, which starts or finds a download of a document.
+//! `GET /DocumentReference/{id}/$content`, which returns the content of a document. The first
+//! request creates a job that copies the document to the delivery bucket. Later requests find this
+//! job.
 
 use std::sync::Arc;
 
@@ -22,8 +24,12 @@ use crate::middleware::Reader;
 /// Name of the operation in the path.
 const OPERATION: &str = "$content";
 
-/// Redirects to the download of a document: 302 when its copy is available, else 202 with the
-/// address of the job's status. No response contains a presigned URL.
+/// Responds with the address of a document's download:
+///
+/// - 302 with the address of the job's result, if the copy is available;
+/// - 202 with the address of the job's status, if it is not.
+///
+/// No response contains a presigned URL.
 pub(super) async fn content<P: SearchAdapters>(
     State(api): State<Arc<SearchApi<P>>>,
     Reader(caller): Reader,
@@ -37,7 +43,7 @@ pub(super) async fn content<P: SearchAdapters>(
     }
     let key = content_idempotency_key(&caller.id, id.as_str());
     let document = DocumentKey::Id(id);
-    // A document that the caller may no longer see does not exist, even if there is a job.
+    // Fail if the caller may no longer see the document, even if there is a job.
     find(&api, &caller, &audited, &document).await?;
     let (requester, person) = (caller.document_caller(), caller.slot_person());
     let origin = Some(audited.origin);

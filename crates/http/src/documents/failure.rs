@@ -36,7 +36,7 @@ impl From<StoreError> for Failure {
     }
 }
 
-/// An outcome without a status describes invalid parameters, so the status is 400.
+/// Converts an outcome without a status. It describes invalid parameters, so the status is 400.
 impl From<OperationOutcome> for Failure {
     fn from(outcome: OperationOutcome) -> Self {
         Self::Outcome(StatusCode::BAD_REQUEST, outcome)

@@ -27,7 +27,8 @@ pub fn search_router<P: SearchAdapters>(api: SearchApi<P>) -> Router {
         .route("/DocumentReference", get(search::by_query_string::<P>))
         .route("/DocumentReference/_search", post(search::by_form::<P>))
         .route("/DocumentReference/{id}", get(read::document::<P>))
-        // API Gateway does not allow `$` in a path, and clients may write it as `%24`.
+        // The operation is `$content`. It is a parameter here, because API Gateway does not allow
+        // `$` in a path and clients may write it as `%24`.
         .route("/DocumentReference/{id}/{operation}", get(content::content::<P>))
         .route("/metadata", get(read::metadata::<P>))
         .with_state(Arc::new(api));

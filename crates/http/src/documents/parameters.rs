@@ -1,4 +1,4 @@
-//! Reading of search parameters from query strings, form bodies and headers.
+//! Reader of search parameters from query strings, form bodies and headers.
 
 use axum::extract::Request;
 use docferry_fhir::query::Handling;
@@ -14,8 +14,8 @@ pub(super) fn query_string(request: &Request) -> String {
     request.uri().query().unwrap_or_default().to_owned()
 }
 
-/// Returns the parameters of a form body together with those of the query string. FHIR allows both
-/// in one request, and they have the same meaning.
+/// Returns the parameters of a form body together with those of the query string. FHIR allows
+/// parameters in both places of one request.
 pub(super) async fn form(request: Request) -> Result<String, Failure> {
     let content_type = request.headers().get(header::CONTENT_TYPE);
     if !content_type.and_then(|value| value.to_str().ok()).is_some_and(is_form) {
@@ -37,7 +37,7 @@ fn is_form(media_type: &str) -> bool {
     essence.eq_ignore_ascii_case("application/x-www-form-urlencoded")
 }
 
-/// Returns the treatment of unknown parameters that a request asks for.
+/// Returns how the request wants unknown parameters to be handled, from the header `Prefer`.
 pub(super) fn handling(headers: &HeaderMap) -> Handling {
     let preferences = headers.get_all("prefer").iter().filter_map(|value| value.to_str().ok());
     Handling::from_prefer(&preferences.collect::<Vec<_>>().join(","))

@@ -8,11 +8,12 @@ use super::failure::Failure;
 /// Address of the API in links.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum PublicUrl {
-    /// The configured address. It is necessary for a custom domain, because the paths of a custom
-    /// domain do not begin with a stage.
+    /// The configured address. A custom domain needs it, because the paths of a custom domain do
+    /// not begin with a stage.
     Configured(BaseUrl),
-    /// `https://{Host}/{stage}`, the address of a REST API of API Gateway. The scheme is `http` if
-    /// the header `X-Forwarded-Proto` says so. API Gateway and proxies overwrite this header.
+    /// `https://{Host}/{stage}`, the address of a REST API of API Gateway. If the header
+    /// `X-Forwarded-Proto` is `http`, the scheme is `http`. Callers cannot forge this header,
+    /// because API Gateway and proxies overwrite it.
     OfRequest {
         /// Stage of the API.
         stage: String,
@@ -41,7 +42,8 @@ impl PublicUrl {
         let is_http = text("x-forwarded-proto") == Some("http");
         let scheme = if is_http { "http" } else { "https" };
         let host = text(header::HOST.as_str()).unwrap_or_default();
-        // A host has no path, so no caller can direct links to another API of the same host.
+        // A host with a path is refused. Otherwise a caller could direct links to another API of
+        // the same host.
         let is_host = !host.contains(['/', '@']);
         let url = format!("{scheme}://{host}/{stage}").parse().ok().filter(|_| is_host);
         url.ok_or_else(|| {

@@ -1,10 +1,14 @@
 //! `GET /DocumentReference` and `POST /DocumentReference/_search`: the search for documents.
 //!
 //! A search names a *subject* (a court file or patient) or the *keys* of documents (ids, numbers or
-//! GUIDs). A caller sees a document if a claim in the caller's token or a *grant*, a stored right,
-//! covers it. A search reads the grants of the caller and then one page of documents. It does not
-//! read documents if the claims and grants cover no document of the subject. The result is then
-//! empty, as for a subject that does not exist.
+//! GUIDs). A caller may see a document that a *claim* (a value in the token) or a *grant* (a stored
+//! right) covers. A search has these steps:
+//!
+//! 1. Read the grants of the caller.
+//! 2. If neither claims nor grants cover any document of the subject, return an empty result. A
+//!    subject that does not exist has the same result.
+//! 3. Read one page of documents, and select those that match and that the caller may see.
+//! 4. Record the viewed list and the denials in the audit trail.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -84,14 +88,15 @@ async fn respond<P: SearchAdapters>(
         Summary::Documents => {
             let SearchResult { result: page, denied } = search.page(after).await?;
             let documents: Vec<_> = page.documents.iter().collect();
-            // An empty list is recorded as viewed, unless it is empty because of the denial.
+            // An empty list counts as viewed too, unless the subject was denied.
             let subject = query.subject().filter(|_| denied.is_empty());
             api.audit.record(&audited.list_viewed(subject, &documents, now)).await?;
             let next = page.next.map(|position| tokens.write(&position));
             (Bundle::page(&base, &query, &page.documents, next.as_deref()), denied)
         }
     };
-    // Every page of a search by keys names the same keys, so only the first page records them.
+    // All pages of a search by keys have the same keys, so only the first page records their
+    // denial.
     if is_first_page || query.keys().is_none() {
         record_denial(&api.audit, caller, audited, denied, now).await?;
     }
@@ -102,18 +107,19 @@ async fn respond<P: SearchAdapters>(
 struct SearchResult<T> {
     /// A page of documents, or their number.
     result: T,
-    /// Texts for the audit trail. Each names a document or subject that the search asked for and
-    /// that is unknown or hidden from the caller.
+    /// Denied documents or subject of the search, as texts for the audit trail. They are unknown,
+    /// or hidden from the caller.
     denied: Vec<String>,
 }
 
-/// Documents whose keys a search contains.
+/// Documents that a search by keys has found.
 struct DocumentsByKey {
     /// Grants of the caller.
     grants: Vec<Grant>,
-    /// The documents in the order of the search. Some may not match, or be hidden from the caller.
+    /// The documents in the order of the search. The list may contain documents that do not match,
+    /// or that are hidden from the caller.
     documents: Vec<DocumentRecord>,
-    /// Texts for the audit trail. Each names a key whose document is unknown or hidden from the
+    /// Denied keys, as texts for the audit trail. Their documents are unknown, or hidden from the
     /// caller.
     denied: Vec<String>,
 }
@@ -122,8 +128,8 @@ struct DocumentsByKey {
 struct GrantedAccess<'a> {
     /// Grants of the caller.
     grants: Vec<Grant>,
-    /// The subject and the part of its documents that the caller may see. It is `None` if the
-    /// caller may see none of them, or if the search has no subject.
+    /// The subject, and which of its documents the caller may see. `None` if the caller may see
+    /// none of them, or if the search has no subject.
     visible_subject: Option<(&'a Subject, SubjectAccess)>,
 }
 
@@ -205,7 +211,7 @@ impl<R: Registry> Search<'_, R> {
             by_key.get(key).is_none_or(|document| !self.may_see(document, &grants))
         };
         let denied = keys.iter().filter(is_denied).map(denied_document).collect();
-        // Several keys may name one document, but a document has only one position.
+        // Several keys may name the same document. The map by position contains it only once.
         let by_position: BTreeMap<_, _> =
             by_key.into_values().map(|document| (document.position(), document)).collect();
         let mut documents: Vec<_> = by_position.into_values().collect();

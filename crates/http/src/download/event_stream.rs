@@ -1,8 +1,8 @@
 //! Server-sent events (SSE) of one connection to `GET /v1/download/subscribe/{jobId}`.
 //!
-//! [`EventStream`] polls the job and yields chunks of text. A chunk contains the events that are
-//! new since the last poll. The *cursor* is the id of the last event that was sent. A client that
-//! reconnects sends this id, and receives only newer events.
+//! [`EventStream`] polls the job and yields chunks of text. A chunk contains the new events since
+//! the last poll. The *cursor* is the id of the last sent event. A client that reconnects sends
+//! this id and receives only the events after it.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -24,23 +24,23 @@ use super::stream_mode::StreamMode;
 use crate::error::ApiError;
 use crate::middleware::Principal;
 
-/// Maximum time without output. After this time, the stream sends a comment, so that no proxy
-/// closes the connection as idle.
+/// Maximum time without output. Then the stream sends a comment, so that no proxy closes the
+/// connection as idle.
 const HEARTBEAT_INTERVAL: Duration = Duration::from_secs(15);
 
-/// Maximum time between two polls of the job. The API advises clients that poll a long job to wait
-/// longer, but a stream with such an interval would show too little progress.
+/// Maximum time between two polls of the job. It is shorter than the interval that the API
+/// recommends to polling clients, because a stream should show more progress.
 const MAX_POLL_INTERVAL: Duration = Duration::from_secs(5);
 
 /// Minimum time between two polls of the job. Each poll costs a read of the store.
 const MIN_POLL_INTERVAL: Duration = Duration::from_secs(1);
 
-/// Minimum time after which a client reconnects. A jitter that depends on the job is added, so that
-/// many disconnected clients do not all reconnect at the same moment.
+/// Minimum time after which a client reconnects. Each job adds a different jitter, so that many
+/// disconnected clients do not reconnect at the same moment.
 const MIN_RECONNECT_DELAY: Duration = Duration::from_secs(1);
 
 /// Source of the chunks of one event stream. It polls the job only while the server waits for a
-/// chunk, so no task runs in the background.
+/// chunk. No task runs in the background.
 pub(super) struct EventStream<P: ReadAdapters> {
     api: Arc<JobApi<P>>,
     caller: Principal,
@@ -54,8 +54,8 @@ pub(super) struct EventStream<P: ReadAdapters> {
     ends_at: Instant,
     next_poll_at: Instant,
     next_heartbeat_at: Instant,
-    /// Whether the stream has ended. It ends after the job's last event. In buffered mode, it ends
-    /// after the first chunk that contains an event.
+    /// Whether the stream has ended. It ends after the job's last event or, in buffered mode, after
+    /// the first chunk with an event.
     is_done: bool,
 }
 
@@ -85,8 +85,8 @@ impl<P: ReadAdapters> EventStream<P> {
         }
     }
 
-    /// Returns the first chunk. It contains the reconnection time, and the events after the cursor
-    /// that have already happened.
+    /// Returns the first chunk: the reconnection time, and the events between the cursor and the
+    /// present state of `job`.
     pub(super) async fn first_chunk(&mut self, job: &Job) -> Result<String, ApiError> {
         let reconnect_delay = MIN_RECONNECT_DELAY + jitter(&self.id, MIN_RECONNECT_DELAY);
         let events = self.new_events(job).await?;
@@ -117,8 +117,8 @@ impl<P: ReadAdapters> EventStream<P> {
 
     /// Reads the job and returns its new events.
     ///
-    /// Returns `None` if the job cannot be read or does not exist any more. The stream then ends,
-    /// and the client receives the error as the response when it reconnects.
+    /// Returns `None` if the job cannot be read or no longer exists. Then the stream ends. When the
+    /// client reconnects, it receives the error as the response.
     async fn poll(&mut self) -> Option<String> {
         let Self { api, caller, id, .. } = &*self;
         let job = job_of(&api.store, &api.clock, api.record_ttl, &caller.id, id).await;
@@ -215,11 +215,11 @@ fn named_event(name: &str, id: Cursor, data: &impl Serialize) -> String {
     format!("event: {name}\n{}", unnamed_event(id, data))
 }
 
-/// Formats an unnamed event, which a browser passes to the handler `onmessage`. A chunk ends with
-/// one unnamed event, whose id is that of the chunk's last named event.
+/// Formats an unnamed event. A browser passes unnamed events to the handler `onmessage`. A chunk
+/// ends with one unnamed event, which has the id of the last named event in the chunk.
 fn unnamed_event(id: Cursor, data: &impl Serialize) -> String {
-    // The format allows no line break in the data. `serde_json` writes one line and escapes line
-    // breaks in strings.
+    // The data must not contain a line break. `serde_json` writes one line and escapes line breaks
+    // in strings.
     let data = serde_json::to_string(data).unwrap_or_default();
     format!("id: {id}\ndata: {data}\n\n")
 }

@@ -58,14 +58,15 @@ async fn fetch<P: ReadAdapters>(
             return Err(ApiError::NotCompleted(Box::new(status)));
         }
     };
-    // These request headers decide whether the response is a redirect or JSON, so caches have to
-    // distinguish them.
+    // The response is a redirect or JSON, depending on these request headers. So a cache must not
+    // reuse it for other values of them.
     let vary = [(header::VARY, HeaderValue::from_static("Accept, Sec-Fetch-Mode"))];
     Ok((vary, response).into_response())
 }
 
-/// Returns the delivered documents of a job that the caller may still receive. Fails with
-/// [`ApiError::NotFound`] if there are none. Records a denial for each other delivered document.
+/// Returns the delivered documents of a job that the caller may still receive. Records a denial for
+/// each delivered document that the caller may no longer receive. Fails with [`ApiError::NotFound`]
+/// if no document remains.
 async fn receivable_documents<'a, P: ReadAdapters>(
     api: &JobApi<P>,
     caller: &Principal,
@@ -81,8 +82,8 @@ async fn receivable_documents<'a, P: ReadAdapters>(
     if receivable.is_empty() { Err(ApiError::NotFound) } else { Ok(receivable) }
 }
 
-/// Returns the documents for which the response contains a URL, each with the key of its object in
-/// the delivery bucket.
+/// Returns the documents in the delivery bucket, each with the key of its object. Only they get a
+/// presigned URL.
 fn documents_with_url<'a>(documents: &[&'a Transfer]) -> Vec<(&'a Transfer, &'a str)> {
     let with_object_key = |document: &&'a Transfer| {
         let fetchable = FetchableArtifact::of(document)?;
@@ -128,11 +129,12 @@ async fn results<P: ReadAdapters>(
     Ok(JobResults { items })
 }
 
-/// Returns whether the response is JSON instead of a redirect. This is the case if `Accept` prefers
-/// JSON, or if a script of a web page sent the request.
+/// Returns whether the response must be JSON instead of a redirect. This is the case if `Accept`
+/// prefers JSON, or if a script of a web page sent the request.
 ///
-/// A script cannot use the redirect. It would send `Authorization` to S3, and S3 refuses this
-/// header. The browser would also replace the origin of the request by `null`.
+/// A script cannot use the redirect for two reasons. The browser would send the header
+/// `Authorization` on to S3, which refuses it. It would also replace the origin of the request by
+/// `null`.
 fn wants_json(headers: &HeaderMap) -> bool {
     let mode = headers.get("sec-fetch-mode");
     mode.is_some_and(|mode| mode != "navigate") || prefers_json(headers)

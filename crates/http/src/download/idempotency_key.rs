@@ -1,8 +1,8 @@
 //! Idempotency keys of requests. A caller that repeats a request with the same key receives the
 //! first response again, and no second job is created.
 //!
-//! A key is stored with the fingerprint of its request, that is, with a hash of the parameters. A
-//! request with a used key and another fingerprint is rejected.
+//! A key is stored with the *fingerprint* of its request, which is a hash of the parameters. A
+//! later request with the same key and another fingerprint is rejected.
 
 use std::collections::BTreeMap;
 
@@ -49,8 +49,8 @@ fn body_key(body: &Value) -> Result<Option<&str>, ApiError> {
     }
 }
 
-/// Returns a body without its idempotency key. The key is not part of the fingerprint, so a request
-/// may be repeated with the key in the header instead of the body.
+/// Returns a body without its idempotency key. The key is not part of the fingerprint, so that a
+/// client may send it in the body the first time and in the header the second time.
 fn without_key(body: &Value) -> Value {
     let mut parameters = body.clone();
     if let Value::Object(members) = &mut parameters {
@@ -61,8 +61,8 @@ fn without_key(body: &Value) -> Value {
 
 /// Reads the idempotency key of `POST /document/upload`. Only the header can contain it.
 ///
-/// The path is part of the fingerprint. If the key was used for a job of the downloads API, the
-/// upload is therefore rejected, even if the bodies of both requests are equal.
+/// The path is part of the fingerprint. So the key of a job of the downloads API cannot be used for
+/// an upload, even with the same body.
 pub(crate) fn upload_idempotency_key(
     headers: &HeaderMap,
     body: &Value,
@@ -73,8 +73,8 @@ pub(crate) fn upload_idempotency_key(
     Ok(key.map(|key| scoped_key(owner, key, &[b"document/upload", parameters.as_bytes()])))
 }
 
-/// Returns the key of a request for the content of a document. Clients cannot send this key, because
-/// it consists of three texts instead of two.
+/// Returns the key of a request for the content of a document. No client can send the same key,
+/// because this key is made of three texts and the key of a client is made of two.
 pub(crate) fn content_idempotency_key(owner: &str, document: &str) -> IdempotencyKey {
     let parts = [owner.as_bytes(), b"$content", document.as_bytes()];
     IdempotencyKey { key: hash(&parts), fingerprint: hash(&parts[1..]) }
@@ -94,7 +94,7 @@ fn header_key(headers: &HeaderMap) -> Result<Option<&str>, ApiError> {
     Ok(Some(valid_key(unquoted).ok_or_else(|| invalid("", rule))?))
 }
 
-/// Combines a key with its owner, so that equal keys of two callers differ, and adds the
+/// Combines the key of a client with its owner, so that equal keys of two callers differ. Adds the
 /// fingerprint of the request's parameters.
 fn scoped_key(owner: &str, client_key: &str, parameters: &[&[u8]]) -> IdempotencyKey {
     let key = hash(&[owner.as_bytes(), client_key.as_bytes()]);
@@ -107,14 +107,14 @@ fn invalid(pointer: &str, detail: &str) -> ApiError {
     ApiError::Invalid(vec![FieldError { pointer, detail }])
 }
 
-/// Returns the text if it is a valid key, that is, if it has 1 to 255 printable ASCII characters.
+/// Returns the text if it is a valid key, which has 1 to 255 printable ASCII characters.
 fn valid_key(text: &str) -> Option<&str> {
     let is_printable = text.bytes().all(|byte| byte.is_ascii_graphic() || byte == b' ');
     ((1..=MAX_KEY_LENGTH).contains(&text.len()) && is_printable).then_some(text)
 }
 
-/// Returns the hash of several texts. It includes their lengths, so that the texts `a` and `bc`
-/// have another hash than `ab` and `c`.
+/// Returns the hash of several texts with their lengths. So the texts `a` and `bc` have another
+/// hash than `ab` and `c`.
 fn hash(parts: &[&[u8]]) -> String {
     let mut hasher = Sha256::new();
     for part in parts {
@@ -124,8 +124,8 @@ fn hash(parts: &[&[u8]]) -> String {
     hasher.finalize().iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
-/// Returns the value with the members of all objects in alphabetical order. A client may repeat a
-/// request with the members in another order, and the fingerprint must not change.
+/// Returns the value with the members of all objects in alphabetical order. So the fingerprint does
+/// not change if a client repeats a request with its members in another order.
 fn canonical(value: &Value) -> Value {
     match value {
         Value::Object(members) => {

@@ -40,7 +40,7 @@ use crate::middleware::{Principal, Writer, person};
 /// Range of valid document numbers.
 pub type FileRange = RangeInclusive<u64>;
 
-/// Time until the first poll that clients are advised to wait, in milliseconds.
+/// Time after which clients should poll a new job for the first time, in milliseconds.
 pub(crate) const FIRST_POLL_DELAY_MS: u32 = 1_000;
 
 /// Dependencies and settings of the routes that create jobs.
@@ -85,8 +85,8 @@ async fn initiate<P: InitiateAdapters>(
 
 /// Reads a request and its idempotency key.
 ///
-/// Only a service may name documents by GUIDs, or a court case. A request of any other caller is
-/// refused before its GUIDs are read. So the response does not show whether a document with a GUID
+/// Only a service may name documents by GUIDs or name a court case. The request of any other caller
+/// is refused before the documents are looked up, so the response does not show whether a GUID
 /// exists.
 async fn read_request<P: InitiateAdapters>(
     api: &DownloadApi<P>,
@@ -128,9 +128,9 @@ async fn start<P: InitiateAdapters>(
     Ok(response)
 }
 
-/// Returns whether the recipient's address belongs to the caller, as a user of Microsoft Graph. The
-/// result is the same for an unknown address and for the address of another user, so that callers
-/// cannot find out which users exist.
+/// Returns whether the recipient's address belongs to the caller. Returns `false` both for an
+/// unknown address and for the address of another user, so that callers cannot find out which users
+/// exist.
 async fn is_recipient(
     directory: &impl Directory,
     principal: &Principal,
@@ -142,7 +142,7 @@ async fn is_recipient(
 }
 
 /// Creates the job and returns the response. If an earlier request with the same idempotency key
-/// has created the job, returns the response for that job.
+/// has created a job, returns the response for that job and creates none.
 async fn accept<P: InitiateAdapters>(
     api: &DownloadApi<P>,
     caller: &Principal,
@@ -172,7 +172,7 @@ async fn accept<P: InitiateAdapters>(
             }
             result
         }
-        // In drain mode, a request that repeats an accepted request gets the first response again.
+        // In drain mode, a repetition of an accepted request still gets the first response.
         Err(draining) => first_accepted_job(&scheduler, idempotency_key.as_ref())
             .await
             .transpose()
@@ -181,8 +181,8 @@ async fn accept<P: InitiateAdapters>(
     let accepted = result.map_err(|reason| rejection_error(reason, member))?;
     let job_id = accepted.job_id.to_string();
     tracing::info!(job.id = job_id, job.files = total_file_ids, "job accepted");
-    // The location is relative to the request, so it is correct both below the stage path of API
-    // Gateway and on a custom domain.
+    // The location is relative to the request. So it is correct below the stage path of API Gateway
+    // as well as on a custom domain.
     let location = format!("status/{job_id}");
     let body = JobAccepted {
         job_id,
@@ -241,7 +241,7 @@ async fn authorize<P: InitiateAdapters>(
     })
 }
 
-/// Returns the error for a request that was not accepted. `member` is the member of the request
+/// Returns the error for a job that was not accepted. `member` is the member of the request body
 /// that names the documents.
 pub(crate) fn rejection_error(reason: JobRejection, member: DocumentsMember) -> ApiError {
     match reason {

@@ -20,8 +20,7 @@ use serde::Deserialize;
 use super::throughput::throughput;
 use crate::error::ApiError;
 
-/// Level of detail of the progress in a status. Clients choose it by the query parameter
-/// `progress`.
+/// Level of detail of the progress in a status, from the query parameter `progress`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub(super) enum ProgressLevel {
@@ -32,11 +31,11 @@ pub(super) enum ProgressLevel {
     Detail,
 }
 
-/// Fields of the status that jobs with one document and batch jobs have in common.
+/// Fields of the status that exist for both kinds of jobs: transfers of one document and batches.
 struct JobSummary {
     /// Progress, 0 to 100.
     percent: u8,
-    /// Number of the current run. The first run has the number 1, and each retry starts another.
+    /// Number of the current run: 1 for the first run, and one more for each retry.
     run_number: u32,
     created_at: Timestamp,
     started_at: Option<Timestamp>,
@@ -73,7 +72,8 @@ impl JobSummary {
                     .unwrap_or(batch.created_at),
                 ended_at: batch.ended_at,
                 failure: batch.failure.clone(),
-                // Until a retry has reset all documents, the counts are those of the previous run.
+                // While a retry is resetting the documents, the counts still belong to the previous
+                // run.
                 failed_items: if batch.resuming { 0 } else { counts.failed() },
             },
         }
@@ -156,7 +156,7 @@ pub(super) fn job_status(
 }
 
 /// Returns the number of tries of the current step. For a batch, this is the maximum over the
-/// running documents, or over all documents if none is running.
+/// running documents. If none is running, it is the maximum over all documents.
 fn tries(job: &Job) -> u32 {
     let running = documents(job).iter().filter(|document| !document.phase.is_terminal());
     let max_tries = running.map(Transfer::tries).max();
@@ -171,7 +171,7 @@ fn last_transient_error(job: &Job) -> Option<JobTransientError> {
     Some(JobTransientError { code: code.as_str(), message: code.message(), at: time(*at) })
 }
 
-/// Returns the snapshot of a job from which the events of its stream are derived.
+/// Returns the snapshot of a job. The events of the job's stream are derived from it.
 pub(super) fn snapshot(job: &Job, now: Timestamp) -> JobSnapshot {
     let summary = JobSummary::of(job);
     JobSnapshot {

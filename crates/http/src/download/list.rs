@@ -30,7 +30,7 @@ const MAX_PAGE_SIZE: usize = 100;
 /// are not implemented, so no job has this status yet.
 const PACKING: &str = "processing_artifacts";
 
-/// Query parameters, which both calls have.
+/// Query parameters of both calls.
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub(super) struct ListQuery {
@@ -116,8 +116,8 @@ fn listed_job(job: &HistoryEntry, now: Timestamp) -> ListedJob {
     }
 }
 
-/// Fields of a list entry. The record of a batch and the record of a job with one document store
-/// them differently.
+/// Fields of a list entry. They come from the record of a transfer or from the record of a batch,
+/// which differ.
 struct JobDetails<'a> {
     retries: u32,
     started_at: Option<Timestamp>,

@@ -1,6 +1,6 @@
-//! Routes below `/v1/download`, the downloads API. A client creates a job for one or many
-//! documents. The job makes the documents available by presigned URL, or delivers them to a
-//! OneDrive.
+//! Routes below `/v1/download`, the downloads API. A client creates a *job* for one or many
+//! documents. The job copies the documents to the delivery bucket, from which clients fetch them by
+//! presigned URL, or delivers them to a OneDrive.
 
 mod event_stream;
 mod get;

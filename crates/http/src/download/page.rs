@@ -1,5 +1,5 @@
-//! Page tokens of job lists. A token encodes the position at which the next page of a list begins,
-//! and the response to the previous page contains it.
+//! Page tokens of job lists. The response with one page contains a *token* for the next page, which
+//! encodes the position of the last job.
 
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
@@ -13,11 +13,12 @@ const BINDING_BYTES: usize = 12;
 const TIMESTAMP_BYTES: usize = 8;
 
 /// Writer and reader of the page tokens of one list. A token is valid only for the caller and the
-/// filter of its list. A forged token leads at most to another page of the caller's own list.
+/// filter of the list. Tokens are not signed: a forged token leads only to another page of the
+/// caller's own list.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct PageTokens([u8; BINDING_BYTES]);
 
-/// Error for a text that is not a page token of the list.
+/// Error for a text that is not a page token of this list.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct InvalidPageToken;
 
@@ -37,7 +38,7 @@ impl PageTokens {
         Self(binding)
     }
 
-    /// Returns the token of the page that begins after `place`.
+    /// Returns the token of the page that begins after the position `place`.
     pub(super) fn write(self, place: &JobPosition) -> String {
         let mut bytes = self.0.to_vec();
         bytes.extend(place.created_ms.to_be_bytes());
@@ -45,7 +46,7 @@ impl PageTokens {
         URL_SAFE_NO_PAD.encode(bytes)
     }
 
-    /// Returns the place after which the page of a token begins.
+    /// Returns the position after which the page of a token begins.
     pub(super) fn read(self, text: &str) -> Result<JobPosition, InvalidPageToken> {
         let bytes = URL_SAFE_NO_PAD.decode(text).map_err(|_| InvalidPageToken)?;
         let position = bytes.strip_prefix(self.0.as_slice()).ok_or(InvalidPageToken)?;

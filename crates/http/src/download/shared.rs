@@ -1,5 +1,5 @@
-//! Code that the routes of the downloads API share to read jobs: the lookup of a job, presigned
-//! URLs, and the status response.
+//! Code that several routes of the downloads API share: the lookup of a job, presigned URLs, and
+//! the status response.
 
 use axum::Json;
 use axum::extract::Path;
@@ -27,8 +27,8 @@ pub struct JobApi<P: ReadAdapters> {
     pub clock: P::Clock,
     /// Creates presigned URLs and probes the delivery bucket.
     pub presigner: P::Presigner,
-    /// Document registry. It decides, before each presigned URL, whether the caller may still
-    /// receive the document.
+    /// Document registry. Before a presigned URL is created, it decides whether the caller may
+    /// still receive the document.
     pub registry: P::Registry,
     /// Log of audit events. An event is recorded before each presigned URL is returned.
     pub audit: P::Audit,
@@ -60,9 +60,9 @@ pub(super) async fn job_documents<P: ReadAdapters>(
     Ok(JobDocuments::of(&api.registry, &caller, job.documents(), now).await?)
 }
 
-/// Returns a presigned URL of the file that a job has delivered. Returns `None` if the job does not
-/// have exactly one file to download, or if the caller may no longer receive its document. A new
-/// URL is created and recorded for each response, and no URL is stored.
+/// Returns a presigned URL of the file that a job has delivered. The URL is new and is recorded in
+/// the audit trail, but not stored. Returns `None` if the job does not have exactly one file to
+/// download, or if the caller may no longer receive it.
 pub(super) async fn presigned_url<P: ReadAdapters>(
     api: &JobApi<P>,
     caller: &Principal,
@@ -80,8 +80,8 @@ pub(super) async fn presigned_url<P: ReadAdapters>(
     Ok(Some(url))
 }
 
-/// Records presigned URLs in the audit trail. It is called after the URLs were created and before
-/// they are returned.
+/// Records presigned URLs in the audit trail. Callers create the URLs first, then call this
+/// function, and return the URLs only if it succeeds.
 pub(super) async fn record_urls<P: ReadAdapters>(
     api: &JobApi<P>,
     request: &AuditedRequest,
@@ -92,8 +92,8 @@ pub(super) async fn record_urls<P: ReadAdapters>(
     Ok(api.audit.record(&events).await?)
 }
 
-/// Returns a presigned URL of an object in the delivery bucket. Callers of this function must first
-/// check with [`job_documents`] that the document may be received.
+/// Returns a presigned URL of an object in the delivery bucket. The code that calls this function
+/// must first check by [`job_documents`] that the caller of the API may receive the document.
 pub(super) async fn presign<P: ReadAdapters>(
     api: &JobApi<P>,
     FetchableArtifact { artifact, name, mime }: FetchableArtifact<'_>,

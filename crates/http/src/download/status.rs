@@ -63,8 +63,8 @@ async fn status<P: ReadAdapters>(
     Ok(status_response(&api, &id, &job, progress, url.as_ref()))
 }
 
-/// Returns whether a document with the number exists that the caller may see, and its name and
-/// size.
+/// Returns whether the document with the number exists, with its name and size. A document that the
+/// caller may not see is reported as missing.
 async fn check<P: ReadAdapters>(
     State((api, range)): State<(Arc<JobApi<P>>, FileRange)>,
     Reader(caller): Reader,

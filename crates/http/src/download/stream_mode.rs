@@ -2,13 +2,13 @@
 
 use std::str::FromStr;
 
-/// Delivery of event streams to the client.
+/// Way in which the process that serves the router sends a response to the client.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum StreamMode {
-    /// Each event is sent when it happens.
+    /// Each event is sent immediately.
     Stream,
-    /// The whole response is sent when it ends. It therefore ends after the first events, or after
-    /// a short wait if no event happens.
+    /// The client receives nothing until the response is complete. So the response ends after the
+    /// first events, or after a short wait if no event happens.
     Buffered,
 }
 

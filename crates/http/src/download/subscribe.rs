@@ -25,17 +25,18 @@ use crate::audit::Audited;
 use crate::error::ApiError;
 use crate::middleware::{Reader, with_common_parts};
 
-/// Duration of a stream if the request has no [`TimeLeft`]. API Gateway allows 15 minutes.
+/// Duration of a stream if the request has no [`TimeLeft`]. API Gateway allows streams of 15
+/// minutes.
 const DEFAULT_DURATION: Duration = Duration::from_secs(14 * 60);
 
-/// Time between the end of a stream and the end of the process. It suffices for one read of the
+/// Time between the end of a stream and the end of the process. It is enough for one read of the
 /// store and for sending the last bytes.
 const END_MARGIN: Duration = Duration::from_secs(5);
 
 /// Maximum wait for events in [`StreamMode::Buffered`].
 const BUFFERED_WAIT: Duration = Duration::from_secs(5);
 
-/// Time until the process that serves the router is stopped. The code that serves the router puts
+/// Time until Lambda stops the process that serves the router. The code that serves the router puts
 /// this value into the extensions of each request.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct TimeLeft(pub Duration);
@@ -45,10 +46,13 @@ type Shared<P> = (Arc<JobApi<P>>, StreamMode);
 
 /// Router of `GET /v1/download/subscribe/{jobId}`.
 ///
-/// A stream ends when its job ends, shortly before the process ends, or when a read of the store
-/// fails. Clients reconnect automatically and receive the events after the last one that they have
-/// received. If the client disconnects, the server drops the response, and the stream reads the
-/// store no longer.
+/// A stream ends in these cases:
+///
+/// - The job has ended.
+/// - The process will end soon, or a read of the store has failed. Then the client reconnects
+///   automatically and receives the events after the last one that it has received.
+/// - The client has disconnected. Then the server drops the response, which stops the polls of the
+///   store.
 pub fn subscribe_router<P: ReadAdapters>(api: JobApi<P>, mode: StreamMode) -> Router {
     let routes = Router::new()
         .route("/v1/download/subscribe/{jobId}", get(subscribe::<P>))
@@ -66,7 +70,7 @@ async fn subscribe<P: ReadAdapters>(
 ) -> Result<Response, ApiError> {
     let started_at = Instant::now();
     let (id, job) = find_job(&api, &caller, id).await?;
-    // An invalid event id is ignored. The stream then begins with the current state of the job.
+    // Ignore an invalid event id. The stream then begins with the current state of the job.
     let cursor: Option<Cursor> =
         headers.get("last-event-id").and_then(|id| id.to_str().ok()?.parse().ok());
     let now = api.clock.now();
@@ -81,10 +85,10 @@ async fn subscribe<P: ReadAdapters>(
     };
     let mut events =
         EventStream::new(api, (caller, audited), id, cursor, started_at + duration, mode);
-    // The first chunk is created before the response, so that a failure gets an error status.
+    // Create the first chunk before the response, so that a failure leads to an error status.
     let first_chunk = events.first_chunk(&job).await?;
-    // The stream is read after the router has returned the response, so each read enters the span
-    // of the request again.
+    // The server reads the stream after the router has returned the response. So each read has to
+    // enter the span of the request itself.
     let request_span = tracing::Span::current();
     let chunks = stream::unfold((Some(first_chunk), events), move |(first_chunk, mut events)| {
         let next_chunk = async move {

@@ -1,5 +1,5 @@
-//! Throughput of a job and its estimated remaining time, calculated from the last measurement of
-//! each document that is being uploaded.
+//! Throughput of a job and its estimated remaining time. Both are calculated from the measurements
+//! in the records of the documents that are being uploaded.
 
 use docferry_domain::phase::Phase;
 use docferry_domain::transfer::Transfer;
@@ -31,8 +31,8 @@ pub(super) fn throughput(documents: &[Transfer], now: Timestamp) -> Option<JobTh
         .map(|document| {
             let source = document.source.as_ref().filter(|_| document.phase > Phase::Pushing)?;
             let unsent = source.size.saturating_sub(document.bytes_done);
-            // The record is updated only at checkpoints, so the bytes sent since then are
-            // estimated.
+            // The record is updated only at checkpoints. Estimate the bytes sent since the last
+            // one.
             let sent_since_checkpoint = measurement(document)
                 .map_or(0, |measurement| measurement.estimated_bytes_since(now));
             Some(unsent.saturating_sub(sent_since_checkpoint))
