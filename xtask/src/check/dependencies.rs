@@ -1,8 +1,8 @@
 //! `cargo xtask check dependencies`: checks the dependencies of the workspace's packages.
 //!
-//! The rules keep the layers of the code apart: dependencies point inward, to `docferry-domain`.
-//! The dependency graph comes from `cargo metadata`. A *dev dependency* is a package that only
-//! tests need.
+//! The rules keep the layers of the code apart. Dependencies point inward: from the functions to
+//! the adapters, to the use cases (`docferry-app`), and to `docferry-domain`. The dependency graph
+//! comes from `cargo metadata`. A *dev dependency* is a package that only tests need.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -18,8 +18,8 @@ const CORE: [&str; 2] = ["docferry-domain", "docferry-app"];
 /// Name prefixes of packages on which the core must not depend, not even indirectly.
 const FORBIDDEN_FOR_CORE: [&str; 6] = ["aws-", "axum", "hyper", "lambda_", "reqwest", "rustls"];
 
-/// Packages of the workspace on which each of these libraries may depend directly. Packages that
-/// are not in this list, such as functions and simulators, have different rules or no rule.
+/// Libraries of the workspace, and the workspace's packages on which each of them may depend
+/// directly. Functions and simulators are not in this list and have other rules.
 const ALLOWED_DEPENDENCIES: [(&str, &[&str]); 12] = [
     ("docferry-domain", &[]),
     ("docferry-app", &["docferry-domain"]),
@@ -106,7 +106,7 @@ pub(crate) fn violations(paths: &Paths) -> Result<Vec<String>> {
     Ok(Graph::new(&metadata).violations())
 }
 
-/// Whether a list of dependencies has the dev dependencies.
+/// States whether a list of dependencies includes the dev dependencies.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum DevDependencies {
     Included,
@@ -188,7 +188,7 @@ impl<'a> Graph<'a> {
                 violations.push(format!("{name} must not depend on {dependency}"));
             }
         } else if SIMULATORS.contains(&name) {
-            // The rule also applies to packages that only the tests of the simulator need.
+            // This rule also applies to the tests of the simulator.
             let with_tests = self.direct_dependencies(member, DevDependencies::Included);
             for dependency in with_tests.iter().filter(|package| !SIMULATORS.contains(package)) {
                 violations.push(format!(
@@ -220,8 +220,8 @@ impl<'a> Graph<'a> {
             .collect()
     }
 
-    /// Returns the forbidden packages on which `package` depends directly or indirectly, except in
-    /// tests.
+    /// Returns the forbidden packages on which `package` depends directly or indirectly. Does not
+    /// follow dev dependencies.
     fn forbidden_reached_by(&self, package: &Package) -> Vec<String> {
         let mut reached = BTreeSet::from([package.id.as_str()]);
         let mut to_visit = vec![package.id.as_str()];

@@ -1,5 +1,5 @@
-//! Checks that the Markdown documents match the project: their commands, links, tables, and the
-//! tests that they name.
+//! Checks that the Markdown documents match the project: the commands, links and tables in them,
+//! and the names of files and tests.
 
 mod blocks;
 mod document;

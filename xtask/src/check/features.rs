@@ -1,5 +1,5 @@
-//! Checks that tests and programs use the same features of their dependencies, so that cargo
-//! compiles each dependency only once.
+//! Checks that tests and programs use the same features of their dependencies. Otherwise cargo
+//! compiles a dependency twice, once for the tests and once for the programs.
 
 use std::collections::BTreeSet;
 
@@ -8,9 +8,8 @@ use anyhow::{Result, bail};
 use crate::binaries::cargo;
 use crate::paths::Paths;
 
-/// Returns one violation for each dependency that is compiled twice because tests enable more of
-/// its features. If the AWS SDK needs such a dependency, the AWS SDK is compiled twice as well,
-/// which takes minutes.
+/// Returns one violation for each dependency of which the tests enable more features. All packages
+/// that need such a dependency are compiled twice as well. For the AWS SDK, this takes minutes.
 pub(crate) fn violations(paths: &Paths) -> Result<Vec<String>> {
     let programs = resolved_dependencies(paths, "normal")?;
     let tests = resolved_dependencies(paths, "normal,dev")?;
@@ -39,8 +38,8 @@ fn resolved_dependencies(paths: &Paths, edges: &str) -> Result<BTreeSet<String>>
     }
     let text = String::from_utf8_lossy(&output.stdout);
     let lines = text.lines().map(|line| line.trim_end_matches(" (*)"));
-    // A line with a path is a package of the workspace. Procedural macros run in the compiler and
-    // have separate features.
+    // Skip the packages of the workspace, which have a path in their line. Skip procedural macros,
+    // which run in the compiler and have separate features.
     let registry_lines =
         lines.filter(|line| !line.contains("(/") && !line.contains("(proc-macro)"));
     Ok(registry_lines.filter(|line| !line.is_empty()).map(str::to_owned).collect())

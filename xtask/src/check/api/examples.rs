@@ -25,8 +25,8 @@ pub(super) fn violations(description: &Description) -> Vec<String> {
     violations
 }
 
-/// Returns the parameters, bodies and response headers of an operation, which all have a schema.
-/// The text before each of them names its place in the operation.
+/// Returns everything in an operation that has a schema: parameters, bodies and response headers.
+/// The text with each of them names its place in the operation.
 fn contents<'a>(
     description: &'a Description,
     operation: &Operation<'a>,

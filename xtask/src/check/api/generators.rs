@@ -1,8 +1,12 @@
 //! Checks that client generators can generate working clients from `openapi.yaml`.
 //!
 //! A client generator writes the code of a client for a programming language. The generated clients
-//! need named types, integers with a known width, responses that may get more members in a later
-//! version, and the same format for all errors.
+//! need four things:
+//!
+//! - named types,
+//! - integers with a known width,
+//! - responses that may get more members in a later version,
+//! - the same format for all errors.
 
 use std::collections::BTreeSet;
 
@@ -14,7 +18,7 @@ use super::values::{members, object};
 /// Media type of error responses.
 const PROBLEM_TYPE: &str = "application/problem+json";
 
-/// Largest value of an integer without a format. Generators represent such an integer with 32 bits.
+/// Largest value that an integer without a format may have. Generators use 32 bits for it.
 const MAX_32_BIT: u64 = i32::MAX as u64;
 
 /// Returns the violations, one sentence each.
@@ -54,8 +58,10 @@ fn is_segment(segment: &str) -> bool {
     name.chars().all(|letter| letter.is_ascii_alphanumeric() || "-._".contains(letter))
 }
 
-/// Returns a violation for each schema for which some generators would create no type, or an
-/// integer type that is too small for its values.
+/// Returns a violation for each schema of one of these kinds:
+///
+/// - Some generators would create no type for it.
+/// - Some generators would create an integer type that is too small for its values.
 fn type_violations(place: &str, schema: &Value) -> Vec<String> {
     let mut violations = Vec::new();
     if !schema["properties"].is_null() && schema["type"] != "object" {
@@ -97,8 +103,9 @@ fn response_violations(description: &Description, route: &str, responses: &Value
     violations
 }
 
-/// Returns a violation for each schema in a response that lacks `additionalProperties: true`.
-/// Without it, some generated clients fail when a later version of the API adds a member.
+/// Returns a violation for each schema of a response without `additionalProperties: true`. Some
+/// clients that are generated from such a schema fail when a later version of the API adds a
+/// member.
 fn closed_responses(description: &Description) -> Vec<String> {
     let mut schema_names = BTreeSet::new();
     for operation in description.operations() {

@@ -1,7 +1,8 @@
 //! Checks that `openapi.yaml`, the description of the API, is complete and matches the routes in
 //! `template.yaml`.
 //!
-//! An *operation* is one method of one path. A *route* is its name, such as `GET /health`.
+//! An *operation* is one method of one path. Its *route* is the text of both, such as `GET
+//! /health`. A violation is a sentence that states which rule `openapi.yaml` breaks and where.
 
 mod examples;
 mod generators;
@@ -94,8 +95,8 @@ fn tag_violations(description: &Description, operation: &Operation<'_>) -> Vec<S
     unknown.map(|tag| format!("{} has the undeclared tag {tag}", operation.route())).collect()
 }
 
-/// Checks the security of an operation. Each operation must state its security, so that none
-/// becomes public by mistake.
+/// Checks the security of an operation. Each operation must state its security explicitly, so that
+/// no operation becomes public by mistake.
 fn security_violations(description: &Description, operation: &Operation<'_>) -> Vec<String> {
     let route = operation.route();
     let Some(alternatives) = operation.body["security"].as_array() else {
@@ -111,7 +112,7 @@ fn security_violations(description: &Description, operation: &Operation<'_>) -> 
     unknown.map(|(name, _)| format!("{route}: there is no security scheme {name}")).collect()
 }
 
-/// Checks that the path contains exactly the path parameters that the operation describes.
+/// Checks that an operation describes exactly the parameters in its path.
 fn path_parameter_violations(description: &Description, operation: &Operation<'_>) -> Vec<String> {
     let parameters =
         members(&operation.body["parameters"]).map(|parameter| description.resolve(parameter));
@@ -133,7 +134,7 @@ fn path_parameter_violations(description: &Description, operation: &Operation<'_
         .collect()
 }
 
-/// Returns a violation for each reference in `value` that has no target.
+/// Returns a violation for each reference (`$ref`) in `value` that has no target.
 fn broken_references(description: &Description, value: &Value) -> Vec<String> {
     match value {
         Value::Array(members) => {

@@ -1,11 +1,11 @@
 //! Tarjan's algorithm for the strongly connected components of a graph.
 //!
-//! A *component* is a set of nodes from each of which all others are reachable. Files that import
-//! each other in a cycle form a component of several nodes. The names of the fields are those of
-//! the algorithm.
+//! In a *strongly connected component*, every node is reachable from every other node. The check of
+//! import cycles uses files as nodes and imports as edges. Files that import each other in a cycle
+//! form a component of several nodes.
 
-/// Returns the strongly connected components, each sorted. `edges[node]` has the targets of the
-/// edges of a node.
+/// Returns the strongly connected components, each sorted. `edges[node]` contains the targets of
+/// the edges from `node`.
 pub(super) fn strongly_connected(edges: &[Vec<usize>]) -> Vec<Vec<usize>> {
     let mut search = Search {
         edges,
@@ -27,9 +27,10 @@ pub(super) fn strongly_connected(edges: &[Vec<usize>]) -> Vec<Vec<usize>> {
 /// State of the depth-first search.
 struct Search<'a> {
     edges: &'a [Vec<usize>],
-    /// Position of each node in the order of visits. `None` if the node was not visited yet.
+    /// Position of each node in the order of the visits. `None` if the search has not visited the
+    /// node yet.
     order: Vec<Option<usize>>,
-    /// Lowest position that is reachable from each node.
+    /// Lowest position of a node that is reachable from each node, as far as it is known.
     lowest: Vec<usize>,
     /// Whether the component of each node is still incomplete.
     is_open: Vec<bool>,

@@ -1,5 +1,5 @@
-//! Checks that no files of a crate import each other in a cycle. Integration tests are included;
-//! unit tests are not.
+//! Checks that the files of a crate do not import each other in a cycle. The check includes
+//! integration tests, but not unit tests.
 //!
 //! A file *imports* another file if its code names an item that the other file defines.
 
@@ -13,7 +13,7 @@ use anyhow::Result;
 use crate::paths::Paths;
 use crate::source::{Target, Workspace, packages, references};
 
-/// For each file, the imported files. With each imported file is the line of its first import.
+/// For each file, the files that it imports. The number is the line of the first import.
 type FileImports = BTreeMap<PathBuf, BTreeMap<PathBuf, usize>>;
 
 /// Returns the cycles of all crates, one text for each cycle.
@@ -28,8 +28,8 @@ pub(super) fn violations(paths: &Paths) -> Result<Vec<String>> {
 
 /// Returns the imports of each file.
 ///
-/// A file that uses a re-exported item imports the file that defines the item, not the file that
-/// re-exports it. The re-exporting file imports the defining file too.
+/// An import leads to the file that defines the item, even if the code names a re-export. The file
+/// with the re-export imports the defining file as well.
 fn file_imports(workspace: &Workspace) -> FileImports {
     let mut imports = FileImports::new();
     for (id, module) in workspace.modules.iter().enumerate() {

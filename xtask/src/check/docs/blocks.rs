@@ -1,7 +1,7 @@
 //! Checks the code blocks in the documents.
 //!
-//! The info string is the text after the opening backticks of a block. For a block with commands,
-//! it states who runs the commands:
+//! The *info string* is the text after the opening backticks of a block. For a block with commands,
+//! the info string states who runs the commands:
 //!
 //! | info string | run by |
 //! |---|---|
@@ -74,7 +74,7 @@ fn blocks(text: &str) -> Vec<Block<'_>> {
             (None, None) => {}
         }
     }
-    // A block without an end gets an invalid info string, so that it is reported.
+    // Give a block without an end an invalid info string, so that the check reports the block.
     blocks.extend(open.map(|block| Block { info_string: "a block without an end", ..block }));
     blocks
 }

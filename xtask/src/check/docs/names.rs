@@ -1,14 +1,14 @@
 //! Checks the names in the documents: every named file, link target and test must exist.
 //!
-//! A document names a file or a test as inline code, which is text between backticks. The name of a
-//! test is `path/file.rs::function`.
+//! A document names files and tests as *inline code*, which is text between backticks. A test is
+//! named by its file and its function: `path/file.rs::function`.
 
 use std::fs;
 use std::path::Path;
 
 use super::document::Document;
 
-/// Folders of the project. Inline code that begins with one of them is the path of a file.
+/// Folders of the project. If inline code begins with one of them, it is the path of a file.
 const FOLDERS: [&str; 11] = [
     ".ci/",
     ".config/",
@@ -65,14 +65,14 @@ fn links(text: &str) -> impl Iterator<Item = &str> {
         .filter(|target| !target.is_empty())
 }
 
-/// Returns the texts between backticks. Lines that begin or end a code block do not count.
+/// Returns the texts between backticks. Skips the lines that begin or end a code block.
 fn inline_code(text: &str) -> impl Iterator<Item = &str> {
     let lines = text.lines().filter(|line| !line.trim_start().starts_with("```"));
     lines.flat_map(|line| line.split('`').skip(1).step_by(2))
 }
 
-/// Returns whether the file has a test function of this name. One of the attributes directly above
-/// the function must be a test attribute, also in a `proptest!` block.
+/// Returns whether the file has a test function of this name. A test attribute must be among the
+/// attributes directly above the function. The function may be in a `proptest!` block.
 fn has_test(file: &Path, name: &str) -> bool {
     let text = fs::read_to_string(file).unwrap_or_default();
     let lines: Vec<_> = text.lines().map(str::trim).collect();

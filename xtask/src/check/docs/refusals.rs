@@ -1,9 +1,9 @@
-//! Generates and checks the tables in `docs/GRAPH.md` that say how an upload reacts to the error
-//! responses of Microsoft Graph. The tables are generated from
-//! `docferry_domain::upload::refusal::TABLE`, with one table for each operation.
+//! Generates and checks the tables of refusals in `docs/GRAPH.md`. A *refusal* is an error response
+//! of Microsoft Graph; the tables state how an upload reacts to it. Their source is
+//! `docferry_domain::upload::refusal::TABLE`. There is one table for each operation.
 //!
-//! An *operation* is a kind of request, such as the PUT of a fragment. An *occupant* is the item
-//! that already exists at the destination.
+//! An *operation* is a kind of request, such as the PUT of a fragment. An *occupant* is an item
+//! that already exists at the destination of the upload.
 
 use std::fs;
 

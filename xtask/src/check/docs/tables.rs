@@ -1,5 +1,5 @@
-//! Checks the tables in the documents that list parameters, variables, failure codes, routes and
-//! functions. Each table must list all of them, and nothing that does not exist.
+//! Checks the tables in the documents that list parameters, variables, failure codes, routes or
+//! functions. Each table must be complete and must not list anything that does not exist.
 
 use std::collections::BTreeSet;
 
@@ -62,8 +62,8 @@ pub(super) fn role_violations(security: &str) -> Vec<String> {
     differences("docs/SECURITY.md", heading, &names_below(security, heading), &expected)
 }
 
-/// Returns a violation for each expected name that is not listed, and for each listed name that is
-/// not expected.
+/// Returns a violation for each expected name that the document does not list, and for each listed
+/// name that is not expected.
 fn differences(
     document: &str,
     place: &str,

@@ -69,8 +69,8 @@ fn tag_violations(template: &Template) -> Vec<String> {
 /// Checks that every function has a log group with the expected name and a retention, and that
 /// every log group has a function.
 ///
-/// State machines have no log group. Their logs would contain inputs and outputs, and writing them
-/// needs permissions that can only be granted with a wildcard.
+/// State machines have no log group, for two reasons: their logs would contain inputs and outputs,
+/// and the permissions to write them can only be granted with a wildcard.
 fn log_group_violations(template: &Template) -> Vec<String> {
     let mut violations = Vec::new();
     let mut used_groups = BTreeSet::new();
@@ -101,8 +101,8 @@ fn log_group_violations(template: &Template) -> Vec<String> {
     violations
 }
 
-/// Returns a function that looks up a tag of a resource by name. Depending on the resource's type,
-/// the template states the tags as an object or as a list.
+/// Returns a function that looks up a tag of a resource by name. In the template, the tags of some
+/// resource types are an object, and those of others are a list.
 fn tag_lookup<'a>(resource: Resource<'a>) -> impl Fn(&str) -> Option<&'a Value> {
     let is_function = resource.resource_type == "AWS::Serverless::Function";
     let tags =

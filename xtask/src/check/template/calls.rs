@@ -1,7 +1,13 @@
 //! Checks `calls.txt`, the table of the AWS actions that each Lambda function calls.
 //!
-//! The table must match three other sources: the code of the function, its environment variables
-//! and its IAM role. A violation is an entry that is in only one of the two compared sources.
+//! For each function, the table must match three other sources:
+//!
+//! - the function's code: the AWS actions that it can call;
+//! - its environment variables, which name the resources;
+//! - its IAM role (see `function_roles`).
+//!
+//! Each comparison reports two kinds of violations: an entry of the table that the other source
+//! lacks, and an entry of the other source that the table lacks.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -71,9 +77,9 @@ fn compare_with_code(function: &str, declared: &BTreeSet<Permission>, code: &Cod
     missing.chain(surplus).collect()
 }
 
-/// Compares the table with the function's environment variables. The function finds the resources
-/// that it calls through these variables. It must have a variable for each called resource, and
-/// none for a resource that it does not call.
+/// Compares the table with the function's environment variables. A variable tells the function the
+/// name of a resource. The function must have a variable for each called resource, and none for a
+/// resource that it does not call.
 fn compare_with_variables(
     template: &Template,
     function: Resource<'_>,

@@ -1,8 +1,8 @@
 //! Checks the IAM roles of the Lambda functions.
 //!
-//! The role of a function must allow exactly two kinds of calls: those that `calls.txt` declares
-//! for the function, and those that Lambda makes with the role to write the log and to read the
-//! event sources. Exactly one function or state machine must use each role.
+//! The role of a function must allow exactly two kinds of calls: the calls that `calls.txt`
+//! declares for the function, and the calls by which Lambda writes the log and reads the event
+//! sources. Each role must have exactly one user, which is a function or a state machine.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -11,8 +11,8 @@ use serde_json::Value;
 use super::policies::{Permission, RolePermissions, permission_differences};
 use crate::template::{Resource, Template, as_list, referenced_id};
 
-/// Compares the permissions of a function's role with the permissions that the function needs. The
-/// calls of its code need the permissions in `declared`.
+/// Compares the permissions of a function's role with the permissions that the function needs.
+/// `declared` are the permissions that the calls of its code need.
 pub(super) fn violations(
     template: &Template,
     roles: &BTreeMap<&str, RolePermissions>,
@@ -36,13 +36,13 @@ fn log_permissions(function: Resource<'_>) -> BTreeSet<Permission> {
     group.into_iter().flat_map(|id| actions.map(|action| Permission::new(action, id))).collect()
 }
 
-/// Returns the permissions with which Lambda reads the event sources of a function and sends failed
-/// events to their destination. Lambda uses the function's role for this.
+/// Returns the permissions that Lambda needs to read the event sources of a function and to send
+/// failed events to their destination. Lambda uses the function's role for both.
 fn event_source_permissions(template: &Template, function: Resource<'_>) -> BTreeSet<Permission> {
     let mut needed = BTreeSet::new();
     for event in function.events() {
         let properties = &event["Properties"];
-        // The suffix stands after the logical id in the name of the resource.
+        // `source_suffix` follows the logical id in the name of the resource.
         let (source, source_suffix, read_actions): (_, _, &[&str]) = match event["Type"].as_str() {
             Some("SQS") => (
                 &properties["Queue"],
@@ -74,9 +74,9 @@ fn event_source_permissions(template: &Template, function: Resource<'_>) -> BTre
     needed
 }
 
-/// Checks that each role is used by exactly one function or state machine, and that only the
-/// service of its user can assume it. An unused role grants permissions that nothing needs. A role
-/// with two users gives each of them the permissions that only the other one needs.
+/// Checks that exactly one function or state machine uses each role, and that only the AWS service
+/// of this user can assume the role. An unused role grants unnecessary permissions. A role with two
+/// users gives each user the permissions of the other.
 pub(super) fn role_use_violations(template: &Template) -> Vec<String> {
     let users = template.functions().chain(template.machines());
     let mut uses: BTreeMap<&str, usize> =

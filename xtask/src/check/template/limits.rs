@@ -1,13 +1,13 @@
-//! Checks the fixed numbers of `template.yaml` against the extreme values that the parameters of
-//! the template allow.
+//! Checks the fixed numbers of `template.yaml` against the largest and smallest values of its
+//! parameters.
 //!
-//! A fixed number is, for example, the number of days after which a bucket expires an object. It
-//! must be large enough for the largest value of the parameter for the retention.
+//! For example, a bucket expires an object after a fixed number of days. This number must be large
+//! enough for the longest retention that the parameter for the retention allows.
 
 use super::machine::Definition;
 use crate::template::{Resource, Template, as_list, referenced_id};
 
-/// Hours during which a download is reused for later requests for the same document
+/// Hours during which a later request for the same document can reuse a download
 /// (`docferry_app::source::push`).
 const REUSE_HOURS: u64 = 12;
 
@@ -15,8 +15,8 @@ const REUSE_HOURS: u64 = 12;
 /// (`docferry_app::notification::webhook`).
 const LONGEST_PAUSE_SECONDS: u64 = 3 * SECONDS_PER_HOUR;
 
-/// Number of seconds before its timeout at which the function `publish` stops and returns (`main`
-/// of `publish`).
+/// Time before its timeout at which the function `publish` stops and returns, in seconds (`main` of
+/// `publish`).
 const PUBLISH_MARGIN_SECONDS: u64 = 15;
 
 /// Longest time that API Gateway waits for the response of a function, in seconds.
@@ -25,7 +25,7 @@ const GATEWAY_SECONDS: u64 = 29;
 /// Maximum number of executions of one run of a transfer (`docferry_app::recovery`).
 const EXECUTIONS_OF_A_RUN: u64 = 3;
 
-/// Largest execution number that the name patterns in the roles cover. They allow two digits.
+/// Largest execution number. The patterns for execution names in the roles allow two digits.
 const LAST_EXECUTION: u64 = 99;
 
 /// Maximum length of a record, in bytes (`docferry_domain::document::MAX_LINE_BYTES`).
@@ -51,15 +51,16 @@ pub(super) fn violations(template: &Template, definitions: &[Definition]) -> Vec
     let longest_run_hours = longest_run_seconds.div_ceil(SECONDS_PER_HOUR);
     let longest_job_hours = maximum(template, "JobTtlHours");
     violations.extend(bucket_violations(template, longest_job_hours, longest_run_hours));
-    // When a state machine reaches its own timeout, none of its `Catch` fields applies. The
-    // deadline of the transfer must therefore come first.
+    // If a state machine reaches its own timeout, none of its `Catch` fields applies. So the
+    // deadline of the transfer must come first.
     for Definition { path, machine, .. } in definitions {
         if machine.timeout_seconds.is_some_and(|limit| limit <= longest_run_seconds) {
             violations.push(format!("{path} may end before TransferDeadlineSeconds"));
         }
     }
     violations.extend(queue_violations(template, maximum(template, "WebhookMaxTries")));
-    // The dead-letter queue has no limit of its own, so that it accepts a record with its reason.
+    // A message of the dead-letter queue is a record and the reason for its rejection, so that
+    // queue must not have a limit of its own.
     let size_limits = ["RegistryQueue", "RegistryDeadLetterQueue"].map(|id| {
         template.resource(id).and_then(|queue| queue.property("MaximumMessageSize").as_u64())
     });
@@ -89,8 +90,8 @@ fn minimum(template: &Template, parameter: &str) -> u64 {
     template.parameter(parameter)["MinValue"].as_u64().unwrap_or(0)
 }
 
-/// Checks that the timeout of each function is long enough for its calls, and short enough for API
-/// Gateway if the function responds to requests.
+/// Checks the timeouts of the functions. A timeout must be long enough for the calls of the
+/// function. If the function responds to requests, it must also be short enough for API Gateway.
 fn timeout_violations(template: &Template) -> Vec<String> {
     let mut violations = Vec::new();
     if minimum(template, "PublishTimeoutSeconds") <= PUBLISH_MARGIN_SECONDS {
@@ -117,7 +118,7 @@ fn timeout_violations(template: &Template) -> Vec<String> {
     violations
 }
 
-/// Checks that the lifecycle rules of the delivery bucket expire an object only after its
+/// Checks the lifecycle rules of the delivery bucket. They may expire an object only after its
 /// retention, and abort a multipart upload only after the longest run.
 fn bucket_violations(template: &Template, job_hours: u64, run_hours: u64) -> Vec<String> {
     let mut violations = Vec::new();
@@ -138,8 +139,8 @@ fn bucket_violations(template: &Template, job_hours: u64, run_hours: u64) -> Vec
     violations
 }
 
-/// Checks that a queue hides a received message for as long as its function may need, and that the
-/// webhook queue retains a message until its last try.
+/// Checks the queues. A queue must hide a received message for as long as its function may need.
+/// The webhook queue must retain a message until its last try.
 fn queue_violations(template: &Template, webhook_tries: u64) -> Vec<String> {
     let mut violations = Vec::new();
     for function in template.functions() {

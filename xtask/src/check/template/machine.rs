@@ -1,8 +1,11 @@
 //! Parser of the Step Functions state machines in `statemachine/*.asl.json`.
 //!
-//! The files contain placeholders `${name}`, which `template.yaml` substitutes at deployment. A
-//! placeholder outside a JSON string stands for a number. The fields of the types here have the
-//! names and meanings of the Amazon States Language, in which the files are written.
+//! The files are written in the Amazon States Language. The fields of the types here have the names
+//! and meanings of this language. A *task* is a state that calls a function or starts a state
+//! machine.
+//!
+//! The files contain placeholders `${name}`, for which `template.yaml` substitutes values at
+//! deployment. A placeholder outside a JSON string stands for a number.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -129,7 +132,7 @@ impl Definition {
         Ok(Self { path, text, machine })
     }
 
-    /// Returns the text with numbers in place of the placeholders outside strings.
+    /// Returns the text with a number in place of each placeholder outside a string.
     pub(crate) fn substitute_numbers(&self, number: impl Fn(&str) -> u64) -> String {
         replace_placeholders(&self.text, |name| {
             number(placeholder(name).unwrap_or_default()).to_string()
@@ -188,8 +191,8 @@ impl State {
 /// Replaces every `${name}` that is outside a JSON string.
 fn replace_placeholders(text: &str, replacement: impl Fn(&str) -> String) -> String {
     let mut result = String::with_capacity(text.len());
-    // Strings in a definition contain no escaped quotes, so each piece with an odd index is the
-    // content of a string.
+    // The strings contain no escaped quotes. So the pieces between quotes alternate, and each piece
+    // with an odd index is the content of a string.
     for (index, piece) in text.split('"').enumerate() {
         if index > 0 {
             result.push('"');

@@ -3,9 +3,12 @@
 //! A *task* is a state that calls a function or starts another state machine. A *placeholder*
 //! `${name}` in a definition stands for a value that the template substitutes.
 //!
-//! The template must substitute all placeholders of a definition. Each task must wait longer than
-//! the timeout of the function that it calls. The role of a state machine must allow exactly the
-//! calls of its tasks. The AWS emulator does not enforce this role.
+//! The rules are:
+//!
+//! - The template substitutes all placeholders of a definition.
+//! - Each task waits longer than the timeout of the function that it calls.
+//! - The role of a state machine allows exactly the calls of its tasks. The AWS emulator does not
+//!   enforce the role.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -16,8 +19,8 @@ use super::policies::{Permission, RolePermissions, permission_differences};
 use super::retriers;
 use crate::template::{Resource, Template, referenced_id};
 
-/// EventBridge rule that notifies Step Functions of the end of an execution for which another
-/// execution waits. AWS defines the rule's name.
+/// EventBridge rule by which Step Functions learns that an execution has ended, so that another
+/// execution can stop waiting for it. AWS defines the name of the rule.
 const EXECUTION_END_RULE: &str = "rule/StepFunctionsGetEventsForStepFunctionsExecutionRule";
 
 /// Returns the violations, one sentence each.
@@ -82,7 +85,7 @@ fn machine_violations(
 }
 
 /// Returns the violation in a task, if there is one. The violation begins with `prefix`, which
-/// names the task. The permissions that the task needs are added to `needed`.
+/// names the task. Adds the permissions that the task needs to `needed`.
 fn task_violation(
     template: &Template,
     substitutions: &BTreeMap<&str, &Value>,

@@ -2,7 +2,8 @@
 //! agree.
 //!
 //! The checks cover only points that neither the AWS emulator nor a linter verifies. Each module
-//! below compares two or more of the [`Sources`] and returns its violations, one sentence each.
+//! below checks or compares some of the [`Sources`]. It returns *violations*: sentences that state
+//! which rule is broken and where.
 
 mod belongings;
 mod calls;

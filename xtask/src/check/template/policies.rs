@@ -22,8 +22,8 @@ const TRANSFER_ID_DIGITS: usize = 32;
 pub(super) struct Permission {
     /// IAM action, such as `dynamodb:GetItem`.
     pub(super) action: String,
-    /// Logical id of a resource, or a part of it: `TransfersTable/index/unfinished`,
-    /// `TransferStateMachine/executions`.
+    /// Logical id of a resource. A part of a resource has a path after the id:
+    /// `TransfersTable/index/unfinished`, `TransferStateMachine/executions`.
     pub(super) resource: String,
 }
 
@@ -72,7 +72,8 @@ fn role_permissions(template: &Template, role: Resource<'_>) -> RolePermissions 
 }
 
 impl RolePermissions {
-    /// Adds the permissions of a policy statement, or the reasons why it is not allowed.
+    /// Adds the permissions of a policy statement. If the statement breaks a rule, adds a
+    /// violation.
     fn add_statement(&mut self, template: &Template, role: &str, statement: &Value) {
         let members = statement.as_object().into_iter().flatten().map(|(member, _)| member);
         for member in members.filter(|member| !STATEMENT_MEMBERS.contains(&member.as_str())) {
@@ -99,8 +100,8 @@ impl RolePermissions {
                 self.violations.push(format!("{role} contains a wildcard: {action}"));
                 continue;
             }
-            // The encryption context names a transfer. A role may use the key only for the upload
-            // URL of that transfer.
+            // A role may use the key only with an encryption context that names a transfer, that
+            // is, for the upload URL of that transfer.
             if action.starts_with("kms:")
                 && !requires_transfer_context(template, &statement["Condition"])
             {
@@ -112,15 +113,16 @@ impl RolePermissions {
     }
 }
 
-/// Returns whether a policy condition requires that the encryption context of a KMS call contains
-/// the key `transferId` and no other key.
+/// Returns whether a policy condition allows only KMS calls with exactly one key in the encryption
+/// context: `transferId`.
 ///
-/// This needs two operators. `ForAllValues` alone also allows a call without any context. `Null`
-/// alone also allows a context with additional keys.
+/// The condition needs two operators, because each of them alone allows too much. `ForAllValues`
+/// also allows a call without any context. `Null` also allows a context with additional keys.
 fn requires_transfer_context(template: &Template, condition: &Value) -> bool {
     let allowed_keys = &condition["ForAllValues:StringEquals"]["kms:EncryptionContextKeys"];
     let requires_transfer_id = json!({ "kms:EncryptionContext:transferId": "false" });
-    // The emulator does not provide the encryption context to policies.
+    // On the emulator, the condition has no value, because the emulator does not provide the
+    // encryption context to policies.
     let no_value = json!({ "Ref": "AWS::NoValue" });
     let expected_null =
         json!({ "Fn::If": ["SeesEncryptionContext", requires_transfer_id, no_value] });
@@ -131,7 +133,7 @@ fn requires_transfer_context(template: &Template, condition: &Value) -> bool {
         && *template.condition("SeesEncryptionContext") == sees_encryption_context
 }
 
-/// Reason why a resource in a policy cannot be expressed by a logical id.
+/// Reason why a resource in a policy has no name in the form of [`Permission::resource`].
 enum UnnamedResource {
     /// The policy's text contains a wildcard that is not permitted.
     Wildcard(String),
@@ -139,8 +141,8 @@ enum UnnamedResource {
     Unknown,
 }
 
-/// Returns the name of a resource in a policy, in the form of [`Permission::resource`]: the logical
-/// id, followed by the part of the resource if the policy does not name the whole resource.
+/// Returns the name of a resource in a policy, in the form of [`Permission::resource`]. The name is
+/// the logical id. If the policy names only a part of the resource, the part follows the id.
 fn resource_name(template: &Template, value: &Value) -> Result<String, UnnamedResource> {
     if let Some(Reference { id, attribute }) = Reference::parse(value) {
         let part = if attribute == Some("StreamArn") { "/stream" } else { "" };
@@ -158,7 +160,7 @@ fn resource_name(template: &Template, value: &Value) -> Result<String, UnnamedRe
     {
         return executions_name(template, text, machine_name, execution);
     }
-    // Objects have no logical ids, so a policy names them by a prefix in their bucket:
+    // Objects in a bucket have no logical ids. A policy names them by a prefix:
     // `${Bucket.Arn}/prefix/*`
     if let Some((id, prefix)) = text
         .strip_prefix("${")
@@ -175,7 +177,7 @@ fn resource_name(template: &Template, value: &Value) -> Result<String, UnnamedRe
     if text.contains(['*', '?']) {
         return Err(UnnamedResource::Wildcard(text.to_owned()));
     }
-    // AWS creates the EventBridge rule that reports the end of an execution to Step Functions.
+    // An EventBridge rule reports the end of an execution to Step Functions. AWS creates this rule.
     if let Some((_, rule)) = text.split_once(":rule/") {
         return Ok(format!("rule/{rule}"));
     }
@@ -190,8 +192,8 @@ fn resource_name(template: &Template, value: &Value) -> Result<String, UnnamedRe
 /// Returns the name of the executions of a state machine. `text` is their ARN in a policy, in which
 /// `machine_name` and `execution` are the last two parts.
 ///
-/// An execution ARN is the only ARN that may be a pattern, because the name of an execution
-/// contains the id of its transfer.
+/// Only this ARN may be a pattern, because the name of an execution contains the id of its
+/// transfer.
 fn executions_name(
     template: &Template,
     text: &str,
@@ -201,7 +203,8 @@ fn executions_name(
     let transfer_id = "?".repeat(TRANSFER_ID_DIGITS);
     // An execution number has one or two digits.
     let allowed_patterns = [1, 2].map(|digits| "?".repeat(digits)).map(|number| {
-        // The transfer is of a single document, or of a document in a batch.
+        // The first form is for the transfer of a single document, the second for a document in a
+        // batch.
         [format!("{transfer_id}-{number}"), format!("{transfer_id}_????-{number}")]
     });
     let is_allowed = allowed_patterns.as_flattened().iter().any(|pattern| pattern == execution);
@@ -216,8 +219,8 @@ fn executions_name(
     }
 }
 
-/// Checks the policies outside the roles. A resource policy may allow an action to everyone only
-/// under a condition. Only roles and resource policies may grant permissions.
+/// Checks the policies outside the roles. Only roles and resource policies may grant permissions. A
+/// resource policy that allows an action to everyone must have a condition.
 pub(super) fn violations(template: &Template) -> Vec<String> {
     let mut violations = Vec::new();
     for resource in template.resources() {
@@ -241,8 +244,8 @@ pub(super) fn violations(template: &Template) -> Vec<String> {
     violations
 }
 
-/// Returns one violation for each permission that a role lacks, and one for each permission that it
-/// does not need.
+/// Returns one violation for each needed permission that a role lacks, and one for each permission
+/// that the role does not need.
 pub(super) fn permission_differences(
     role: &str,
     granted: &BTreeSet<Permission>,

@@ -1,8 +1,9 @@
 //! Checks the deletion policies of the resources in `template.yaml`.
 //!
 //! A *deletion policy* states whether CloudFormation deletes a resource together with its stack.
-//! Resources with production data must outlive their stack. A resource with a fixed name must not
-//! remain after the creation of a stack has failed, because it would make the next creation fail.
+//! Two rules apply. A resource with production data must remain when its stack is deleted. A
+//! resource with a fixed name must not remain after a failed creation of a stack, because the next
+//! creation would then fail.
 
 use serde_json::{Value, json};
 
@@ -20,7 +21,8 @@ const DURABLE_TYPES: [&str; 5] = [
     "AWS::SecretsManager::Secret",
 ];
 
-/// Condition of the emulator's exchange bucket, which does not exist on AWS.
+/// Condition of the exchange bucket in the template. The stack has this bucket only on the
+/// emulator.
 const EMULATOR_ONLY: &str = "MakesExchangeBucket";
 
 /// Returns the violations, one sentence each.

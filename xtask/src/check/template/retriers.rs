@@ -1,8 +1,9 @@
 //! Checks the retriers of the tasks in the state machines.
 //!
-//! A *retrier* is an entry in the `Retry` list of a task. It names errors, and how often Step
-//! Functions repeats the task after one of them. A task with two retries has three *tries*, because
-//! the first try is not a retry. The number of tries must come from a parameter of the template.
+//! A *task* is a state that calls a function or starts a state machine. A *retrier* is an entry in
+//! the `Retry` list of a task. It names errors, and how often Step Functions repeats the task after
+//! such an error. A task with two retries has three *tries*, because the first try is not a retry.
+//! The number of tries must come from a parameter of the template.
 
 use std::collections::BTreeSet;
 
@@ -12,15 +13,15 @@ use serde_json::{Value, json};
 use super::machine::{Definition, RetryOrCatch, State, TaskAction};
 use crate::template::{Resource, Template};
 
-/// Error that Step Functions reports when Lambda has no concurrency left. The condition is
-/// temporary, so a task retries for 50 minutes. The transfer's deadline may end this time earlier.
+/// Error that Step Functions reports if Lambda has no free concurrency. The condition is temporary,
+/// so a task retries for 50 minutes, or until the deadline of the transfer.
 const THROTTLING: &str = "Lambda.TooManyRequestsException";
 /// Number of retries after [`THROTTLING`].
 const THROTTLING_RETRIES: u64 = 100;
 /// Seconds between two retries after [`THROTTLING`].
 const THROTTLING_INTERVAL_SECONDS: u64 = 30;
 
-/// Errors reported when the process of a function dies or times out.
+/// Errors that Lambda reports if the process of a function dies or times out.
 const PROCESS_FAILURES: [&str; 6] = [
     "Lambda.Unknown",
     "Runtime.ExitError",
@@ -32,16 +33,16 @@ const PROCESS_FAILURES: [&str; 6] = [
 /// Number of retries after each of the [`PROCESS_FAILURES`].
 const PROCESS_FAILURE_RETRIES: u64 = 5;
 
-/// Failure that has its own retrier with a fixed number of retries. These retries do not count as
-/// tries of the step.
+/// Failure with a retrier of its own. That retrier has a fixed number of retries, which do not
+/// count as tries of the step.
 const LOCKED: FailureCode = FailureCode::DestinationLocked;
 
-/// Placeholder of the function `finalize` in a definition. The function must have more tries than
+/// Placeholder of the function `finalize` in a definition. This function must have more tries than
 /// the other steps.
 const FINALIZE: &str = "FinalizeFunctionArn";
 
-/// Number of tries of a workflow step in the contract of the downloads API. The template must have
-/// this number as its default.
+/// Number of tries of a workflow step, as the contract of the downloads API states it. It must be
+/// the default in the template.
 const STEP_TRIES: u64 = 3;
 
 /// Returns the violations in the retriers of a task that calls a function.
@@ -128,8 +129,9 @@ pub(super) fn machine_violations(
 
 /// Returns the default number of retries that a substitution sets.
 ///
-/// The substitution must look up the number in a mapping, by a parameter with the number of tries.
-/// Each number of tries must map to one retry less, because the first try is not a retry.
+/// The substitution must be a lookup in a mapping from tries to retries. Its key is a parameter
+/// with the number of tries. For each key, the mapped number must be one less, because the first
+/// try is not a retry.
 fn default_retries(template: &Template, value: &Value) -> Result<u64, String> {
     let invalid = || format!("{value} is not a parameter's number of tries");
     let path = value["Fn::FindInMap"].as_array().ok_or_else(invalid)?;

@@ -1,8 +1,9 @@
 //! Checks the settings of each environment.
 //!
-//! The settings are the parameters of `template.yaml`. An environment, such as `prod`, has the
-//! default value of each parameter, unless `samconfig.toml` overrides it. A *rule* states how the
-//! values of several settings must relate; `docferry_domain::settings` defines the rules.
+//! The *settings* are the parameters of `template.yaml`. An *environment*, such as `prod`, is a
+//! section of `samconfig.toml`, which overrides the default values of some parameters. A *rule* is
+//! a relation between the values of several settings; `docferry_domain::settings` defines the
+//! rules.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -16,7 +17,7 @@ use crate::paths::Paths;
 use crate::stack::Settings;
 use crate::template::Template;
 
-/// Environment that needs neither TLS nor deletion protection.
+/// Environment of the emulator. It needs neither TLS nor deletion protection.
 const LOCAL: &str = "local";
 
 /// Environments that are not used in production.
@@ -29,7 +30,7 @@ const POLLS_PER_SECOND: u64 = 1000;
 /// Parameters that may be `true` only in the environment `local`.
 const LOCAL_ONLY: [&str; 2] = ["EmulatorGatewayResponses", "WebhookAllowLoopback"];
 
-/// Returns the value of a setting in an environment, or `None` if the setting has no value.
+/// Function that returns the value of a setting in an environment, or `None` if there is none.
 type Lookup<'a> = &'a dyn Fn(&str) -> Option<String>;
 
 /// Settings of one environment.
@@ -50,7 +51,8 @@ pub(super) fn environments(paths: &Paths) -> Result<Vec<Environment>> {
         let stack_overrides = settings.parameters.iter();
         let stack_overrides =
             stack_overrides.map(|(name, value)| ((*name).to_owned(), (*value).to_owned()));
-        // A local stack uses the overrides of `local` in samconfig.toml, except for its own ones.
+        // A local stack has overrides of its own. For other parameters, it uses the overrides of
+        // `local` in `samconfig.toml`.
         let local = environments.iter().find(|environment| environment.name == LOCAL);
         let shared = local.map(|local| local.overrides.clone()).unwrap_or_default();
         let name = format!("the stack {}", settings.name);
@@ -146,15 +148,15 @@ fn broken_rules(name: &str, value_of: Lookup<'_>) -> Vec<String> {
     broken.map(|rule| format!("{name}: {}", rule.text)).collect()
 }
 
-/// Checks an environment on AWS. It must call every service with TLS, and must enable no setting
-/// that is for the emulator.
+/// Checks an environment on AWS. It must call every service with TLS. The settings for the emulator
+/// must be off.
 fn deployed_violations(template: &Template, name: &str, value_of: Lookup<'_>) -> Vec<String> {
     let mut violations = Vec::new();
     for parameter in template.parameters() {
         let value = value_of(&parameter).unwrap_or_default();
         let is_plain_http =
             value.get(..5).is_some_and(|scheme| scheme.eq_ignore_ascii_case("http:"));
-        // The service only compares origins with request headers and never calls them.
+        // The service never calls the allowed origins. It only compares them with request headers.
         if is_plain_http && parameter != "AllowedOrigins" {
             violations.push(format!("{name}: {parameter} must be an https URL"));
         }
@@ -165,7 +167,8 @@ fn deployed_violations(template: &Template, name: &str, value_of: Lookup<'_>) ->
     violations
 }
 
-/// Checks that a production environment can take SCV's polls and that its data is protected.
+/// Checks that a production environment can handle the polls of SCV (the courts' viewer), and that
+/// its data is protected.
 fn production_violations(template: &Template, name: &str, value_of: Lookup<'_>) -> Vec<String> {
     let mut violations = Vec::new();
     let is_less_than = |parameter: &str, minimum: u64| {

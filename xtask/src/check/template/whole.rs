@@ -1,9 +1,11 @@
 //! Checks that the definition of a Step Functions state machine is complete.
 //!
-//! Every state needs a comment and valid transitions. Every state that can fail needs a *catcher*,
-//! which names the next state after an error. Every *task*, which is a state that calls a function
-//! or starts a state machine, needs *retriers* for exactly the temporary errors. The AWS emulator
-//! verifies none of these.
+//! The AWS emulator does not verify these rules:
+//!
+//! - Every state has a comment and valid transitions.
+//! - Every state that can fail has a *catcher*, which names the next state after an error.
+//! - Every *task* (a state that calls a function or starts a state machine) has *retriers* for
+//!   exactly the temporary errors. A retrier repeats the task after an error.
 
 use std::collections::BTreeSet;
 
@@ -13,8 +15,8 @@ use docferry_domain::failure::FailureCode;
 use super::machine::{Definition, Machine, RetryOrCatch, State, TaskAction};
 use super::retriers;
 
-/// Errors that AWS reports when the call of a function fails. Step Functions compares the names as
-/// text, so a retrier with a misspelled name would never apply.
+/// Errors that AWS reports if the call of a function fails. Step Functions compares names as text,
+/// so a retrier with a misspelled name would never apply.
 const LAMBDA_ERRORS: [&str; 11] = [
     "Lambda.AWSLambdaException",
     "Lambda.ClientExecutionTimeoutException",
@@ -95,8 +97,8 @@ fn catches_all(state: &State) -> bool {
     state.catch.iter().any(|catcher| catcher.error_equals == ["States.ALL"])
 }
 
-/// Checks the errors that a task names. Each of them must exist, and the task must retry exactly
-/// the temporary ones.
+/// Checks the errors in the retriers of a task. Each named error must exist, and the task must
+/// retry exactly the temporary errors.
 fn error_violations(state: &State) -> Vec<String> {
     let mut violations = Vec::new();
     let named = |matchers: &[RetryOrCatch]| -> BTreeSet<String> {

@@ -1,12 +1,12 @@
 //! Parser of `retired.txt`, the list of retired words, and of `allowed.txt`, the list of allowed
 //! uses.
 //!
-//! A word is *retired* in certain *places*, such as function names or comments. An *allowed use* is
-//! an exception for one file or folder.
+//! A *retired* word must not be used in certain *places*, such as function names or comments. An
+//! *allowed use* is an exception for one file or folder.
 
 use anyhow::{Context as _, Result};
 
-/// Kind of text in which a word is retired.
+/// Kind of text in which a word may be retired.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Place {
     /// An identifier as a whole.
@@ -23,7 +23,7 @@ pub(super) enum Place {
     Opening,
 }
 
-/// A word that the code no longer uses.
+/// A word that the code must not use.
 #[derive(Debug)]
 pub(super) struct RetiredWord<'a> {
     pub(super) word: &'a str,

@@ -1,5 +1,5 @@
-//! Checks that the code does not use retired words. These are unclear words of older code, which
-//! clearer words have replaced.
+//! Checks that the code does not use retired words. A *retired word* is an unclear word of older
+//! code that a clearer word has replaced.
 //!
 //! `retired.txt` lists the retired words with their replacements. `allowed.txt` lists the uses that
 //! are still allowed.
@@ -51,8 +51,8 @@ fn read_sources(root: &Path, folder: &Path, files: &mut Vec<SourceFile>) -> Resu
     Ok(())
 }
 
-/// Returns the violations in these files, and one violation for each allowed use that no file
-/// needs.
+/// Returns the violations in these files. Also returns one violation for each allowed use that no
+/// file needs.
 fn violations_in(
     files: &[SourceFile],
     retired: &[RetiredWord<'_>],
@@ -78,8 +78,7 @@ fn violations_in(
             }
         }
     }
-    // A word may be retired both as a whole identifier and as a part of one. One violation is
-    // enough.
+    // If a word is retired both as an identifier and as a part of one, report it only once.
     violations.dedup();
     let unused = allowed.iter().zip(is_used).filter(|(_, is_used)| !is_used);
     violations.extend(unused.map(|(allowed, _)| allowed.unused_violation()));

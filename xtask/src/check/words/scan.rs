@@ -1,5 +1,5 @@
-//! Finds the texts of a Rust source file in which a word may be retired: identifiers, comments and
-//! log messages. Each of them is an [`Occurrence`], which the check compares with the retired
+//! Finds the texts of a Rust source file that the check of words reads: identifiers, comments and
+//! log messages. Each text becomes an [`Occurrence`], which the check compares with the retired
 //! words.
 
 use anyhow::{Result, anyhow};
@@ -10,14 +10,14 @@ use super::list::Place;
 /// Macros whose string literals are log messages.
 const LOG_MACROS: [&str; 6] = ["debug", "error", "event", "info", "trace", "warn"];
 
-/// A text in a source file, with its place.
+/// A text in a source file, with its line and its place (the kind of text).
 #[derive(Debug)]
 pub(super) struct Occurrence {
     pub(super) line: usize,
     pub(super) place: Place,
     pub(super) text: String,
-    /// Words of the text in lower case, each between two spaces. Empty in a place where the text
-    /// must equal the retired word.
+    /// Words of the text in lower case, each between two spaces. Empty in a place where the whole
+    /// text is compared.
     spaced_words: String,
 }
 
@@ -31,7 +31,8 @@ impl Occurrence {
         Self { line, place, text: text.to_owned(), spaced_words }
     }
 
-    /// Returns whether `word` occurs in the text. In some places, the text must equal `word`.
+    /// Returns whether `word` occurs in the text. For some places, returns whether the whole text
+    /// is `word`.
     pub(super) fn contains(&self, word: &str) -> bool {
         match self.place {
             Place::Name | Place::Function | Place::Opening => self.text == word,
@@ -42,8 +43,7 @@ impl Occurrence {
     }
 }
 
-/// Returns the identifiers, comments and log messages of a file. The identifiers and log messages
-/// come before the comments.
+/// Returns the identifiers and log messages of a file, and then its comments.
 pub(super) fn scan(text: &str) -> Result<Vec<Occurrence>> {
     let tokens: TokenStream = text.parse().map_err(|error| anyhow!("invalid Rust: {error}"))?;
     let mut occurrences = Vec::new();
@@ -62,7 +62,7 @@ pub(super) fn scan(text: &str) -> Result<Vec<Occurrence>> {
 /// Adds the identifiers and log messages in tokens.
 fn scan_tokens(tokens: TokenStream, occurrences: &mut Vec<Occurrence>) {
     let tokens: Vec<_> = tokens.into_iter().collect();
-    // Whether a test attribute stands before the next function.
+    // Whether the next function has a test attribute.
     let mut is_test = false;
     for (index, token) in tokens.iter().enumerate() {
         let previous = index.checked_sub(1).map(|index| &tokens[index]);

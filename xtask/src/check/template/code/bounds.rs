@@ -1,7 +1,8 @@
-//! Finds the traits that the bounds of a declaration require.
+//! Finds the traits that a declaration requires of a value.
 //!
-//! The declarations `T: Store`, `impl Store` and `dyn Store` have the bound `Store`: their values
-//! implement this trait.
+//! A *bound* is a trait that a declaration requires: `T: Store`, `impl Store` and `dyn Store` all
+//! have the bound `Store`. The analysis uses bounds to find the methods that can be called on the
+//! value.
 
 use syn::{GenericParam, Type, TypeParamBound, WherePredicate};
 
@@ -40,7 +41,7 @@ impl Types<'_> {
         traits
     }
 
-    /// Returns the type of a value of which only the implemented traits are known.
+    /// Returns the type of a value whose declaration states only bounds.
     pub(super) fn type_of_bounds<'b>(
         &self,
         module: ModuleId,

@@ -3,20 +3,22 @@
 //! The analysis starts at `main` and visits the body of each called function. It does not infer
 //! types, so the result is an approximation. In doubt, the result contains too many calls:
 //!
-//! - A method call on a value of an unknown type counts as a call of every method with that name
-//!   that is visible to the calling module.
-//! - Such a call also counts as a call of an operation of an AWS service, if the method has the
-//!   name of the operation and no arguments, and if the crate names the SDK of the service.
+//! - A method call on a value of an unknown type counts as a call of every visible method with that
+//!   name.
+//! - If such a call has no arguments and the name of an AWS operation, it also counts as a call of
+//!   that operation. The crate must name the SDK of the service.
 //! - A call of a trait's method counts as a call of each implementation by a type that the program
-//!   names. All implementations of traits outside the workspace by such a type count as called.
+//!   names.
+//! - If the program names a type, all its implementations of foreign traits (traits outside the
+//!   workspace) count as called.
 //!
 //! These calls are missing from the result:
 //!
 //! - a call of an operation on a value of an unknown type, in a crate that does not name the SDK of
 //!   the service;
 //! - a call in code that a macro of the workspace generates;
-//! - a call of a method of the workspace on a value from a map, or from another type outside the
-//!   workspace whose first type argument is also outside the workspace.
+//! - a call of a method of the workspace on a value from a map, or from another foreign container
+//!   whose first type argument is also foreign.
 
 use std::collections::BTreeSet;
 
@@ -29,8 +31,8 @@ use crate::source::{ModuleId, Target, expressions_of, references_in_macro, segme
 
 /// An operation of an AWS service that a program can call.
 ///
-/// A part of a request that the program builds counts as an operation with the name of the part's
-/// type, such as `Put` of `dynamodb`.
+/// If the program builds a part of a request, the type of the part counts as an operation too, such
+/// as `Put` of `dynamodb`.
 #[derive(Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) struct SdkOperation {
     /// Name of the service in the SDK, such as `kms`.
@@ -39,8 +41,8 @@ pub(super) struct SdkOperation {
     pub(super) name: String,
 }
 
-/// Functions and AWS operations that a program can reach: its `main` calls them, directly or
-/// through other functions.
+/// Functions and AWS operations that a program can reach, which means that its `main` calls them,
+/// directly or through other functions.
 #[derive(Debug, Default)]
 pub(super) struct Reached {
     pub(super) functions: BTreeSet<FunctionId>,
@@ -49,13 +51,13 @@ pub(super) struct Reached {
     types: BTreeSet<ItemKey>,
     /// Methods of traits that the program calls, by the trait and the name.
     trait_methods: BTreeSet<(ItemKey, String)>,
-    /// Methods that a call on a value of an unknown type may reach, with the types that have them.
-    /// They count as called if the program names the type.
+    /// Candidates: methods that a call on a value of an unknown type may reach, each with its type.
+    /// A candidate counts as called if the program names the type.
     candidates: BTreeSet<(ItemKey, FunctionId)>,
 }
 
-/// Returns the functions and operations that the `main` of a program reaches. Calls in the methods
-/// of the `excluded` types do not count, except in constructors.
+/// Returns the functions and operations that the `main` of a program reaches. Ignores the methods
+/// of the `excluded` types, except their constructors.
 pub(super) fn reach(types: &Types<'_>, main_module: ModuleId, excluded: &[&str]) -> Reached {
     let index = types.index;
     let mut reached = Reached::default();
@@ -84,7 +86,8 @@ pub(super) fn reach(types: &Types<'_>, main_module: ModuleId, excluded: &[&str])
             let methods = index.foreign_implementations.get(named_type).into_iter().flatten();
             to_visit.extend(methods.filter(|id| !functions.contains(id)));
         }
-        // The same holds for the implementations of the called methods of traits.
+        // If the program calls a method of a trait, it may call each implementation by a named
+        // type.
         for method in &reached.trait_methods {
             let implementations = index.implementations.get(method).into_iter().flatten();
             to_visit.extend(implementations.filter_map(|Implementation { owner, method }| {
@@ -97,7 +100,7 @@ pub(super) fn reach(types: &Types<'_>, main_module: ModuleId, excluded: &[&str])
 }
 
 impl Function<'_> {
-    /// Returns whether the function has no `self`, so that it may create a value of the type.
+    /// Returns whether the function may be a constructor, because it has no `self`.
     fn is_constructor(&self) -> bool {
         self.signature.receiver().is_none()
     }
@@ -148,7 +151,8 @@ impl CallVisitor<'_> {
         }
     }
 
-    /// Adds the operation of the AWS SDK that the full path of a foreign item names.
+    /// Adds the operation of the AWS SDK that a full path such as `aws_sdk_kms::Client::encrypt`
+    /// names.
     fn add_sdk_path(&mut self, full_path: &[String]) {
         let [sdk, .., type_name, function] = full_path else { return };
         let Some(service) = sdk.strip_prefix("aws_sdk_") else { return };
@@ -192,7 +196,8 @@ impl CallVisitor<'_> {
                 self.add_operation(service, name);
                 return;
             }
-            // An operation has no arguments, so this method of a client sends no request.
+            // An operation of a client has no arguments. This method has some, so it sends no
+            // request.
             ValueType::Client(_) => return,
             ValueType::Foreign | ValueType::Unknown => Vec::new(),
         };

@@ -1,8 +1,9 @@
 //! Index of the functions, types and traits in the source code that runs in Lambda.
 //!
-//! The analysis of the call graph looks up definitions in this index by their module and name. The
-//! *owner* of a method is the type or trait that has the method. A trait is *foreign* if a crate
-//! outside the workspace defines it.
+//! The analysis of the call graph looks up definitions in this index by module and name. The
+//! *owner* of a method is the type or trait to which the method belongs. An *inherent* method
+//! belongs to a type and not to a trait. A *foreign* trait is one that a crate outside the
+//! workspace defines.
 
 use std::collections::BTreeMap;
 
@@ -31,8 +32,8 @@ pub(super) type FunctionId = usize;
 
 /// One method in the implementation of a trait.
 pub(super) struct Implementation {
-    /// The type that implements the trait. `None` stands for all types or for a type outside the
-    /// workspace.
+    /// The type that implements the trait. `None` for a type outside the workspace, and for an
+    /// implementation for all types.
     pub(super) owner: Option<ItemKey>,
     pub(super) method: FunctionId,
 }
@@ -50,14 +51,16 @@ enum ImplKind {
 /// A function or method.
 pub(super) struct Function<'a> {
     pub(super) module: ModuleId,
-    /// Type of `self`, or the trait if the function is declared in a trait.
+    /// Type of `self`. For a function that a trait declares, it is the trait. `None` for a free
+    /// function.
     pub(super) owner: Option<ItemKey>,
-    /// Module within which an inherent method is visible. `None` if this is not an inherent method.
+    /// Module in which an inherent method is visible, together with the modules below it. `None`
+    /// for other functions.
     pub(super) visible_in: Option<ModuleId>,
     pub(super) signature: &'a Signature,
     pub(super) body: Option<&'a Block>,
     /// Local variables of the body, with their values. The value is `None` if it is unknown. A
-    /// local variable may have the name of a parameter and so hide it.
+    /// local variable hides a parameter of the same name.
     pub(super) locals: BTreeMap<String, Option<&'a Expr>>,
     /// Generics of the function and of the `impl` block or trait around it.
     pub(super) generics: Vec<&'a Generics>,
@@ -75,13 +78,13 @@ pub(super) struct Index<'a> {
     pub(super) functions: Vec<Function<'a>>,
     /// Functions that are not methods.
     pub(super) free_functions: BTreeMap<ItemKey, FunctionId>,
-    /// Methods of types, by the type and the name: inherent methods and methods of traits.
+    /// Inherent methods and trait methods of types, by the type and the name.
     pub(super) methods: BTreeMap<(ItemKey, String), Vec<FunctionId>>,
-    /// Methods that traits declare, by the trait and the name.
+    /// Declarations of methods in traits, by the trait and the name.
     pub(super) trait_methods: BTreeMap<(ItemKey, String), FunctionId>,
-    /// Implementations of the methods of traits, by the trait and the name.
+    /// Implementations of these methods by types, by the trait and the name.
     pub(super) implementations: BTreeMap<(ItemKey, String), Vec<Implementation>>,
-    /// Methods that implement traits outside the workspace, by the type.
+    /// Methods by which types implement foreign traits, by the type.
     pub(super) foreign_implementations: BTreeMap<ItemKey, Vec<FunctionId>>,
     pub(super) types: BTreeMap<ItemKey, TypeDefinition<'a>>,
     pub(super) aliases: BTreeMap<ItemKey, &'a Type>,
@@ -202,7 +205,7 @@ impl<'a> Index<'a> {
     }
 }
 
-/// Visitor of the local variables of a body. The map has the value of each variable.
+/// Visitor that collects the local variables of a body, each with its value.
 #[derive(Default)]
 struct Locals<'a>(BTreeMap<String, Option<&'a Expr>>);
 
@@ -219,7 +222,7 @@ impl<'a> Visit<'a> for Locals<'a> {
     }
 }
 
-/// Returns the module within which an item of `module` is visible.
+/// Returns the module in which an item of `module` is visible.
 fn visibility_scope(workspace: &Workspace, module: ModuleId, visibility: &Visibility) -> ModuleId {
     match visibility {
         Visibility::Inherited => module,
@@ -243,7 +246,7 @@ pub(super) fn key_of(workspace: &Workspace, module: ModuleId, path: &syn::Path) 
     }
 }
 
-/// Returns the types of fields by name. The name of a tuple's field is its position.
+/// Returns the types of fields by name. A field of a tuple has its position as name.
 fn field_types(fields: &Fields) -> BTreeMap<String, &Type> {
     let name_of = |index: usize, field: &syn::Field| match &field.ident {
         Some(name) => name.to_string(),

@@ -28,12 +28,12 @@ use scope::Visible;
 use types::Types;
 pub(super) use variables::Variables;
 
-/// AWS services whose SDK crate has another name than the prefix of their IAM actions. Each entry
-/// is the name of the crate without `aws_sdk_`, and the prefix.
+/// AWS services whose IAM actions have a prefix that differs from the name of the SDK crate. Each
+/// entry contains the name of the crate without `aws_sdk_`, and the prefix.
 const IAM_PREFIXES: [(&str, &str); 2] = [("eventbridge", "events"), ("sfn", "states")];
 
-/// Operations whose IAM action has a different name. `None` marks a transaction, because only its
-/// parts need permissions.
+/// Operations whose IAM action has a different name. An operation with `None` is a transaction: it
+/// needs no permission itself, but its parts do.
 const RENAMED_ACTIONS: [(&str, Option<&str>); 10] = [
     ("complete_multipart_upload", Some("PutObject")),
     ("create_multipart_upload", Some("PutObject")),
@@ -59,7 +59,7 @@ const TRANSACTION_PARTS: [(&str, &str); 5] = [
 /// Methods of SDK clients that send no request.
 const LOCAL_METHODS: [&str; 2] = ["clone", "config"];
 
-/// Adapters that use a separate access key. Their calls need no permission of the function's role.
+/// Adapters that use an access key of their own. Their calls do not use the function's role.
 const OWN_ACCESS_KEY: [&str; 1] = ["S3ExchangeStore"];
 
 /// Folders with code that runs in Lambda.
@@ -133,8 +133,8 @@ fn actions(reached: &Reached) -> BTreeSet<String> {
         let action = match (part, renamed) {
             (Some((_, action)), _) => Some((*action).to_owned()),
             (None, Some((_, action))) => action.map(str::to_owned),
-            // The code also builds types that are not parts of a transaction. They need no
-            // permission.
+            // This is another type that the code builds. It is not a part of a transaction, so it
+            // needs no permission.
             _ if name.starts_with(char::is_uppercase) => None,
             _ if LOCAL_METHODS.contains(&name.as_str()) => None,
             _ => Some(pascal_case(name)),

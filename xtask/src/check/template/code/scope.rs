@@ -1,8 +1,11 @@
 //! Determines which methods the code of a module can call.
 //!
-//! A module can call the methods of the traits that it names, the inherent methods that are
-//! visible to it, and the operations of the AWS services whose SDK its crate names. The call graph
-//! uses this for calls on a value of an unknown type.
+//! For a call on a value of an unknown type, the call graph considers only the methods that the
+//! calling module can call:
+//!
+//! - the methods of the traits that the module names,
+//! - the *inherent* methods (methods of a type, not of a trait) that are visible to the module,
+//! - the operations of the AWS services whose SDK its crate names.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -56,9 +59,9 @@ impl Visible {
         &self.services[&workspace.modules[module].crate_root()]
     }
 
-    /// Returns whether a module can call an inherent method. The module must be inside the scope of
-    /// the method. A method that is visible in its whole crate may also be public, so that the
-    /// crates that use this crate can call it.
+    /// Returns whether a module can call an inherent method. The module must be inside the scope in
+    /// which the method is visible. If this scope is a whole crate, the method may be public, so
+    /// the crates that use the crate can call it too.
     pub(super) fn has_method(
         &self,
         workspace: &Workspace,
@@ -87,8 +90,8 @@ impl Visible {
     }
 }
 
-/// Returns the traits among the items. Also returns the traits that their definitions name as
-/// supertraits or bounds.
+/// Returns the traits among the items, and the traits that their definitions name as supertraits or
+/// bounds.
 fn with_named_traits(
     workspace: &Workspace,
     index: &Index<'_>,

@@ -1,8 +1,8 @@
 //! Determines the type of the value on which a method is called.
 //!
-//! The call graph needs this type to find the called method. The analysis knows the type only if
-//! the source code declares it for a parameter, a field or an alias, or if a local variable has a
-//! simple value such as `&self.client`.
+//! The call graph needs this type to find the called method. The analysis infers no types. It knows
+//! a type in two cases only: the source code declares it (for a parameter, a field or an alias), or
+//! a local variable has a simple value such as `&self.client`.
 
 use syn::{Expr, FnArg, GenericArgument, Generics, Pat, PathArguments, Type};
 
@@ -35,7 +35,8 @@ pub(super) struct Types<'a> {
     pub(super) sdk_operations: Operations,
 }
 
-/// Context in which the source code names a type: the module, the generics, and the type `Self`.
+/// Context that gives a type name in the source code its meaning: the module, the generics, and the
+/// type `Self`.
 #[derive(Clone, Copy)]
 pub(super) struct Scope<'s> {
     pub(super) module: ModuleId,
@@ -51,8 +52,8 @@ impl<'s> Scope<'s> {
 }
 
 impl Types<'_> {
-    /// Returns the type of an expression in a function, such as `self`, a parameter, or a field of
-    /// one of them.
+    /// Returns the type of an expression in a function. Known expressions are `self`, parameters,
+    /// local variables with simple values, and fields of these.
     pub(super) fn type_of_expression(
         &self,
         function: &Function<'_>,
@@ -89,8 +90,9 @@ impl Types<'_> {
         }
     }
 
-    /// Returns the type of the result of a call. The result is unknown unless the called function
-    /// belongs to the AWS SDK, which never returns a value of a type of the workspace.
+    /// Returns the type of the result of a call. For a function of the AWS SDK, it is a client or
+    /// `Foreign`, because the SDK never returns a type of the workspace. For any other function, it
+    /// is `Unknown`.
     fn type_of_sdk_call(&self, function: &Function<'_>, called: &Expr) -> ValueType {
         let Expr::Path(path) = called else { return ValueType::Unknown };
         let full_path = self.workspace.foreign_path(function.module, &segments_of(&path.path));
@@ -163,8 +165,8 @@ impl Types<'_> {
             [name] if self.is_type_parameter(scope, name) => {
                 return ValueType::Bounds(self.bounds_of_type_parameter(scope, name));
             }
-            // The type of `P::Store` is unknown, so a call on it counts as a call of every visible
-            // method with that name.
+            // This is an associated type such as `P::Store`. Its type is unknown, so a call on it
+            // counts as a call of every visible method with that name.
             [name, _] if self.is_type_parameter(scope, name) => return ValueType::Unknown,
             _ => {}
         }
@@ -197,14 +199,16 @@ impl Types<'_> {
     }
 }
 
-/// Returns the type of a client, if the type `name` of the SDK crate `sdk` is a client.
+/// Returns the client type for the type `name` of the SDK crate `sdk`. Returns `None` if that type
+/// is no client.
 fn client_of(sdk: &str, name: &str) -> Option<ValueType> {
     let service = sdk.strip_prefix("aws_sdk_").filter(|_| name == "Client")?;
     Some(ValueType::Client(service.to_owned()))
 }
 
-/// Returns whether the value of a local variable is neither a field of `self` nor the result of a
-/// function. The type of such a value may depend on other local variables, so it is not analysed.
+/// Returns whether the type of a local variable's value cannot be determined, because the value is
+/// neither a field of `self` nor the result of a function. Such a value may depend on other local
+/// variables.
 fn is_computed(value: &Expr) -> bool {
     match value {
         Expr::Reference(inner) => is_computed(&inner.expr),
@@ -215,7 +219,8 @@ fn is_computed(value: &Expr) -> bool {
     }
 }
 
-/// Returns whether a pattern binds a name. The name may be inside a wrapper such as `State(api)`.
+/// Returns whether a parameter's pattern introduces a name, directly or inside a wrapper such as
+/// `State(api)`.
 fn binds(pattern: &Pat, name: &str) -> bool {
     match pattern {
         Pat::Ident(pattern) => pattern.ident == name,

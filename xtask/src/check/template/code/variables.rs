@@ -1,6 +1,6 @@
 //! Finds the environment variables that the code of a Lambda function reads.
 //!
-//! A function reads a variable by calling a method with its name as a literal:
+//! To read a variable, the code calls a method with the name of the variable as a literal:
 //! `reader.required("TABLE_NAME")`.
 
 use std::collections::BTreeSet;
@@ -12,7 +12,7 @@ use super::graph::Reached;
 use super::index::{Index, ItemKey};
 use crate::source::{ModuleId, Workspace};
 
-/// Names of the functions that read a required variable. A program does not start without its
+/// Names of the methods that read a required variable. A program does not start without its
 /// required variables.
 const REQUIRED_READERS: [&str; 4] = ["required", "required_url", "secret", "queue_url"];
 
@@ -85,7 +85,7 @@ impl Visit<'_> for Variables {
 }
 
 /// Returns the variable's name if the argument is a literal such as `"SOME_NAME"`. The name must
-/// contain an underscore, because a single uppercase word may have another meaning.
+/// contain an underscore. A single uppercase word is ignored, because it may have another meaning.
 fn variable_name(argument: &Expr) -> Option<String> {
     let Expr::Lit(literal) = argument else { return None };
     let Lit::Str(text) = &literal.lit else { return None };
