@@ -1,9 +1,10 @@
 //! Parser for request paths of the Microsoft Graph simulator, such as
 //! `users/{id}/drive/root:/{path}:/content`.
 //!
-//! A path names the owner of a drive, the addressed resource (*target*), and an action, such as
-//! `content`. The *anchor* of an item's address is the item at which the path to it starts: the
-//! root of the drive, or an item with a given id.
+//! A request path has three parts: the *owner* of a drive, the *target* (a user, a drive or an
+//! item), and an optional *action* such as `content`. An item is a file or folder. Its address is a
+//! path of names from an *anchor*, which is the root of the drive or an item with a given id. A
+//! *UPN* (user principal name) is the sign-in name of a user.
 
 use percent_encoding::percent_decode_str;
 
@@ -45,8 +46,8 @@ pub(crate) enum Target {
 
 /// Parses the part of a request path after `/v1.0/`, which is still percent-encoded.
 ///
-/// Each segment is decoded separately. So an encoded slash becomes part of a name, and the check of
-/// the name rejects it.
+/// Each segment is decoded separately. So an encoded slash becomes part of a name, which the check
+/// of names then rejects.
 pub(crate) fn parse(raw_path: &str) -> Result<(Owner, Target), GraphError> {
     let (owner, below_owner) = parse_owner(raw_path)?;
     let in_drive = match (&owner, below_owner) {
@@ -60,7 +61,7 @@ pub(crate) fn parse(raw_path: &str) -> Result<(Owner, Target), GraphError> {
     Ok((owner, parse_item(in_drive)?))
 }
 
-/// Parses the owner at the start of a path. Returns the owner and the part of the path after it.
+/// Parses the owner at the start of a path. Returns the owner and the rest of the path.
 ///
 /// A user is `users/{id}`, `users('{id}')` or `users/('{id}')`, and a drive is `drives/{id}`.
 fn parse_owner(raw_path: &str) -> Result<(Owner, &str), GraphError> {

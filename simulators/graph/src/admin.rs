@@ -28,7 +28,7 @@ pub(crate) fn routes(world: Arc<World>) -> Router {
         .with_state(world)
 }
 
-/// Properties of a user. A property that is absent stays unchanged.
+/// Properties of a user. An absent property stays unchanged.
 #[derive(Deserialize)]
 struct Account {
     /// Whether the user has a drive.
@@ -129,7 +129,8 @@ struct Lifetime {
     seconds: u64,
 }
 
-/// Sets the idle lifetime of sessions that are opened from now on.
+/// Sets the time without activity after which sessions expire. It applies to sessions that are
+/// opened from now on.
 async fn set_lifetime(
     Extract(world): Extract<Arc<World>>,
     Query(query): Query<Lifetime>,

@@ -22,10 +22,11 @@ pub struct Config {
     /// User principal names (UPNs) of the users. Each user has a drive.
     pub users: Vec<String>,
     /// Whether upload URLs contain the character `'`, as those of the real service do. A URL parser
-    /// that follows the WHATWG standard rewrites it to `%27`. A client with such a parser gets 401.
+    /// by the WHATWG standard rewrites this character to `%27`, so a client with such a parser gets
+    /// 401.
     pub quote_in_upload_urls: bool,
-    /// Whether received bytes are only counted and hashed with quickXorHash, and not stored.
-    /// Benchmarks set it, because they should measure neither the disk nor SHA-256.
+    /// Whether received bytes are not stored, but only counted and hashed with quickXorHash.
+    /// Benchmarks set this option, because they should measure neither the disk nor SHA-256.
     pub forget_bytes: bool,
 }
 

@@ -1,9 +1,11 @@
 //! Contents of the files in the Microsoft Graph simulator, stored on disk.
 //!
-//! The body of each upload request becomes a file of its own, and the content of a document is a
-//! list of these files. This has three advantages: two requests for the same range cannot overwrite
-//! each other's bytes, completing a document copies nothing, and the file of a rejected request is
-//! removed with its draft.
+//! The body of each upload request is stored in a file of its own (a *blob*). The content of a
+//! document is a list of blobs. This has three advantages:
+//!
+//! - Two requests for the same range cannot overwrite each other's bytes.
+//! - Nothing is copied when a document is completed.
+//! - The blob of a rejected request is removed with its draft.
 
 use std::{
     fs::File,
@@ -32,13 +34,13 @@ impl Drop for Blob {
     }
 }
 
-/// Bytes of one request body. They become part of a document only when [`Content::append`] adds the
-/// draft to it.
+/// Bytes of one request body. [`Content::append`] makes them part of a document. Without this call,
+/// they are removed with the draft.
 #[derive(Debug)]
 pub(crate) struct Draft {
-    /// File that stores the bytes. When it is `None`, the bytes are only counted and hashed.
+    /// File that stores the bytes. If it is `None`, the bytes are only counted and hashed.
     file: Option<(Arc<Blob>, File)>,
-    /// Maximum number of bytes to store. Bytes beyond it are dropped.
+    /// Maximum number of bytes to store. Further bytes are dropped.
     limit: u64,
     /// Number of stored bytes.
     written: u64,
@@ -62,8 +64,8 @@ impl Draft {
 
     /// Stores the next bytes.
     ///
-    /// The write is synchronous. A piece has at most a few hundred KiB and goes into the page
-    /// cache. This takes less time than a switch to a different thread.
+    /// The write blocks the thread. It is short: at most a few hundred KiB go into the page cache,
+    /// which takes less time than a switch to another thread.
     pub(crate) fn push(&mut self, bytes: &[u8]) -> io::Result<()> {
         let remaining = usize::try_from(self.limit - self.written).unwrap_or(usize::MAX);
         let stored = &bytes[..bytes.len().min(remaining)];

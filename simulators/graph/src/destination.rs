@@ -1,5 +1,5 @@
-//! Destination of an upload in the Microsoft Graph simulator, and the conflict behavior, which says
-//! how the upload proceeds when the destination is taken.
+//! Destination of an upload in the Microsoft Graph simulator, and the *conflict behavior*: how the
+//! upload proceeds if an item with its name exists at the destination.
 
 use crate::error::GraphError;
 
@@ -17,7 +17,7 @@ impl Destination {
     }
 }
 
-/// Conflict behavior: how an upload proceeds when an item with its name already exists.
+/// Conflict behavior of an upload.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Conflict {
     /// The upload fails.

@@ -1,7 +1,7 @@
 //! Users of the Microsoft Graph simulator, their drives, and the files and folders in the drives.
 //!
-//! As in Graph, an *item* is a file, a folder or the root of a drive. An item contains the id of
-//! its parent folder.
+//! As in Graph, an *item* is a file, a folder or the root of a drive, and an item contains the id
+//! of its parent folder. A *UPN* (user principal name) is the sign-in name of a user.
 
 use std::collections::HashMap;
 
@@ -23,7 +23,8 @@ const DEFAULT_QUOTA: u64 = 1 << 40;
 pub(crate) struct User {
     pub(crate) id: String,
     pub(crate) upn: String,
-    /// Whether the drive is visible to clients. If it is not, Graph reports that it does not exist.
+    /// Whether clients can see the drive. If not, the simulator reports that the drive does not
+    /// exist.
     pub(crate) has_drive: bool,
     /// Quota of the drive in bytes.
     pub(crate) quota: u64,
@@ -35,7 +36,7 @@ pub(crate) struct User {
 /// Item in which an upload has stored its file.
 pub(crate) struct StoredItem {
     pub(crate) id: String,
-    /// Whether the upload has created the item. If not, it has replaced the file of the item.
+    /// `true` if the upload created the item. `false` if it replaced the file of an existing item.
     pub(crate) is_new: bool,
 }
 
@@ -47,8 +48,8 @@ pub(crate) struct File {
     pub(crate) versions: u64,
     /// Whether the service reports a wrong hash for the file.
     pub(crate) reports_wrong_hash: bool,
-    /// Destination that the upload request named. With conflict behavior `rename`, the file may be
-    /// stored under a different name.
+    /// Destination that the upload request named. With the conflict behavior `rename`, the name of
+    /// the item may differ from it.
     pub(crate) destination: Destination,
 }
 
@@ -78,8 +79,8 @@ pub(crate) struct Tree {
 }
 
 impl Tree {
-    /// Adds a user, or changes an existing one. `None` leaves a property unchanged. A new user has
-    /// a drive and a quota of 1 TiB by default.
+    /// Adds a user, or changes an existing one. `None` leaves a property of an existing user
+    /// unchanged. For a new user, `None` means a drive with a quota of 1 TiB.
     pub(crate) fn put_user(&mut self, upn: &str, has_drive: Option<bool>, quota: Option<u64>) {
         if self.user(upn).is_none() {
             let drive_id = format!("b!{}", Uuid::new_v4().simple());
@@ -162,8 +163,8 @@ impl Tree {
         path.iter().try_fold(self.items.get(root_id)?, |item, name| self.child(&item.id, name))
     }
 
-    /// Returns whether one of the folders that the path names is a file. No item can be created at
-    /// such a path.
+    /// Returns whether a file stands where the path needs a folder. No item can be created at such
+    /// a path.
     pub(crate) fn path_crosses_file(&self, root_id: &str, path: &[String]) -> bool {
         let is_file =
             |depth| self.find(root_id, &path[..depth]).is_some_and(|item| item.file.is_some());
@@ -202,8 +203,8 @@ impl Tree {
 
     /// Stores a complete file at its path.
     ///
-    /// An upload calls this function at its end. The function checks the name again, because
-    /// another upload may have taken the name since this upload began.
+    /// Uploads call this function at their end. It checks the name again, because another upload
+    /// may have taken the name in the meantime.
     pub(crate) fn store_file(
         &mut self,
         user: &User,
@@ -245,7 +246,7 @@ impl Tree {
         Ok(StoredItem { id, is_new: true })
     }
 
-    /// Replaces the file of an item. The new file is the next version of the item.
+    /// Replaces the file of an item by a new version.
     fn replace_file(&mut self, id: &str, mut file: File) {
         if let Some(item) = self.items.get_mut(id) {
             file.versions += item.file.as_ref().map_or(0, |previous| previous.versions);

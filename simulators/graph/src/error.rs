@@ -1,7 +1,8 @@
 //! Error responses of the Microsoft Graph simulator.
 //!
-//! Graph and its token endpoint have different formats: [`GraphError`] and [`TokenError`]. A fault
-//! rule that demands an error uses [`scripted`] or [`scripted_token`].
+//! Graph and its token endpoint have different formats of errors: [`GraphError`] and
+//! [`TokenError`]. A *fault rule* makes chosen requests fail; [`scripted`] and [`scripted_token`]
+//! create the errors that rules demand.
 
 use std::io;
 
@@ -15,7 +16,7 @@ use uuid::Uuid;
 pub(crate) struct GraphError {
     status: StatusCode,
     code: String,
-    /// More specific code, sent in `innerError`.
+    /// More specific code, which the response contains in `innerError`.
     inner_code: Option<&'static str>,
     message: String,
     /// Whether the response carries a `WWW-Authenticate` header.
@@ -122,8 +123,8 @@ impl IntoResponse for GraphError {
     }
 }
 
-/// Returns the Graph error that a fault rule demands. Without `code`, the error has the code that
-/// Graph documents for the status.
+/// Returns the Graph error that a fault rule demands. If `code` is `None`, the error has the code
+/// that Graph documents for the status.
 pub(crate) fn scripted(status: StatusCode, code: Option<&str>) -> Response {
     let default = match status.as_u16() {
         400 => "invalidRequest",
@@ -142,8 +143,8 @@ pub(crate) fn scripted(status: StatusCode, code: Option<&str>) -> Response {
     GraphError::new(status, code.unwrap_or(default), "A scripted fault.").into_response()
 }
 
-/// Returns the error of the token endpoint that a fault rule demands. Without `code`, the error has
-/// the OAuth code that matches the status.
+/// Returns the error of the token endpoint that a fault rule demands. If `code` is `None`, the
+/// error has the OAuth code that matches the status.
 pub(crate) fn scripted_token(status: StatusCode, code: Option<&str>) -> Response {
     let default = match status.as_u16() {
         400 => "invalid_request",
@@ -154,8 +155,8 @@ pub(crate) fn scripted_token(status: StatusCode, code: Option<&str>) -> Response
     TokenError::new(status, code.unwrap_or(default), 90_000, "A scripted fault.").into_response()
 }
 
-/// An error response of the token endpoint. It follows OAuth (RFC 6749), so its JSON is not nested
-/// in an `error` object as Graph's errors are.
+/// An error response of the token endpoint. It has the format of OAuth (RFC 6749), in which `error`
+/// is a text and not an object.
 #[derive(Debug)]
 pub(crate) struct TokenError {
     status: StatusCode,

@@ -1,8 +1,8 @@
 //! `PUT {uploadUrl}` of the Microsoft Graph simulator: receives the fragments of a file.
 //!
-//! A *fragment* is a part of a file that one request sends in an upload session. The fragment that
-//! ends at the last byte of the file completes the file. A *draft* contains the bytes of a fragment
-//! until the request is complete.
+//! A *fragment* is a part of a file that one request sends in an upload session. The last fragment
+//! completes the file. A *draft* holds the received bytes of a fragment until the request is
+//! complete. A *fault rule* makes chosen requests fail.
 
 use axum::{
     body::Body,
@@ -25,9 +25,12 @@ use crate::{
 
 /// Handles one fragment. `id` is the id of the session.
 ///
-/// The steps have a fixed order. The first step selects the fault rule, because the rule can expire
-/// the session or cut the body. Then the request is checked, the whole body is read, and the bytes
-/// of the body are added to the session.
+/// The order of the steps is fixed:
+///
+/// 1. Select the fault rule, because a rule can expire the session or cut the body.
+/// 2. Check the request.
+/// 3. Read the whole body.
+/// 4. Add its bytes to the session.
 pub(crate) async fn put(world: &World, id: &str, parts: &Parts, body: Body) -> Response {
     let authenticated = upload::authenticate(world, id, parts.uri.query());
     let subject = authenticated.clone().unwrap_or_default();
@@ -59,7 +62,7 @@ pub(crate) async fn put(world: &World, id: &str, parts: &Parts, body: Body) -> R
                 && faults.reset_after.is_some()
                 && let Ok((range, draft)) = draft
             {
-                // The connection is broken, so the response cannot be sent.
+                // The connection is broken, so the client receives no response.
                 let _response = commit_draft(world, id, range, draft, &faults);
             }
             return call.respond(sim_kit::break_connection());
@@ -68,7 +71,7 @@ pub(crate) async fn put(world: &World, id: &str, parts: &Parts, body: Body) -> R
     }
 
     let response = match draft {
-        // The rule's error takes precedence over an error in the content of the request.
+        // The error of the fault rule takes precedence over an error in the request.
         _ if rule.as_ref().is_some_and(rejects_without_storing) => None,
         Ok((range, draft)) => Some(commit_draft(world, id, range, draft, &faults)),
         Err(error) => Some(Err(error)),
@@ -77,7 +80,7 @@ pub(crate) async fn put(world: &World, id: &str, parts: &Parts, body: Body) -> R
     call.respond(sim_kit::apply_rule(rule.as_ref(), response, error::scripted).await)
 }
 
-/// Cuts the body at the byte at which a fault resets the connection. Reading beyond it fails.
+/// Cuts the body where a fault resets the connection. A read beyond that byte fails.
 fn limit_body(body: Body, range: Option<&DeclaredRange>, faults: &GraphFaults) -> Body {
     match (range, faults.reset_after) {
         (Some(range), Some(fraction)) => {
@@ -88,12 +91,13 @@ fn limit_body(body: Body, range: Option<&DeclaredRange>, faults: &GraphFaults) -
     }
 }
 
-/// Returns whether the client gets an error and none of the bytes are stored.
+/// Returns whether the rule demands an error response and no bytes are stored.
 fn rejects_without_storing(rule: &Rule) -> bool {
     rule.status.is_some() && rule.store_fraction.is_none()
 }
 
-/// Checks that the session is open. With `expire`, the session expires first.
+/// Checks that the session is open. If `expire` is set, lets the session expire first, so the check
+/// fails.
 fn check_session(world: &World, id: &str, parts: &Parts, expire: bool) -> Result<(), GraphError> {
     if parts.headers.contains_key(AUTHORIZATION) {
         return Err(GraphError::unauthenticated("An upload URL takes no Authorization header."));
@@ -109,8 +113,8 @@ fn check_session(world: &World, id: &str, parts: &Parts, expire: bool) -> Result
     }
 }
 
-/// Counts the fragment, checks that the session expects its range, and creates a draft that will
-/// contain its bytes.
+/// Counts the fragment, checks that the session expects its range, and creates a draft for its
+/// bytes.
 fn begin_draft(
     world: &World,
     id: &str,
@@ -145,8 +149,8 @@ fn count_received(state: &mut State, id: &str, bytes: u64) {
 
 /// Adds the received bytes to the session, and completes the file after its last byte.
 ///
-/// The range is checked again, because a second request may have sent the same range meanwhile. The
-/// request whose body is complete first succeeds, and the slower request gets 416.
+/// Checks the range again, because two requests may have sent the same range at the same time. The
+/// first request with a complete body succeeds, and the other one gets 416.
 fn commit_draft(
     world: &World,
     id: &str,
@@ -173,8 +177,8 @@ fn commit_draft(
     if faults.rewrite {
         rewriting::rewrite(world, &mut content)?;
     }
-    // A name conflict is an error here and leaves the session unchanged, so that the client can
-    // send the last fragment again.
+    // A name conflict is an error. It leaves the session unchanged, so that the client can send the
+    // last fragment again.
     let user = tree.user(&session.user).cloned().ok_or_else(GraphError::item_not_found)?;
     let StoredItem { id: item_id, is_new } =
         tree.store_file(&user, &session.path, session.conflict, content, faults.corrupt_hash)?;

@@ -10,14 +10,16 @@ use sha2::{Digest as _, Sha256};
 const REGISTER_BITS: usize = 160;
 /// Size of the register of quickXorHash in bytes.
 const REGISTER_BYTES: usize = REGISTER_BITS / 8;
-/// Number of bits between the positions of two consecutive bytes in the register.
+/// Distance in bits between the positions of two consecutive bytes in the register.
 const SHIFT_BITS: usize = 11;
 /// Number of bytes after which quickXorHash repeats its positions.
 ///
-/// The hash XORs each byte into the register, 11 bits further than the previous byte. Since 11 ·
-/// 160 is a multiple of the 160 bits of the register, byte *i* and byte *i* + 160 have the same
-/// position. So [`QuickXorHash::update`] XORs the bytes into 160 columns, eight bytes at a time. At
-/// the end, [`QuickXorHash::base64`] XORs each column into the register at its position.
+/// The hash XORs each byte into the register, 11 bits further than the previous byte. After 160
+/// bytes, the position has moved by a multiple of 160 bits. So byte *i* and byte *i* + 160 have the
+/// same position in the register, and belong to the same *column*.
+///
+/// [`QuickXorHash::update`] XORs the bytes into the 160 columns, eight bytes at a time. At the end,
+/// [`QuickXorHash::base64`] XORs each column into the register at its position.
 const COLUMNS: usize = 160;
 /// Number of 64-bit words that contain the columns.
 const WORDS: usize = COLUMNS / 8;
@@ -36,7 +38,7 @@ impl QuickXorHash {
     pub fn update(&mut self, bytes: &[u8]) {
         let column = self.next_column();
         let head_length = bytes.len().min((COLUMNS - column) % COLUMNS);
-        // The head ends at the last column. After it, whole blocks begin at the first column.
+        // The head ends at the last column, so the blocks after it begin at the first column.
         let (head, blocks_and_tail) = bytes.split_at(head_length);
         self.add_bytes(column, head);
         let (blocks, tail) = blocks_and_tail.as_chunks::<COLUMNS>();
@@ -85,7 +87,7 @@ impl QuickXorHash {
     }
 }
 
-/// Hashes of one stream: quickXorHash and, unless disabled, SHA-256.
+/// Hashes of one stream: quickXorHash, and SHA-256 unless it is disabled.
 #[derive(Debug, Clone)]
 pub(crate) struct Hashes {
     quick_xor: QuickXorHash,
@@ -99,7 +101,7 @@ impl Default for Hashes {
 }
 
 impl Hashes {
-    /// Returns the hashes without SHA-256, which costs the most time.
+    /// Disables SHA-256, which takes the most time.
     pub(crate) fn without_sha256(self) -> Self {
         Self { sha256: None, ..self }
     }

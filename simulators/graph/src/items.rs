@@ -1,8 +1,8 @@
 //! Requests of the Microsoft Graph simulator for items (files and folders): get, download, list,
 //! create a folder, change and delete.
 //!
-//! The module `service` calls these functions. It has resolved the address of an item to a
-//! [`Place`]: a user, and a path in the user's drive.
+//! The module `service` resolves the address of an item to a [`Place`], which is a user and a path
+//! in the user's drive. Then it calls one of these functions.
 
 use axum::response::{IntoResponse, Response};
 use http::{
@@ -61,12 +61,12 @@ pub(crate) fn content(
     Ok((StatusCode::FOUND, [(LOCATION, address)]).into_response())
 }
 
-/// Returns the query of an item's download URL, which is the credential for the download.
+/// Returns the query string of an item's download URL. It is the credential for the download.
 fn download_credential(item: &Item) -> String {
     format!("UniqueId={}&tempauth=v1.{}", item.guid, item.guid.simple())
 }
 
-/// Handles `GET` of a download URL, for the whole content or one range.
+/// Handles `GET` of a download URL. Returns the whole content, or the range that the request names.
 pub(crate) fn download(
     world: &World,
     id: &str,
@@ -156,8 +156,8 @@ pub(crate) fn create_folder(
     Ok(sim_kit::json(StatusCode::CREATED, &body))
 }
 
-/// Handles `PATCH` of an item: renames it and sets the times that clients see. Moving an item to
-/// a different folder is not simulated.
+/// Handles `PATCH` of an item: renames it and sets the times that clients see. The simulator does
+/// not move an item to a different folder.
 pub(crate) fn change(world: &World, place: &Place, body: &[u8]) -> Result<Response, GraphError> {
     let body = parse_object(body)?;
     let mut state = world.state();

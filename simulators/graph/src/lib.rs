@@ -1,7 +1,8 @@
 //! Strict simulator of Microsoft Graph: tokens, users, drives and upload sessions.
 //!
-//! It is written from the contract alone and shares no code with our client, so that a mistake in
-//! the client cannot be repeated here. It rejects requests that it does not support.
+//! The simulator is written from the contract alone and shares no code with docferry's client. So a
+//! mistake in the client cannot be repeated here. The simulator rejects requests that it does not
+//! support.
 //!
 //! ```no_run
 //! # async fn example() -> Result<(), docferry_sim_graph::StartError> {
@@ -51,8 +52,9 @@ use world::World;
 
 /// Starts a simulated Graph in the current tokio runtime.
 ///
-/// Dropping the returned handle stops the simulator and removes its temporary directory. If the
-/// configuration has a `data_dir`, each file in it is removed together with its document.
+/// The simulator stops when the returned handle is dropped. This also removes its temporary
+/// directory. If the configuration has a `data_dir`, each file in it is removed together with its
+/// document.
 ///
 /// # Errors
 /// Returns an error when the port cannot be bound or the data directory cannot be used.

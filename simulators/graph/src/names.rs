@@ -50,8 +50,8 @@ fn is_device(lower: &str) -> bool {
     })
 }
 
-/// Returns `{stem} {number}.{extension}`: the name that the service gives a file whose own name is
-/// taken.
+/// Returns the name `{stem} {number}.{extension}`. The service gives such a name to a file if the
+/// name of the file is taken.
 pub(crate) fn numbered(name: &str, number: u32) -> String {
     match name.rsplit_once('.') {
         Some((stem, extension)) if !stem.is_empty() => format!("{stem} {number}.{extension}"),

@@ -1,5 +1,6 @@
-//! Resolution of addresses in the Microsoft Graph simulator. An address, such as the id of a user
-//! and the id of an item, is resolved to a [`Place`].
+//! Resolution of addresses in the Microsoft Graph simulator. An *address* in a request names a user
+//! or drive, and an item by its id or path. It is resolved to a [`Place`]: a user, and a path in
+//! the user's drive.
 
 use http::StatusCode;
 
@@ -10,21 +11,22 @@ use crate::{
     world::State,
 };
 
-/// A path in a user's drive, whether or not an item exists there.
+/// A path in a user's drive. An item may or may not exist there.
 pub(crate) struct Place {
     pub(crate) user: User,
     pub(crate) path: Vec<String>,
 }
 
 impl Place {
-    /// Returns the subject of requests for this place, by which fault rules select them: the user
-    /// and the path.
+    /// Returns the subject of requests for this place: the user and the path. Fault rules, which
+    /// make chosen requests fail, select requests by it.
     pub(crate) fn subject(&self) -> String {
         format!("{} {}", self.user.upn, self.path.join("/"))
     }
 }
 
-/// Returns the id or UPN in the address. It is the subject of a request whose owner is unknown.
+/// Returns the id or the UPN (sign-in name) in the address. If there is no such owner, this text is
+/// the subject of the request.
 pub(crate) fn owner_text(owner: &Owner) -> String {
     match owner {
         Owner::User(id) | Owner::Drive(id) => id.clone(),

@@ -1,8 +1,8 @@
 //! Headers of a fragment in the Microsoft Graph simulator.
 //!
 //! A fragment is a part of a file that one request sends in an upload session. The header
-//! `Content-Range` says which bytes of the file the fragment contains. The header `Content-Length`
-//! must equal the length of this range.
+//! `Content-Range` states which bytes of the file the fragment contains. The header
+//! `Content-Length` must be the length of this range.
 
 use http::{
     HeaderMap, StatusCode,

@@ -12,7 +12,7 @@ use crate::{
     world::{HashField, World},
 };
 
-/// Characters to percent-encode: all except the unreserved ones (RFC 3986, section 2.3).
+/// Characters to percent-encode: all except the unreserved characters (RFC 3986, section 2.3).
 const ENCODED: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');
 
 /// Formats a time as Graph does, in UTC with whole seconds.
@@ -20,8 +20,8 @@ pub(crate) fn date(time: Timestamp) -> String {
     time.strftime("%Y-%m-%dT%H:%M:%SZ").to_string()
 }
 
-/// Returns the base of the URLs in a response. Its host name is the one that the client used. In a
-/// container network, this name may differ from the host name in `World::url`.
+/// Returns the base of the URLs in a response, with the host name that the client used. In a
+/// container network, this host name may differ from that in `World::url`.
 pub(crate) fn base(world: &World, headers: &HeaderMap) -> String {
     let host = headers.get(HOST).and_then(|host| host.to_str().ok());
     host.map_or_else(|| world.url.clone(), |host| format!("http://{host}"))

@@ -1,8 +1,9 @@
 //! Simulates that the service edits an uploaded file.
 //!
 //! The real OneDrive writes its own properties into Office files after their upload, so the stored
-//! file differs from the uploaded one. Office files are ZIP containers: files (*parts*), one after
-//! the other, and then the *central directory*, which lists the parts.
+//! file differs from the uploaded file. Office files are ZIP containers. A container consists of
+//! *parts*, which are files, and the *central directory*, which lists the parts. A *metadata part*
+//! contains properties and not content.
 
 use crate::{content::Content, error::GraphError, world::World};
 
@@ -40,8 +41,8 @@ pub(crate) fn rewrite(world: &World, content: &mut Content) -> Result<(), GraphE
 /// Returns the container with new metadata parts, or `None` if the file is not a ZIP container.
 fn edit_container(file: &[u8]) -> Option<Vec<u8>> {
     let end = file.windows(END_SIGNATURE.len()).rposition(|bytes| bytes == END_SIGNATURE)?;
-    // The record at the end contains the length of the central directory at its byte 12, and the
-    // start of the directory at its byte 16.
+    // The record at the end contains the length of the central directory at byte 12, and the start
+    // of the directory at byte 16.
     let number = |offset: usize| {
         file.get(offset..offset + 4)?.first_chunk().copied().map(u32::from_le_bytes)
     };
@@ -69,7 +70,7 @@ fn edit_container(file: &[u8]) -> Option<Vec<u8>> {
     Some(container)
 }
 
-/// Returns the entries of the central directory, except those of the parts that will be replaced.
+/// Returns the entries of the central directory without those of the parts that will be replaced.
 /// Returns `None` if an entry is malformed, or if no entry remains.
 fn entries_to_keep(directory: &[u8]) -> Option<Vec<&[u8]>> {
     let mut unread = directory;

@@ -1,9 +1,9 @@
-//! Dispatch of the requests to the Microsoft Graph simulator: determines the operation of a request
-//! and calls its handler.
+//! Dispatch of the requests to the Microsoft Graph simulator. It determines the operation of a
+//! request and calls the handler of the operation.
 //!
-//! Each operation has a name, and each request has a *subject*: the user and the path that the
-//! request concerns. Fault rules, which make chosen requests fail, select requests by operation and
-//! subject. `World::stage` applies the rules.
+//! *Fault rules* make chosen requests fail. They select requests by the name of the operation and
+//! by the *subject*, which is the user and the path of the request. `World::stage` applies the
+//! rules.
 
 use std::sync::Arc;
 
@@ -38,7 +38,7 @@ pub(crate) async fn dispatch(world: Arc<World>, request: Request) -> Response {
     if let Some(id) = path.strip_prefix("/download/") {
         return dispatch_download(&world, id, &parts).await;
     }
-    // A client that is configured with a tenant's URL sends the same requests below `/_api`.
+    // A client with a tenant's URL as its base URL sends the same requests below `/_api`.
     let graph_path = path.strip_prefix("/v1.0/").or_else(|| path.strip_prefix("/_api/v2.0/"));
     if let Some(graph_path) = graph_path {
         return match address::parse(graph_path) {
@@ -116,8 +116,8 @@ async fn dispatch_graph(
         Ok(body) => body,
         Err(error) => return error.into_response(),
     };
-    // The operation `changeItem` has two requests: the creation of a folder and the change of an
-    // item. Only the first has an action.
+    // The operation `changeItem` stands for two requests: the creation of a folder and the change
+    // of an item. Only the creation has an action.
     let creates_folder = action.is_some();
     let handle = async |rule: Option<Rule>| {
         let response = place.and_then(|place| match operation {

@@ -28,13 +28,15 @@ pub(crate) enum SessionState {
 #[derive(Debug)]
 pub(crate) struct Session {
     pub(crate) id: String,
-    /// Query of the upload URL. It is the credential and is compared byte for byte.
+    /// Query string of the upload URL. It is the credential of the session and is compared byte for
+    /// byte.
     pub(crate) credential: String,
-    /// UPN of the drive's owner.
+    /// UPN (sign-in name) of the drive's owner.
     pub(crate) user: String,
     /// Names on the path from the root of the drive to the file.
     pub(crate) path: Vec<String>,
-    /// Size of the file. The request that creates the session or the first fragment declares it.
+    /// Size of the file. Either the request that creates the session or the first fragment declares
+    /// it.
     pub(crate) size: Option<u64>,
     pub(crate) conflict: Conflict,
     /// Creation and modification times that the client has set for the file.
@@ -48,11 +50,11 @@ pub(crate) struct Session {
     /// Length of the largest fragment in bytes.
     pub(crate) largest_fragment: u64,
     pub(crate) created: Timestamp,
-    /// Time at which the session expires if the client stays idle, as reported to the client.
+    /// Time at which the session expires if the client stays idle. The client sees this time.
     pub(crate) expires_at: Timestamp,
     state: SessionState,
-    /// The same time as `expires_at`, on the monotonic clock. The session expires at this time,
-    /// even if the system time is changed.
+    /// The same time as `expires_at`, on the monotonic clock. The session expires by this clock, so
+    /// a change of the system time has no effect.
     deadline: Instant,
     /// Time without activity after which the session expires.
     lifetime: Duration,
@@ -91,8 +93,8 @@ impl Session {
         session
     }
 
-    /// Returns the subject of requests for this session, by which fault rules select them: the user
-    /// and the path.
+    /// Returns the subject of requests for this session: the user and the path. Fault rules, which
+    /// make chosen requests fail, select requests by it.
     pub(crate) fn subject(&self) -> String {
         format!("{} {}", self.user, self.path.join("/"))
     }
@@ -108,14 +110,15 @@ impl Session {
         self.expires_at = sim_kit::now().checked_add(self.lifetime).unwrap_or(Timestamp::MAX);
     }
 
-    /// Starts the lifetime of an open session anew. Leaves a session that has ended unchanged.
+    /// Starts the lifetime of an open session anew. Does nothing if the session has ended.
     pub(crate) fn renew_lifetime_if_open(&mut self) {
         if self.state() == SessionState::Open {
             self.renew_lifetime();
         }
     }
 
-    /// Returns the state. An open session whose lifetime has passed becomes expired first.
+    /// Returns the state. If the lifetime of an open session is over, first marks the session as
+    /// expired.
     pub(crate) fn state(&mut self) -> SessionState {
         if Instant::now() >= self.deadline {
             self.expire();
@@ -123,7 +126,7 @@ impl Session {
         self.state
     }
 
-    /// Marks an open session as expired. Leaves a session that has ended unchanged.
+    /// Marks an open session as expired. Does nothing if the session has ended.
     pub(crate) fn expire(&mut self) {
         if self.state == SessionState::Open {
             self.close(SessionState::Expired);
@@ -136,8 +139,7 @@ impl Session {
         self.content.discard();
     }
 
-    /// Checks that the session is open and that the fragment starts at the next expected byte. If
-    /// not, returns the error response for the fragment.
+    /// Checks that the session is open and that the fragment starts at the next expected byte.
     pub(crate) fn check_next_range(&mut self, range: &DeclaredRange) -> Result<(), GraphError> {
         if self.state() != SessionState::Open {
             return Err(GraphError::session_not_found());

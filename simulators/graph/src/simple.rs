@@ -1,5 +1,6 @@
 //! `PUT …/content` of the Microsoft Graph simulator: uploads a whole file in one request, without
-//! an upload session. A *draft* contains the bytes of the file until the request is complete.
+//! an upload session. A *draft* holds the received bytes until the request is complete. A *place*
+//! is a path in a user's drive.
 
 use axum::{
     body::Body,
@@ -23,7 +24,8 @@ use crate::{
 /// Maximum size of a file in one request: 250 MiB.
 const MAX_FILE_SIZE: u64 = 250 * 1024 * 1024;
 
-/// Handles one upload. `subject` is the user and path by which fault rules select the request.
+/// Handles one upload. A *fault rule* makes chosen requests fail. `subject` is the user and the
+/// path of the request, by which fault rules select it.
 pub(crate) async fn put(
     world: &World,
     subject: &str,
@@ -69,7 +71,8 @@ fn prepare(world: &World, place: Place, parts: &Parts) -> Result<PreparedPut, Gr
     names::check_path(&place.path)?;
     let requested = query_parameter(parts, "@microsoft.graph.conflictBehavior");
     let conflict = Conflict::parse(requested.as_deref().unwrap_or("replace"))?;
-    // The draft accepts one byte more than the limit, so that `commit` detects a longer body.
+    // The draft accepts one byte more than the limit. By this byte, `commit` detects a body that is
+    // too long.
     let draft = Draft::create(world.storage_dir(), Content::default().hashes, MAX_FILE_SIZE + 1)?;
     Ok(PreparedPut { place, conflict, draft })
 }

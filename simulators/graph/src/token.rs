@@ -31,8 +31,8 @@ pub(crate) async fn issue(
     world.stage.run("token", tenant, error::scripted_token, handle).await
 }
 
-/// Checks the credentials and the scope of the request, and issues a token. The number in an error
-/// is the `AADSTS` number by which the real service identifies the reason.
+/// Checks the credentials and the scope of the request, and issues a token. An error contains the
+/// `AADSTS` number with which the real service reports the same reason.
 fn issue_token(
     world: &World,
     tenant: &str,
@@ -100,16 +100,19 @@ fn issue_token(
     Ok(sim_kit::json(StatusCode::OK, &response_body))
 }
 
-/// Returns the lifetime that the response reports: one second less than the actual one. The real
-/// service reports 3599 seconds for a lifetime of one hour.
+/// Returns the lifetime that the response reports. It is one second less than the actual lifetime,
+/// because the real service reports 3599 seconds for one hour.
 fn reported_seconds(lifetime: Duration) -> u64 {
     lifetime.as_secs().saturating_sub(1)
 }
 
 /// Returns whether the scope names Graph as its resource.
 ///
-/// The scope is `.default`, or `.default` after one of these base URLs: the simulator's own, the
-/// one that the client used, or that of the real Graph, which some clients cannot change.
+/// Such a scope is `.default`, alone or after one of these base URLs:
+///
+/// - the URL of the simulator,
+/// - the URL that the client used,
+/// - the URL of the real Graph, which some clients cannot change.
 fn is_graph_scope(world: &World, headers: &HeaderMap, scope: &str) -> bool {
     let host = headers.get(HOST).and_then(|host| host.to_str().ok()).unwrap_or_default();
     let called_url = format!("http://{host}");

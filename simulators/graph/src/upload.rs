@@ -1,11 +1,13 @@
 //! Requests that create, query and delete an upload session in the Microsoft Graph simulator.
 //!
-//! A client uploads a large file in an upload session. The client creates the session, gets an
-//! upload URL, and sends the file in fragments to that URL. The module `fragment` receives the
-//! fragments.
+//! A client uploads a large file in an *upload session*:
 //!
-//! A request's subject is the user and the path that it concerns. Fault rules select requests by
-//! their subject.
+//! 1. The client creates the session and receives an upload URL.
+//! 2. The client sends the file in *fragments* to that URL. The module `fragment` receives them.
+//! 3. The last fragment completes the file and ends the session.
+//!
+//! A *fault rule* makes chosen requests fail. It selects requests by their *subject*, which is the
+//! user and the path of the request.
 
 use axum::response::{IntoResponse, Response};
 use http::{HeaderMap, StatusCode};
@@ -31,7 +33,8 @@ const MAX_FILE_SIZE: u64 = 250 * 1024 * 1024 * 1024;
 #[serde(rename_all = "camelCase", default)]
 struct SessionRequest {
     item: RequestedItem,
-    /// Whether the client completes the file by a separate request. This is not simulated.
+    /// Whether the client completes the file by a separate request. The simulator does not support
+    /// this.
     defer_commit: bool,
 }
 
@@ -72,7 +75,7 @@ pub(crate) fn create(
     let mut state = world.state();
     check_name_and_quota(&state, user, path, conflict, request.item.file_size)?;
     let destination = Destination::new(&user.upn, path);
-    // A path has at most one open session, whatever the conflict behavior.
+    // A path can have only one open session, regardless of the conflict behavior.
     if has_open_session(&mut state, &destination) {
         return Err(GraphError::upload_in_progress());
     }
@@ -156,10 +159,10 @@ fn has_open_session(state: &mut State, destination: &Destination) -> bool {
     })
 }
 
-/// Returns the random query of a new upload URL, which is the credential for the session.
+/// Returns the random query string of a new upload URL. It is the credential for the session.
 ///
-/// The upload URLs of the real service contain a GUID between single quotes. With `quoted`, the
-/// simulated URLs have the same quotes.
+/// The upload URLs of the real service contain a GUID between single quotes. If `quoted` is set,
+/// the result has these quotes as well.
 fn random_credential(quoted: bool) -> String {
     let random = || Uuid::new_v4().simple().to_string();
     let quote = if quoted { "'" } else { "" };

@@ -1,7 +1,8 @@
 //! State of the Microsoft Graph simulator, and the reception of request bodies.
 //!
-//! [`World`] is shared by all request handlers. It contains the configuration, the fault rules and
-//! the mutable [`State`]: users, files, upload sessions and access tokens.
+//! All request handlers share one [`World`]. It contains the configuration, the fault rules, which
+//! make chosen requests fail, and the mutable [`State`]: users, files, upload sessions and access
+//! tokens.
 
 use std::{
     collections::HashMap,
@@ -39,23 +40,23 @@ pub(crate) const OPERATIONS: [&str; 15] = [
     "changeItem",
 ];
 
-/// Faults that only the Graph simulator has. They are fields of a fault rule, beside the fields
-/// that rules of all simulators have.
+/// Faults that only the Graph simulator has. A fault rule contains these fields and the fields that
+/// the rules of all simulators have.
 #[derive(Debug, Clone, Default, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields, default)]
 pub(crate) struct GraphFaults {
-    /// The completed item has a wrong quickXorHash in this response and in every later one.
+    /// From this response on, the completed item has a wrong quickXorHash.
     pub(crate) corrupt_hash: bool,
     /// This response contains no hash.
     pub(crate) no_hash: bool,
-    /// The file is completed but the response is an empty object.
+    /// The file is completed, but the response is an empty object.
     pub(crate) no_item: bool,
-    /// `nextExpectedRanges` of this response is empty.
+    /// The list `nextExpectedRanges` in this response is empty.
     pub(crate) empty_ranges: bool,
     /// The session expires before the request is handled.
     pub(crate) expire_session: bool,
-    /// After this response, the service loses all bytes of the session, including those of the last
-    /// fragment. So the file is not completed, and the session expects the range `0-`.
+    /// After this response, the service loses all bytes of the session. This includes the bytes of
+    /// the last fragment, so the file is not completed and the session expects the range `0-`.
     pub(crate) forget_bytes: bool,
     /// The connection is reset after this fraction (0 to 1) of a fragment's body.
     pub(crate) reset_after: Option<f64>,
@@ -63,8 +64,8 @@ pub(crate) struct GraphFaults {
     pub(crate) rewrite: bool,
 }
 
-/// Whether the JSON of an item contains the hash of the file. The real service adds the hash some
-/// time after the upload.
+/// States whether the JSON of an item contains the hash of the file. The real service adds the hash
+/// some time after the upload.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum HashField {
     Present,
@@ -81,7 +82,7 @@ impl GraphFaults {
 /// A fault rule of the Graph simulator: makes chosen requests fail.
 pub(crate) type Rule = sim_kit::Rule<GraphFaults>;
 
-/// Traffic to one destination path, over all its sessions.
+/// Traffic to one destination path, summed over all its sessions.
 #[derive(Debug, Clone, Copy, Default)]
 pub(crate) struct Traffic {
     /// Received body bytes, including those of failed requests.
@@ -102,7 +103,7 @@ pub(crate) struct State {
     pub(crate) traffic: HashMap<Destination, Traffic>,
     /// Access tokens with their expiration.
     pub(crate) tokens: HashMap<String, Instant>,
-    /// Idle lifetime of new sessions.
+    /// Time without activity after which a new session expires.
     pub(crate) session_lifetime: Duration,
 }
 
@@ -147,12 +148,12 @@ impl World {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Reads a request's body to its end and adds its bytes to `draft`, if there is one.
+    /// Reads the body of a request to its end. If there is a draft, adds the bytes to it.
     ///
-    /// The body of a request that will be rejected is read too. A client whose body is not read
-    /// would see a reset connection instead of the response.
+    /// Callers pass no draft for a request that they will reject. The body is read even then,
+    /// because the client would otherwise see a reset connection instead of the response.
     ///
-    /// Calls `count_bytes` for each piece as it arrives, so that the bytes of a broken request are
+    /// Calls `count_bytes` for each piece when it arrives. So the bytes of a broken request are
     /// counted too.
     pub(crate) async fn receive(
         &self,
@@ -180,7 +181,7 @@ impl World {
     }
 }
 
-/// Reason why a request's body was not received completely.
+/// Reason why the body of a request was not received completely.
 pub(crate) enum ReceiveError {
     /// The client closed the connection, or a rule broke it.
     Broken,
