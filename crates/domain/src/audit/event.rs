@@ -80,7 +80,7 @@ impl From<Pool> for AuditAction {
 /// | field | URL issued | Viewed list | Access denied | Withdrawn |
 /// |---|---|---|---|---|
 /// | `origin` | of the request | of the request | of the minute's first denial | `None` |
-/// | `count` | `None` | length of the list, if only it was asked for | number of denials | `None` |
+/// | `count` | `None` | length of the list, if the response has only that | number of denials | `None` |
 /// | `requested` | empty | empty | requested documents and subjects | empty |
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]

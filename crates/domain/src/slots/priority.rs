@@ -21,7 +21,7 @@ use crate::person::Person;
 pub enum Priority {
     /// Takes the place of a request that came ten minutes later.
     Low,
-    /// Takes the place of its own time.
+    /// Takes the place by the time of the request.
     #[default]
     Normal,
     /// Takes the place of a request that came ten minutes earlier.

@@ -1,8 +1,8 @@
 //! Checks that `openapi.yaml`, the description of the API, is complete and matches the routes in
 //! `template.yaml`.
 //!
-//! An *operation* is one method of one path. Its *route* is the text of both, such as `GET
-//! /health`. A violation is a sentence that states which rule `openapi.yaml` breaks and where.
+//! An *operation* is one method of one path. Its *route* is both as one text, such as
+//! `GET /health`. A violation is a sentence that states which rule `openapi.yaml` breaks and where.
 
 mod examples;
 mod generators;

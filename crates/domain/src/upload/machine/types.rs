@@ -35,8 +35,8 @@ pub enum Command {
     /// Compare the file at the destination with the source, and record the delivery.
     Verify {
         /// Whether the drive returned the item in response to this upload's last byte. If so, a
-        /// difference may mean that the service rewrote the file. If not, a different file is
-        /// another file.
+        /// difference may mean that the service rewrote the file. If not, a file that differs is
+        /// not the document.
         answers_last_byte: bool,
     },
     /// Record the new entity tag of the source, if it is still the same document.
