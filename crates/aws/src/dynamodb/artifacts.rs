@@ -32,11 +32,10 @@ use jiff::{SignedDuration, Timestamp};
 
 use super::DynamoTransferStore;
 use super::conditional_update::{ConditionalUpdate, number, string};
-use super::items::{
-    ARTIFACTS_SHARD, DUE, Item, artifact_key, artifact_list, artifact_list_key, corrupt, indexed,
-    newest_artifact_key, parse_work_item, ttl, whole_item,
-};
+use super::items::{corrupt, ttl, whole_item};
+use super::keys::{Item, artifact_key, artifact_list, artifact_list_key, newest_artifact_key};
 use super::table::Table;
+use super::unfinished_index::{ARTIFACTS_SHARD, DUE, indexed, parse_work_item};
 
 /// Time after the end of the retention at which TTL removes the record. Normally, the sweeper
 /// removes the object and the record much earlier.

@@ -31,8 +31,11 @@ use jiff::{SignedDuration, Timestamp};
 use serde::Deserialize;
 
 use super::conditional_update::{ConditionalUpdate, number, string};
-use super::items::{DUE, Item, SHARD, attribute, corrupt, indexed, key, ttl, whole_item};
-use super::table::{Table, WriteFailure};
+use super::items::{attribute, corrupt, ttl, whole_item};
+use super::keys::{Item, key};
+use super::table::Table;
+use super::unfinished_index::{DUE, SHARD, indexed};
+use super::write_failure::WriteFailure;
 use crate::Fault;
 
 /// Sort key of events. The filter of the table's stream uses this value.

@@ -7,7 +7,8 @@ use aws_sdk_dynamodb::Client;
 use aws_sdk_dynamodb::types::KeysAndAttributes;
 use docferry_app::ports::StoreError;
 
-use super::items::{Item, corrupt};
+use super::items::corrupt;
+use super::keys::Item;
 use crate::Fault;
 
 /// Maximum number of keys in one BatchGetItem.

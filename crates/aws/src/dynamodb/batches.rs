@@ -27,11 +27,10 @@ use jiff::Timestamp;
 use super::DynamoTransferStore;
 use super::conditional_update::{ConditionalUpdate, number, string};
 use super::guards::while_active;
-use super::items::{
-    DUE, Item, SHARD, attribute, batch_key, corrupt, counts_key, document_sort_key, first_check,
-    indexed, name_key, partition, read_transfer, shard, transfer_item, ttl, whole_item,
-};
+use super::items::{attribute, corrupt, read_transfer, transfer_item, ttl, whole_item};
+use super::keys::{Item, batch_key, counts_key, document_sort_key, name_key, partition};
 use super::table::Table;
+use super::unfinished_index::{DUE, SHARD, first_check, indexed, shard};
 use super::{history_index, idempotency, notifications};
 
 /// Highest possible number of a document. Sort keys have four digits for the number.

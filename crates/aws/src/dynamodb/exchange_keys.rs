@@ -29,8 +29,10 @@ use jiff::{SignedDuration, Timestamp};
 use super::DynamoTransferStore;
 use super::conditional_update::{ConditionalUpdate, number, string};
 use super::guards::{by_execution, contention_error, ensure_active};
-use super::items::{Item, corrupt, references_key, transfer_key, ttl};
-use super::table::{ConditionResult, Table, WriteFailure};
+use super::items::{corrupt, ttl};
+use super::keys::{Item, references_key, transfer_key};
+use super::table::Table;
+use super::write_failure::{ConditionResult, WriteFailure};
 
 /// Time after which TTL removes the record of a key without users. A pushed object arrives much
 /// earlier, or not at all.

@@ -21,7 +21,8 @@ use docferry_domain::transfer::Transfer;
 use crate::Fault;
 
 use super::conditional_update::{ConditionalUpdate, number};
-use super::items::{Item, read_transfer};
+use super::items::read_transfer;
+use super::keys::Item;
 
 /// Phases that are not terminal.
 const ACTIVE_PHASES: [&str; 4] = [

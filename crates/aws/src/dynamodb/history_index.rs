@@ -4,7 +4,7 @@
 use docferry_app::ports::JobPosition;
 
 use super::conditional_update::string;
-use super::items::Item;
+use super::keys::Item;
 
 /// Index of jobs by owner.
 pub(super) const JOBS: &str = "jobs";

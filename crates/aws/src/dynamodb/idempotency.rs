@@ -10,8 +10,10 @@ use docferry_domain::job::IdempotencyRecord;
 use jiff::Timestamp;
 
 use super::conditional_update::{ConditionalUpdate, number};
-use super::items::{Item, corrupt, request_key, ttl, whole_item};
-use super::table::{ConditionResult, Table};
+use super::items::{corrupt, ttl, whole_item};
+use super::keys::{Item, request_key};
+use super::table::Table;
+use super::write_failure::ConditionResult;
 
 /// Returns a transaction action that writes an idempotency record. The transaction that creates the
 /// job must contain this action.

@@ -29,11 +29,11 @@ use super::batches;
 use super::conditional_update::{ConditionalUpdate, number, string};
 use super::history_index::{JOBS, ORDER, OWNER, order, read_order};
 use super::idempotency::read_request;
-use super::items::{
-    DUE, Item, SHARD, attribute, batch_key, counts_key, queue_item, read_transfer, request_key,
-    shard, transfer_key, ttl,
-};
-use super::table::{ConditionResult, Table};
+use super::items::{attribute, queue_item, read_transfer, ttl};
+use super::keys::{Item, batch_key, counts_key, request_key, transfer_key};
+use super::table::Table;
+use super::unfinished_index::{DUE, SHARD, shard};
+use super::write_failure::ConditionResult;
 
 /// Attributes of one run of a transfer. A retry removes them.
 const RUN_ATTRIBUTES: [&str; 17] = [

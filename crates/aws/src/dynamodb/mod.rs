@@ -39,12 +39,15 @@ mod audit;
 mod batch_get;
 mod batches;
 mod conditional_update;
+mod creation;
+mod ending;
 mod exchange_keys;
 mod guards;
 mod history_index;
 mod idempotency;
 mod items;
 mod jobs;
+mod keys;
 mod notifications;
 mod outbox;
 mod pushes;
@@ -55,7 +58,9 @@ mod slots;
 mod table;
 mod throttle;
 mod transfers;
+mod unfinished_index;
 mod uploads;
+mod write_failure;
 
 use aws_sdk_dynamodb::Client;
 

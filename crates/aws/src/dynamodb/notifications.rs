@@ -12,10 +12,10 @@ use jiff::Timestamp;
 
 use super::DynamoTransferStore;
 use super::conditional_update::ConditionalUpdate;
-use super::items::{
-    NOTIFICATIONS_SHARD, corrupt, indexed, notification_key, read_notification_key, whole_item,
-};
+use super::items::{corrupt, whole_item};
+use super::keys::{notification_key, read_notification_key};
 use super::table::Table;
+use super::unfinished_index::{NOTIFICATIONS_SHARD, indexed};
 
 /// Returns a transaction action that writes a webhook notification. The transaction that ends the
 /// job must contain this action.

@@ -12,9 +12,9 @@ use jiff::Timestamp;
 
 use super::DynamoTransferStore;
 use super::conditional_update::ConditionalUpdate;
-use super::items::{
-    Item, OUTBOX_SHARD, corrupt, indexed, outcome_key, read_outcome_key, whole_item,
-};
+use super::items::{corrupt, whole_item};
+use super::keys::{Item, outcome_key, read_outcome_key};
+use super::unfinished_index::{OUTBOX_SHARD, indexed};
 
 /// Builds the item of an outcome. The item becomes due for the sweeper in the index `unfinished`
 /// after [`OUTBOX_RESEND_DELAY`].

@@ -30,10 +30,10 @@ use super::exchange_keys::{
     MAX_WRITE_ATTEMPTS, ignore_condition_failure, is_held_by_another, take_key,
 };
 use super::guards::{by_execution, by_execution_in, contention_error, ensure_active};
-use super::items::{
-    ANNOUNCEMENTS, Item, announcement_key, attribute, corrupt, references_key, transfer_key, ttl,
-};
-use super::table::{ConditionResult, Table};
+use super::items::{attribute, corrupt, ttl};
+use super::keys::{ANNOUNCEMENTS, Item, announcement_key, references_key, transfer_key};
+use super::table::Table;
+use super::write_failure::ConditionResult;
 
 /// Time after which TTL removes an announcement that was not withdrawn.
 const ANNOUNCEMENT_TTL_DELAY: SignedDuration = SignedDuration::from_hours(1);

@@ -5,7 +5,8 @@ use docferry_app::ports::{CallCounter, StoreError};
 use jiff::{SignedDuration, Timestamp};
 
 use super::conditional_update::ConditionalUpdate;
-use super::items::{corrupt, request_count_key, ttl};
+use super::items::{corrupt, ttl};
+use super::keys::request_count_key;
 use super::table::Table;
 
 /// Time after which TTL removes a count.

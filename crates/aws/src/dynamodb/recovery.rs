@@ -19,10 +19,10 @@ use super::DynamoTransferStore;
 use super::artifacts;
 use super::conditional_update::{ConditionalUpdate, number};
 use super::guards::{by_execution, contention_error, ensure_active, ensure_not_ending, not_ending};
-use super::items::{
-    DUE, SHARD, SHARDS, artifact_key, batch_key, parse_work_item, read_transfer, transfer_key, ttl,
-};
+use super::items::{read_transfer, ttl};
+use super::keys::{artifact_key, batch_key, transfer_key};
 use super::table::Table;
+use super::unfinished_index::{DUE, SHARD, SHARDS, parse_work_item};
 
 impl RecoveryStore for DynamoTransferStore {
     /// Lists the transfers and batches that are due before `now`, the earliest first.

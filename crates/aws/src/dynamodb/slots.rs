@@ -30,11 +30,11 @@ use jiff::Timestamp;
 use super::DynamoTransferStore;
 use super::conditional_update::{ConditionalUpdate, number, string};
 use super::guards::{by_execution, ensure_active, while_active};
-use super::items::{
-    DUE, SHARD, attribute, parse_queue_entry, queue_item, queue_key, queue_partition,
-    queue_sort_key, shard, slots_key, transfer_key,
-};
-use super::table::{ConditionResult, Table, WriteFailure};
+use super::items::{attribute, parse_queue_entry, queue_item};
+use super::keys::{queue_key, queue_partition, queue_sort_key, slots_key, transfer_key};
+use super::table::Table;
+use super::unfinished_index::{DUE, SHARD, shard};
+use super::write_failure::{ConditionResult, WriteFailure};
 
 /// Sort key that is less than that of every queue entry.
 const START_OF_QUEUE: &str = "0";

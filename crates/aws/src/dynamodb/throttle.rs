@@ -6,8 +6,10 @@ use docferry_app::ports::{Pause, StoreError, ThrottleBudget};
 use jiff::{SignedDuration, Timestamp};
 
 use super::conditional_update::{ConditionalUpdate, number};
-use super::items::{Item, corrupt, pause_key, ttl};
-use super::table::{Table, WriteFailure};
+use super::items::{corrupt, ttl};
+use super::keys::{Item, pause_key};
+use super::table::Table;
+use super::write_failure::WriteFailure;
 
 /// Time after the end of a pause at which TTL removes its item.
 const TTL_DELAY: SignedDuration = SignedDuration::from_hours(1);

@@ -4,34 +4,25 @@
 //! then ends in a terminal phase. Each method of the store records one event in this life.
 
 use aws_sdk_dynamodb::types::AttributeValue;
-use docferry_app::ports::{
-    CreateOptions, CreateResult, JobPosition, StoreError, TransferStore, WriteError,
-};
+use docferry_app::ports::{CreateOptions, CreateResult, StoreError, TransferStore, WriteError};
 use docferry_domain::document::Artifact;
 use docferry_domain::failure::FailureCode;
 use docferry_domain::ids::TransferId;
-use docferry_domain::job::WebhookNotification;
 use docferry_domain::phase::Phase;
-use docferry_domain::slots::SlotState;
 use docferry_domain::transfer::{
-    ArrivedObject, Delivery, Failure, Outcome, OutcomeRecord, PushedSource, Step, Transfer,
-    TransientError,
+    ArrivedObject, Delivery, Outcome, PushedSource, Step, Transfer, TransientError,
 };
 use jiff::Timestamp;
 
-use super::DynamoTransferStore;
 use super::conditional_update::{number, string};
 use super::guards::{
     by_epoch, by_execution, by_execution_in, contention_error, ensure_active, ensure_epoch,
     ensure_not_ending, not_ending, while_active,
 };
-use super::items::{
-    DUE, Item, attribute, corrupt, first_check, indexed, queue_item, read_transfer, shard,
-    transfer_item, transfer_key,
-};
-use super::slots::unchanged_since;
-use super::table::{ConditionResult, WriteFailure};
-use super::{batches, history_index, idempotency, notifications, outbox, slots};
+use super::items::{attribute, read_transfer};
+use super::keys::transfer_key;
+use super::unfinished_index::DUE;
+use super::{DynamoTransferStore, creation, ending};
 
 impl TransferStore for DynamoTransferStore {
     /// Creates a transfer in one transaction with its slot or queue entry, and with the idempotency
@@ -41,52 +32,7 @@ impl TransferStore for DynamoTransferStore {
         transfer: &Transfer,
         options: CreateOptions<'_>,
     ) -> Result<CreateResult, StoreError> {
-        let table = &self.table;
-        // `options.slot` is the version of the pool's slots, from which this transfer takes one.
-        let due = match options.slot {
-            Some(_) => first_check(transfer.created_at),
-            None => transfer.must_end_by(),
-        };
-        let mut actions = vec![table.insert_action(new_item(transfer, due)?)?];
-        actions.push(match options.slot {
-            Some(version) => {
-                slots::take_slots_action(table, transfer.pool, version, &[transfer.queue_entry()])?
-            }
-            None => table.put_action(queue_item(transfer))?,
-        });
-        if let Some(request) = options.request {
-            actions.push(idempotency::idempotency_action(table, request, transfer.created_at)?);
-        }
-        let checks = match table.transact(&actions).await {
-            Ok(()) => return Ok(CreateResult::Done),
-            // Other transfers are taking slots at the same time. The caller then queues this
-            // transfer.
-            Err(WriteFailure::Conflict(_)) if options.slot.is_some() => {
-                return Ok(CreateResult::SlotsChanged);
-            }
-            Err(failure) => failure.current_item()?,
-        };
-        let mut checks = checks.into_iter();
-        let (insert_check, slot_check, request_check) =
-            (checks.next(), checks.next(), checks.next());
-        if let Some(own_request) = options.request
-            && let Some(existing) = idempotency::existing_request(request_check, own_request)?
-        {
-            return Ok(CreateResult::AlreadyExists(existing));
-        }
-        // An item with this id may exist. Either the first attempt of this same write has stored
-        // it, or another request has used the same id, which is an error.
-        let stored = match insert_check {
-            Some(ConditionResult::Failed(current)) => current.map(read_transfer).transpose()?,
-            _ if matches!(slot_check, Some(ConditionResult::Failed(_))) => {
-                return Ok(CreateResult::SlotsChanged);
-            }
-            _ => None,
-        };
-        if stored.is_some_and(|stored| is_same_request(&stored, transfer)) {
-            return Ok(CreateResult::Done);
-        }
-        Err(corrupt("transfer of another request under the same id"))
+        creation::create(&self.table, transfer, options).await
     }
 
     /// Reads a transfer.
@@ -275,80 +221,6 @@ impl TransferStore for DynamoTransferStore {
         outcome: Outcome,
         ended_at: Timestamp,
     ) -> Result<Transfer, WriteError> {
-        let table = &self.table;
-        let id = &read.transfer_id;
-        if read.phase.is_terminal() {
-            let stored = self.get(id).await?.ok_or(WriteError::NotFound)?;
-            return ensure_same_execution(stored, read.execution_number);
-        }
-        let failure = outcome.failure().map(|code| Failure { code });
-        let ended = Transfer {
-            phase: outcome.phase(),
-            ended_at: Some(ended_at),
-            slot_state: SlotState::Idle,
-            failure: failure.clone(),
-            ..read.clone()
-        };
-        let mut change = unchanged_since(read)
-            .set("phase", string(ended.phase.as_str()))
-            .set("endedAt", attribute(&ended_at)?)
-            .set("turn", string(ended.slot_state.as_str()));
-        if let Some(failure) = &failure {
-            change = change.set("failure", attribute(failure)?);
-        }
-        if outcome != Outcome::Completed {
-            // A delivery that was recorded after `read` was read takes precedence over a failure or
-            // a cancellation.
-            change = change.when("attribute_not_exists(#delivery)");
-        }
-        let record = OutcomeRecord::of(&ended).ok_or_else(|| corrupt("outcome"))?;
-        let mut actions = vec![
-            table.update_action(transfer_key(id), change)?,
-            table.put_action(outbox::item(&record)?)?,
-        ];
-        actions.extend(slots::release_action(table, read)?);
-        actions.extend(batches::count_ended_action(table, &ended)?);
-        if let Some(notification) = WebhookNotification::of_transfer(&ended) {
-            actions.push(notifications::put_action(table, &notification)?);
-        }
-        let Err(write_failure) = table.transact(&actions).await else { return Ok(ended) };
-        match write_failure.current_item()?.into_iter().next() {
-            // The transfer has changed since it was read, or it has ended. The first attempt of
-            // this same write may have ended it.
-            Some(ConditionResult::Failed(current)) => ensure_same_execution(
-                read_transfer(current.ok_or(WriteError::NotFound)?)?,
-                read.execution_number,
-            ),
-            _ => Err(contention_error("finish").into()),
-        }
+        ending::finish(&self.table, read, outcome, ended_at).await
     }
-}
-
-/// Builds the item of a new transfer, which the sweeper checks at `due`. A transfer that belongs to
-/// no batch is a job of its own, so it is added to the history of its owner.
-fn new_item(transfer: &Transfer, due: Timestamp) -> Result<Item, StoreError> {
-    let id = &transfer.transfer_id;
-    let item = indexed(transfer_item(transfer)?, shard(id), due);
-    if id.batch_and_number().is_some() {
-        return Ok(item);
-    }
-    let created_ms = transfer.created_at.as_millisecond();
-    let position = JobPosition { created_ms, id: id.clone() };
-    Ok(history_index::with_history_entry(item, &transfer.spec.owner, &position))
-}
-
-/// Returns whether both records are the transfer of the same request. Their progress may differ.
-fn is_same_request(left: &Transfer, right: &Transfer) -> bool {
-    left.spec.owner == right.spec.owner
-        && left.object_guid == right.object_guid
-        && left.target == right.target
-        && left.created_at == right.created_at
-}
-
-/// Returns the stored transfer if it has this execution.
-///
-/// # Errors
-/// [`WriteError::Ended`] if it has another execution.
-fn ensure_same_execution(stored: Transfer, execution_number: u32) -> Result<Transfer, WriteError> {
-    if stored.execution_number == execution_number { Ok(stored) } else { Err(WriteError::Ended) }
 }

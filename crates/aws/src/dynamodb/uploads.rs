@@ -26,10 +26,10 @@ use super::guards::{
     by_epoch, by_execution, contention_error, ensure_active, ensure_epoch, ensure_not_ending,
     not_ending,
 };
-use super::items::{
-    Item, attribute, read_session, read_transfer, session_item, session_key, transfer_key,
-};
-use super::table::{ConditionResult, Table};
+use super::items::{attribute, read_session, read_transfer, session_item};
+use super::keys::{Item, session_key, transfer_key};
+use super::table::Table;
+use super::write_failure::ConditionResult;
 
 impl UploadStore for DynamoTransferStore {
     /// Takes over the upload with a new epoch.

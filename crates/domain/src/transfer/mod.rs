@@ -10,9 +10,11 @@ mod deadline;
 mod exchange_key;
 mod exchange_object;
 mod outcome;
+mod outcome_record;
 mod outstanding_push;
 mod progress;
 mod record;
+mod run;
 mod stages;
 mod target;
 mod tries;
@@ -24,7 +26,8 @@ pub use exchange_key::{
     is_contested, proven_push,
 };
 pub use exchange_object::{FoundObject, ObjectHead, ObjectVersion};
-pub use outcome::{AuditDestination, DeliveredFile, Outcome, OutcomeRecord};
+pub use outcome::Outcome;
+pub use outcome_record::{AuditDestination, DeliveredFile, OutcomeRecord};
 pub use outstanding_push::{OutstandingPush, STORE_CLOCK_TOLERANCE};
 pub use progress::percent;
 pub use record::{NewTransfer, SCHEMA_VERSION, Transfer};

@@ -12,10 +12,10 @@ use docferry_domain::failure::FailureCode;
 use docferry_domain::upload::{DriveEvent, FragmentRange};
 use jiff::SignedDuration;
 
-use super::engine::Run;
 use super::names::NamedItem;
 use super::read_ahead::ReadAhead;
 use super::reader::{PositionedReader, SourceReader};
+use super::run::Run;
 use crate::TaskError;
 use crate::ports::{Clock, ConflictPolicy, Drive, DriveError, FragmentResult, UploadAdapters};
 

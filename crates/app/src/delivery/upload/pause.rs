@@ -7,8 +7,8 @@ use std::time::Duration;
 use docferry_domain::jitter::jitter;
 use jiff::SignedDuration;
 
-use super::engine::Run;
 use super::resume::{MAX_JITTER, log_pause_not_shared, wait_until};
+use super::run::Run;
 use super::types::Progress;
 use crate::TaskError;
 use crate::ports::{Clock, Pause, ThrottleBudget, UploadAdapters, UploadStore as _};

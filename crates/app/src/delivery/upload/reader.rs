@@ -13,7 +13,8 @@ use tokio::sync::{Mutex, mpsc};
 use tokio::task::JoinHandle;
 
 use super::object::SourceObject;
-use super::read_ahead::{Block, RangeBlocks, ReadAhead};
+use super::range_reader::{Block, RangeBlocks};
+use super::read_ahead::ReadAhead;
 use crate::ports::{ByteStream, ExchangeError, ExchangeStore};
 
 /// Reader that yields the bytes of the source in order, fragment by fragment.

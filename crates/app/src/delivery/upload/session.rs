@@ -9,8 +9,8 @@ use docferry_domain::failure::FailureCode;
 use docferry_domain::transfer::ArrivedObject;
 use docferry_domain::upload::DriveEvent;
 
-use super::engine::Run;
 use super::object::{is_contested, may_be_other_document};
+use super::run::Run;
 use crate::TaskError;
 use crate::ports::{
     Clock, Drive, ExchangeStore, SealError, SealedSession, Sealer, SessionEnd, SessionRecord,

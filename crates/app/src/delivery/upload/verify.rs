@@ -8,8 +8,8 @@
 use docferry_domain::upload::{CandidateNames, DriveEvent, Occupancy};
 
 use super::comparison::{Comparison, ComparisonError, ComparisonResult, LastByte};
-use super::engine::Run;
 use super::names::{NameListing, find_all_numbered, find_numbered};
+use super::run::Run;
 use crate::TaskError;
 use crate::ports::{ConflictPolicy, Drive, DriveError, UploadAdapters, UploadStore as _};
 

@@ -7,7 +7,7 @@ use docferry_domain::person::Person;
 
 use super::super::conditional_update::{ConditionalUpdate, number};
 use super::super::items::attribute;
-use super::super::table::WriteFailure;
+use super::super::write_failure::WriteFailure;
 use super::DynamoRegistry;
 use super::items::{COVERAGE, EXPIRY, grant_key};
 

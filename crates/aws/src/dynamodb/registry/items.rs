@@ -24,7 +24,8 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use super::super::conditional_update::number;
-use super::super::items::{Item, corrupt, key, whole_item};
+use super::super::items::{corrupt, whole_item};
+use super::super::keys::{Item, key};
 
 /// Sort key of a record in the partitions of its unique keys.
 const RECORD: &str = "record";

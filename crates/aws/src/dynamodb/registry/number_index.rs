@@ -5,7 +5,7 @@
 use aws_sdk_dynamodb::Client;
 use docferry_domain::ids::{FileId, ObjectGuid};
 
-use super::super::items::Item;
+use super::super::keys::Item;
 use crate::Fault;
 
 /// Entry of the index by number.

@@ -7,7 +7,8 @@ use docferry_app::ports::{Registry, RegistryPage, RegistryRange, StoreError};
 use docferry_domain::document::{DocumentKey, DocumentRecord, Grant, Position, Subject};
 use docferry_domain::person::Person;
 
-use super::super::items::{Item, corrupt};
+use super::super::items::corrupt;
+use super::super::keys::Item;
 use super::super::table::SortKeyRange;
 use super::DynamoRegistry;
 use super::items::{

@@ -6,7 +6,8 @@ use docferry_app::ports::{RegistryWork, StoreError, Withdrawal};
 use jiff::Timestamp;
 
 use super::super::conditional_update::ConditionalUpdate;
-use super::super::items::{Item, attribute};
+use super::super::items::attribute;
+use super::super::keys::Item;
 use super::DynamoRegistry;
 use super::items::{AUDITED_AT, WITHDRAWALS, read_withdrawal, withdrawal_key, withdrawal_sort_key};
 

@@ -9,8 +9,9 @@ use docferry_domain::person::Person;
 use jiff::Timestamp;
 
 use super::super::conditional_update::{ConditionalUpdate, number};
-use super::super::items::{Item, attribute};
-use super::super::table::{ConditionResult, WriteFailure};
+use super::super::items::attribute;
+use super::super::keys::Item;
+use super::super::write_failure::{ConditionResult, WriteFailure};
 use super::DynamoRegistry;
 use super::grants::{delete_grant, put_grant};
 use super::items::{StoredRecord, VERSION, listed_key, record_key, withdrawal_item};
