@@ -78,6 +78,32 @@ async fn bearer_token_has_priority_and_an_empty_one_is_ignored() {
 }
 
 #[tokio::test]
+async fn empty_variable_counts_as_not_set() {
+    let server = MockServer::start().await;
+    for (variable, expected_text) in [
+        ("DOCFERRY_API", "the API address is missing"),
+        ("DOCFERRY_USERNAME", "the user name is missing"),
+        ("DOCFERRY_PASSWORD", "the password is missing"),
+    ] {
+        let mut command = docferry_command(&api_url(&server), PASSWORD, &["list"]);
+        command.env(variable, "");
+        let output = run_command(command).await;
+        assert_exit_code(&output, 1);
+        assert_stderr_contains(&output, expected_text);
+    }
+    for (variable, expected_text) in [
+        ("DOCFERRY_CLIENT_ID", "the client id is missing"),
+        ("DOCFERRY_CLIENT_SECRET", "the client secret is missing"),
+    ] {
+        let mut command = list_as_oauth_client(&server, CLIENT_SECRET);
+        command.env(variable, "");
+        let output = run_command(command).await;
+        assert_exit_code(&output, 1);
+        assert_stderr_contains(&output, expected_text);
+    }
+}
+
+#[tokio::test]
 async fn oauth_client_reuses_one_token_for_all_calls() {
     let server = MockServer::start().await;
     grant_token_once(&server, "one").await;

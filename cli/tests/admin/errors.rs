@@ -102,8 +102,10 @@ async fn missing_settings_and_an_invalid_id_are_reported() {
     let inspect = ["inspect", TRANSFER_ID];
     let inspect_in_deployment = [&inspect[..], &DEPLOYMENT_ARGS].concat();
     let region = [("AWS_REGION", "ca-central-1")];
+    let empty_variables = [("DOCFERRY_STACK_NAME", ""), ("DOCFERRY_TABLE", "")];
     for (environment, args, exit_code, expected_text) in [
         (&[][..], &inspect[..], 1, "DOCFERRY_STACK_NAME"),
+        (&empty_variables, &inspect, 1, "no deployment is selected"),
         (&[], &inspect_in_deployment, 1, "AWS_REGION"),
         (&region, &inspect_in_deployment, 4, "aws configure export-credentials"),
         (&region, &["inspect", "no-id"], 1, "32 hex digits"),

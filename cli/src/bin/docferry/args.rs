@@ -13,7 +13,7 @@ const EXIT_CODES: &str = "\
 Exit codes:
   0    success; with --watch, every transfer or job was completed
   1    wrong usage, a refused request, an unknown id, or any other error
-  2    a transfer or job failed
+  2    a transfer or job failed, has expired or, except with cancel, was canceled
   3    the timeout expired while a transfer or job was still running
   4    the service refused the credentials
   5    the service could not be reached or stayed unavailable
@@ -44,7 +44,7 @@ the one that is shown, to resume the download, provided that the document has no
 #[derive(Debug, Parser)]
 #[command(name = "docferry", version, after_help = EXIT_CODES)]
 pub(crate) struct Args {
-    /// Print results as JSON, one document per line
+    /// Print results as JSON, one JSON value per line
     #[arg(long, global = true)]
     pub(crate) json: bool,
 

@@ -1,11 +1,17 @@
-//! Types of command line arguments that several subcommands share: priorities, job states, and the
-//! limits of waiting.
+//! Types and rules of command line arguments that several subcommands share: priorities, job
+//! states, the limits of waiting, and empty values.
 
 use std::time::Duration;
 
 use clap::{Args, ValueEnum};
 use docferry_cli::job::{JobState, Priority};
 use docferry_cli::watch::Options;
+
+/// Returns the value of an option or of its environment variable, unless the value is empty. An
+/// empty value counts as not set, as everywhere in docferry.
+pub(crate) fn non_empty(value: Option<&String>) -> Option<&String> {
+    value.filter(|value| !value.is_empty())
+}
 
 /// A [`Priority`], as users write it in an argument.
 #[derive(Debug, Clone, Copy, ValueEnum)]

@@ -7,6 +7,7 @@ use clap::Args;
 use docferry_cli::{Client, ClientCredentials, Credentials};
 use secrecy::{ExposeSecret as _, SecretString};
 
+use crate::argument_values::non_empty;
 use crate::error::CliError;
 
 #[derive(Debug, Args)]
@@ -64,22 +65,22 @@ impl Connection {
     /// Creates a client from these arguments.
     pub(crate) fn client(&self) -> Result<Client, CliError> {
         let credentials = self.credentials()?;
-        let api = required(self.api.as_ref(), "API address", "--api", "DOCFERRY_API")?;
+        let api = non_empty(self.api.as_ref());
+        let api = required(api, "API address", "--api", "DOCFERRY_API")?;
         Ok(Client::new(api, credentials)?)
     }
 
     /// Selects the credentials: the bearer token if it is set, or else the OAuth client if its
     /// token endpoint is set, or else the service account.
     fn credentials(&self) -> Result<Credentials, CliError> {
-        // An empty variable counts as not set, as everywhere in docferry.
-        if let Some(token) = self.token.as_ref().filter(|token| !token.expose_secret().is_empty()) {
+        if let Some(token) = non_empty_secret(self.token.as_ref()) {
             return Ok(Credentials::Token(token.clone()));
         }
-        if let Some(token_url) = self.token_url.as_ref().filter(|url| !url.is_empty()) {
-            let client_id = self.client_id.as_ref();
+        if let Some(token_url) = non_empty(self.token_url.as_ref()) {
+            let client_id = non_empty(self.client_id.as_ref());
             let client_id = required(client_id, "client id", "--client-id", "DOCFERRY_CLIENT_ID")?;
             let client_secret = required(
-                self.client_secret.as_ref(),
+                non_empty_secret(self.client_secret.as_ref()),
                 "client secret",
                 "--client-secret",
                 "DOCFERRY_CLIENT_SECRET",
@@ -88,13 +89,12 @@ impl Connection {
                 token_url: token_url.clone(),
                 client_id: client_id.clone(),
                 client_secret: client_secret.clone(),
-                scope: self.token_scope.clone().filter(|scope| !scope.is_empty()),
+                scope: non_empty(self.token_scope.as_ref()).cloned(),
             }));
         }
-        let username =
-            required(self.username.as_ref(), "user name", "--username", "DOCFERRY_USERNAME")?
-                .clone();
-        Ok(Credentials::Account { username, password: self.password()? })
+        let username = non_empty(self.username.as_ref());
+        let username = required(username, "user name", "--username", "DOCFERRY_USERNAME")?;
+        Ok(Credentials::Account { username: username.clone(), password: self.password()? })
     }
 
     /// Returns the password of the service account: the first line of the file, or the argument.
@@ -102,9 +102,14 @@ impl Connection {
         if let Some(path) = &self.password_file {
             return read_password(path);
         }
-        let password = self.password.as_ref();
+        let password = non_empty_secret(self.password.as_ref());
         required(password, "password", "--password-file", "DOCFERRY_PASSWORD").cloned()
     }
+}
+
+/// Returns the secret, unless it is empty; like [`non_empty`].
+fn non_empty_secret(secret: Option<&SecretString>) -> Option<&SecretString> {
+    secret.filter(|secret| !secret.expose_secret().is_empty())
 }
 
 /// Returns the value, or an error that names the option and the variable to set.

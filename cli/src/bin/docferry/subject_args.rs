@@ -8,6 +8,7 @@ use clap::Args;
 use docferry_domain::document::{Coverage, Subject, SubjectPatterns};
 
 use crate::admin::AdminError;
+use crate::argument_values::non_empty;
 
 #[derive(Debug, Args)]
 pub(crate) struct SubjectArgs {
@@ -20,7 +21,7 @@ pub(crate) struct SubjectArgs {
 impl SubjectArgs {
     /// Returns the patterns of subject identifiers.
     pub(crate) fn patterns(&self) -> Result<SubjectPatterns, AdminError> {
-        let Some(json) = self.subject_systems.as_ref().filter(|json| !json.is_empty()) else {
+        let Some(json) = non_empty(self.subject_systems.as_ref()) else {
             return Ok(SubjectPatterns::default());
         };
         serde_json::from_str(json).map_err(|error| AdminError::InvalidArgument {

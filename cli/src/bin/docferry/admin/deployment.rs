@@ -16,6 +16,7 @@ use docferry_aws::{
 };
 
 use super::AdminError;
+use crate::argument_values::non_empty;
 
 #[derive(Debug, Args)]
 #[command(next_help_heading = "Deployment")]
@@ -86,7 +87,7 @@ impl RegistryArgs {
         argument: Option<&String>,
         output: &'static str,
     ) -> Result<String, AdminError> {
-        match (argument, &self.stack) {
+        match (non_empty(argument), non_empty(self.stack.as_ref())) {
             (Some(table), _) => Ok(table.clone()),
             (None, Some(stack)) => Outputs::of(config, stack).await?.get(output),
             (None, None) => Err(AdminError::NoRegistry),
@@ -110,7 +111,7 @@ impl AuditArgs {
     /// Opens the archive with the operator's credentials.
     pub(crate) async fn open(&self) -> Result<S3AuditArchive, AdminError> {
         let config = load_config().await?;
-        let bucket = match (&self.bucket, &self.stack) {
+        let bucket = match (non_empty(self.bucket.as_ref()), non_empty(self.stack.as_ref())) {
             (Some(bucket), _) => bucket.clone(),
             (None, Some(stack)) => Outputs::of(&config, stack).await?.get("AuditBucketName")?,
             (None, None) => return Err(AdminError::NoArchive),
@@ -124,7 +125,7 @@ impl AuditArgs {
 
     /// Opens the document registry of the stack. Returns `None` if the arguments name no stack.
     pub(crate) async fn registry(&self) -> Result<Option<DynamoRegistry>, AdminError> {
-        let Some(stack) = &self.stack else { return Ok(None) };
+        let Some(stack) = non_empty(self.stack.as_ref()) else { return Ok(None) };
         let config = load_config().await?;
         let table = Outputs::of(&config, stack).await?.get("DocumentsTable")?;
         Ok(Some(DynamoRegistry::new(aws_sdk_dynamodb::Client::new(&config), table)))
@@ -143,21 +144,18 @@ pub(super) struct Deployment {
 impl Deployment {
     /// Finds the deployment that the arguments select.
     pub(super) async fn find(deployment_args: &DeploymentArgs) -> Result<Self, AdminError> {
-        if deployment_args.stack.is_none()
-            && (deployment_args.table.is_none() || deployment_args.state_machine.is_none())
-        {
+        let stack = non_empty(deployment_args.stack.as_ref());
+        let table = non_empty(deployment_args.table.as_ref());
+        let state_machine = non_empty(deployment_args.state_machine.as_ref());
+        if stack.is_none() && (table.is_none() || state_machine.is_none()) {
             return Err(AdminError::NoDeployment);
         }
         let config = load_config().await?;
-        let (table, state_machine_arn) = match (
-            &deployment_args.table,
-            &deployment_args.state_machine,
-            &deployment_args.stack,
-        ) {
+        let (table, state_machine_arn) = match (table, state_machine, stack) {
             (Some(table), Some(machine), _) => (table.clone(), machine.clone()),
             (table, machine, Some(stack)) => {
                 let outputs = Outputs::of(&config, stack).await?;
-                let argument_or_output = |argument: &Option<String>, output| match argument {
+                let argument_or_output = |argument: Option<&String>, output| match argument {
                     Some(argument) => Ok(argument.clone()),
                     None => outputs.get(output),
                 };
