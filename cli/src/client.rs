@@ -44,7 +44,7 @@ pub struct Client {
 }
 
 impl Client {
-    /// Maximum number of ids that the service accepts in one terminate request.
+    /// Maximum number of ids that this client sends in one terminate request.
     const MAX_IDS_PER_TERMINATE: usize = 100;
 
     /// Creates a client for the API at `base`. The address includes the stage, such as `prod`.

@@ -45,7 +45,8 @@ pub(crate) fn run(paths: &Paths, steps: &[Step], filter: Option<&str>) -> Result
     if steps.iter().any(|step| matches!(step, Step::Template | Step::System | Step::Long)) {
         tools = Some(PendingTools::begin(paths)?);
     } else if steps.contains(&Step::Unit) {
-        // In the step `unit`, only the rclone tests need a tool. Without it, they are skipped.
+        // In the step `unit`, only the tests with rclone and boto3 need a tool. Without it, they are
+        // skipped.
         tools = PendingTools::begin(paths).ok();
     }
     let mut installed_tools =
@@ -103,6 +104,9 @@ fn run_step(
 fn run_unit_tests(paths: &Paths, tools: Result<Tools>, filter: Option<&str>) -> Result<Counts> {
     // The tools' environment contains boto3, because the emulator and SAM need it.
     let python = tools.as_ref().ok().map(Tools::python);
+    if python.is_none() {
+        println!("skipped: the test of the simulated S3 with boto3");
+    }
     let tests = "the tests of the simulated Graph with rclone";
     let rclone = extras::RCLONE.or_skip(paths, tools, tests);
     let programs = [(BOTO3_PYTHON, python), (extras::RCLONE.variable, rclone)];

@@ -30,10 +30,15 @@ pub(crate) fn upload_part(world: &World, input: Input) -> Result<Response, S3Err
              Type: null",
         ));
     }
+    if checksum_type.is_none() && payload.crc.is_some() {
+        return Err(S3Error::invalid_request(
+            "Checksum Type mismatch occurred, expected checksum Type: null, actual checksum \
+             Type: crc32",
+        ));
+    }
     let part = Part::new(payload.content, checksum_type);
-    let answered = part.crc.or(payload.crc);
     let mut fields = vec![(ETAG.as_str(), part.etag())];
-    fields.extend(answered.map(|crc| (CRC32_HEADER, checksum::encode(crc))));
+    fields.extend(part.crc.map(|crc| (CRC32_HEADER, checksum::encode(crc))));
     world.uploads().find(&input.key, id)?.parts.insert(number, part);
     Ok(with_headers(StatusCode::OK.into_response(), fields))
 }

@@ -71,6 +71,15 @@ async fn checksum_of_a_part_is_verified() {
 }
 
 #[tokio::test]
+async fn part_with_a_checksum_needs_an_upload_with_one() {
+    let store = Store::new().await;
+    let upload = store.create_without_checksum().await;
+    let request = upload.request(Method::PUT, "&partNumber=1").body("hello");
+    assert_refused(request.header("x-amz-checksum-crc32", crc32(b"hello")), 400, "InvalidRequest")
+        .await;
+}
+
+#[tokio::test]
 async fn part_numbers_are_limited() {
     let store = Store::new().await;
     let upload = store.create("FULL_OBJECT").await;

@@ -69,7 +69,7 @@ impl Store {
         let request = self.request(Method::POST, "/zip?uploads");
         let request = request.header("x-amz-checksum-algorithm", "CRC32");
         let response = request.header("x-amz-checksum-type", checksum_type).send().await.unwrap();
-        self.upload(response).await
+        Upload { has_checksum: true, ..self.upload(response).await }
     }
 
     /// Creates an upload of the object `zip` without a checksum.
@@ -81,7 +81,7 @@ impl Store {
     async fn upload(&self, response: Response) -> Upload<'_> {
         assert_eq!(response.status(), 200);
         let id = element(&response.text().await.unwrap(), "UploadId").unwrap();
-        Upload { store: self, id, listed: Vec::new() }
+        Upload { store: self, id, has_checksum: false, listed: Vec::new() }
     }
 }
 
@@ -89,6 +89,8 @@ impl Store {
 pub(crate) struct Upload<'a> {
     pub(crate) store: &'a Store,
     pub(crate) id: String,
+    /// Whether the upload was created with a checksum.
+    has_checksum: bool,
     /// Elements of the parts for the completion.
     pub(crate) listed: Vec<String>,
 }
@@ -99,14 +101,16 @@ impl Upload<'_> {
         self.store.request(method, &format!("/zip?uploadId={}{query}", self.id))
     }
 
-    /// Uploads a part with its checksum.
+    /// Uploads a part, with its checksum if the upload has one.
     pub(crate) async fn put_part(&mut self, number: u32, bytes: Vec<u8>) {
-        let crc = crc32(&bytes);
-        let request = self.request(Method::PUT, &format!("&partNumber={number}"));
-        let request = request.header("x-amz-checksum-crc32", &crc).body(bytes);
-        let response = request.send().await.unwrap();
+        let crc = self.has_checksum.then(|| crc32(&bytes));
+        let mut request = self.request(Method::PUT, &format!("&partNumber={number}"));
+        if let Some(crc) = &crc {
+            request = request.header("x-amz-checksum-crc32", crc);
+        }
+        let response = request.body(bytes).send().await.unwrap();
         assert_eq!(response.status(), 200);
-        self.listed.push(part(number, header(&response, "etag"), Some(&crc)));
+        self.listed.push(part(number, header(&response, "etag"), crc.as_deref()));
     }
 
     /// Returns the request that copies a part from an object, or from a range of it.

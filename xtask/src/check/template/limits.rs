@@ -8,7 +8,7 @@ use super::machine::Definition;
 use crate::template::{Resource, Template, as_list, referenced_id};
 
 /// Hours during which a later request for the same document can reuse a download
-/// (`docferry_app::source::push`).
+/// (`docferry_app::delivery::artifact`).
 const REUSE_HOURS: u64 = 12;
 
 /// Longest pause between two tries of a webhook request, in seconds

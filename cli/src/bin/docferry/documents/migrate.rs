@@ -134,7 +134,7 @@ fn to_record(entry: &NumberedDocument, subject: &Subject) -> Result<DocumentReco
         file_name,
         content_type,
         size: entry.size.unwrap_or(0),
-        // Every record of the system of record is newer, so it replaces this one.
+        // Every record of the system of record is newer, so it replaces this one if it has its id.
         created: Timestamp::UNIX_EPOCH,
         indexed: Timestamp::UNIX_EPOCH,
         type_code: None,

@@ -48,7 +48,7 @@ Exit codes:
 /// Help text after the options of `migrate`.
 const MIGRATE_HELP: &str = "\
 Each entry becomes a record with the id file-<number>, the subject of --subject, and the
-time 1970-01-01, so that every later record of the document replaces it. A registered number
+time 1970-01-01, so that every later record with the same id replaces it. A registered number
 or GUID is not changed. The command can be repeated.
 
 Credentials: AWS credentials of an operator, from the AWS environment variables or profile.

@@ -53,8 +53,7 @@ struct Withdrawn {
 pub(super) async fn run(withdraw: &Withdraw, json: bool) -> Result<Exit, CliError> {
     let keys = possible_keys(&withdraw.document, withdraw.by);
     if keys.is_empty() {
-        let problem =
-            "it must be an id, a number or a GUID, of the kind that --by names".to_owned();
+        let problem = "it must be an id, a number or a GUID; with --by, of that kind".to_owned();
         return Err(AdminError::InvalidArgument { name: "document", problem }.into());
     }
     let registry = withdraw.registry_args.open_as_operator().await?;
