@@ -6,6 +6,7 @@ mod common;
 
 use common::{FAULT_MODES, GUID, MB, OWNER, SETTINGS, bytes, effect_count, record, world_with};
 use docferry_app::TaskInput;
+use docferry_app::delivery::upload::Progress;
 use docferry_app::job::terminate;
 use docferry_app::ports::{Clock as _, Verification};
 use docferry_app::source::poll;
@@ -281,6 +282,35 @@ async fn part_that_changed_in_the_bucket_is_copied_again() {
     let key = delivered_key(&world, &task).await;
     assert_eq!(world.state().delivery.objects[&key], bytes(5 * MB));
     assert_only_objects(&world, &[&key], "changed part");
+}
+
+/// Requests a download and runs its steps until the document can be copied.
+async fn arrived_download(size: usize) -> (World, TaskInput) {
+    let world = world_with(size);
+    let task = request_download(&world, "p").await;
+    let runner = runner(&world);
+    runner.push_once(&task).await.unwrap();
+    poll::poll(&runner.scheduler(), &world, runner.rules, &task).await.unwrap();
+    (world, task)
+}
+
+#[tokio::test(start_paused = true)]
+async fn copy_that_hangs_ends_before_the_invocation() {
+    // A small document is written with one PUT, a large one in parts.
+    for (size, effect) in [(MB, "put_artifact_object"), (5 * MB, "put_part")] {
+        let (faultless, task) = arrived_download(size).await;
+        runner(&faultless).publish_once(&task).await.unwrap();
+        let at = faultless.effects().iter().position(|name| *name == effect).unwrap();
+
+        let (world, task) = arrived_download(size).await;
+        world.inject(Fault { at, mode: Mode::Hang });
+        let progress = runner(&world).publish_once(&task).await.unwrap();
+        assert_eq!(progress, Progress::Continue, "{effect}");
+
+        runner(&world).execute(&task).await;
+        let key = delivered_key(&world, &task).await;
+        assert_eq!(world.state().delivery.objects[&key], bytes(size), "{effect}");
+    }
 }
 
 #[tokio::test(start_paused = true)]

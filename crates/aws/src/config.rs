@@ -17,7 +17,7 @@ use aws_config::{BehaviorVersion, SdkConfig};
 /// The timeouts suit small calls to DynamoDB, Step Functions, KMS and Secrets Manager: 4 s for one
 /// attempt and 9 s including retries. The shortest time limit of any function is 10 s, so a
 /// function can still respond after a timeout. The client of the exchange bucket has its own
-/// timeouts.
+/// timeouts, and so have the calls that send bytes to the delivery bucket.
 pub async fn load() -> SdkConfig {
     aws_config::defaults(BehaviorVersion::latest())
         .region(EnvironmentVariableRegionProvider::new())

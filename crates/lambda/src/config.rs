@@ -132,7 +132,7 @@ impl<V: Variables> Reader<V> {
     {
         let Some(text) = self.optional(name) else { return default };
         text.parse().unwrap_or_else(|error: T::Err| {
-            self.problems.push(format!("{name} is not valid: {error}"));
+            self.problem(format!("{name} is not valid: {error}"));
             default
         })
     }
@@ -153,7 +153,7 @@ impl<V: Variables> Reader<V> {
     fn duration(&mut self, name: &str, default: u32, unit_seconds: i64) -> SignedDuration {
         let count: u32 = self.number(name, default);
         if count == 0 {
-            self.problems.push(format!("{name} must be at least 1"));
+            self.problem(format!("{name} must be at least 1"));
         }
         SignedDuration::from_secs(i64::from(count) * unit_seconds)
     }

@@ -168,6 +168,9 @@ impl World {
         if mode == Some(Mode::CrashBefore) {
             self.crash().await;
         }
+        if mode == Some(Mode::Hang) {
+            std::future::pending::<()>().await;
+        }
         let outcome = run().await;
         if interleaved {
             yield_to_other_processes().await;

@@ -22,6 +22,8 @@ pub enum Mode {
     CrashBefore,
     /// The effect happens, and the process dies before it gets the response.
     CrashAfter,
+    /// The effect does not happen, and the call never ends, as over a stalled connection.
+    Hang,
     /// The effect happens, but its response is lost and the caller gets a transient error.
     ResponseLost,
 }

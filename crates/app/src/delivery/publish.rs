@@ -38,6 +38,12 @@ use crate::{TaskError, TaskInput};
 /// <https://docs.aws.amazon.com/AmazonS3/latest/userguide/qfacts.html>.
 const MAX_PARTS: u64 = 10_000;
 
+/// Time that an invocation has to return after it has abandoned a copy.
+const RETURN_TIME: Duration = Duration::from_secs(2);
+
+/// Minimum time for a copy.
+const SHORTEST_COPY: Duration = Duration::from_secs(1);
+
 /// Limits of one invocation of the step.
 #[derive(Debug, Clone, Copy)]
 pub struct PublishSettings {
@@ -94,7 +100,7 @@ pub async fn publish<P: PublishAdapters>(
     }
     let object = SourceObject::of(&transfer).ok_or(FailureCode::Internal)?;
     let stop_at = deadline.checked_sub(ports.settings.margin).unwrap_or(deadline);
-    let run = Run { key: artifact_key(&transfer), ports, transfer, object, stop_at };
+    let run = Run { key: artifact_key(&transfer), ports, transfer, object, stop_at, deadline };
     match run.run_to_end().await {
         Err(error) if error.code == FailureCode::SourceChanged => run.restart().await,
         Err(error) if error.code == FailureCode::AlreadyEnded => {
@@ -113,17 +119,18 @@ struct Run<'a, P: PublishAdapters> {
     object: SourceObject,
     /// Key of the object in the delivery bucket.
     key: String,
-    /// Time at which the invocation has to return.
+    /// Time after which no further part is copied.
     stop_at: Timestamp,
+    /// Time at which Lambda ends the invocation.
+    deadline: Timestamp,
 }
 
-/// Result of copying a large document in parts.
+/// Result of copying the document.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum PartsCopy {
-    /// All parts are stored, and the multipart upload was completed. The checksum of the object is
-    /// `None` if this invocation does not know it.
+enum Copied {
+    /// The object is complete. Its checksum is `None` if this invocation does not know it.
     Complete(Option<Crc32>),
-    /// The invocation has to return before all parts are stored.
+    /// The invocation has to return before the object is complete.
     OutOfTime,
 }
 
@@ -132,13 +139,9 @@ impl<P: PublishAdapters> Run<'_, P> {
     async fn run_to_end(&self) -> Result<Progress, TaskError> {
         let mut crc32 = None;
         if !self.is_copied().await? {
-            if self.object.size() <= self.ports.settings.part_bytes {
-                crc32 = Some(self.copy_whole().await?);
-            } else {
-                match self.copy_parts().await? {
-                    PartsCopy::Complete(checksum) => crc32 = checksum,
-                    PartsCopy::OutOfTime => return Ok(Progress::Continue),
-                }
+            match self.copy_in_time().await? {
+                Copied::Complete(checksum) => crc32 = checksum,
+                Copied::OutOfTime => return Ok(Progress::Continue),
             }
             if !self.is_copied().await? {
                 return Err(FailureCode::DeliveryUnavailable.into());
@@ -150,14 +153,32 @@ impl<P: PublishAdapters> Run<'_, P> {
         Ok(Progress::Done)
     }
 
-    /// Copies a small document with a single PUT. Returns its checksum.
-    async fn copy_whole(&self) -> Result<Crc32, TaskError> {
+    /// Copies the document. If a call takes so long that Lambda would end the invocation, the copy
+    /// is abandoned. The next invocation continues with the parts that are stored.
+    async fn copy_in_time(&self) -> Result<Copied, TaskError> {
+        let copy = async {
+            if self.object.size() <= self.ports.settings.part_bytes {
+                self.copy_whole().await
+            } else {
+                self.copy_parts().await
+            }
+        };
+        let time_left = self.deadline.duration_since(self.ports.clock.now());
+        let limit = Duration::try_from(time_left).unwrap_or_default().saturating_sub(RETURN_TIME);
+        match tokio::time::timeout(limit.max(SHORTEST_COPY), copy).await {
+            Ok(copied) => copied,
+            Err(_elapsed) => Ok(Copied::OutOfTime),
+        }
+    }
+
+    /// Copies a small document with a single PUT.
+    async fn copy_whole(&self) -> Result<Copied, TaskError> {
         let bytes = self.read(0..self.object.size()).await?;
         let crc32 = Crc32::of(&bytes);
         self.ensure_uncontested().await?;
         self.ports.artifacts.put(&self.key, self.mime(), bytes, crc32).await?;
         self.save_checkpoint(self.object.size(), &mut None).await?;
-        Ok(crc32)
+        Ok(Copied::Complete(Some(crc32)))
     }
 
     /// Returns whether the object exists with the full size. The size suffices, because only
@@ -176,7 +197,7 @@ impl<P: PublishAdapters> Run<'_, P> {
     }
 
     /// Copies the missing parts and completes the multipart upload.
-    async fn copy_parts(&self) -> Result<PartsCopy, TaskError> {
+    async fn copy_parts(&self) -> Result<Copied, TaskError> {
         let artifacts = self.ports.artifacts;
         let mut upload = self.open_or_begin_upload().await?;
         let is_whole = |part: &StoredPart| part.size == length(&self.part_range(part.number));
@@ -205,7 +226,7 @@ impl<P: PublishAdapters> Run<'_, P> {
             let copied_bytes = stored.values().map(|part| part.size).sum();
             self.save_checkpoint(copied_bytes, &mut throughput).await?;
             if self.ports.clock.now() >= self.stop_at && stored.len() < part_count as usize {
-                return Ok(PartsCopy::OutOfTime);
+                return Ok(Copied::OutOfTime);
             }
         }
         self.ensure_uncontested().await?;
@@ -219,7 +240,7 @@ impl<P: PublishAdapters> Run<'_, P> {
         &self,
         upload: &OpenUpload,
         parts: &[StoredPart],
-    ) -> Result<PartsCopy, TaskError> {
+    ) -> Result<Copied, TaskError> {
         let artifacts = self.ports.artifacts;
         let checksum = checksum_of(parts);
         let size = self.object.size();
@@ -227,10 +248,10 @@ impl<P: PublishAdapters> Run<'_, P> {
             .filter(|_| upload.verification == Verification::WholeObject)
             .map(|crc32| ObjectChecksum { size, crc32 });
         match artifacts.complete(&self.key, &upload.id, parts, expected).await {
-            Ok(()) => Ok(PartsCopy::Complete(checksum)),
+            Ok(()) => Ok(Copied::Complete(checksum)),
             // An earlier try or another invocation may have completed the upload already, possibly
             // from other parts. The caller checks that the object exists.
-            Err(ArtifactError::UploadGone) => Ok(PartsCopy::Complete(None)),
+            Err(ArtifactError::UploadGone) => Ok(Copied::Complete(None)),
             Err(ArtifactError::Corrupt) => {
                 artifacts.abort(&self.key).await?;
                 Err(ArtifactError::Corrupt.into())

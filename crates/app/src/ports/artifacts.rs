@@ -3,8 +3,8 @@
 //! [`Artifacts`] is the bucket itself. [`ArtifactStore`] holds one record for each object. An
 //! *artifact* is an object together with its record. The life of an artifact:
 //!
-//! 1. A transfer records the artifact ([`ArtifactStore::put_artifact`]) and copies the document
-//!    into the bucket.
+//! 1. A transfer copies the document into the bucket and records the artifact
+//!    ([`ArtifactStore::put_artifact`]).
 //! 2. The transfer records its delivery
 //!    ([`UploadStore::record_delivery`](super::UploadStore::record_delivery)). The artifact is then
 //!    *delivered*, and other transfers of the same document can reuse it.
@@ -32,7 +32,7 @@ pub enum ArtifactError {
     /// exists.
     #[error("the multipart upload is over")]
     UploadGone,
-    /// The stored bytes do not have the expected size or checksum, so no object was created. Abort
+    /// The stored bytes do not have the expected checksum, so no object was created. Abort
     /// the upload and copy all parts again.
     #[error("the stored bytes have another checksum")]
     Corrupt,
@@ -57,7 +57,8 @@ pub struct StoredPart {
 pub enum Verification {
     /// The checksum of the whole object. The bucket refuses the object if it differs.
     WholeObject,
-    /// The checksums of the parts alone. Emulators of S3 offer nothing else.
+    /// The checksums of the parts alone. This is so for uploads that older versions began, and for
+    /// most emulators of S3.
     PartsOnly,
 }
 

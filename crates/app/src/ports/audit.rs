@@ -40,7 +40,7 @@ pub enum EventKey {
 }
 
 /// Time after the end of a minute at which the sweeper sends the denials of that minute. All
-/// requests of the minute have ended by then, because a function of the API runs for at most 20 s.
+/// requests of the minute have ended by then, because a function that records denials runs for at most 20 s.
 pub const DENIALS_DELAY: SignedDuration = SignedDuration::from_secs(30);
 
 /// Outbox of the events and denials that were not sent yet.

@@ -16,7 +16,8 @@ pub struct Artifact {
     /// Size in bytes.
     pub size: u64,
     /// Checksum of the bytes that docferry read from the exchange bucket. `None` in records of
-    /// older versions. Also `None` if an earlier invocation had already completed the object.
+    /// older versions. Also `None` if an earlier invocation had already completed the object, or if
+    /// the bucket reported no checksum of a part.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub crc32: Option<Crc32>,
 }

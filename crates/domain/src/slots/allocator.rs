@@ -19,7 +19,7 @@ use crate::slots::{PoolLimits, QueueEntry};
 pub struct Slots {
     /// Transfers that hold a slot, each with the person or service for which the slot counts.
     pub holders: BTreeMap<TransferId, Person>,
-    /// Version number for optimistic locking. Each change of the slots increases it. The store
+    /// Version number for optimistic locking. Each grant increases it. The store
     /// grants a slot only if it still has the version that the scheduler has read.
     pub version: u64,
 }

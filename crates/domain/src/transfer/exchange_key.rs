@@ -38,7 +38,8 @@ pub struct ExchangeKey {
     pub outstanding: Vec<OutstandingPush>,
 }
 
-/// Key of a transfer that has ended before its object arrived. The object may still arrive.
+/// Key of an earlier push whose object has not arrived yet. The object may still arrive, even after
+/// the transfer has ended.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct LateArrivalKey {

@@ -42,10 +42,11 @@ impl Throughput {
 
     /// Adds a measurement.
     ///
-    /// Starts over with this measurement in two cases:
+    /// Starts over with this measurement in three cases:
     ///
     /// - There are fewer bytes than before, because a new upload session has begun.
     /// - The last measurement is too old.
+    /// - The clock has gone back.
     #[must_use]
     pub fn moved(self, at: Timestamp, bytes: u64) -> Self {
         let elapsed = at.duration_since(self.at);

@@ -1,15 +1,13 @@
-//! Construction of the clients for the delivery bucket, from which callers download documents, and for
-//! the archive of the audit trail.
+//! Construction of the clients for the delivery bucket, from which callers download documents, and
+//! for the archive of the audit trail.
 
-use std::time::Duration;
-
-use aws_sdk_s3::config::timeout::TimeoutConfig;
 use docferry_aws::{S3Artifacts, S3AuditArchive};
 
 use super::wiring::Wiring;
 
 impl Wiring {
-    /// Client of the delivery bucket `DELIVERY_BUCKET`. It uses the credentials of the function's role.
+    /// Client of the delivery bucket `DELIVERY_BUCKET`. It uses the credentials of the function's
+    /// role.
     pub fn delivery(&mut self) -> S3Artifacts {
         let bucket = self.reader.required("DELIVERY_BUCKET", "docferry-local-delivery");
         S3Artifacts::new(client(&self.aws), self.aws.credentials_provider(), bucket)
@@ -24,13 +22,7 @@ impl Wiring {
 
 /// Client of the buckets of the function's own account.
 fn client(aws: &aws_config::SdkConfig) -> aws_sdk_s3::Client {
-    let timeouts = TimeoutConfig::builder()
-        .connect_timeout(Duration::from_secs(3))
-        // This is enough to upload a part of a few megabytes over a slow connection.
-        .operation_attempt_timeout(Duration::from_secs(60))
-        .build();
     let config = aws_sdk_s3::config::Builder::from(aws)
-        .timeout_config(timeouts)
         // Emulators do not support virtual-hosted bucket names.
         .force_path_style(aws.endpoint_url().is_some())
         .disable_s3_express_session_auth(true)
