@@ -15,6 +15,8 @@ mod outstanding_push;
 mod progress;
 mod record;
 mod run;
+#[cfg(test)]
+mod sample;
 mod stages;
 mod target;
 mod tries;

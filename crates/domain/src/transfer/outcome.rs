@@ -76,31 +76,9 @@ impl Outcome {
 
 #[cfg(test)]
 mod tests {
-    use jiff::Timestamp;
-
     use super::*;
-    use crate::audit::AuditContext;
     use crate::document::Artifact;
-    use crate::ids::TransferId;
-    use crate::job_spec::JobSpec;
-    use crate::person::Person;
-    use crate::slots::Priority;
-    use crate::transfer::{DownloadTarget, NewTransfer, Target};
-
-    /// Returns an accepted download.
-    fn transfer() -> Transfer {
-        let request = NewTransfer {
-            spec: JobSpec::of_owner("scv"),
-            audit: AuditContext::default(),
-            object_guid: "AAAA".parse().unwrap(),
-            file_id: None,
-            target: Target::Download(DownloadTarget { person: Person::new("p") }),
-            priority: Priority::Normal,
-        };
-        let created_at = Timestamp::UNIX_EPOCH;
-        let deadline = Timestamp::UNIX_EPOCH;
-        Transfer::new(TransferId::from_u128(1), request, created_at, deadline)
-    }
+    use crate::transfer::sample::accepted_download;
 
     #[test]
     fn recorded_delivery_wins_over_cancel_and_failure() {
@@ -109,23 +87,23 @@ mod tests {
             delivery: Some(artifact.into()),
             cancel_requested: true,
             ending: Some(FailureCode::ArrivalTimeout),
-            ..transfer()
+            ..accepted_download()
         };
         assert_eq!(Outcome::decide(&delivered, Some("CANCELED")), Outcome::Completed);
     }
 
     #[test]
     fn cancel_request_wins_over_failures() {
-        assert_eq!(Outcome::decide(&transfer(), Some("CANCELED")), Outcome::Canceled);
+        assert_eq!(Outcome::decide(&accepted_download(), Some("CANCELED")), Outcome::Canceled);
 
-        let to_cancel = Transfer { cancel_requested: true, ..transfer() };
+        let to_cancel = Transfer { cancel_requested: true, ..accepted_download() };
         assert_eq!(Outcome::decide(&to_cancel, Some("ARRIVAL_TIMEOUT")), Outcome::Canceled);
     }
 
     #[test]
     fn error_name_that_is_no_failure_code_counts_as_internal() {
         let internal = Outcome::Failed(FailureCode::Internal);
-        assert_eq!(Outcome::decide(&transfer(), Some("Lambda.Unknown")), internal);
-        assert_eq!(Outcome::decide(&transfer(), None), internal);
+        assert_eq!(Outcome::decide(&accepted_download(), Some("Lambda.Unknown")), internal);
+        assert_eq!(Outcome::decide(&accepted_download(), None), internal);
     }
 }

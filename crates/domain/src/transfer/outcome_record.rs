@@ -160,28 +160,11 @@ impl OutcomeRecord {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::job_spec::JobSpec;
-    use crate::slots::Priority;
-    use crate::transfer::{DownloadTarget, NewTransfer};
-
-    /// Returns an accepted download.
-    fn transfer() -> Transfer {
-        let request = NewTransfer {
-            spec: JobSpec::of_owner("scv"),
-            audit: AuditContext::default(),
-            object_guid: "AAAA".parse().unwrap(),
-            file_id: None,
-            target: Target::Download(DownloadTarget { person: Person::new("p") }),
-            priority: Priority::Normal,
-        };
-        let created_at = Timestamp::UNIX_EPOCH;
-        let deadline = Timestamp::UNIX_EPOCH;
-        Transfer::new(TransferId::from_u128(1), request, created_at, deadline)
-    }
+    use crate::transfer::sample::accepted_download;
 
     #[test]
     fn outcome_record_lists_only_delivered_documents() {
-        let mut ended = transfer();
+        let mut ended = accepted_download();
         assert_eq!(OutcomeRecord::of(&ended), None, "the transfer has not ended");
 
         ended.ended_at = Some(Timestamp::UNIX_EPOCH);
